@@ -1,0 +1,54 @@
+"""Agents, and who calls."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain.json import JsonObject
+from domain.states import SendMode
+
+
+class Scope(StrEnum):
+    """What a key may do. `ADMIN` includes all others."""
+
+    READ = "tasks:read"
+    SEND = "tasks:send"
+    WRITE = "tasks:write"
+    AGENTS = "agents:write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. ``agent_id``: the only agent that the key may use, None for any. ``key_id`` identifies the key, or
+    issuer and subject of a JWT."""
+
+    tenant_id: UUID
+    tenant: str
+    subject: str
+    key_id: str
+    scopes: frozenset[Scope]
+    agent_id: UUID | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the principal has ``scope``, or `admin`."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as data. ``number`` is its integer id, ``model`` a name that `agents.models` knows."""
+
+    tenant_id: UUID
+    id: UUID
+    number: int
+    name: str
+    model: str
+    instructions: str = ""
+    tools: tuple[str, ...] = ()
+    policies: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
+    limits: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
+    mode: SendMode = SendMode.QUEUE
+    is_default: bool = False
+    created_at: datetime | None = None

@@ -1,0 +1,151 @@
+"""What can go wrong, by stable code and data. No HTTP status and no vendor's word: each dialect has a table for that."""
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """A rule was broken. ``code`` is stable, ``message`` tells the caller what to do."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(DomainError):
+    """What was sent does not fit. ``where`` is the path to it, as FastAPI's `loc`."""
+
+    code = "invalid_input"
+
+    def __init__(self, message: str, where: tuple[str | int, ...] = ("body",), kind: str = "value_error") -> None:
+        super().__init__(message)
+        self.where = where
+        self.kind = kind
+
+
+class InvalidPlan(InvalidInput):
+    """The plan is no DAG of tasks. ``task`` is the offending task's id, where one can be named."""
+
+    code = "invalid_plan"
+
+    def __init__(self, message: str, task: int | None = None, where: tuple[str | int, ...] = ("body", "plan")) -> None:
+        super().__init__(message, where)
+        self.task = task
+
+
+class Unauthenticated(DomainError):
+    """No credentials, or none that count."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(DomainError):
+    """The credentials are good, but not for this."""
+
+    code = "forbidden"
+
+
+class NotFound(DomainError):
+    """There is none, or it belongs to another tenant: the two are told apart nowhere."""
+
+    code = "not_found"
+
+
+class ExecutionNotFound(NotFound):
+    """No such execution."""
+
+    code = "execution_not_found"
+
+
+class TaskNotFound(NotFound):
+    """No such task."""
+
+    code = "task_not_found"
+
+
+class AgentNotFound(NotFound):
+    """No such agent, or the key may not use it."""
+
+    code = "agent_not_found"
+
+
+class MessageNotFound(NotFound):
+    """No such message."""
+
+    code = "message_not_found"
+
+
+class Conflict(DomainError):
+    """The task's state does not allow this. ``state`` names it."""
+
+    code = "conflict"
+
+    def __init__(self, message: str, state: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class TaskClosed(Conflict):
+    """The task was cancelled: it takes no more messages."""
+
+    code = "task_closed"
+
+
+class TaskBusy(Conflict):
+    """The task is at work, and the message asked not to queue."""
+
+    code = "task_busy"
+
+
+class Outdated(DomainError):
+    """What the caller saw is not current any more: nothing was stored. ``version`` and ``questions`` are current."""
+
+    code = "outdated"
+
+    def __init__(self, message: str, version: int, questions: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.version = version
+        self.questions = questions
+
+
+class AnswerRefused(DomainError):
+    """The answer breaks the question's schema: the task keeps waiting. ``problems`` says where."""
+
+    code = "answer_refused"
+
+    def __init__(self, message: str, problems: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class KeyReused(DomainError):
+    """The Idempotency-Key was used for another message."""
+
+    code = "idempotency_key_reused"
+
+
+class CursorExpired(DomainError):
+    """Events after this cursor are gone. ``oldest`` is the first that can still be read."""
+
+    code = "cursor_expired"
+
+    def __init__(self, message: str, oldest: int) -> None:
+        super().__init__(message)
+        self.oldest = oldest
+
+
+class TooLarge(DomainError):
+    """The body is over the limit, ``limit_bytes``."""
+
+    code = "too_large"
+
+    def __init__(self, message: str, limit_bytes: int) -> None:
+        super().__init__(message)
+        self.limit_bytes = limit_bytes
+
+
+class Unavailable(DomainError):
+    """PostgreSQL or Temporal cannot be reached: nothing was stored, try again."""
+
+    code = "unavailable"

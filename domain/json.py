@@ -1,0 +1,47 @@
+"""JSON as Python has it, and what Baton accepts of it."""
+
+from typing import TypeAlias
+
+JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def unstorable(value: JsonValue) -> str | None:
+    """Why PostgreSQL or a UTF-8 answer could not hold ``value``: None where nothing speaks against it.
+
+    PostgreSQL's text has no NUL, UTF-8 has no lone surrogates, and integers beyond 64 bits do not survive other
+    parsers. Walks without recursion, so depth is no danger.
+    """
+    pending: list[JsonValue] = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if reason := unstorable_text(item):
+                return reason
+        elif isinstance(item, bool) or item is None:
+            continue
+        elif isinstance(item, int):
+            if not INT64_MIN <= item <= INT64_MAX:
+                return "a number is outside 64 bits"
+        elif isinstance(item, float):
+            if item != item or item in (float("inf"), float("-inf")):
+                return "a number is not finite"
+        elif isinstance(item, dict):
+            pending.extend(item)
+            pending.extend(item.values())
+        else:
+            pending.extend(item)
+    return None
+
+
+def unstorable_text(text: str) -> str | None:
+    """Why ``text`` could not be stored, or None."""
+    if "\x00" in text:
+        return "text contains NUL (U+0000)"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "text contains a lone surrogate"
+    return None
