@@ -1,0 +1,143 @@
+"""Every knob of Baton: read from the environment (`BATON_*`, `DATABASE_URL`), typed, with units in the names.
+
+How to reach Temporal is not said here: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, … are Temporal's own and are read by
+`temporalio.envconfig`. docs/configuration.md describes all of it for people; a test holds the two together.
+"""
+
+from functools import cache
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Immutable; unknown `BATON_*` variables are left alone."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BATON_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    # --- PostgreSQL -----------------------------------------------------------------------------------------------
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://baton@localhost:5432/baton"),
+        validation_alias=AliasChoices("DATABASE_URL", "BATON_DATABASE_URL", "database_url"),
+        description="PostgreSQL's DSN. May hold a password, so it is never logged.",
+    )
+    pool_min_size: int = Field(default=1, ge=0, description="Connections that a process keeps open.")
+    pool_max_size: int = Field(default=16, ge=1, description="Connections that a process opens at most.")
+    pool_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long a request waits for a connection before it is refused with a 503."
+    )
+    statement_timeout_seconds: float = Field(
+        default=30.0, ge=0, description="PostgreSQL ends a statement that takes longer; 0: never."
+    )
+
+    # --- The API ---------------------------------------------------------------------------------------------------
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that the API listens on; 0: any free one.")
+    max_body_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Longer request bodies are refused with a 413."
+    )
+    shutdown_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="How long the API, once told to stop, goes on serving what it has begun. Streams end at once.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of web pages that may call the API, as a JSON list; `*` allows all."
+    )
+
+    # --- Who may call ----------------------------------------------------------------------------------------------
+    jwt_secret: SecretStr | None = Field(default=None, description="Accept HS256 JWTs signed with this secret.")
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Accept RS256 and ES256 JWTs whose keys are at this URL."
+    )
+    jwt_audience: str | None = Field(default=None, description="The `aud` that a JWT must have; unset: not looked at.")
+    jwt_issuer: str | None = Field(default=None, description="The `iss` that a JWT must have; unset: not looked at.")
+    jwt_tenant_claim: str = Field(default="tenant", description="The claim that names the tenant.")
+    jwt_scope_claim: str = Field(default="scope", description="The claim with the scopes, a list or space-separated.")
+    jwt_leeway_seconds: float = Field(default=30.0, ge=0, description="How wrong a JWT issuer's clock may be.")
+    principal_cache_seconds: float = Field(
+        default=5.0, ge=0, description="How long a key that was found good is not looked up again, revoked or not."
+    )
+
+    # --- Temporal and the doorbell ----------------------------------------------------------------------------------
+    task_queue: str = Field(default="baton", min_length=1, description="Task queue of workflows and activities.")
+    temporal_budget_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="How long a call that reports the signal (Kubiya's send) waits for Temporal before it says that "
+        "the message is stored but not signalled yet.",
+    )
+    temporal_details: Literal["words", "ids"] = Field(
+        default="words",
+        description="`words`: Temporal's UI shows the first 200 characters of the question a task waits with. "
+        "`ids`: no text at all.",
+    )
+    doorbell_timeout_seconds: float = Field(
+        default=5.0, gt=0, description="A ring that Temporal has not taken by then is left to the relay."
+    )
+    doorbell_concurrency: int = Field(default=64, ge=1, description="Rings that a process has under way at most.")
+    relay_interval_seconds: float = Field(
+        default=2.0, gt=0, description="How often API and worker look for what Temporal has not taken up."
+    )
+    relay_after_seconds: float = Field(
+        default=3.0, gt=0, description="How long a message may lie untouched before the relay rings again."
+    )
+    relay_batch: int = Field(default=500, ge=1, description="Tasks that one look of the relay rings at most.")
+
+    # --- The worker --------------------------------------------------------------------------------------------------
+    heartbeat_timeout_seconds: float = Field(
+        default=6.0,
+        gt=0.5,
+        description="A step not heard of for so long is taken to be dead and retried.",
+    )
+    step_timeout_seconds: float = Field(
+        default=3600.0, gt=0, description="One attempt of a step may take so long, whatever it does."
+    )
+    max_concurrent_activities: int = Field(default=200, ge=1, description="Steps that one worker runs side by side.")
+    max_concurrent_workflow_tasks: int = Field(
+        default=100, ge=2, description="Workflow tasks that one worker computes side by side."
+    )
+    max_cached_workflows: int = Field(
+        default=1000, ge=0, description="Workflows that a worker keeps in memory between their tasks."
+    )
+    worker_shutdown_seconds: float = Field(
+        default=5.0, ge=0, description="How long a stopping worker lets steps finish before it cancels them."
+    )
+
+    # --- Streams -----------------------------------------------------------------------------------------------------
+    delta_interval_seconds: float = Field(
+        default=0.04, ge=0, description="Streamed text is stored and sent at most this often; the first piece at once."
+    )
+    notify_interval_seconds: float = Field(
+        default=0.005, ge=0, description="Hints that there are new events are gathered for so long."
+    )
+    feed_poll_seconds: float = Field(
+        default=2.0, gt=0, description="Streams look for events this often even if no hint came."
+    )
+    stream_keepalive_seconds: float = Field(default=15.0, gt=0, description="A silent stream says a comment so often.")
+    stream_max_seconds: float = Field(
+        default=600.0, gt=0, description="The server ends a stream after so long; the client resumes by itself."
+    )
+    stream_retry_seconds: float = Field(default=1.0, ge=0, description="The `retry:` that streams tell their clients.")
+
+    # --- Logs --------------------------------------------------------------------------------------------------------
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The lowest level that is logged. No level logs what people or agents wrote."
+    )
+
+    @property
+    def dsn(self) -> str:
+        """`database_url` in the clear."""
+        return self.database_url.get_secret_value()
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process: the environment is read once, at the first call.
+
+    Raises `pydantic.ValidationError` for a variable that cannot be read.
+    """
+    return Settings()
