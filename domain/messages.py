@@ -1,0 +1,64 @@
+"""Messages on their way to a task, and what their sender is told."""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from domain.conversation import Attachment
+from domain.json import JsonObject
+from domain.states import SendMode, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is to be sent.
+
+    ``origin`` is the door it came through (a dialect's name, `temporal`, `deadline`). ``mode``: None leaves it to the
+    agent. ``question``: the id of the question that this answers, None for all that are open. ``if_version``: the
+    task's version that the sender saw; another one refuses the message.
+    """
+
+    text: str
+    origin: str
+    attachments: tuple[Attachment, ...] = ()
+    metadata: JsonObject = field(default_factory=dict)
+    mode: SendMode | None = None
+    idempotency_key: str | None = None
+    question: str | None = None
+    if_version: int | None = None
+
+    def digest(self) -> bytes:
+        """SHA-256 of what the message says, normalised (NFC, attachments in order): equal for a repeat of the same."""
+        sha = hashlib.sha256()
+        for piece in (self.text, *(f"{a.filename}\n{a.media_type}\n{a.url}" for a in self.attachments)):
+            data = unicodedata.normalize("NFC", piece).encode()
+            sha.update(len(data).to_bytes(8, "big"))
+            sha.update(data)
+        sha.update((self.question or "").encode())
+        return sha.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a send when it was accepted.
+
+    ``state`` and ``version`` are the task's right after it, ``turn_open`` whether a turn was under way then (the
+    message waits for the next), ``interrupts`` the turn that it asked to stop (0: none). ``replayed``: this is the
+    receipt of an earlier send with the same Idempotency-Key; nothing was stored.
+    """
+
+    message_id: UUID
+    seq: int
+    task_id: UUID
+    execution_id: UUID
+    accepted_at: datetime
+    state: TaskState
+    version: int
+    turn: int
+    turn_open: bool
+    interrupts: int = 0
+    reopened: bool = False
+    event_seq: int = 0
+    replayed: bool = False

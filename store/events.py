@@ -1,0 +1,76 @@
+"""An execution's event log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from domain.events import Event, EventType, NewEvent
+from domain.ids import ExecutionId, TenantId
+from domain.states import ExecutionState, TaskState
+from store.pool import Connection
+from store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """``head``: the last event's number (0: none). ``oldest``: the first that can still be read."""
+
+    head: int
+    oldest: int
+    state: ExecutionState
+
+
+async def append(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    events: Sequence[NewEvent],
+    *,
+    positions: dict[object, int],
+    state: ExecutionState | None = None,
+) -> int:
+    """Append ``events`` and, with the last of them, the execution's new ``state`` if it changed.
+
+    ``positions`` gives the task's integer in the plan for each task id. Takes the lock on the execution's row until the
+    transaction ends. Returns the number of the last event.
+    """
+    return await connection.fetchval(
+        query("append_events"),
+        tenant_id,
+        execution_id,
+        [event.type for event in events],
+        [event.task_id for event in events],
+        [positions.get(event.task_id) for event in events],
+        [event.task_state for event in events],
+        [event.data for event in events],
+        state,
+    )
+
+
+async def after(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, seq: int, limit: int
+) -> list[Event]:
+    """Up to ``limit`` events with a number above ``seq``, in order, without gaps."""
+    rows = await connection.fetch(query("events_after"), tenant_id, execution_id, seq, limit)
+    return [event_of(row) for row in rows]
+
+
+async def head(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> LogHead | None:
+    """Where an execution's log stands, or None if the tenant has no such execution."""
+    row = await connection.fetchrow(query("log_head"), tenant_id, execution_id)
+    return row and LogHead(row["head"], row["oldest"], ExecutionState(row["state"]))
+
+
+def event_of(row: asyncpg.Record) -> Event:
+    """An event from its row."""
+    return Event(
+        seq=row["seq"],
+        type=EventType(row["type"]),
+        at=row["at"],
+        data=row["data"],
+        task_id=row["task_id"],
+        position=row["position"],
+        task_state=row["task_state"] and TaskState(row["task_state"]),
+        execution_state=row["execution_state"] and ExecutionState(row["execution_state"]),
+    )

@@ -1,0 +1,203 @@
+-- Tenants, agents and keys; executions and their tasks; messages; turns, steps and tool calls; the event log.
+-- The tenant comes first in every key. Locks are taken execution first, then tasks by id.
+
+CREATE TABLE tenants (
+    id          uuid        PRIMARY KEY,
+    name        text        NOT NULL CONSTRAINT tenants_name_unique UNIQUE,
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE agents (
+    tenant_id    uuid        NOT NULL REFERENCES tenants,
+    id           uuid        NOT NULL,
+    number       bigint      GENERATED ALWAYS AS IDENTITY,  -- the integer that some dialects address an agent by
+    name         text        NOT NULL,
+    model        text        NOT NULL,
+    instructions text        NOT NULL DEFAULT '',
+    tools        text[]      NOT NULL DEFAULT '{}',
+    policies     jsonb       NOT NULL DEFAULT '{}',
+    limits       jsonb       NOT NULL DEFAULT '{}',
+    mode         text        NOT NULL DEFAULT 'queue' CHECK (mode IN ('queue', 'interrupt', 'reject')),
+    is_default   boolean     NOT NULL DEFAULT false,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT agents_number_unique UNIQUE (tenant_id, number),
+    CONSTRAINT agents_name_unique UNIQUE (tenant_id, name)
+);
+CREATE UNIQUE INDEX agents_one_default ON agents (tenant_id) WHERE is_default;
+
+-- A key is looked up by the digest of its secret alone: it is what says which tenant calls.
+CREATE TABLE keys (
+    tenant_id    uuid        NOT NULL REFERENCES tenants,
+    id           uuid        NOT NULL,
+    digest       bytea       NOT NULL CONSTRAINT keys_digest_unique UNIQUE,  -- SHA-256 of the whole key
+    name         text        NOT NULL DEFAULT '',
+    scopes       text[]      NOT NULL,
+    agent_id     uuid,
+    per_minute   integer,                   -- requests a minute; NULL: no limit
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, agent_id) REFERENCES agents
+);
+
+CREATE TABLE executions (
+    tenant_id          uuid        NOT NULL REFERENCES tenants,
+    id                 uuid        NOT NULL,
+    in_plan            boolean     NOT NULL,  -- a plan of tasks; false: a single task, which needs no PlanWorkflow
+    agent_id           uuid        NOT NULL,
+    title              text        NOT NULL,
+    summary            text        NOT NULL DEFAULT '',
+    plan               jsonb       NOT NULL DEFAULT '{}',  -- as it was given
+    plan_generation_id text,
+    metadata           jsonb       NOT NULL DEFAULT '{}',
+    queue              text        NOT NULL,  -- the Temporal task queue
+    state              text        NOT NULL,
+    event_seq          bigint      NOT NULL DEFAULT 0,  -- the number of the last event
+    ring_at            timestamptz,           -- when the relay rings its plan, unless that was taken up before
+    rings              integer     NOT NULL DEFAULT 0,
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    started_at         timestamptz,
+    completed_at       timestamptz,
+    updated_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, agent_id) REFERENCES agents
+) WITH (fillfactor = 70);
+CREATE INDEX executions_by_age ON executions (tenant_id, created_at DESC, id);
+CREATE INDEX executions_to_ring ON executions (ring_at) WHERE ring_at IS NOT NULL;
+
+CREATE TABLE tasks (
+    tenant_id      uuid        NOT NULL,
+    id             uuid        NOT NULL,
+    number         bigint      GENERATED ALWAYS AS IDENTITY,  -- the integer that some dialects address a task by
+    execution_id   uuid        NOT NULL,
+    position       bigint      NOT NULL,      -- its integer in the plan; 1 for a single task
+    title          text        NOT NULL,
+    description    text        NOT NULL,
+    depends_on     bigint[]    NOT NULL DEFAULT '{}',
+    agent_id       uuid        NOT NULL,
+    state          text        NOT NULL,
+    version        bigint      NOT NULL DEFAULT 1,   -- changes of state, question, approval and messages
+    turn           integer     NOT NULL DEFAULT 0,   -- the last turn that was begun
+    turn_open      boolean     NOT NULL DEFAULT false,  -- that turn is under way
+    interrupt_turn integer     NOT NULL DEFAULT 0,   -- the last turn that was asked to stop
+    accepted_seq   bigint      NOT NULL DEFAULT 0,   -- the last message accepted
+    claimed_seq    bigint      NOT NULL DEFAULT 0,   -- the last message claimed by a turn
+    open_questions jsonb       NOT NULL DEFAULT '[]',  -- what it asks and nobody has answered
+    answers_ruled  boolean     NOT NULL DEFAULT false, -- an open question has a JSON Schema
+    waiting_since  timestamptz,
+    result         text,
+    error_code     text,
+    ring_at        timestamptz,                      -- when the relay rings, unless that was taken up before
+    rings          integer     NOT NULL DEFAULT 0,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    started_at     timestamptz,
+    completed_at   timestamptz,
+    updated_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT tasks_position_unique UNIQUE (tenant_id, execution_id, position),
+    CONSTRAINT tasks_number_unique UNIQUE (tenant_id, number),
+    FOREIGN KEY (tenant_id, execution_id) REFERENCES executions ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, agent_id) REFERENCES agents
+) WITH (fillfactor = 70);
+CREATE INDEX tasks_waiting ON tasks (tenant_id, waiting_since) WHERE state = 'waiting';
+CREATE INDEX tasks_to_ring ON tasks (ring_at) WHERE ring_at IS NOT NULL;
+
+CREATE TABLE messages (
+    tenant_id       uuid        NOT NULL,
+    task_id         uuid        NOT NULL,
+    seq             bigint      NOT NULL,      -- 1, 2, 3, … within the task: the order of delivery
+    id              uuid        NOT NULL,
+    text            text        NOT NULL,
+    attachments     jsonb       NOT NULL DEFAULT '[]',
+    metadata        jsonb       NOT NULL DEFAULT '{}',
+    origin          text        NOT NULL,      -- the door it came through: a dialect's name, 'temporal', 'deadline'
+    sender          text        NOT NULL,
+    answers         text[]      NOT NULL DEFAULT '{}',  -- the questions it answered when it was accepted
+    state           text        NOT NULL DEFAULT 'accepted',
+    turn            integer,                   -- the turn that claimed it
+    reason          text,                      -- why it is dead
+    idempotency_key text,
+    digest          bytea       NOT NULL,      -- SHA-256 of what was sent, normalised
+    receipt         jsonb       NOT NULL DEFAULT '{}',  -- what the sender was told, for a repeat under the same key
+    accepted_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    claimed_at      timestamptz,
+    ended_at        timestamptz,               -- processed, withdrawn or dead
+    PRIMARY KEY (tenant_id, task_id, seq),
+    CONSTRAINT messages_id_unique UNIQUE (tenant_id, id),
+    FOREIGN KEY (tenant_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX messages_idempotency_unique ON messages (tenant_id, task_id, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX messages_by_turn ON messages (tenant_id, task_id, turn, seq) WHERE turn IS NOT NULL;
+
+CREATE TABLE turns (
+    tenant_id  uuid        NOT NULL,
+    task_id    uuid        NOT NULL,
+    turn       integer     NOT NULL,
+    state      text        NOT NULL DEFAULT 'running',
+    outcome    text,                           -- the task's state that it ended with
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at   timestamptz,
+    PRIMARY KEY (tenant_id, task_id, turn),
+    FOREIGN KEY (tenant_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+
+CREATE TABLE steps (
+    tenant_id  uuid        NOT NULL,
+    task_id    uuid        NOT NULL,
+    turn       integer     NOT NULL,
+    step       integer     NOT NULL,
+    state      text        NOT NULL DEFAULT 'running',
+    attempt    integer     NOT NULL DEFAULT 1,
+    failures   integer     NOT NULL DEFAULT 0,  -- attempts that the model failed; a killed worker counts none
+    first_event bigint     NOT NULL,            -- the number of the event that says it started
+    text       text        NOT NULL DEFAULT '',
+    response   jsonb,
+    calls      jsonb       NOT NULL DEFAULT '[]',
+    questions  jsonb       NOT NULL DEFAULT '{}',  -- ask_user call id -> question id
+    outcome    jsonb,                           -- what the workflow was told, for a repeat
+    error_code text,
+    input_tokens  bigint   NOT NULL DEFAULT 0,
+    output_tokens bigint   NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at   timestamptz,
+    PRIMARY KEY (tenant_id, task_id, turn, step),
+    FOREIGN KEY (tenant_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+
+CREATE TABLE tool_calls (
+    tenant_id  uuid        NOT NULL,
+    task_id    uuid        NOT NULL,
+    turn       integer     NOT NULL,
+    step       integer     NOT NULL,
+    call_id    text        NOT NULL,
+    ordinal    integer     NOT NULL,
+    name       text        NOT NULL,
+    arguments  jsonb       NOT NULL,
+    state      text        NOT NULL DEFAULT 'pending',  -- pending, running, done
+    content    jsonb,
+    failed     boolean     NOT NULL DEFAULT false,
+    started_at timestamptz,
+    ended_at   timestamptz,
+    PRIMARY KEY (tenant_id, task_id, turn, step, call_id),
+    FOREIGN KEY (tenant_id, task_id, turn, step) REFERENCES steps ON DELETE CASCADE
+);
+
+CREATE TABLE events (
+    tenant_id       uuid        NOT NULL,
+    execution_id    uuid        NOT NULL,
+    seq             bigint      NOT NULL,      -- 1, 2, 3, … within the execution, visible in this order
+    type            text        NOT NULL,
+    task_id         uuid,
+    position        bigint,
+    task_state      text,                      -- the state that the event brought about
+    execution_state text,
+    data            jsonb       NOT NULL,
+    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant_id, execution_id, seq),
+    FOREIGN KEY (tenant_id, execution_id) REFERENCES executions ON DELETE CASCADE
+);

@@ -1,0 +1,113 @@
+"""Connections to PostgreSQL. Driver errors are translated here, where they enter."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from domain.errors import Unavailable
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+#: What asyncpg raises when the server is away, starting, shutting down or out of connections, or too slow.
+AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+)
+
+
+class Pool:
+    """A pool of connections to one database.
+
+    `connection` and `transaction` raise `Unavailable` while PostgreSQL is away or slower than the time limits; a
+    transaction that raised it may or may not have been committed, so what runs in it must be idempotent.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection in autocommit: each statement is a transaction of its own."""
+        try:
+            async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
+                yield connection
+        except AWAY as error:
+            raise Unavailable("the database cannot be reached") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A connection in a transaction (READ COMMITTED), committed at the end of the block."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def close(self) -> None:
+        """Close all connections; those in use are waited for, a few seconds at most."""
+        try:
+            async with _limit(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+def _limit(seconds: float) -> Any:
+    import asyncio
+
+    return asyncio.timeout(seconds)
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    min_size: int = 2,
+    max_size: int = 16,
+    acquire_seconds: float = 5.0,
+    statement_seconds: float = 10.0,
+    application: str = "baton",
+) -> Pool:
+    """Open a pool. Raises `Unavailable` if the first connections cannot be made."""
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            init=prepare_connection,
+            # No session state is ever changed, so nothing needs a round trip to be reset.
+            reset=_leave_as_it_is,
+            command_timeout=statement_seconds,
+            timeout=acquire_seconds,
+            max_inactive_connection_lifetime=0,
+            server_settings={"application_name": application, "jit": "off"},
+        )
+    except AWAY as error:
+        raise Unavailable("the database cannot be reached") from error
+    return Pool(pool, acquire_seconds)
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Give a connection Baton's codecs: jsonb is Python data."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads)
+
+
+async def _leave_as_it_is(connection: Connection) -> None:
+    return None
+
+
+def _dump(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+OnNotify: TypeAlias = Callable[[str], None]

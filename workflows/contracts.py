@@ -1,0 +1,221 @@
+"""What crosses Temporal: ids, counters and states, never a word of what a user or a model wrote.
+
+The one exception is `Outcome.details` (design: the first 200 characters of the question that a task waits with).
+Names are short because each of them stands in every history. Activities are stubs here, so that workflows can name
+them without importing what they need; `activities/` implements them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from temporalio import activity
+
+PLAN_WORKFLOW: Final = "PlanWorkflow"
+TASK_WORKFLOW: Final = "AgentTaskWorkflow"
+
+
+def plan_workflow_id(execution_id: str) -> str:
+    """The id of an execution's `PlanWorkflow`."""
+    return f"plan-{execution_id}"
+
+
+def task_workflow_id(task_id: str) -> str:
+    """The id of a task's `AgentTaskWorkflow`."""
+    return f"task-{task_id}"
+
+
+@dataclass(slots=True)
+class TaskRef:
+    """A task. The three uuids are text, as JSON has them."""
+
+    tenant: str
+    execution: str
+    task: str
+
+
+@dataclass(slots=True)
+class ProgressState:
+    """What an `AgentTaskWorkflow` carries over when it continues as new: `workflows.progress.Progress` in plain data.
+
+    ``seq`` is the task's version that the last outcome reported, ``heard`` the highest that a doorbell named.
+    """
+
+    turn: int = 0
+    step: int = 0
+    seq: int = -1
+    heard: int = 0
+    interrupt: int = 0
+    typed: int = 0
+    state: str = ""
+
+
+@dataclass(slots=True)
+class AgentTaskStart:
+    """How an `AgentTaskWorkflow` starts. ``label`` names agent and position for people who look at the workflow."""
+
+    ref: TaskRef
+    label: str = ""
+    progress: ProgressState = field(default_factory=ProgressState)
+
+
+@dataclass(slots=True)
+class PlanStart:
+    """How a `PlanWorkflow` starts."""
+
+    tenant: str
+    execution: str
+    heard: int = 0
+    typed: int = 0
+
+
+@dataclass(slots=True)
+class Doorbell:
+    """ "Look": ``seq`` is the task's version at the commit that rings, ``interrupt`` a turn that is to stop (0: none)."""
+
+    seq: int
+    interrupt: int = 0
+
+
+@dataclass(slots=True)
+class ContinueTask:
+    """Kubiya's `continue_task_signal`, as a person may send it in Temporal's own UI."""
+
+    task_id: int
+    user_message: str
+
+
+@dataclass(slots=True)
+class StepRef:
+    """A model step: the key by which `model_step` is idempotent."""
+
+    ref: TaskRef
+    turn: int
+    step: int
+
+
+@dataclass(slots=True)
+class ToolRef:
+    """A tool call of a recorded step: the key by which `tool_step` is idempotent."""
+
+    ref: TaskRef
+    turn: int
+    step: int
+    call: str
+
+
+@dataclass(slots=True)
+class TurnFailed:
+    """A turn whose step failed for good, with a stable code."""
+
+    ref: TaskRef
+    turn: int
+    step: int
+    code: str
+
+
+@dataclass(slots=True)
+class CancelTask:
+    """A task whose workflow was cancelled in Temporal itself."""
+
+    ref: TaskRef
+    turn: int
+
+
+@dataclass(slots=True)
+class TypedMessage:
+    """A message that somebody typed into Temporal's own UI or CLI. ``key`` makes it idempotent.
+
+    ``position`` names the task within its plan where it was sent to the plan's workflow; else ``task`` is set.
+    """
+
+    tenant: str
+    execution: str
+    key: str
+    text: str
+    task: str = ""
+    position: int = 0
+
+
+@dataclass(slots=True)
+class CallRef:
+    """A tool call that is to be made: its id within the step, and the tool's name for the activity's summary."""
+
+    id: str
+    name: str
+
+
+#: What a workflow does next.
+TOOLS: Final = "tools"  #: make `Outcome.calls`, then take the next step
+STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
+REST: Final = "rest"  #: nothing to do until somebody rings
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an activity left behind, as PostgreSQL has it.
+
+    ``seq`` is the task's version: a doorbell with a higher one means that there is something new. ``turn`` and ``step``
+    name the next step (for `TOOLS` the one whose calls these are). ``details`` says in words what a resting task waits
+    for.
+    """
+
+    next: str
+    turn: int
+    step: int
+    seq: int
+    state: str
+    calls: list[CallRef] = field(default_factory=list[CallRef])
+    details: str = ""
+
+
+@dataclass(slots=True)
+class PlanOutcome:
+    """What `advance_plan` found. ``over``: no task will move until one is reopened."""
+
+    state: str
+    seq: int
+    over: bool
+    details: str = ""
+
+
+@activity.defn(name="model_step")
+async def model_step(step: StepRef) -> Outcome:
+    """Take one model step; the first of a turn claims the messages, the last of a turn records its end.
+
+    Idempotent by (task, turn, step): a recorded step is not taken again. Heartbeats while it works; safe to retry at
+    any moment. Fails with `ApplicationError(type=code)`, not retryable once the model has failed for good.
+    """
+    raise NotImplementedError("activities.steps.StepActivities.model_step")
+
+
+@activity.defn(name="tool_step")
+async def tool_step(call: ToolRef) -> Outcome:
+    """Make one tool call. Idempotent by (task, turn, step, call): a recorded call is not made again."""
+    raise NotImplementedError("activities.steps.StepActivities.tool_step")
+
+
+@activity.defn(name="fail_turn")
+async def fail_turn(failed: TurnFailed) -> Outcome:
+    """Record that a turn failed for good. Idempotent by (task, turn)."""
+    raise NotImplementedError("activities.steps.StepActivities.fail_turn")
+
+
+@activity.defn(name="cancel_task")
+async def cancel_task(cancelled: CancelTask) -> Outcome:
+    """Record that a task's workflow was cancelled in Temporal. Idempotent: a cancelled task stays so."""
+    raise NotImplementedError("activities.steps.StepActivities.cancel_task")
+
+
+@activity.defn(name="accept_message")
+async def accept_message(message: TypedMessage) -> Outcome:
+    """Accept a message that was typed into Temporal, exactly like a REST send. Idempotent by its key."""
+    raise NotImplementedError("activities.messages.MessageActivities.accept_message")
+
+
+@activity.defn(name="advance_plan")
+async def advance_plan(plan: PlanStart) -> PlanOutcome:
+    """Start the tasks whose dependencies have succeeded, fail those whose dependencies failed, ring the started.
+
+    Idempotent: what is started already is only rung again, if nobody took it up.
+    """
+    raise NotImplementedError("activities.plans.PlanActivities.advance_plan")
