@@ -1,0 +1,66 @@
+"""A PostgreSQL for the tests of this process, and a fresh database for each test."""
+
+import itertools
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from cli.dev.part import start
+from cli.dev.postgres import Postgres
+from store.migrate import migrate
+
+_TEMPLATE = "baton_template"
+#: Nothing here needs to survive a power cut.
+_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "400"}
+
+
+class PostgresServer:
+    """A running server whose template database has Baton's schema."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._numbers = itertools.count(1)
+
+    def dsn(self, database: str = "postgres") -> str:
+        """Where ``database`` is."""
+        return self._server.dsn(database)
+
+    async def make_template(self) -> None:
+        """Migrate the template. Nobody may be connected to it afterwards."""
+        await self._server.create_database(_TEMPLATE)
+        await migrate(self.dsn(_TEMPLATE))
+
+    async def create_database(self, *, migrated: bool = True) -> str:
+        """The DSN of a new database: with Baton's schema, or empty."""
+        name = f"test_{next(self._numbers)}"
+        template = f"TEMPLATE {_TEMPLATE} STRATEGY file_copy" if migrated else ""
+        await self._execute(f"CREATE DATABASE {name} {template}")
+        return self.dsn(name)
+
+    async def drop_database(self, dsn: str) -> None:
+        """Drop what `create_database` made, whoever is still connected."""
+        name = dsn.split("@/")[1].split("?")[0]
+        await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.dsn())
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def running_postgres(directory: Path) -> AsyncGenerator[PostgresServer]:
+    """A server with its data in ``directory``, stopped at the end."""
+    server = Postgres(directory / "data", directory / "postgres.log", _FAST)
+    running = await start(await server.part())
+    try:
+        postgres = PostgresServer(server)
+        await postgres.make_template()
+        yield postgres
+    finally:
+        await running.stop()
+        server.close()

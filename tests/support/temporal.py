@@ -1,0 +1,42 @@
+"""A Temporal dev server for the tests of this process."""
+
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.client import Client
+
+from cli.dev.part import start
+from cli.dev.temporal import TemporalServer
+from cli.dev.temporal_binary import ensure_temporal
+from cli.search_attributes import register_search_attributes
+
+#: Makes workflows continue as new after a few turns.
+SHORT_HISTORIES = {"limit.historyCount.suggestContinueAsNew": "20"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTemporal:
+    """Where the server is, and a client of its default namespace."""
+
+    address: str
+    ui_url: str
+    client: Client
+
+
+@asynccontextmanager
+async def running_temporal(
+    directory: Path, dynamic: Mapping[str, str] | None = None
+) -> AsyncGenerator[RunningTemporal]:
+    """A server with eager activities and Baton's search attributes; ``dynamic``: more dynamic configuration."""
+    program = await ensure_temporal(lambda text: print(text, file=sys.stderr))
+    server = TemporalServer(program, directory / "temporal.db", directory / "temporal.log", dynamic)
+    running = await start(server.part())
+    try:
+        client = await Client.connect(server.address)
+        await register_search_attributes(client)
+        yield RunningTemporal(server.address, server.ui_url, client)
+    finally:
+        await running.stop()
