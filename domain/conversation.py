@@ -22,7 +22,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ReadMessage:
-    """A message as the agent reads it. ``answers`` are the ids of the questions that it answered when it was accepted."""
+    """A message as the agent reads it. ``answers``: ids of the questions that it answered when it was accepted."""
 
     id: UUID
     seq: int

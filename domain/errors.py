@@ -1,4 +1,4 @@
-"""What can go wrong, by stable code and data. No HTTP status and no vendor's word: each dialect has a table for that."""
+"""What can go wrong, by stable code and data. No HTTP status, no vendor's word: each dialect has a table for that."""
 
 from typing import ClassVar
 

@@ -50,3 +50,15 @@ class TaskRoute:
     in_plan: bool
     queue: str
     agent: str
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """The name of a model step, by which its activity is idempotent."""
+
+    tenant_id: TenantId
+    execution_id: ExecutionId
+    task_id: TaskId
+    turn: int
+    step: int

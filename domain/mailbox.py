@@ -6,7 +6,7 @@ Pure: the store locks the row, asks here, and writes what was decided in the sam
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from domain.conversation import Question
+from domain.conversation import Question, ToolCall
 from domain.states import TaskState
 
 
@@ -59,7 +59,7 @@ def next_for(box: Mailbox, turn: int, step: int) -> Next:
 
 
 def due(box: Mailbox) -> tuple[int, int] | None:
-    """(turn, step) that is due, or None where the task rests. Within an open turn recorded steps answer for themselves."""
+    """(turn, step) that is due, or None where the task rests. Recorded steps of an open turn answer for themselves."""
     if box.turn_open:
         return box.turn, 0
     return (box.turn + 1, 0) if box.state is TaskState.RUNNING else None
@@ -75,9 +75,7 @@ class Ending(Enum):
 
 def begin(box: Mailbox) -> Mailbox:
     """Begin the next turn: all messages accepted so far are its own."""
-    return replace(
-        box, version=box.version + 1, turn=box.turn + 1, turn_open=True, claimed_seq=box.accepted_seq
-    )
+    return replace(box, version=box.version + 1, turn=box.turn + 1, turn_open=True, claimed_seq=box.accepted_seq)
 
 
 def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = ()) -> Mailbox:
@@ -100,3 +98,31 @@ def _after(box: Mailbox, ending: Ending, questions: tuple[Question, ...]) -> Tas
     if ending is Ending.FAILED:
         return TaskState.FAILED
     return TaskState.WAITING if questions else TaskState.SUCCEEDED
+
+
+class Then(Enum):
+    """What a worker does after a transaction that left a `Position`."""
+
+    TOOLS = auto()  #: make the calls, then take the next step
+    STEP = auto()  #: take the step
+    REST = auto()  #: nothing until somebody rings
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a task stands. For `TOOLS`, (``turn``, ``step``) is the step that asked for ``calls``."""
+
+    then: Then
+    turn: int
+    step: int
+    box: Mailbox
+    calls: tuple[ToolCall, ...] = ()
+    event_seq: int = 0
+    ended: bool = False  #: the task has just ended or gone on: its plan is to look
+
+
+def position(box: Mailbox, *, event_seq: int = 0, ended: bool = False) -> Position:
+    """Where a task stands that is at no step in particular."""
+    at = due(box)
+    turn, step = at or (box.turn, 0)
+    return Position(Then.STEP if at else Then.REST, turn, step, box, event_seq=event_seq, ended=ended)

@@ -158,8 +158,7 @@ CREATE TABLE steps (
     text       text        NOT NULL DEFAULT '',
     response   jsonb,
     calls      jsonb       NOT NULL DEFAULT '[]',
-    questions  jsonb       NOT NULL DEFAULT '{}',  -- ask_user call id -> question id
-    outcome    jsonb,                           -- what the workflow was told, for a repeat
+    questions  jsonb       NOT NULL DEFAULT '{}',  -- what its ask_user calls asked, by the call's id
     error_code text,
     input_tokens  bigint   NOT NULL DEFAULT 0,
     output_tokens bigint   NOT NULL DEFAULT 0,

@@ -48,7 +48,7 @@ WITH e AS MATERIALIZED (
            completed_at = CASE WHEN d.next_state = 'running' THEN NULL ELSE t.completed_at END,
            error_code = CASE WHEN d.next_state = 'running' THEN NULL ELSE t.error_code END,
            ring_at = CASE WHEN (d.next_state = 'running' AND NOT d.turn_open) OR d.interrupts > 0
-                          THEN coalesce(t.ring_at, now() + $16::interval) ELSE t.ring_at END,
+                          THEN coalesce(t.ring_at, now() + make_interval(secs => $16)) ELSE t.ring_at END,
            updated_at = now()
       FROM decided d
      WHERE t.tenant_id = $1 AND t.id = d.id AND d.verdict = 'accepted'
@@ -59,7 +59,7 @@ WITH e AS MATERIALIZED (
            state = CASE WHEN d.next_state = 'running' THEN 'running' ELSE ex.state END,
            completed_at = CASE WHEN d.next_state = 'running' THEN NULL ELSE ex.completed_at END,
            ring_at = CASE WHEN d.in_plan AND d.state IN ('succeeded', 'failed')
-                          THEN coalesce(ex.ring_at, now() + $16::interval) ELSE ex.ring_at END,
+                          THEN coalesce(ex.ring_at, now() + make_interval(secs => $16)) ELSE ex.ring_at END,
            updated_at = now()
       FROM u, decided d
      WHERE ex.tenant_id = $1 AND ex.id = $2

@@ -17,10 +17,11 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
 -- name: lock_task
 -- Lock an execution, then one of its tasks, and read both as they are now.
 WITH e AS MATERIALIZED (
-    SELECT id, state AS execution_state, in_plan, queue FROM executions WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+    SELECT id, state AS execution_state, in_plan, event_seq FROM executions
+     WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 )
 SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.claimed_seq,
-       t.open_questions, t.title, e.execution_state, e.in_plan
+       t.open_questions, t.title, e.execution_state, e.in_plan, e.event_seq
   FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
    FOR UPDATE OF t;
 
@@ -33,3 +34,33 @@ SELECT id, position, title, state, open_questions, waiting_since FROM tasks
 -- name: open_questions
 -- A task's version and the questions it asks.
 SELECT version, state, open_questions FROM tasks WHERE tenant_id = $1 AND id = $2;
+
+-- name: route_by_only_task
+-- The only task of an execution that is no plan, by the execution's uuid or by the task's own (also in a plan).
+SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
+       t.agent_id
+  FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
+       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       JOIN tenants x ON x.id = e.tenant_id
+ WHERE e.tenant_id = $1 AND e.id = $2 AND NOT e.in_plan
+UNION ALL
+SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
+       t.agent_id
+  FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       JOIN tenants x ON x.id = t.tenant_id
+ WHERE t.tenant_id = $1 AND t.id = $2
+ LIMIT 1;
+
+-- name: execution_exists
+SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
+
+-- name: save_mailbox
+-- What the mailbox's rules decided for a locked task. $11: seconds until the relay rings, NULL for never.
+UPDATE tasks
+   SET state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, claimed_seq = $8, open_questions = $9,
+       answers_ruled = $10, ring_at = now() + make_interval(secs => $11), rings = 0, updated_at = now(),
+       waiting_since = CASE WHEN $3 = 'waiting' THEN CASE WHEN state = 'waiting' THEN waiting_since ELSE now() END END,
+       started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
+       completed_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled') THEN now() END
+ WHERE tenant_id = $1 AND id = $2;

@@ -1,0 +1,142 @@
+"""A change to one task: its row and its execution's are locked, the mailbox's rules decide, the log says it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+from uuid import UUID
+
+from domain.conversation import Question
+from domain.events import EventType, NewEvent
+from domain.ids import ExecutionId, TaskId, TenantId
+from domain.json import JsonObject, JsonValue
+from domain.mailbox import Ending, Mailbox, Position, end, position
+from domain.states import ExecutionState, TaskState
+from store import events, tasks
+from store.pool import Connection
+from store.queries import query
+from store.tasks import LockedTask
+
+#: How long a ring may take before the relay rings in its place.
+RING_SECONDS: Final = 2.0
+
+
+@dataclass(slots=True)
+class Change:
+    """What a transaction does to a locked task: the mailbox after it, and the events that say so."""
+
+    connection: Connection
+    task: LockedTask
+    box: Mailbox
+    events: list[NewEvent] = field(default_factory=list[NewEvent])
+
+    @classmethod
+    async def of(cls, connection: Connection, tenant: TenantId, execution: ExecutionId, task: TaskId) -> "Change":
+        """Lock an execution, then its task, until the transaction ends. Raises `TaskNotFound`."""
+        locked = await tasks.lock(connection, tenant, execution, task)
+        return cls(connection, locked, locked.box)
+
+    def say(self, kind: EventType, data: JsonObject, state: TaskState | None = None) -> None:
+        """Add an event, with the task's state where it brings about a new one."""
+        self.events.append(NewEvent(kind, data, self.task.id, state))
+
+    def has_open(self, turn: int) -> bool:
+        """Whether ``turn`` is the one under way."""
+        return self.task.box.turn_open and self.task.box.turn == turn
+
+    def standing(self) -> Position:
+        """Where the task stands, when nothing was changed."""
+        return position(self.task.box, event_seq=self.task.event_seq)
+
+    async def commit(self, *, ring_seconds: float | None = None) -> int:
+        """Write the mailbox, then the events with the execution's state that follows. Returns the last event's number.
+
+        ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it.
+        """
+        if self.box is not self.task.box:
+            await tasks.save(self.connection, self.task, self.box, ring_seconds=ring_seconds)
+        state = await self._execution_state() if self.box.state is not self.task.box.state else None
+        if not self.events:
+            return self.task.event_seq
+        return await events.append(
+            self.connection,
+            self.task.tenant_id,
+            self.task.execution_id,
+            self.events,
+            positions={self.task.id: self.task.position},
+            state=state,
+        )
+
+    async def _execution_state(self) -> ExecutionState | None:
+        standings = await tasks.standings(self.connection, self.task.tenant_id, self.task.execution_id)
+        if self.events and self.events[-1].type is EventType.TURN_ENDED:
+            self.events[-1].data["waiting"] = tasks.waiting_json(standings)
+        return tasks.derived(standings, self.task.execution_state)
+
+    async def end_turn(
+        self,
+        ending: Ending,
+        asked: Sequence[Question] = (),
+        text: str = "",
+        code: str | None = None,
+    ) -> Position:
+        """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed."""
+        task, turn = self.task, self.task.box.turn
+        self.box = end(task.box, ending, tuple(asked))
+        state = self.box.state if self.box.state is not task.box.state else None
+        failed = ending is Ending.FAILED
+        rows = await self.connection.fetch(
+            query("end_turn"),
+            task.tenant_id,
+            task.id,
+            turn,
+            {Ending.ANSWERED: "ended", Ending.INTERRUPTED: "interrupted", Ending.FAILED: "failed"}[ending],
+            self.box.state,
+            "dead" if failed else "processed",
+            code,
+        )
+        if self.box.state.is_over:
+            await self.connection.execute(query("set_result"), task.tenant_id, task.id, text, code)
+        for question in asked:
+            self.say(EventType.QUESTION_ASKED, question_data(question))
+        if failed and rows:
+            self.say(EventType.MESSAGES_DEAD, {"messages": told(rows), "reason": code})
+        self.say(
+            EventType.TURN_ENDED,
+            {
+                "turn": turn,
+                "outcome": ending.name.lower(),
+                "result": text if self.box.state.is_over else None,
+                "error": code,
+                "messages": told(rows),
+                "questions": [question_data(question) for question in self.box.questions],
+                "waiting": [],
+            },
+            state,
+        )
+        event_seq = await self.commit()
+        ended = self.box.state.is_over and task.in_plan
+        if ended:
+            await self.ring_plan()
+        return position(self.box, event_seq=event_seq, ended=ended)
+
+    async def ring_plan(self) -> None:
+        """Have the relay ring the execution's plan, unless somebody does so before."""
+        await self.connection.execute(query("ring_plan"), self.task.tenant_id, self.task.execution_id, RING_SECONDS)
+
+
+def told(rows: Sequence[object]) -> list[JsonValue]:
+    """Messages, from rows with `id` and `seq`, as events name them."""
+    return [
+        {"message_id": str(cast("UUID", row["id"])), "seq": cast("int", row["seq"])}
+        for row in cast("Sequence[dict[str, object]]", rows)
+    ]
+
+
+def question_data(question: Question) -> JsonObject:
+    """A question as events show it."""
+    return {
+        "question_id": question.id,
+        "text": question.text,
+        "choices": cast("list[JsonValue]", list(question.choices)),
+        "schema": question.schema,
+    }

@@ -1,0 +1,80 @@
+"""Keys: stored as digests, looked up by them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from domain.agents import Scope
+from domain.ids import AgentId, TenantId
+from store.pool import Connection
+from store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key without its secret. ``per_minute``: requests that it may make a minute, None for no limit."""
+
+    tenant_id: TenantId
+    tenant: str
+    id: UUID
+    name: str
+    scopes: frozenset[Scope]
+    agent_id: AgentId | None
+    per_minute: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+async def insert(
+    connection: Connection,
+    tenant_id: TenantId,
+    key_id: UUID,
+    digest: bytes,
+    *,
+    name: str,
+    scopes: Iterable[Scope],
+    agent_id: AgentId | None,
+    per_minute: int | None,
+    expires_at: datetime | None,
+) -> None:
+    """Store a key by the SHA-256 ``digest`` of its text."""
+    await connection.fetchval(
+        query("insert_key"), tenant_id, key_id, digest, name, sorted(scopes), agent_id, per_minute, expires_at
+    )
+
+
+async def by_digest(connection: Connection, digest: bytes) -> Key | None:
+    """The key with this digest, if it counts now: neither revoked nor expired."""
+    row = await connection.fetchrow(query("key_by_digest"), digest)
+    return None if row is None else _key_of(row)
+
+
+async def of_tenant(connection: Connection, tenant_id: TenantId) -> list[Key]:
+    """All keys of a tenant, oldest first, revoked ones too."""
+    return [_key_of(row) for row in await connection.fetch(query("list_keys"), tenant_id)]
+
+
+async def revoke(connection: Connection, tenant_id: TenantId, key_id: UUID) -> bool:
+    """Revoke a key; a repeat changes nothing. False if the tenant has no such key."""
+    return await connection.fetchval(query("revoke_key"), tenant_id, key_id) is not None
+
+
+def _key_of(row: asyncpg.Record) -> Key:
+    return Key(
+        tenant_id=row["tenant_id"],
+        tenant=row["tenant"],
+        id=row["id"],
+        name=row["name"],
+        scopes=frozenset(Scope(scope) for scope in row["scopes"] if scope in set(Scope)),
+        agent_id=row["agent_id"],
+        per_minute=row["per_minute"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        last_used_at=row["last_used_at"],
+    )

@@ -1,0 +1,135 @@
+"""Messages: accepted in one statement, claimed by turns."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from domain.conversation import Question
+from domain.errors import KeyReused, Outdated, TaskBusy, TaskClosed, TaskNotFound
+from domain.ids import TaskRoute
+from domain.messages import Draft, Receipt
+from domain.states import TaskState
+from store.pool import Connection
+from store.queries import query
+from store.tasks import questions_of
+
+_KEY_TWICE: Final = "messages_idempotency_unique"
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Nothing was stored: the answer must be checked against ``questions`` first, and sent again with ``version``."""
+
+    version: int
+    questions: tuple[Question, ...]
+
+
+async def send_message(
+    connection: Connection,
+    route: TaskRoute,
+    draft: Draft,
+    sender: str,
+    *,
+    relay_seconds: float,
+    checked_version: int | None = None,
+) -> Receipt | Unchecked:
+    """Accept a message: one statement, and where the connection is in autocommit one commit.
+
+    Its idempotency key is looked up before anything else is judged: the same message under it gives the first receipt.
+    ``relay_seconds``: when the relay rings, if nobody has taken the message up by then.
+
+    Raises `TaskNotFound`, `TaskClosed`, `TaskBusy`, `Outdated`, `KeyReused`; nothing is stored then. In a transaction
+    a repeated key aborts it, so that callers who need one look the key up with `earlier` first.
+    """
+    message_id = uuid4()
+    digest = draft.digest()
+    try:
+        row = await connection.fetchrow(
+            query("send_message"),
+            route.tenant_id,
+            route.execution_id,
+            route.task_id,
+            message_id,
+            draft.text,
+            [{"filename": a.filename, "media_type": a.media_type, "url": a.url} for a in draft.attachments],
+            draft.metadata,
+            draft.origin,
+            sender,
+            draft.mode,
+            draft.idempotency_key,
+            digest,
+            draft.question,
+            draft.if_version,
+            checked_version,
+            relay_seconds,
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _KEY_TWICE:
+            raise
+        receipt = await earlier(connection, route, draft)
+        if receipt is None:  # the row that stood in the way was rolled back or deleted since
+            raise
+        return receipt
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    if row["verdict"] != "accepted":
+        if receipt := await earlier(connection, route, draft):
+            return receipt
+        return _refused(row)
+    return Receipt(
+        message_id=message_id,
+        seq=row["seq"],
+        task_id=route.task_id,
+        execution_id=route.execution_id,
+        accepted_at=row["accepted_at"],
+        state=TaskState(row["state"]),
+        version=row["version"],
+        turn=row["turn"],
+        turn_open=row["turn_open"],
+        interrupts=row["interrupts"],
+        reopened=TaskState(row["was"]).is_over,
+        event_seq=row["event_seq"],
+    )
+
+
+async def earlier(connection: Connection, route: TaskRoute, draft: Draft) -> Receipt | None:
+    """The receipt of an earlier send of ``draft`` under its key, or None. Raises `KeyReused` if that was another."""
+    if draft.idempotency_key is None:
+        return None
+    row = await connection.fetchrow(query("message_by_key"), route.tenant_id, route.task_id, draft.idempotency_key)
+    if row is None:
+        return None
+    if row["digest"] != draft.digest():
+        raise KeyReused("this Idempotency-Key was used for another message to this task")
+    told = row["receipt"]
+    return Receipt(
+        message_id=UUID(str(row["id"])),
+        seq=row["seq"],
+        task_id=route.task_id,
+        execution_id=row["execution_id"],
+        accepted_at=row["accepted_at"],
+        state=TaskState(told["state"]),
+        version=told["version"],
+        turn=told["turn"],
+        turn_open=told["turn_open"],
+        replayed=True,
+    )
+
+
+def _refused(row: asyncpg.Record) -> Unchecked:
+    state, questions = row["was"], questions_of(row["open_questions"])
+    match row["verdict"]:
+        case "closed":
+            raise TaskClosed(f"the task is {state}: it takes no more messages", state)
+        case "busy":
+            raise TaskBusy(f"the task is {state}: send again when it waits, or let the message queue", state)
+        case "outdated":
+            raise Outdated(
+                "the task has changed since: read it again",
+                row["version"],
+                tuple(question.id for question in questions),
+            )
+        case _:
+            return Unchecked(row["version"], questions)

@@ -1,0 +1,26 @@
+-- name: insert_key
+INSERT INTO keys (tenant_id, id, digest, name, scopes, agent_id, per_minute, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+RETURNING created_at;
+
+-- name: key_by_digest
+-- A key that counts now. That it was used is noted once a minute, so that calls cost no write.
+WITH k AS (
+    SELECT tenant_id, id, name, scopes, agent_id, per_minute, created_at, expires_at, revoked_at, last_used_at FROM keys
+     WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+), used AS (
+    UPDATE keys SET last_used_at = now() FROM k
+     WHERE keys.tenant_id = k.tenant_id AND keys.id = k.id
+       AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute')
+)
+SELECT k.*, t.name AS tenant FROM k JOIN tenants t ON t.id = k.tenant_id;
+
+-- name: list_keys
+SELECT k.tenant_id, k.id, k.name, k.scopes, k.agent_id, k.per_minute, k.created_at, k.expires_at, k.revoked_at,
+       k.last_used_at, t.name AS tenant
+  FROM keys k JOIN tenants t ON t.id = k.tenant_id
+ WHERE k.tenant_id = $1
+ ORDER BY k.created_at, k.id;
+
+-- name: revoke_key
+UPDATE keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND id = $2 RETURNING id;

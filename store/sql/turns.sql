@@ -1,0 +1,102 @@
+-- name: begin_turn
+-- Begin a turn of a locked task: claim all accepted messages. $5: the number that the event of its first step will have.
+WITH claimed AS (
+    UPDATE messages SET state = 'claimed', turn = $3, claimed_at = now()
+     WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted' AND seq <= $4
+    RETURNING id, seq
+), turn AS (
+    INSERT INTO turns (tenant_id, task_id, turn) VALUES ($1, $2, $3)
+), step AS (
+    INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, 0, $5)
+)
+SELECT id, seq FROM claimed ORDER BY seq;
+
+-- name: begin_step
+INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, $4, $5);
+
+-- name: read_step
+-- A step, and whether its present attempt has streamed anything.
+SELECT s.state, s.attempt,
+       EXISTS (SELECT FROM events e WHERE e.tenant_id = $1 AND e.execution_id = $5 AND e.seq > s.first_event
+                  AND e.task_id = $2 AND e.type = 'text.delta' AND (e.data ->> 'attempt')::integer = s.attempt
+                  AND (e.data ->> 'step')::integer = s.step) AS streamed
+  FROM steps s
+ WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn = $3 AND s.step = $4;
+
+-- name: is_attempt
+-- Whether an attempt may record its step.
+SELECT state = 'running' AND attempt = $5 FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
+
+-- name: step_questions
+-- The questions that a step asked beside its tool calls.
+SELECT text, questions FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
+
+-- name: retry_step
+UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4
+RETURNING attempt, failures;
+
+-- name: count_failure
+-- An attempt that the model failed; a later attempt's row is left alone.
+UPDATE steps SET failures = failures + 1
+ WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND attempt = $5 AND state = 'running'
+RETURNING failures;
+
+-- name: end_step
+-- Record what a step came to, unless it is over or a later attempt has it.
+UPDATE steps
+   SET state = $6, text = $7, response = $8, calls = $9, questions = $10, input_tokens = $11, output_tokens = $12,
+       ended_at = clock_timestamp()
+ WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND state = 'running' AND attempt = $5;
+
+-- name: add_tool_calls
+INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, arguments)
+SELECT $1, $2, $3, $4, call_id, n, name, arguments
+  FROM unnest($5::text[], $6::text[], $7::jsonb[]) WITH ORDINALITY AS new (call_id, name, arguments, n);
+
+-- name: tool_calls_left
+-- The calls of a step that are still to be made, in the order of the model.
+SELECT call_id, name, arguments FROM tool_calls
+ WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND state <> 'done'
+ ORDER BY ordinal;
+
+-- name: start_tool_call
+UPDATE tool_calls SET state = 'running', started_at = coalesce(started_at, clock_timestamp())
+ WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND call_id = $5 AND state <> 'done'
+RETURNING name, arguments, ordinal;
+
+-- name: end_tool_call
+UPDATE tool_calls SET state = 'done', content = $6, failed = $7, ended_at = clock_timestamp()
+ WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND call_id = $5 AND state <> 'done'
+RETURNING name;
+
+-- name: end_turn
+-- End a locked task's open turn. Its messages become $6 ('processed' or 'dead'), with the reason $7 where they are dead.
+WITH turn AS (
+    UPDATE turns SET state = $4, outcome = $5, ended_at = clock_timestamp()
+     WHERE tenant_id = $1 AND task_id = $2 AND turn = $3
+), steps_left AS (
+    UPDATE steps SET state = CASE WHEN $4 = 'failed' THEN 'failed' ELSE 'interrupted' END, ended_at = clock_timestamp()
+     WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state = 'running'
+), calls_left AS (
+    UPDATE tool_calls SET state = 'done', failed = true, content = '"interrupted"', ended_at = clock_timestamp()
+     WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state <> 'done'
+), told AS (
+    UPDATE messages SET state = $6, reason = $7, ended_at = clock_timestamp()
+     WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state = 'claimed'
+    RETURNING id, seq
+)
+SELECT id, seq FROM told ORDER BY seq;
+
+-- name: set_result
+UPDATE tasks SET result = $3, error_code = $4 WHERE tenant_id = $1 AND id = $2;
+
+-- name: bury_unclaimed
+-- Messages that no turn will read any more.
+UPDATE messages SET state = 'dead', reason = $3, ended_at = clock_timestamp()
+ WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted'
+RETURNING id, seq;
+
+-- name: ring_plan
+-- The plan is to look at its tasks: rung by the relay unless that was done before.
+UPDATE executions SET ring_at = coalesce(ring_at, now() + make_interval(secs => $3)), rings = 0
+ WHERE tenant_id = $1 AND id = $2;

@@ -1,0 +1,192 @@
+"""Tasks: where they live, their locked rows, and the state of the execution that follows from theirs."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import asyncpg
+
+from domain.conversation import Question
+from domain.errors import ExecutionNotFound, TaskNotFound
+from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskInPlan, TaskRoute, TenantId
+from domain.json import JsonObject, JsonValue
+from domain.mailbox import Mailbox
+from domain.states import ExecutionState, TaskState, execution_state
+from store.pool import Connection
+from store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class LockedTask:
+    """A task whose row, and whose execution's row, are locked until the transaction ends."""
+
+    tenant_id: TenantId
+    execution_id: ExecutionId
+    id: TaskId
+    position: int
+    title: str
+    box: Mailbox
+    execution_state: ExecutionState
+    in_plan: bool
+    event_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStanding:
+    """How one task of an execution stands."""
+
+    id: TaskId
+    position: int
+    title: str
+    state: TaskState
+    questions: tuple[Question, ...]
+    waiting_since: datetime | None
+
+
+async def route(connection: Connection, tenant_id: TenantId, address: TaskAddress) -> TaskRoute:
+    """Where a task lives: never changes, may be cached. Raises `ExecutionNotFound`, `TaskNotFound`."""
+    match address:
+        case TaskInPlan(execution, position):
+            row = await connection.fetchrow(query("route_by_position"), tenant_id, execution, position)
+        case TaskById(task):
+            row = await connection.fetchrow(query("route_by_task"), tenant_id, task)
+        case _:
+            row = await connection.fetchrow(query("route_by_only_task"), tenant_id, address.execution)
+    if row is None:
+        if isinstance(address, TaskInPlan):
+            known = await connection.fetchval(query("execution_exists"), tenant_id, address.execution)
+            if known:
+                raise TaskNotFound(f"the execution has no task {address.position}")
+            raise ExecutionNotFound("there is no such execution")
+        raise TaskNotFound("there is no such task")
+    return TaskRoute(
+        tenant_id=tenant_id,
+        tenant=row["tenant"],
+        execution_id=row["execution_id"],
+        task_id=row["task_id"],
+        position=row["position"],
+        in_plan=row["in_plan"],
+        queue=row["queue"],
+        agent=row["agent"],
+        agent_id=row["agent_id"],
+    )
+
+
+async def lock(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId) -> LockedTask:
+    """Lock an execution, then its task, until the transaction ends. Raises `TaskNotFound`."""
+    row = await connection.fetchrow(query("lock_task"), tenant_id, execution_id, task_id)
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    return LockedTask(
+        tenant_id=tenant_id,
+        execution_id=execution_id,
+        id=row["id"],
+        position=row["position"],
+        title=row["title"],
+        box=Mailbox(
+            state=TaskState(row["state"]),
+            version=row["version"],
+            turn=row["turn"],
+            turn_open=row["turn_open"],
+            interrupt_turn=row["interrupt_turn"],
+            accepted_seq=row["accepted_seq"],
+            claimed_seq=row["claimed_seq"],
+            questions=questions_of(row["open_questions"]),
+        ),
+        execution_state=ExecutionState(row["execution_state"]),
+        in_plan=row["in_plan"],
+        event_seq=row["event_seq"],
+    )
+
+
+async def save(connection: Connection, task: LockedTask, box: Mailbox, *, ring_seconds: float | None = None) -> None:
+    """Write what the mailbox's rules decided. ``ring_seconds``: when the relay rings; None: nobody need ring."""
+    await connection.execute(
+        query("save_mailbox"),
+        task.tenant_id,
+        task.id,
+        box.state,
+        box.version,
+        box.turn,
+        box.turn_open,
+        box.interrupt_turn,
+        box.claimed_seq,
+        [question_json(question) for question in box.questions],
+        any(question.schema is not None for question in box.questions),
+        ring_seconds,
+    )
+
+
+async def standings(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> list[TaskStanding]:
+    """All tasks of an execution, by position; exact while the execution's row is locked."""
+    rows = await connection.fetch(query("task_states"), tenant_id, execution_id)
+    return [
+        TaskStanding(
+            row["id"],
+            row["position"],
+            row["title"],
+            TaskState(row["state"]),
+            questions_of(row["open_questions"]),
+            row["waiting_since"],
+        )
+        for row in rows
+    ]
+
+
+def derived(standings: list[TaskStanding], was: ExecutionState) -> ExecutionState | None:
+    """The execution's state that follows from its tasks', or None if that is what it ``was``."""
+    now = execution_state(standing.state for standing in standings)
+    if now is ExecutionState.PENDING and was is not ExecutionState.PENDING:
+        now = ExecutionState.RUNNING
+    return None if now is was else now
+
+
+async def asked(connection: Connection, route: TaskRoute) -> tuple[int, TaskState, tuple[Question, ...]]:
+    """A task's version and state, and the questions it asks. Raises `TaskNotFound`."""
+    row: asyncpg.Record | None = await connection.fetchrow(query("open_questions"), route.tenant_id, route.task_id)
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    return row["version"], TaskState(row["state"]), questions_of(row["open_questions"])
+
+
+def questions_of(items: list[JsonObject]) -> tuple[Question, ...]:
+    """Questions from a task's row."""
+    return tuple(
+        Question(
+            id=cast("str", item["id"]),
+            text=cast("str", item["text"]),
+            choices=tuple(cast("list[str]", item.get("choices") or [])),
+            schema=cast("JsonObject | None", item.get("schema")),
+            call_id=cast("str", item.get("call_id", "")),
+            turn=cast("int", item.get("turn", 0)),
+            asked_at=cast("str", item.get("asked_at", "")),
+        )
+        for item in items
+    )
+
+
+def question_json(question: Question) -> JsonObject:
+    """A question as a task's row holds it, and as events show it."""
+    return {
+        "id": question.id,
+        "text": question.text,
+        "choices": cast("list[JsonValue]", list(question.choices)),
+        "schema": question.schema,
+        "call_id": question.call_id,
+        "turn": question.turn,
+        "asked_at": question.asked_at or datetime.now(UTC).isoformat(),
+    }
+
+
+def waiting_json(standings: list[TaskStanding]) -> list[JsonValue]:
+    """What an execution waits for: one entry per waiting task."""
+    return [
+        {
+            "task_id": str(standing.id),
+            "position": standing.position,
+            "question": "\n".join(question.text for question in standing.questions),
+            "waiting_since": standing.waiting_since and standing.waiting_since.isoformat(),
+        }
+        for standing in standings
+        if standing.state is TaskState.WAITING
+    ]

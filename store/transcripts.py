@@ -1,0 +1,104 @@
+"""What an agent reads, from rows to a `Transcript`."""
+
+from collections import defaultdict
+from typing import cast
+
+import asyncpg
+
+from domain.agents import Agent
+from domain.conversation import (
+    Attachment,
+    DependencyResult,
+    ReadMessage,
+    RecordedStep,
+    RecordedTurn,
+    ToolCall,
+    ToolResult,
+    Transcript,
+)
+from domain.errors import TaskNotFound
+from domain.ids import TaskId, TenantId
+from domain.json import JsonObject
+from domain.states import SendMode, StepState
+from store.pool import Connection
+from store.queries import query
+
+
+async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
+    """A task's transcript up to the messages that its present turn has claimed. Raises `TaskNotFound`.
+
+    Messages and steps that are over never change, so that a repeat reads the same.
+    """
+    task = await connection.fetchrow(query("transcript_task"), tenant_id, task_id)
+    if task is None:
+        raise TaskNotFound("there is no such task")
+    messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
+    for row in await connection.fetch(query("transcript_messages"), tenant_id, task_id):
+        messages[row["turn"]].append(_message(row))
+    rows = await connection.fetch(query("transcript_steps"), tenant_id, task_id)
+    results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
+    if any(row["calls"] for row in rows):
+        for row in await connection.fetch(query("transcript_results"), tenant_id, task_id):
+            results[row["turn"], row["step"]].append(ToolResult(row["call_id"], row["content"], row["failed"]))
+    steps: defaultdict[int, list[RecordedStep]] = defaultdict(list)
+    for row in rows:
+        steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
+    return Transcript(
+        agent=_agent(task, tenant_id),
+        title=task["title"],
+        description=task["description"],
+        dependencies=tuple(
+            DependencyResult(item["position"], item["title"], item["result"]) for item in task["dependencies"]
+        ),
+        turns=tuple(
+            RecordedTurn(turn, tuple(messages[turn]), tuple(steps[turn])) for turn in range(1, task["turn"] + 1)
+        ),
+    )
+
+
+def _message(row: asyncpg.Record) -> ReadMessage:
+    return ReadMessage(
+        row["id"],
+        row["seq"],
+        row["text"],
+        tuple(row["answers"]),
+        tuple(Attachment(item["filename"], item["media_type"], item["url"]) for item in row["attachments"]),
+    )
+
+
+def _step(row: asyncpg.Record, results: tuple[ToolResult, ...]) -> RecordedStep:
+    return RecordedStep(
+        number=row["step"],
+        state=StepState(row["state"]),
+        text=row["text"],
+        response=row["response"],
+        calls=calls_of(row["calls"]),
+        results=results,
+        questions=tuple((call, cast("str", asked["id"])) for call, asked in row["questions"].items()),
+        error=row["error_code"],
+    )
+
+
+def _agent(row: asyncpg.Record, tenant_id: TenantId) -> Agent:
+    return Agent(
+        tenant_id=tenant_id,
+        id=row["agent_id"],
+        number=row["number"],
+        name=row["name"],
+        model=row["model"],
+        instructions=row["instructions"],
+        tools=tuple(row["tools"]),
+        policies=row["policies"],
+        limits=row["limits"],
+        mode=SendMode(row["mode"]),
+        is_default=row["is_default"],
+        created_at=row["created_at"],
+    )
+
+
+def calls_of(items: list[JsonObject]) -> tuple[ToolCall, ...]:
+    """Tool calls from a step's row."""
+    return tuple(
+        ToolCall(cast("str", item["id"]), cast("str", item["name"]), cast("JsonObject", item["arguments"]))
+        for item in items
+    )
