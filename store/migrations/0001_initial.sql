@@ -66,7 +66,7 @@ CREATE TABLE executions (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, agent_id) REFERENCES agents
 ) WITH (fillfactor = 70);
-CREATE INDEX executions_by_age ON executions (tenant_id, created_at DESC, id);
+CREATE INDEX executions_by_age ON executions (tenant_id, created_at, id);
 CREATE INDEX executions_to_ring ON executions (ring_at) WHERE ring_at IS NOT NULL;
 
 CREATE TABLE tasks (
@@ -103,7 +103,7 @@ CREATE TABLE tasks (
     FOREIGN KEY (tenant_id, execution_id) REFERENCES executions ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, agent_id) REFERENCES agents
 ) WITH (fillfactor = 70);
-CREATE INDEX tasks_waiting ON tasks (tenant_id, waiting_since) WHERE state = 'waiting';
+CREATE INDEX tasks_waiting ON tasks (tenant_id, waiting_since, id) WHERE state = 'waiting';
 CREATE INDEX tasks_to_ring ON tasks (ring_at) WHERE ring_at IS NOT NULL;
 
 CREATE TABLE messages (

@@ -1,0 +1,169 @@
+"""Reads: what a caller may see, as it is now. Another tenant's things are not found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, Protocol
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter
+
+from domain.agents import Principal
+from domain.conversation import Usage
+from domain.errors import ExecutionNotFound, MessageNotFound, TaskNotFound
+from domain.ids import ExecutionId, MessageId, TaskId
+from domain.json import INT64_MAX, INT64_MIN
+from domain.states import ExecutionState, TaskState
+from domain.views import ExecutionView, MessageView, Page, TaskView
+from service.agents import AgentReference, resolve_agent
+from service.cursors import decode_cursor, encode_cursor
+from store import views
+from store.pool import Pool
+
+_TIME_AND_ID: Final = TypeAdapter(tuple[datetime, UUID])
+_NUMBER: Final = TypeAdapter(tuple[Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]])
+
+
+class Reads(Protocol):
+    """What reads need of `service.context.Baton`."""
+
+    @property
+    def pool(self) -> Pool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an id names that may be an execution's or a task's: with ``task``, the task of that id."""
+
+    execution: ExecutionView
+    task: TaskView | None
+
+
+async def get_execution(baton: Reads, who: Principal, execution_id: ExecutionId) -> ExecutionView:
+    """An execution with its tasks. Raises `ExecutionNotFound`."""
+    async with baton.pool.connection() as connection:
+        found = await views.execution(connection, who.tenant_id, execution_id)
+    if found is None:
+        raise ExecutionNotFound("there is no such execution")
+    return found
+
+
+async def get_execution_or_task(baton: Reads, who: Principal, some_id: UUID) -> Found:
+    """The execution of that id; else the task of that id and its execution. Raises `ExecutionNotFound`."""
+    async with baton.pool.connection() as connection:
+        if execution := await views.execution(connection, who.tenant_id, some_id):
+            return Found(execution, None)
+        if task := await views.task(connection, who.tenant_id, some_id):
+            execution = await views.execution(connection, who.tenant_id, task.execution_id)
+            if execution is not None:
+                return Found(execution, task)
+    raise ExecutionNotFound("there is no such execution")
+
+
+async def list_executions(
+    baton: Reads,
+    who: Principal,
+    *,
+    limit: int,
+    states: Sequence[ExecutionState] | None = None,
+    cursor: str | None = None,
+) -> Page[ExecutionView]:
+    """A page of all executions, newest first. Raises `InvalidInput` for a bad cursor."""
+    after = None if cursor is None else decode_cursor(cursor, _TIME_AND_ID)
+    async with baton.pool.connection() as connection:
+        found = await views.executions(connection, who.tenant_id, limit=limit + 1, states=states, after=after)
+    page = tuple(found[:limit])
+    more = len(found) > limit
+    return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if more else None)
+
+
+async def page_executions(
+    baton: Reads,
+    who: Principal,
+    *,
+    limit: int,
+    offset: int = 0,
+    in_plan: bool | None = None,
+    states: Sequence[ExecutionState] | None = None,
+    agent: AgentReference = None,
+) -> Page[ExecutionView]:
+    """Executions by offset, newest first, with their total: for dialects that page so.
+
+    ``in_plan``: plans only, single tasks only, None for both. Raises `AgentNotFound`.
+    """
+    async with baton.pool.connection() as connection:
+        agent_id = None if agent is None else (await resolve_agent(connection, who, agent)).id
+        found = await views.executions(
+            connection, who.tenant_id, limit=limit, offset=offset, in_plan=in_plan, states=states, agent_id=agent_id
+        )
+        total = await views.count_executions(
+            connection, who.tenant_id, in_plan=in_plan, states=states, agent_id=agent_id
+        )
+    return Page(tuple(found), total=total)
+
+
+async def get_task(baton: Reads, who: Principal, task_id: TaskId) -> TaskView:
+    """A task. Raises `TaskNotFound`."""
+    async with baton.pool.connection() as connection:
+        found = await views.task(connection, who.tenant_id, task_id)
+    if found is None:
+        raise TaskNotFound("there is no such task")
+    return found
+
+
+async def list_tasks(
+    baton: Reads,
+    who: Principal,
+    *,
+    limit: int,
+    states: Sequence[TaskState] | None = None,
+    execution_id: ExecutionId | None = None,
+    cursor: str | None = None,
+) -> Page[TaskView]:
+    """A page of tasks, newest first; of those that wait, and nothing else asked for, the longest waiting first.
+
+    Raises `InvalidInput` for a bad cursor.
+    """
+    inbox = states is not None and set(states) == {TaskState.WAITING} and execution_id is None
+    async with baton.pool.connection() as connection:
+        if inbox:
+            since = None if cursor is None else decode_cursor(cursor, _TIME_AND_ID)
+            found = await views.waiting_tasks(connection, who.tenant_id, limit=limit + 1, after=since)
+        else:
+            before = None if cursor is None else decode_cursor(cursor, _NUMBER)[0]
+            found = await views.tasks(
+                connection, who.tenant_id, limit=limit + 1, states=states, execution_id=execution_id, before=before
+            )
+    page = tuple(found[:limit])
+    if len(found) <= limit:
+        return Page(page)
+    last = page[-1]
+    return Page(page, encode_cursor(last.waiting_since, last.id) if inbox else encode_cursor(last.number))
+
+
+async def get_message(baton: Reads, who: Principal, message_id: MessageId) -> MessageView:
+    """A message's receipt. Raises `MessageNotFound`."""
+    async with baton.pool.connection() as connection:
+        found = await views.message(connection, who.tenant_id, message_id)
+    if found is None:
+        raise MessageNotFound("there is no such message")
+    return found
+
+
+async def list_messages(
+    baton: Reads, who: Principal, task_id: TaskId, *, limit: int, cursor: str | None = None
+) -> Page[MessageView]:
+    """A page of a task's messages, in order. Raises `TaskNotFound`, and `InvalidInput` for a bad cursor."""
+    after = 0 if cursor is None else decode_cursor(cursor, _NUMBER)[0]
+    async with baton.pool.connection() as connection:
+        found = await views.messages(connection, who.tenant_id, task_id, after=after, limit=limit + 1)
+        if not found and await views.task(connection, who.tenant_id, task_id) is None:
+            raise TaskNotFound("there is no such task")
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
+
+
+async def get_usage(baton: Reads, who: Principal, execution_id: ExecutionId, task_id: TaskId | None = None) -> Usage:
+    """Tokens that an execution, or one of its tasks, has used."""
+    async with baton.pool.connection() as connection:
+        return await views.usage(connection, who.tenant_id, execution_id, task_id)

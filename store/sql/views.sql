@@ -1,0 +1,92 @@
+-- name: execution_view
+SELECT e.id, e.in_plan, e.title, e.summary, e.state, e.queue, e.plan_generation_id, e.plan, e.metadata, e.event_seq,
+       e.created_at, e.started_at, e.completed_at, e.updated_at,
+       a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+  FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id
+ WHERE e.tenant_id = $1 AND e.id = $2;
+
+-- name: list_executions
+-- A page of a tenant's executions, newest first. $2 states or NULL, $3 plans only, single tasks only, or NULL for both,
+-- $4 agent or NULL, $5 and $6 where the page before ended or NULL, $7 limit, $8 offset.
+SELECT e.id, e.in_plan, e.title, e.summary, e.state, e.queue, e.plan_generation_id, '{}'::jsonb AS plan, e.metadata,
+       e.event_seq, e.created_at, e.started_at, e.completed_at, e.updated_at,
+       a.id AS agent_id, a.number AS agent_number, a.name AS agent_name,
+       (SELECT coalesce(jsonb_object_agg(c.state, c.n), '{}')
+          FROM (SELECT t.state, count(*) AS n FROM tasks t
+                 WHERE t.tenant_id = $1 AND t.execution_id = e.id GROUP BY t.state) c) AS counts
+  FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id
+ WHERE e.tenant_id = $1
+   AND ($2::text[] IS NULL OR e.state = ANY ($2))
+   AND ($3::boolean IS NULL OR e.in_plan = $3)
+   AND ($4::uuid IS NULL OR e.agent_id = $4)
+   AND ($5::timestamptz IS NULL OR (e.created_at, e.id) < ($5, $6::uuid))
+ ORDER BY e.created_at DESC, e.id DESC
+ LIMIT $7 OFFSET $8;
+
+-- name: count_executions
+SELECT count(*) FROM executions e
+ WHERE e.tenant_id = $1
+   AND ($2::text[] IS NULL OR e.state = ANY ($2))
+   AND ($3::boolean IS NULL OR e.in_plan = $3)
+   AND ($4::uuid IS NULL OR e.agent_id = $4);
+
+-- name: task_view
+SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
+       t.accepted_seq - t.claimed_seq AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = $1 AND t.id = $2;
+
+-- name: tasks_of_execution
+SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
+       t.accepted_seq - t.claimed_seq AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = $1 AND t.execution_id = $2
+ ORDER BY t.position;
+
+-- name: list_waiting_tasks
+-- The inbox: tasks that wait, longest first. $2 and $3: where the page before ended, or NULL. $4 limit.
+SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
+       t.accepted_seq - t.claimed_seq AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = $1 AND t.state = 'waiting' AND t.waiting_since IS NOT NULL
+   AND ($2::timestamptz IS NULL OR (t.waiting_since, t.id) > ($2, $3::uuid))
+ ORDER BY t.waiting_since, t.id
+ LIMIT $4;
+
+-- name: list_tasks
+-- A page of a tenant's tasks, newest first. $2 states or NULL, $3 execution or NULL, $4 the number at which the page
+-- before ended, or NULL, $5 limit.
+SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
+       t.accepted_seq - t.claimed_seq AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = $1
+   AND ($2::text[] IS NULL OR t.state = ANY ($2))
+   AND ($3::uuid IS NULL OR t.execution_id = $3)
+   AND ($4::bigint IS NULL OR t.number < $4)
+ ORDER BY t.number DESC
+ LIMIT $5;
+
+-- name: list_messages
+-- A page of a task's messages, in order. $3: the number at which the page before ended. $4 limit.
+SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers,
+       m.reason, m.accepted_at, m.claimed_at, m.ended_at
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.seq > $3
+ ORDER BY m.seq
+ LIMIT $4;
+
+-- name: message_view
+SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers,
+       m.reason, m.accepted_at, m.claimed_at, m.ended_at
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = $1 AND m.id = $2;
+
+-- name: execution_usage
+-- Tokens that an execution's steps have used.
+SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
+  FROM tasks t JOIN steps s ON s.tenant_id = t.tenant_id AND s.task_id = t.id
+ WHERE t.tenant_id = $1 AND t.execution_id = $2 AND ($3::uuid IS NULL OR t.id = $3);
