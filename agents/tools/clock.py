@@ -1,0 +1,8 @@
+"""The time."""
+
+from datetime import UTC, datetime
+
+
+def clock() -> str:
+    """The current time, in UTC, as ISO 8601 with seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
