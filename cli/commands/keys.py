@@ -27,18 +27,23 @@ def create(
 ) -> None:
     """Make a key and print it: it is shown this once, the database keeps a digest."""
     try:
-        chosen = frozenset(Scope(scope.strip()) for scope in scopes.split(","))
+        chosen = tuple(Scope(scope.strip()) for scope in scopes.split(","))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scopes") from error
     print(asyncio.run(_create(tenant, chosen, agent, name, per_minute)))
 
 
-async def _create(tenant: str, scopes: frozenset[Scope], agent: int | None, name: str, per_minute: int | None) -> str:
-    from cli.credentials import make_key
+async def _create(tenant: str, scopes: tuple[Scope, ...], agent: int | None, name: str, per_minute: int | None) -> str:
     from domain.errors import DomainError
+    from service.keys import create_key
     from settings import load_settings
+    from store.pool import open_pool
 
     try:
-        return await make_key(load_settings().dsn, tenant, scopes, agent=agent, name=name, per_minute=per_minute)
+        pool = await open_pool(load_settings().dsn, min_size=0, max_size=1, application="baton keys")
+        try:
+            return await create_key(pool, tenant, scopes, agent_number=agent, name=name, per_minute=per_minute)
+        finally:
+            await pool.close()
     except DomainError as error:
         raise SystemExit(f"baton: {error.message}") from error

@@ -6,15 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from cli.credentials import insert_key
 from domain.agents import Scope
 from domain.keys import digest_of
-from store import agents, keys, tenants
-from store.pool import Connection, open_pool
+from service.agents import default_agent
+from service.keys import create_key
+from store import keys
+from store.pool import Pool, open_pool
 
-_TENANT: Final = "dev"
-_AGENT: Final = "assistant"
-_MODEL: Final = "scripted"
+TENANT: Final = "dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +25,17 @@ class Credentials:
     api_key: str
 
 
-async def ensure_credentials(dsn: str, file: Path, tenant: str = _TENANT) -> Credentials:
+async def ensure_credentials(dsn: str, file: Path, tenant: str = TENANT) -> Credentials:
     """The credentials kept in ``file`` (only its user may read it) if they still count; else new ones, kept there.
 
     The database must be migrated. The key has all scopes and no rate limit.
     """
     pool = await open_pool(dsn, min_size=0, max_size=1, application="baton dev")
     try:
-        async with pool.transaction() as connection:
-            tenant_id = await tenants.ensure(connection, tenant)
-            agent = await agents.ensure_default(connection, tenant_id, _AGENT, _MODEL)
-            kept = _read(file)
-            if kept is not None and await _counts(connection, kept, tenant):
-                key = kept.api_key
-            else:
-                key = await insert_key(connection, tenant_id, Scope, None, "baton dev", None)
+        agent = await default_agent(pool, tenant)
+        key = await _kept_key(pool, file, tenant)
+        if key is None:
+            key = await create_key(pool, tenant, tuple(Scope), name="baton dev")
     finally:
         await pool.close()
     credentials = Credentials(tenant, agent.number, key)
@@ -49,12 +44,14 @@ async def ensure_credentials(dsn: str, file: Path, tenant: str = _TENANT) -> Cre
     return credentials
 
 
-async def _counts(connection: Connection, kept: Credentials, tenant: str) -> bool:
-    key = await keys.by_digest(connection, digest_of(kept.api_key))
-    return key is not None and key.tenant == tenant
-
-
-def _read(file: Path) -> Credentials | None:
-    if not file.exists():
+async def _kept_key(pool: Pool, file: Path, tenant: str) -> str | None:
+    text = _read(file)
+    if text is None:
         return None
-    return Credentials(**json.loads(file.read_text()))
+    async with pool.connection() as connection:
+        key = await keys.by_digest(connection, digest_of(text))
+    return text if key is not None and key.tenant == tenant else None
+
+
+def _read(file: Path) -> str | None:
+    return str(json.loads(file.read_text())["api_key"]) if file.exists() else None
