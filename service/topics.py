@@ -1,0 +1,116 @@
+"""A followed log: the newest events, and who waits for more."""
+
+import asyncio
+from collections import deque
+from itertools import islice
+from typing import Final
+
+from domain.events import Event
+from domain.ids import ExecutionId
+from domain.states import ExecutionState
+from store.feed import Known, LogPage
+
+#: What a topic remembers at most; who is further behind reads pages from PostgreSQL.
+_EVENTS: Final = 512
+_CHARACTERS: Final = 512 * 1024
+
+
+class Topic:
+    """The newest events of one log, shared by all who follow it in this process.
+
+    It remembers the events from ``_base`` (exclusive) up to ``_last``. ``head`` and ``state`` are the log's as of the
+    last read. ``gone``: the execution was deleted.
+    """
+
+    def __init__(self, known: Known, state: ExecutionState) -> None:
+        self._tenant_id = known.tenant_id
+        self.execution_id: ExecutionId = known.execution_id
+        self._base = known.seq
+        self._last = known.seq
+        self.head = known.seq
+        self.state = state
+        self.readers = 0
+        self.gone = False
+        self._events: deque[Event] = deque()
+        self._characters = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._reads_begun = 0
+        self._read_done = 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the log was longer than what the last read gave."""
+        return not self.gone and self._last < self.head
+
+    def known(self, seq: int | None = None) -> Known:
+        """What to read next; after ``seq`` where that is given."""
+        return Known(self._tenant_id, self.execution_id, self._last if seq is None else seq)
+
+    def after(self, seq: int, limit: int) -> list[Event] | None:
+        """Up to ``limit`` remembered events above ``seq``; None if some of those are not remembered."""
+        if seq < self._base:
+            return None
+        skip = seq - self._base
+        return list(islice(self._events, skip, skip + limit))
+
+    def publish(self, page: LogPage | None) -> None:
+        """Take what was read, and wake who waits. None: the log is gone."""
+        if page is None:
+            self.gone = True
+        else:
+            for event in page.events:
+                if event.seq > self._last:
+                    self._events.append(event)
+                    self._characters += _weight(event)
+                    self._last = event.seq
+            if page.head >= self.head:
+                self.head, self.state = page.head, page.state
+            self._forget()
+        self._read_done = self._reads_begun
+        self.wake()
+
+    def being_read(self) -> None:
+        """A read begins. Reads do not overlap; one that fails is followed by another."""
+        self._reads_begun += 1
+
+    @property
+    def next_read(self) -> int:
+        """The number of the next read to begin."""
+        return self._reads_begun + 1
+
+    def was_read(self, number: int) -> bool:
+        """Whether that read, or a later one, has succeeded."""
+        return self._read_done >= number
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait to be woken; False if that took longer than ``seconds``."""
+        if seconds <= 0:
+            return False
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(future)
+        return True
+
+    def wake(self) -> None:
+        """Have everybody who waits look again."""
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _forget(self) -> None:
+        while len(self._events) > 1 and (len(self._events) > _EVENTS or self._characters > _CHARACTERS):
+            event = self._events.popleft()
+            self._characters -= _weight(event)
+            self._base = event.seq
+
+
+def _weight(event: Event) -> int:
+    """Roughly how large an event is: the characters of its texts."""
+    return 200 + sum(len(value) for value in event.data.values() if isinstance(value, str))
