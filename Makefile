@@ -1,0 +1,70 @@
+# Everything from one word. Needs Python 3.11 or newer, make and a package index; what is fetched once is kept in
+# $XDG_CACHE_HOME/baton (~/.cache/baton) and in uv's cache.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check bench faults
+
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/baton
+UV := $(CACHE)/uv/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
+unexport VIRTUAL_ENV
+
+help:
+	@echo 'make setup   install everything into .venv, and get a Temporal server'
+	@echo 'make run     set up, start everything, play the demo, stay up until Ctrl-C'
+	@echo 'make demo    the same, then stop'
+	@echo 'make test    set up, check, run the tests'
+	@echo 'make check   formatting, lint, types, who imports whom'
+	@echo 'make bench   measure (some minutes)'
+	@echo 'make faults  kill things for a long time, count what was lost'
+
+setup: .venv/.complete
+	@$(BIN)/python -m cli.dev.temporal_binary >/dev/null
+
+# The stamp holds the path: scripts in a venv do, too, so that of a checkout which was moved is of no use.
+VENV_IS_GOOD := $(shell test "$$(cat .venv/.complete 2>&1)" = '$(CURDIR)' && $(BIN)/python -c '' 2>&1 && echo yes)
+
+.venv/.complete: uv.lock pyproject.toml $(UV) $(if $(VENV_IS_GOOD),,FORCE)
+	@if test -e $@ && test "$$(cat $@)" != '$(CURDIR)'; then rm -rf .venv; fi
+	@echo 'Installing what uv.lock says into .venv …'
+	@$(UV) sync --frozen --quiet --python "$$($(find_python))"
+	@echo '$(CURDIR)' > $@
+
+$(UV):
+	@echo 'Fetching uv into $(CACHE)/uv …'
+	@mkdir -p '$(CACHE)'
+	@"$$($(find_python))" -m venv --clear '$(CACHE)/uv'
+	@'$(CACHE)/uv/bin/python' -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+FORCE:
+
+define find_python
+for python in $${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.14; do \
+    if command -v "$$python" >/dev/null && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+        command -v "$$python"; exit; fi; \
+done; echo 'Python 3.11 or newer is needed; say where with PYTHON=…' >&2; exit 1
+endef
+
+run: setup
+	@exec $(BIN)/baton dev
+
+demo: setup
+	@exec $(BIN)/baton dev --no-stay
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest -m 'not faults' $(PYTEST_ARGS)
+
+faults: setup
+	$(BIN)/pytest -m faults --timeout=3600 $(PYTEST_ARGS)
+
+bench: setup
+	$(BIN)/python -m bench $(BENCH_ARGS)
