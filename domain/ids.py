@@ -62,3 +62,13 @@ class StepKey:
     task_id: TaskId
     turn: int
     step: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRoute:
+    """Where a plan lives: what never changes after its creation. ``queue`` is the Temporal task queue."""
+
+    tenant_id: TenantId
+    tenant: str
+    execution_id: ExecutionId
+    queue: str

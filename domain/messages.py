@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.conversation import Attachment
-from domain.json import JsonObject
+from domain.json import JsonObject, JsonValue
 from domain.states import SendMode, TaskState
 
 
@@ -23,7 +23,7 @@ class Draft:
     text: str
     origin: str
     attachments: tuple[Attachment, ...] = ()
-    metadata: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict[str, JsonValue])
     mode: SendMode | None = None
     idempotency_key: str | None = None
     question: str | None = None
@@ -62,3 +62,8 @@ class Receipt:
     reopened: bool = False
     event_seq: int = 0
     replayed: bool = False
+
+    @property
+    def rings(self) -> bool:
+        """Whether the task's workflow is to look: not while the task is pending or other questions are still open."""
+        return self.state is TaskState.RUNNING

@@ -1,10 +1,11 @@
 """What a person asks of a task beside sending it messages: pause, resume, cancel. One transaction each."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from domain.errors import Conflict
+from domain.errors import Conflict, ExecutionNotFound
 from domain.events import EventType
-from domain.ids import TaskRoute
+from domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from domain.mailbox import Position, position
 from domain.states import TaskState
 from store.changes import RING_SECONDS, Change, told
@@ -18,11 +19,16 @@ async def pause(connection: Connection, route: TaskRoute, by: str) -> Position:
     Raises `TaskNotFound`, and `Conflict` for a task that is pending or over.
     """
     change = await _change(connection, route)
+    state = change.task.box.state
+    if state not in (TaskState.RUNNING, TaskState.WAITING, TaskState.PAUSED):
+        raise Conflict(f"the task is {state}: there is nothing to pause", state)
+    return await _pause(change, by)
+
+
+async def _pause(change: Change, by: str) -> Position:
     box = change.task.box
-    if box.state is TaskState.PAUSED:
-        return change.standing()
     if box.state not in (TaskState.RUNNING, TaskState.WAITING):
-        raise Conflict(f"the task is {box.state}: there is nothing to pause", box.state)
+        return change.standing()
     change.box = replace(
         box,
         state=TaskState.PAUSED,
@@ -39,9 +45,16 @@ async def resume(connection: Connection, route: TaskRoute, by: str) -> Position:
     Raises `TaskNotFound`, and `Conflict` for a task that is not paused.
     """
     change = await _change(connection, route)
+    state = change.task.box.state
+    if state is not TaskState.PAUSED:
+        raise Conflict(f"the task is {state}, not paused", state)
+    return await _resume(change, by)
+
+
+async def _resume(change: Change, by: str) -> Position:
     box = change.task.box
     if box.state is not TaskState.PAUSED:
-        raise Conflict(f"the task is {box.state}, not paused", box.state)
+        return change.standing()
     waits = box.questions and not box.has_unclaimed and not box.turn_open
     state = TaskState.WAITING if waits else TaskState.RUNNING
     change.box = replace(box, state=state, version=box.version + 1)
@@ -55,12 +68,61 @@ async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str 
     Raises `TaskNotFound`, and `Conflict` for a task that has ended otherwise.
     """
     change = await _change(connection, route)
-    box = change.task.box
-    if box.state is TaskState.CANCELLED:
-        return change.standing()
+    state = change.task.box.state
+    if state.is_over and state is not TaskState.CANCELLED:
+        raise Conflict(f"the task is {state}: there is nothing to cancel", state)
+    return await _cancel(change, by, reason)
+
+
+async def cancel_unless_over(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
+    """Cancel a task like `cancel`; one that is over stays as it is."""
+    change = await _change(connection, route)
+    return await _cancel(change, by, reason)
+
+
+async def cancel_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str, reason: str = ""
+) -> tuple[TaskId, ...]:
+    """Cancel all tasks of an execution that are not over; their ids. Raises `ExecutionNotFound`."""
+    return await _each(connection, tenant_id, execution_id, lambda change: _cancel(change, by, reason))
+
+
+async def pause_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str
+) -> tuple[TaskId, ...]:
+    """Pause all tasks of an execution that run or wait; their ids. Raises `ExecutionNotFound`."""
+    return await _each(connection, tenant_id, execution_id, lambda change: _pause(change, by))
+
+
+async def resume_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str
+) -> tuple[TaskId, ...]:
+    """Let all paused tasks of an execution go on; their ids. Raises `ExecutionNotFound`."""
+    return await _each(connection, tenant_id, execution_id, lambda change: _resume(change, by))
+
+
+async def _each(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    do: Callable[[Change], Awaitable[Position]],
+) -> tuple[TaskId, ...]:
+    if await connection.fetchrow(query("lock_plan"), tenant_id, execution_id) is None:
+        raise ExecutionNotFound("there is no such execution")
+    changed: list[TaskId] = []
+    for row in await connection.fetch(query("lock_plan_tasks"), tenant_id, execution_id):
+        change = await Change.of(connection, tenant_id, execution_id, row["id"])
+        after = await do(change)
+        if after.box.version != change.task.box.version:
+            changed.append(row["id"])
+    return tuple(changed)
+
+
+async def _cancel(change: Change, by: str, reason: str) -> Position:
+    connection, task, box = change.connection, change.task, change.task.box
     if box.state.is_over:
-        raise Conflict(f"the task is {box.state}: there is nothing to cancel", box.state)
-    names = (route.tenant_id, route.task_id)
+        return change.standing()
+    names = (task.tenant_id, task.id)
     if box.turn_open:
         await connection.fetch(
             query("end_turn"), *names, box.turn, "interrupted", TaskState.CANCELLED, "processed", None
@@ -80,7 +142,7 @@ async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str 
     change.say(EventType.TASK_CANCELLED, {"by": by, "reason": reason}, TaskState.CANCELLED)
     event_seq = await change.commit(ring_seconds=RING_SECONDS)
     await change.ring_plan()
-    return position(change.box, event_seq=event_seq, ended=route.in_plan)
+    return position(change.box, event_seq=event_seq, ended=task.in_plan)
 
 
 async def _change(connection: Connection, route: TaskRoute) -> Change:

@@ -59,7 +59,7 @@ async def after(
 async def head(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> LogHead | None:
     """Where an execution's log stands, or None if the tenant has no such execution."""
     row = await connection.fetchrow(query("log_head"), tenant_id, execution_id)
-    return row and LogHead(row["head"], row["oldest"], ExecutionState(row["state"]))
+    return None if row is None else LogHead(row["head"], row["oldest"], ExecutionState(row["state"]))
 
 
 def event_of(row: asyncpg.Record) -> Event:

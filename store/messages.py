@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from domain.answers import problems
 from domain.conversation import Question
-from domain.errors import KeyReused, Outdated, TaskBusy, TaskClosed, TaskNotFound
+from domain.errors import AnswerRefused, KeyReused, Outdated, TaskBusy, TaskClosed, TaskNotFound
 from domain.ids import TaskRoute
 from domain.messages import Draft, Receipt
 from domain.states import TaskState
@@ -24,6 +25,26 @@ class Unchecked:
 
     version: int
     questions: tuple[Question, ...]
+
+
+async def accept(
+    connection: Connection, route: TaskRoute, draft: Draft, sender: str, *, relay_seconds: float
+) -> Receipt:
+    """Accept a message, checking it first against the schemas of the questions that it answers.
+
+    One commit where no open question has a schema. Raises like `send_message`, and `AnswerRefused`.
+    """
+    checked: int | None = None
+    while True:
+        sent = await send_message(
+            connection, route, draft, sender, relay_seconds=relay_seconds, checked_version=checked
+        )
+        if isinstance(sent, Receipt):
+            return sent
+        for question in sent.questions:
+            if draft.question in (None, question.id) and (wrong := problems(question, draft.text)):
+                raise AnswerRefused("the answer breaks the question's schema: the task keeps waiting", wrong)
+        checked = sent.version
 
 
 async def send_message(
@@ -92,6 +113,15 @@ async def send_message(
         reopened=TaskState(row["was"]).is_over,
         event_seq=row["event_seq"],
     )
+
+
+async def hold(connection: Connection, route: TaskRoute) -> None:
+    """Lock an execution for the transaction, so that several messages to its tasks are accepted as one.
+
+    Raises `TaskNotFound`.
+    """
+    if await connection.fetchrow(query("lock_plan"), route.tenant_id, route.execution_id) is None:
+        raise TaskNotFound("there is no such execution")
 
 
 async def earlier(connection: Connection, route: TaskRoute, draft: Draft) -> Receipt | None:

@@ -8,7 +8,7 @@ import asyncpg
 from domain.dag import DEPENDENCY_FAILED, Advance, Node, advance
 from domain.errors import ExecutionNotFound
 from domain.events import EventType, NewEvent
-from domain.ids import ExecutionId, TaskId, TenantId
+from domain.ids import ExecutionId, PlanRoute, TaskId, TenantId
 from domain.states import ExecutionState, TaskState, execution_state
 from store import events
 from store.changes import RING_SECONDS, told
@@ -24,6 +24,14 @@ class PlanStanding:
     event_seq: int
     counts: dict[TaskState, int]
     to_ring: tuple[TaskId, ...]
+
+
+async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
+    """Where a plan lives: never changes, may be cached. Raises `ExecutionNotFound`."""
+    row = await connection.fetchrow(query("plan_route"), tenant_id, execution_id)
+    if row is None:
+        raise ExecutionNotFound("there is no such execution")
+    return PlanRoute(tenant_id, row["tenant"], execution_id, row["queue"])
 
 
 async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanStanding:

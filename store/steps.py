@@ -62,7 +62,10 @@ async def start_step(connection: Connection, key: StepKey) -> Started | Position
             return await _begin_turn(change, key)
         case Next.WORK:
             return await _go_on(change, key)
-        case Next.NEXT_TURN | Next.REST:
+        case Next.NEXT_TURN:
+            return change.standing()
+        case Next.REST:
+            await connection.execute(query("heard"), key.tenant_id, key.task_id)
             return change.standing()
 
 
@@ -154,7 +157,9 @@ async def _interrupt(
     return await change.end_turn(Ending.INTERRUPTED)
 
 
-async def count_failure(connection: Connection, key: StepKey, attempt: int, code: str, *, limit: int) -> int:
+async def count_failure(
+    connection: Connection, key: StepKey, attempt: int, code: str, streamed: Sequence[Delta], limit: int
+) -> int:
     """Count an attempt that the model failed, and say so in the log. Returns how many it has failed by now.
 
     ``limit``: from this many on it has failed for good. 0 is returned for an attempt that was overtaken.
@@ -163,6 +168,7 @@ async def count_failure(connection: Connection, key: StepKey, attempt: int, code
     failures = await connection.fetchval(query("count_failure"), *_names(key), attempt)
     if failures is None:
         return 0
+    change.events += [delta.event() for delta in streamed]
     data: JsonObject = {
         "turn": key.turn, "step": key.step, "attempt": attempt, "code": code, "retrying": failures < limit
     }  # fmt: skip

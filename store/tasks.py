@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-import asyncpg
-
 from domain.conversation import Question
 from domain.errors import ExecutionNotFound, TaskNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskInPlan, TaskRoute, TenantId
@@ -141,12 +139,21 @@ def derived(standings: list[TaskStanding], was: ExecutionState) -> ExecutionStat
     return None if now is was else now
 
 
-async def asked(connection: Connection, route: TaskRoute) -> tuple[int, TaskState, tuple[Question, ...]]:
-    """A task's version and state, and the questions it asks. Raises `TaskNotFound`."""
-    row: asyncpg.Record | None = await connection.fetchrow(query("open_questions"), route.tenant_id, route.task_id)
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """What a doorbell says: the task's version, the turn that is due or under way, and that turn if it is to stop."""
+
+    version: int
+    turn: int
+    interrupt: int
+
+
+async def bell(connection: Connection, route: TaskRoute) -> Bell:
+    """What a doorbell would say now. Raises `TaskNotFound`."""
+    row = await connection.fetchrow(query("bell"), route.tenant_id, route.task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
-    return row["version"], TaskState(row["state"]), questions_of(row["open_questions"])
+    return Bell(row["version"], row["turn"], row["interrupt"])
 
 
 def questions_of(items: list[JsonObject]) -> tuple[Question, ...]:

@@ -33,20 +33,30 @@ class TaskRef:
     task: str
 
 
+#: What a workflow does next.
+TOOLS: Final = "tools"  #: make `Outcome.calls`, then take the next step
+STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
+REST: Final = "rest"  #: nothing to do until somebody rings
+
+
 @dataclass(slots=True)
 class ProgressState:
     """What an `AgentTaskWorkflow` carries over when it continues as new: `workflows.progress.Progress` in plain data.
 
-    ``seq`` is the task's version that the last outcome reported, ``heard`` the highest that a doorbell named.
+    (``turn``, ``step``) is what is due while ``next`` is `STEP`; ``seq`` the task's version that the last outcome
+    reported, ``heard`` the highest that a doorbell named; ``interrupt`` the last turn that was asked to stop; ``typed``
+    counts the messages typed into Temporal; ``state`` is the task's, ``details`` what it waits for in words.
     """
 
-    turn: int = 0
+    turn: int = 1
     step: int = 0
-    seq: int = -1
+    next: str = STEP
+    seq: int = 0
     heard: int = 0
     interrupt: int = 0
     typed: int = 0
     state: str = ""
+    details: str = ""
 
 
 @dataclass(slots=True)
@@ -70,7 +80,7 @@ class PlanStart:
 
 @dataclass(slots=True)
 class Doorbell:
-    """ "Look": ``seq`` is the task's version at the commit that rings, ``interrupt`` a turn that is to stop (0: none)."""
+    """Says "look": ``seq`` is the task's version at the commit that rings, ``interrupt`` a turn to stop (0: none)."""
 
     seq: int
     interrupt: int = 0
@@ -119,6 +129,7 @@ class CancelTask:
 
     ref: TaskRef
     turn: int
+    step: int = 0
 
 
 @dataclass(slots=True)
@@ -144,12 +155,6 @@ class CallRef:
     name: str
 
 
-#: What a workflow does next.
-TOOLS: Final = "tools"  #: make `Outcome.calls`, then take the next step
-STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
-REST: Final = "rest"  #: nothing to do until somebody rings
-
-
 @dataclass(slots=True)
 class Outcome:
     """What an activity left behind, as PostgreSQL has it.
@@ -166,6 +171,17 @@ class Outcome:
     state: str
     calls: list[CallRef] = field(default_factory=list[CallRef])
     details: str = ""
+
+
+@dataclass(slots=True)
+class TaskStatus:
+    """The answer to the query `status`."""
+
+    state: str
+    turn: int
+    step: int
+    seq: int
+    details: str
 
 
 @dataclass(slots=True)
@@ -219,3 +235,9 @@ async def advance_plan(plan: PlanStart) -> PlanOutcome:
     Idempotent: what is started already is only rung again, if nobody took it up.
     """
     raise NotImplementedError("activities.plans.PlanActivities.advance_plan")
+
+
+@activity.defn(name="cancel_plan")
+async def cancel_plan(plan: PlanStart) -> PlanOutcome:
+    """Cancel all tasks of a plan that are not over. Idempotent."""
+    raise NotImplementedError("activities.plans.PlanActivities.cancel_plan")

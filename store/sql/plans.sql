@@ -26,3 +26,7 @@ UPDATE tasks SET state = 'pending', version = version + 1, error_code = NULL, co
 
 -- name: plan_heard
 UPDATE executions SET ring_at = NULL, rings = 0 WHERE tenant_id = $1 AND id = $2 AND ring_at IS NOT NULL;
+
+-- name: plan_route
+SELECT x.name AS tenant, e.queue FROM executions e JOIN tenants x ON x.id = e.tenant_id
+ WHERE e.tenant_id = $1 AND e.id = $2;

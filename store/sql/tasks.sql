@@ -31,9 +31,10 @@ SELECT id, position, title, state, open_questions, waiting_since FROM tasks
  WHERE tenant_id = $1 AND execution_id = $2
  ORDER BY position;
 
--- name: open_questions
--- A task's version and the questions it asks.
-SELECT version, state, open_questions FROM tasks WHERE tenant_id = $1 AND id = $2;
+-- name: bell
+SELECT version, CASE WHEN turn_open THEN turn ELSE turn + 1 END AS turn,
+       CASE WHEN turn_open AND interrupt_turn >= turn THEN turn ELSE 0 END AS interrupt
+  FROM tasks WHERE tenant_id = $1 AND id = $2;
 
 -- name: route_by_only_task
 -- The only task of an execution that is no plan, by the execution's uuid or by the task's own (also in a plan).
@@ -64,3 +65,7 @@ UPDATE tasks
        started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
        completed_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled') THEN now() END
  WHERE tenant_id = $1 AND id = $2;
+
+-- name: heard
+-- The workflow has looked and there was nothing to do: nobody need ring.
+UPDATE tasks SET ring_at = NULL, rings = 0 WHERE tenant_id = $1 AND id = $2 AND ring_at IS NOT NULL;

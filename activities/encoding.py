@@ -1,0 +1,42 @@
+"""Between what crosses Temporal and what the store knows."""
+
+from typing import Final
+from uuid import UUID
+
+from domain.ids import StepKey
+from domain.mailbox import Position, Then
+from domain.states import TaskState
+from workflows.contracts import REST, STEP, TOOLS, CallRef, CancelTask, Outcome, StepRef, ToolRef, TurnFailed
+
+#: Of a question, Temporal's UI shows so many characters.
+DETAILS_CHARACTERS: Final = 200
+
+_NEXT: Final = {Then.TOOLS: TOOLS, Then.STEP: STEP, Then.REST: REST}
+
+
+def step_key(ref: StepRef | ToolRef | TurnFailed | CancelTask) -> StepKey:
+    """The step that a reference names."""
+    return StepKey(UUID(ref.ref.tenant), UUID(ref.ref.execution), UUID(ref.ref.task), ref.turn, ref.step)
+
+
+def outcome(position: Position, *, words: bool) -> Outcome:
+    """What a workflow is told. ``words``: whether it may know the beginning of the question that the task asks."""
+    return Outcome(
+        next=_NEXT[position.then],
+        turn=position.turn,
+        step=position.step,
+        seq=position.box.version,
+        state=position.box.state,
+        calls=[CallRef(call.id, call.name) for call in position.calls],
+        details=_details(position, words=words),
+    )
+
+
+def _details(position: Position, *, words: bool) -> str:
+    box = position.box
+    if box.state is not TaskState.WAITING:
+        return ""
+    since = min((question.asked_at for question in box.questions), default="")[:19]
+    who = "any key of the tenant with tasks:send may answer"
+    text = " / ".join(question.text for question in box.questions) if words else f"{len(box.questions)} question(s)"
+    return f"waits since {since}Z; {who}: {text[:DETAILS_CHARACTERS]}"

@@ -1,0 +1,82 @@
+"""The quick way for an interrupt to reach the step that it is for.
+
+Cancellation by Temporal is durable but reaches an activity only with a heartbeat. The API also sends a NOTIFY, which
+`Interrupts.heard` gets; whichever comes first ends the step.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from domain.ids import StepKey
+
+_T = TypeVar("_T")
+
+
+class Reach:
+    """One activity's work, as far as interrupts can reach it."""
+
+    def __init__(self) -> None:
+        self._interrupted = False
+        self._work: asyncio.Future[Any] | None = None
+
+    def interrupt(self) -> None:
+        """End the work, or do not let it begin."""
+        self._interrupted = True
+        if self._work:
+            self._work.cancel()
+
+    async def run(self, work: Awaitable[_T]) -> _T:
+        """Wait for ``work``. An interrupt is a `CancelledError` here, also one that came before."""
+        future = asyncio.ensure_future(work)
+        self._work = future
+        if self._interrupted:
+            future.cancel()
+        try:
+            return await future
+        finally:
+            self._work = None
+
+
+class Interrupts:
+    """The steps and tool calls at work in this process, by the turn that an interrupt names."""
+
+    def __init__(self) -> None:
+        self._reaches: dict[tuple[UUID, int], list[Reach]] = {}
+
+    def heard(self, item: str) -> None:
+        """An interrupt, as `task/turn`: every step of that turn, or of one before it, is to stop."""
+        task, _, turn = item.partition("/")
+        for (task_id, working), reaches in list(self._reaches.items()):
+            if str(task_id) == task and working <= int(turn):
+                for reach in reaches:
+                    reach.interrupt()
+
+    @contextmanager
+    def reaching(self, key: StepKey) -> Generator[Reach]:
+        """While in here, an interrupt for the turn reaches what runs in the `Reach`."""
+        name, reach = (key.task_id, key.turn), Reach()
+        self._reaches.setdefault(name, []).append(reach)
+        try:
+            yield reach
+        finally:
+            left = self._reaches[name]
+            left.remove(reach)
+            if not left:
+                del self._reaches[name]
+
+
+async def finish(work: Awaitable[_T]) -> _T:
+    """Wait for ``work`` to its end, whatever is cancelled meanwhile: a transaction is not to be torn."""
+    future = asyncio.ensure_future(work)
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if future.cancelled():
+                raise
+        except Exception:  # noqa: BLE001 - raised below, by result()
+            break
+    return future.result()

@@ -1,0 +1,59 @@
+"""Messages that somebody typed into Temporal's own UI or CLI."""
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.encoding import outcome
+from activities.rings import Ringer
+from domain.errors import DomainError, InvalidInput, Unavailable
+from domain.ids import TaskById, TaskInPlan, TaskRoute
+from domain.json import unstorable_text
+from domain.mailbox import position
+from domain.messages import Draft
+from store import messages, tasks
+from store.changes import RING_SECONDS
+from store.pool import Pool
+from workflows.contracts import Outcome, TypedMessage
+
+_log = logging.getLogger(__name__)
+
+
+class MessageActivities:
+    """Accepts what was typed into Temporal exactly like a REST send; who typed it, Temporal does not say."""
+
+    def __init__(self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None]) -> None:
+        self._pool = pool
+        self._ringer = ringer
+        self._notify = notify
+
+    @activity.defn(name="accept_message")
+    async def accept_message(self, message: TypedMessage) -> Outcome:
+        """See `workflows.contracts.accept_message`. A message that is refused is dropped, and the log says why."""
+        tenant = UUID(message.tenant)
+        address = (
+            TaskById(UUID(message.task)) if message.task else TaskInPlan(UUID(message.execution), message.position)
+        )
+        async with self._pool.connection() as connection:
+            route = await tasks.route(connection, tenant, address)
+        try:
+            await self._accept(route, message)
+        except Unavailable:
+            raise
+        except DomainError as error:
+            _log.warning("a message typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
+        async with self._pool.transaction() as connection:
+            locked = await tasks.lock(connection, tenant, route.execution_id, route.task_id)
+        return outcome(position(locked.box), words=False)
+
+    async def _accept(self, route: TaskRoute, message: TypedMessage) -> None:
+        if not message.text.strip() or unstorable_text(message.text):
+            raise InvalidInput("a message needs text that can be stored")
+        draft = Draft(message.text, origin="temporal", idempotency_key=message.key)
+        async with self._pool.connection() as connection:
+            receipt = await messages.accept(connection, route, draft, "temporal", relay_seconds=RING_SECONDS)
+        self._notify(route.execution_id)
+        if message.position:  # the plan's workflow heard it: the task's own has to be told
+            self._ringer.ring_task(route, receipt.version, receipt.turn + 1, receipt.interrupts)

@@ -1,0 +1,62 @@
+"""A plan's look at its tasks."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.rings import Ringer
+from domain.ids import TaskById, TaskId, TenantId
+from domain.states import TaskState
+from store import control, plans, tasks
+from store.plans import PlanStanding
+from store.pool import Pool
+from workflows.contracts import PlanOutcome, PlanStart
+
+
+class PlanActivities:
+    """The activities of `PlanWorkflow`."""
+
+    def __init__(self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None]) -> None:
+        self._pool = pool
+        self._ringer = ringer
+        self._notify = notify
+
+    @activity.defn(name="advance_plan")
+    async def advance_plan(self, plan: PlanStart) -> PlanOutcome:
+        """See `workflows.contracts.advance_plan`."""
+        tenant, execution = UUID(plan.tenant), UUID(plan.execution)
+        async with self._pool.transaction() as connection:
+            standing = await plans.advance_plan(connection, tenant, execution)
+        self._notify(execution)
+        await self._ring(tenant, standing.to_ring)
+        return _outcome(standing)
+
+    @activity.defn(name="cancel_plan")
+    async def cancel_plan(self, plan: PlanStart) -> PlanOutcome:
+        """See `workflows.contracts.cancel_plan`."""
+        tenant, execution = UUID(plan.tenant), UUID(plan.execution)
+        async with self._pool.transaction() as connection:
+            stopped = await control.cancel_all(connection, tenant, execution, "temporal", "cancelled in Temporal")
+            standing = await plans.advance_plan(connection, tenant, execution)
+        self._notify(execution)
+        await self._ring(tenant, stopped)
+        return _outcome(standing)
+
+    async def _ring(self, tenant: TenantId, to_ring: tuple[TaskId, ...]) -> None:
+        for task in to_ring:
+            async with self._pool.connection() as connection:
+                route = await tasks.route(connection, tenant, TaskById(task))
+                bell = await tasks.bell(connection, route)
+            self._ringer.ring_task(route, bell.version, bell.turn, bell.interrupt)
+
+
+def _outcome(standing: PlanStanding) -> PlanOutcome:
+    done = sum(standing.counts[state] for state in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED))
+    said = ", ".join(f"{count} {state}" for state, count in standing.counts.items() if count)
+    return PlanOutcome(
+        state=standing.state,
+        seq=standing.event_seq,
+        over=done == sum(standing.counts.values()),
+        details=f"{standing.state}: {said}",
+    )

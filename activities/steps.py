@@ -1,0 +1,190 @@
+"""Model steps and tool calls: claim, work, record."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Concatenate, Final, ParamSpec, TypeVar
+from uuid import UUID, uuid4
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.deltas import DeltaStream, DeltaWriter
+from activities.encoding import outcome, step_key
+from activities.heartbeats import heartbeats
+from activities.interrupts import Interrupts, Reach, finish
+from activities.rings import Ringer
+from agents.errors import ModelFailed
+from agents.models import Models
+from agents.steps import Draft, take_step
+from agents.tools import ASK_USER, ToolFailed, call_tool, question_of
+from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
+from domain.ids import StepKey, TaskById
+from domain.mailbox import Position
+from store import control, plans, steps, tasks, tools, transcripts
+from store.pool import Connection, Pool
+from store.steps import Started
+from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
+
+#: A step whose model has failed so often has failed for good.
+MODEL_ATTEMPTS: Final = 6
+MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+
+class StepActivities:
+    """The activities of `AgentTaskWorkflow`. Each may be retried at any moment, on any worker."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        models: Models,
+        deltas: DeltaWriter,
+        interrupts: Interrupts,
+        ringer: Ringer,
+        notify: Callable[[UUID], None],
+        *,
+        words: bool = True,
+    ) -> None:
+        """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions."""
+        self._pool = pool
+        self._models = models
+        self._deltas = deltas
+        self._interrupts = interrupts
+        self._ringer = ringer
+        self._notify = notify
+        self._words = words
+
+    @activity.defn(name="model_step")
+    async def model_step(self, step: StepRef) -> Outcome:
+        """See `workflows.contracts.model_step`."""
+        key = step_key(step)
+        with self._interrupts.reaching(key) as reach:
+            started = await finish(self._in_transaction(steps.start_step, key))
+            self._notify(key.execution_id)
+            if isinstance(started, Position):
+                return await finish(self._done(key, started))
+            async with self._deltas.stream(key, started) as stream:
+                position = await self._take(key, started, stream, reach)
+        return await finish(self._done(key, position))
+
+    async def _take(self, key: StepKey, started: Started, stream: DeltaStream, reach: Reach) -> Position:
+        draft = Draft()
+        try:
+            async with heartbeats():
+                answer = await reach.run(self._answer(key, started, draft, stream))
+        except asyncio.CancelledError:
+            _leave_to_next_worker()
+            return await finish(self._record_interrupted(key, started, draft, stream))
+        except ModelFailed as error:
+            raise await finish(self._failed(key, started, error, stream)) from None
+        return await finish(self._record(key, started, answer, stream))
+
+    async def _answer(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> StepAnswer:
+        async with self._pool.connection() as connection:
+            transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
+        return await take_step(self._models, transcript, started.failures + 1, draft, stream.write)
+
+    async def _record(self, key: StepKey, started: Started, answer: StepAnswer, stream: DeltaStream) -> Position:
+        asked, refused = _questions(answer, key.turn)
+        rest = await stream.rest()
+        return await self._in_transaction(steps.record_step, key, started.attempt, answer, asked, refused, rest)
+
+    async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Position:
+        rest = await stream.rest()
+        partial = draft.partial_response()
+        return await self._in_transaction(steps.record_interrupted, key, started.attempt, draft.text, partial, rest)
+
+    async def _failed(
+        self, key: StepKey, started: Started, error: ModelFailed, stream: DeltaStream
+    ) -> ApplicationError:
+        """Count the model's failure; the error that tells Temporal when to try again, if at all."""
+        limit = MODEL_ATTEMPTS if error.retryable else 1
+        rest = await stream.rest()
+        failures = await self._in_transaction(steps.count_failure, key, started.attempt, error.code, rest, limit)
+        self._notify(key.execution_id)
+        if failures >= limit:
+            return ApplicationError(error.code, type=error.code, non_retryable=True)
+        pause = max(error.retry_after_seconds or 0.0, MODEL_BACKOFF[min(failures, len(MODEL_BACKOFF)) - 1])
+        return ApplicationError(error.code, type=error.code, next_retry_delay=timedelta(seconds=pause))
+
+    @activity.defn(name="tool_step")
+    async def tool_step(self, call: ToolRef) -> Outcome:
+        """See `workflows.contracts.tool_step`."""
+        key = step_key(call)
+        with self._interrupts.reaching(key) as reach:
+            started = await finish(self._in_transaction(tools.start_tool, key, call.call))
+            self._notify(key.execution_id)
+            if isinstance(started, Position):
+                return await finish(self._done(key, started))
+            try:
+                async with heartbeats():
+                    result = await reach.run(_call(started))
+            except asyncio.CancelledError:
+                _leave_to_next_worker()
+                result = ToolResult(call.call, "interrupted", failed=True)
+        position = await finish(self._in_transaction(tools.record_tool, key, result))
+        return await finish(self._done(key, position))
+
+    @activity.defn(name="fail_turn")
+    async def fail_turn(self, failed: TurnFailed) -> Outcome:
+        """See `workflows.contracts.fail_turn`."""
+        key = step_key(failed)
+        return await self._done(key, await self._in_transaction(steps.fail_turn, key, failed.code))
+
+    @activity.defn(name="cancel_task")
+    async def cancel_task(self, cancelled: CancelTask) -> Outcome:
+        """See `workflows.contracts.cancel_task`."""
+        key = step_key(cancelled)
+        async with self._pool.connection() as connection:
+            route = await tasks.route(connection, key.tenant_id, TaskById(key.task_id))
+        position = await self._in_transaction(control.cancel_unless_over, route, "temporal", "cancelled in Temporal")
+        return await self._done(key, position)
+
+    async def _in_transaction(
+        self, work: Callable[Concatenate[Connection, _P], Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        async with self._pool.transaction() as connection:
+            return await work(connection, *args, **kwargs)
+
+    async def _done(self, key: StepKey, position: Position) -> Outcome:
+        self._notify(key.execution_id)
+        if position.ended:
+            async with self._pool.connection() as connection:
+                route = await plans.route(connection, key.tenant_id, key.execution_id)
+            self._ringer.ring_plan(route, position.event_seq)
+        return outcome(position, words=self._words)
+
+
+def _leave_to_next_worker() -> None:
+    """A worker that is stopping does not interrupt a turn: the next one retries the step."""
+    if activity.is_worker_shutdown():
+        raise ApplicationError("worker_shutdown", type="worker_shutdown") from None
+
+
+async def _call(call: ToolCall) -> ToolResult:
+    try:
+        return ToolResult(call.id, await call_tool(call.name, call.arguments))
+    except ToolFailed as error:
+        return ToolResult(call.id, error.message, failed=True)
+
+
+def _questions(answer: StepAnswer, turn: int) -> tuple[list[Question], list[ToolResult]]:
+    """The questions of an answer's `ask_user` calls, and what the model is told of those that ask nothing."""
+    asked: list[Question] = []
+    refused: list[ToolResult] = []
+    now = datetime.now(UTC).isoformat()
+    for call in answer.calls:
+        if call.name != ASK_USER:
+            continue
+        try:
+            question = question_of(call)
+        except ToolFailed as error:
+            refused.append(ToolResult(call.id, error.message, failed=True))
+        else:
+            asked.append(
+                Question(str(uuid4()), question.text, question.choices, question.schema, call.id, turn, asked_at=now)
+            )
+    return asked, refused

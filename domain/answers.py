@@ -1,0 +1,40 @@
+"""Whether an answer obeys its question's JSON Schema."""
+
+import json
+from functools import lru_cache
+from typing import Final
+
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import SchemaRegistry
+
+from domain.conversation import Question
+from domain.json import JsonObject
+
+#: What a caller is told of at most.
+_PROBLEMS: Final = 5
+#: Knows no other documents, and fetches none.
+_NOTHING_REMOTE: Final[SchemaRegistry] = Registry()
+
+
+def problems(question: Question, text: str) -> tuple[str, ...]:
+    """What is wrong with ``text`` as an answer: nothing where the text itself, or the JSON that it holds, is valid."""
+    if question.schema is None:
+        return ()
+    validator = _validator(json.dumps(question.schema, sort_keys=True))
+    if validator.is_valid(text):
+        return ()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+    return tuple(
+        f"{'/'.join(map(str, error.absolute_path)) or 'answer'}: {error.message}" for error in errors[:_PROBLEMS]
+    )
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Draft202012Validator:
+    parsed: JsonObject = json.loads(schema)
+    return Draft202012Validator(parsed, registry=_NOTHING_REMOTE)

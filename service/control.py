@@ -1,0 +1,90 @@
+"""Pausing, resuming and cancelling: one commit, then the doorbell, like a message."""
+
+from collections.abc import Awaitable, Callable
+
+from domain.agents import Principal
+from domain.errors import AgentNotFound
+from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
+from domain.mailbox import Position
+from domain.states import TaskState
+from service.context import Baton
+from service.routes import plan_of
+from store import control, events, tasks
+from store.pool import Connection
+
+
+async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
+    """Pause a task; a step under way is interrupted. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    return await _one(baton, who, address, lambda c, route: control.pause(c, route, who.subject))
+
+
+async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
+    """Let a paused task go on. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    return await _one(baton, who, address, lambda c, route: control.resume(c, route, who.subject))
+
+
+async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
+    """Cancel a task, for good. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    return await _one(baton, who, address, lambda c, route: control.cancel(c, route, who.subject))
+
+
+async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
+    """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`."""
+    await _all(baton, who, execution_id, control.pause_all)
+
+
+async def resume_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
+    """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`."""
+    await _all(baton, who, execution_id, control.resume_all)
+
+
+async def cancel_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
+    """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`."""
+    await _all(baton, who, execution_id, control.cancel_all)
+
+
+async def _one(
+    baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Position]]
+) -> TaskState:
+    route = await baton.routes.find(who.tenant_id, address)
+    if who.agent_id is not None and who.agent_id != route.agent_id:
+        raise AgentNotFound("this key may not use the task's agent")
+    async with baton.pool.transaction() as connection:
+        position = await do(connection, route)
+    await _ring(baton, route)
+    if position.ended:
+        baton.doorbell.ring_plan(plan_of(route), position.event_seq)
+    return position.box.state
+
+
+async def _all(
+    baton: Baton,
+    who: Principal,
+    execution_id: ExecutionId,
+    do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
+) -> None:
+    async with baton.pool.transaction() as connection:
+        changed = await do(connection, who.tenant_id, execution_id, who.subject)
+    for task_id in changed:
+        await _ring(baton, await baton.routes.find(who.tenant_id, TaskById(task_id)))
+    if changed:
+        await _ring_plan(baton, await baton.routes.find(who.tenant_id, TaskById(changed[0])))
+
+
+async def _ring(baton: Baton, route: TaskRoute) -> None:
+    """Tell the streams, the worker and the workflow."""
+    async with baton.pool.connection() as connection:
+        bell = await tasks.bell(connection, route)
+    baton.notifier.events(route.execution_id)
+    if bell.interrupt:
+        baton.notifier.interrupt(route.task_id, bell.interrupt)
+    baton.doorbell.ring_task(route, bell.version, bell.turn, bell.interrupt)
+
+
+async def _ring_plan(baton: Baton, route: TaskRoute) -> None:
+    if not route.in_plan:
+        return
+    async with baton.pool.connection() as connection:
+        log = await events.head(connection, route.tenant_id, route.execution_id)
+    if log:
+        baton.doorbell.ring_plan(plan_of(route), log.head)

@@ -1,0 +1,134 @@
+"""The doorbell: tells a workflow to look, in the background and coalesced.
+
+Nothing depends on a ring being heard: what nobody takes up, the relay rings again. So a ring never raises, and what
+comes for a workflow while one is on its way goes with the next.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.errors import Unavailable
+from domain.ids import PlanRoute, TaskRoute
+from domain.messages import Receipt
+from service.temporal import Temporal
+
+_log = logging.getLogger(__name__)
+
+#: The workflows that were last rung for a turn are remembered, so many.
+_REMEMBERED = 20_000
+
+
+@dataclass(slots=True)
+class _Bell:
+    """The rings of one workflow: the highest sequence number and interrupt asked for, and who waits for them."""
+
+    seq: int = 0
+    turn: int = 0
+    interrupt: int = 0
+    waiting: list[asyncio.Future[bool]] = field(default_factory=list["asyncio.Future[bool]"])
+    again: bool = True
+
+
+class Doorbell:
+    """Rings workflows, at most one ring per workflow under way."""
+
+    def __init__(self, temporal: Temporal, concurrency: int) -> None:
+        self._temporal = temporal
+        self._slots = asyncio.Semaphore(concurrency)
+        self._bells: dict[UUID, _Bell] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: dict[UUID, int] = {}
+
+    def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0) -> asyncio.Future[bool]:
+        """Ring a task's workflow. The future says whether Temporal has taken a ring that covers ``seq``.
+
+        ``turn``: the one to start with if there is no workflow; ``interrupt``: a turn to stop.
+        """
+        return self._ring(
+            route.task_id,
+            seq,
+            turn,
+            interrupt,
+            lambda bell: self._temporal.ring_task(route, bell.seq, bell.turn, bell.interrupt),
+        )
+
+    def ring_for(self, route: TaskRoute, receipt: Receipt) -> asyncio.Future[bool]:
+        """Ring for a message that was accepted.
+
+        A workflow that has been told once during a turn looks for messages when the turn ends: it is not told again
+        during that turn, however many come.
+        """
+        if receipt.turn_open and not receipt.interrupts and self._told.get(route.task_id) == receipt.turn:
+            return _known(True)
+        rung = self.ring_task(route, receipt.version, receipt.turn + (not receipt.turn_open), receipt.interrupts)
+        if receipt.turn_open:
+            rung.add_done_callback(lambda done: self._remember(route.task_id, receipt.turn, done))
+        return rung
+
+    def ring_plan(self, route: PlanRoute, seq: int) -> asyncio.Future[bool]:
+        """Ring a plan's workflow, like `ring_task`."""
+        return self._ring(route.execution_id, seq, 0, 0, lambda bell: self._temporal.ring_plan(route, bell.seq))
+
+    async def close(self) -> None:
+        """Wait a moment for the rings under way; the relay of another process does the rest."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _ring(
+        self, key: UUID, seq: int, turn: int, interrupt: int, ring: Callable[[_Bell], Awaitable[None]]
+    ) -> asyncio.Future[bool]:
+        bell = self._bells.get(key)
+        if bell is None:
+            bell = self._bells[key] = _Bell()
+            task = asyncio.create_task(self._ring_until_quiet(key, bell, ring))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        bell.seq, bell.turn = max(bell.seq, seq), max(bell.turn, turn)
+        bell.interrupt = max(bell.interrupt, interrupt)
+        bell.again = True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        bell.waiting.append(future)
+        return future
+
+    async def _ring_until_quiet(self, key: UUID, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]]) -> None:
+        try:
+            while bell.again:
+                async with self._slots:
+                    bell.again = False
+                    waiting, bell.waiting = bell.waiting, []
+                    rung = await self._try(bell, ring, key)
+                for future in waiting:
+                    if not future.done():
+                        future.set_result(rung)
+        finally:
+            del self._bells[key]
+            for future in bell.waiting:
+                if not future.done():
+                    future.set_result(False)
+
+    async def _try(self, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]], key: UUID) -> bool:
+        try:
+            await ring(bell)
+        except Unavailable as error:
+            _log.warning("%s was not rung (%s): left to the relay", key, type(error.__cause__).__name__)
+            return False
+        return True
+
+    def _remember(self, task_id: UUID, turn: int, rung: asyncio.Future[bool]) -> None:
+        if rung.cancelled() or not rung.result():
+            return
+        self._told.pop(task_id, None)
+        self._told[task_id] = turn
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+
+
+def _known(value: bool) -> asyncio.Future[bool]:
+    future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    future.set_result(value)
+    return future

@@ -1,0 +1,101 @@
+"""Sending messages: existence, tenant, state and the message itself in one commit, then the doorbell."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.agents import Principal
+from domain.errors import AgentNotFound, InvalidInput
+from domain.ids import TaskAddress, TaskRoute
+from domain.json import unstorable, unstorable_text
+from domain.messages import Draft, Receipt
+from service.context import Baton
+from service.routes import plan_of
+from store import messages
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a send. ``signaled``: Temporal is known to have been told; if not, the relay sees to it."""
+
+    receipt: Receipt
+    signaled: bool
+
+
+async def send_message(
+    baton: Baton, who: Principal, address: TaskAddress, draft: Draft, *, budget_seconds: float = 0.0
+) -> Sent:
+    """Send a message to a task. When this returns it is durable, whatever happens to Temporal or this process.
+
+    ``budget_seconds``: how long to wait at most to learn whether Temporal has been told; 0 does not wait at all.
+    Raises `ExecutionNotFound`, `TaskNotFound`, `TaskClosed`, `TaskBusy`, `Outdated`, `AnswerRefused`, `KeyReused`,
+    `InvalidInput`, `Unavailable`; nothing is stored then (after `Unavailable` it may be: repeat it with the same key).
+    """
+    _check(draft)
+    route = await baton.routes.find(who.tenant_id, address)
+    _may_use(who, route)
+    async with baton.pool.connection() as connection:
+        receipt = await messages.accept(
+            connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
+        )
+    return Sent(receipt, await _after(baton, [(route, receipt)], budget_seconds))
+
+
+async def send_messages(
+    baton: Baton, who: Principal, sends: Sequence[tuple[TaskAddress, Draft]], *, budget_seconds: float = 0.0
+) -> list[Sent]:
+    """Send several messages in one transaction: all are stored, or none. An idempotency key counts for each.
+
+    All must go to tasks of one execution, whose lock keeps them apart from every other change. Raises like
+    `send_message`.
+    """
+    for _, draft in sends:
+        _check(draft)
+    routes = [await baton.routes.find(who.tenant_id, address) for address, _ in sends]
+    for route in routes:
+        _may_use(who, route)
+    if len({route.execution_id for route in routes}) > 1:
+        raise InvalidInput("all responses must be for tasks of one execution")
+    order = sorted(range(len(sends)), key=lambda n: routes[n].task_id)
+    receipts: dict[int, Receipt] = {}
+    async with baton.pool.transaction() as connection:
+        if routes:
+            await messages.hold(connection, routes[0])
+        for n in order:
+            receipts[n] = await messages.earlier(connection, routes[n], sends[n][1]) or await messages.accept(
+                connection, routes[n], sends[n][1], who.subject, relay_seconds=baton.settings.relay_after_seconds
+            )
+    signaled = await _after(baton, [(routes[n], receipts[n]) for n in order], budget_seconds)
+    return [Sent(receipts[n], signaled) for n in range(len(sends))]
+
+
+def _check(draft: Draft) -> None:
+    if not draft.text.strip():
+        raise InvalidInput("a message needs text", ("body", "message"))
+    if reason := unstorable_text(draft.text) or unstorable(draft.metadata):
+        raise InvalidInput(reason, ("body", "message"))
+
+
+def _may_use(who: Principal, route: TaskRoute) -> None:
+    if who.agent_id is not None and who.agent_id != route.agent_id:
+        raise AgentNotFound("this key may not use the task's agent")
+
+
+async def _after(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_seconds: float) -> bool:
+    """After the commit: hint to the streams, interrupt, ring. Returns whether Temporal is known to have been told."""
+    rings: list[asyncio.Future[bool]] = []
+    for route, receipt in sent:
+        if receipt.replayed:
+            continue
+        baton.notifier.events(route.execution_id)
+        if receipt.interrupts:
+            baton.notifier.interrupt(route.task_id, receipt.interrupts)
+        if receipt.rings:
+            rings.append(baton.doorbell.ring_for(route, receipt))
+        if receipt.reopened and route.in_plan:
+            baton.doorbell.ring_plan(plan_of(route), receipt.event_seq)
+    if not rings:
+        return all(receipt.replayed for _, receipt in sent)
+    if budget_seconds:
+        await asyncio.wait(rings, timeout=budget_seconds)
+    return all(ring.done() and ring.result() for ring in rings)

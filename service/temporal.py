@@ -1,0 +1,125 @@
+"""The one place that talks to Temporal's client. Its errors are translated here, where they enter."""
+
+import asyncio
+import logging
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import Unavailable
+from domain.ids import PlanRoute, TaskRoute
+from workflows.contracts import (
+    PLAN_WORKFLOW,
+    TASK_WORKFLOW,
+    AgentTaskStart,
+    Doorbell,
+    PlanStart,
+    ProgressState,
+    TaskRef,
+    plan_workflow_id,
+    task_workflow_id,
+)
+
+TENANT: Final = SearchAttributeKey.for_keyword("BatonTenant")
+STATE: Final = SearchAttributeKey.for_keyword("BatonState")
+EXECUTION: Final = SearchAttributeKey.for_keyword("BatonExecution")
+AGENT: Final = SearchAttributeKey.for_keyword("BatonAgent")
+
+_log = logging.getLogger(__name__)
+
+
+async def connect(*, lazy: bool = False) -> Client:
+    """A client as `TEMPORAL_*` say. ``lazy``: connects at its first call, so that Temporal may be away now."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "localhost:7233")
+    runtime = Runtime(telemetry=TelemetryConfig())
+    return await Client.connect(**config, lazy=lazy, runtime=runtime)
+
+
+class Temporal:
+    """Rings workflows. Every call raises `Unavailable` while Temporal is away, or does not answer in time."""
+
+    def __init__(self, client: Client, timeout_seconds: float) -> None:
+        self._client = client
+        self._timeout_seconds = timeout_seconds
+
+    async def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0) -> None:
+        """Ring a task's workflow, starting it at ``turn`` if none is running. ``seq``: the task's version."""
+        ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
+        label = f"task {route.position} · agent {route.agent}"
+        start = AgentTaskStart(ref, label, ProgressState(turn=turn, heard=seq, state="running"))
+        await self._signal_with_start(
+            TASK_WORKFLOW,
+            start,
+            task_workflow_id(ref.task),
+            route.queue,
+            Doorbell(seq, interrupt),
+            TypedSearchAttributes(
+                [
+                    SearchAttributePair(TENANT, route.tenant),
+                    SearchAttributePair(STATE, "running"),
+                    SearchAttributePair(EXECUTION, ref.execution),
+                    SearchAttributePair(AGENT, route.agent),
+                ]
+            ),
+            label,
+        )
+
+    async def ring_plan(self, route: PlanRoute, seq: int) -> None:
+        """Ring a plan's workflow, starting it if none is running. ``seq``: the execution's last event."""
+        start = PlanStart(str(route.tenant_id), str(route.execution_id), heard=seq)
+        await self._signal_with_start(
+            PLAN_WORKFLOW,
+            start,
+            plan_workflow_id(start.execution),
+            route.queue,
+            Doorbell(seq),
+            TypedSearchAttributes(
+                [
+                    SearchAttributePair(TENANT, route.tenant),
+                    SearchAttributePair(STATE, "running"),
+                    SearchAttributePair(EXECUTION, start.execution),
+                ]
+            ),
+            f"plan {start.execution}",
+        )
+
+    async def is_well(self) -> bool:
+        """Whether Temporal answers."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._client.service_client.check_health()
+        except (RPCError, RuntimeError, TimeoutError):
+            return False
+
+    async def _signal_with_start(
+        self,
+        workflow: str,
+        start: object,
+        workflow_id: str,
+        queue: str,
+        ring: Doorbell,
+        attributes: TypedSearchAttributes,
+        summary: str,
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._client.start_workflow(
+                    workflow,
+                    start,
+                    id=workflow_id,
+                    task_queue=queue,
+                    start_signal="doorbell",
+                    start_signal_args=[ring],
+                    search_attributes=attributes,
+                    static_summary=summary,
+                )
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            # A lazy client that cannot connect raises a plain RuntimeError.
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT:
+                _log.error("Temporal refused a ring of %s: are the search attributes registered?", workflow_id)
+            raise Unavailable("Temporal cannot be reached") from error

@@ -1,0 +1,167 @@
+"""The worker process: runs workflows and activities of one task queue until it is told to stop.
+
+`python worker.py`, or `baton worker`. SIGTERM and SIGINT let steps under way end, cancel what takes longer, and leave
+that to the next worker.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import NoReturn, TypeVar
+
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from activities.deltas import DeltaWriter
+from activities.edge import ErrorsAsCodes
+from activities.interrupts import Interrupts
+from activities.messages import MessageActivities
+from activities.plans import PlanActivities
+from activities.steps import StepActivities
+from agents.models import Models
+from cli.process import leave
+from domain.errors import Unavailable
+from service.doorbell import Doorbell
+from service.relay import Relay
+from service.routes import Routes
+from service.temporal import Temporal, connect
+from settings import Settings, load_settings
+from store.notify import INTERRUPTS, Listener, Notifier
+from store.pool import open_pool
+from workflows.agent_task import AgentTaskWorkflow
+from workflows.plan import PlanWorkflow
+
+_log = logging.getLogger("baton.worker")
+_T = TypeVar("_T")
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The workflow sandbox: an import in workflow code that nobody meant to pass through stops the worker at start."""
+    policy = (
+        SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
+        | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+    )
+    return SandboxedWorkflowRunner(restrictions=replace(SandboxRestrictions.default, import_notification_policy=policy))
+
+
+async def serve(settings: Settings, queue: str | None = None, *, stop: asyncio.Event | None = None) -> None:
+    """Serve a task queue until ``stop`` is set, or until SIGTERM or SIGINT. Waits for PostgreSQL and Temporal."""
+    stop = stop or _stop_on_signals()
+    pool = await _patiently(
+        "PostgreSQL",
+        lambda: open_pool(
+            settings.dsn,
+            min_size=settings.pool_min_size,
+            max_size=settings.pool_max_size,
+            acquire_seconds=settings.pool_timeout_seconds,
+            statement_seconds=settings.statement_timeout_seconds,
+            application="baton worker",
+        ),
+        stop,
+    )
+    client = await _patiently("Temporal", connect, stop)
+    if pool is None or client is None:
+        return
+    notifier = Notifier(settings.dsn)
+    interrupts = Interrupts()
+    listener = Listener(settings.dsn, INTERRUPTS, interrupts.heard)
+    doorbell = Doorbell(Temporal(client, settings.doorbell_timeout_seconds), settings.doorbell_concurrency)
+    relay = Relay(
+        pool,
+        doorbell,
+        Routes(pool),
+        interval_seconds=settings.relay_interval_seconds,
+        again_seconds=settings.relay_after_seconds,
+        batch=settings.relay_batch,
+    )
+    steps = StepActivities(
+        pool,
+        Models(),
+        DeltaWriter(pool, notifier.events, settings.delta_interval_seconds),
+        interrupts,
+        doorbell,
+        notifier.events,
+        words=settings.temporal_details == "words",
+    )
+    typed = MessageActivities(pool, doorbell, notifier.events)
+    plans = PlanActivities(pool, doorbell, notifier.events)
+    worker = Worker(
+        client,
+        task_queue=queue or settings.task_queue,
+        workflows=[AgentTaskWorkflow, PlanWorkflow],
+        activities=[
+            steps.model_step,
+            steps.tool_step,
+            steps.fail_turn,
+            steps.cancel_task,
+            typed.accept_message,
+            plans.advance_plan,
+            plans.cancel_plan,
+        ],
+        workflow_runner=sandbox(),
+        interceptors=[ErrorsAsCodes()],
+        max_cached_workflows=settings.max_cached_workflows,
+        max_concurrent_activities=settings.max_concurrent_activities,
+        max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+        # A step that is interrupted or whose worker dies is to be known soon.
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+        # What the cache of a killed worker held is offered to the others after so long.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_shutdown_seconds),
+    )
+    notifier.start()
+    listener.start()
+    relay.start()
+    _log.info("serving the task queue %s", worker.task_queue)
+    try:
+        async with worker:
+            await stop.wait()
+    finally:
+        await relay.close()
+        await doorbell.close()
+        await listener.close()
+        await notifier.close()
+        await pool.close()
+    _log.info("stopped")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _patiently(what: str, connect_to: Callable[[], Awaitable[_T]], stop: asyncio.Event) -> _T | None:
+    """Connect, however long that takes; None if the worker is told to stop before."""
+    while not stop.is_set():
+        try:
+            return await connect_to()
+        except (Unavailable, RuntimeError) as error:
+            _log.warning("waiting for %s (%s)", what, type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), timeout=1)
+    return None
+
+
+def main(queue: str | None = None) -> NoReturn:
+    """Run the process to its end, which is here: taking down a Temporal client's threads can crash the interpreter."""
+    settings = load_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    code = 0
+    try:
+        asyncio.run(serve(settings, queue))
+    except Exception:  # noqa: BLE001 - the process's edge
+        _log.exception("the worker ended")
+        code = 1
+    leave(code)
+
+
+if __name__ == "__main__":
+    main()

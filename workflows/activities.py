@@ -1,0 +1,58 @@
+"""How workflows call activities: time limits, retries, heartbeats.
+
+What Baton's own parts do wrong or cannot reach (a worker killed, PostgreSQL away) is retried without end and soon; a
+model that fails is counted in PostgreSQL, and its last failure is not retryable.
+"""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+
+from workflows.contracts import Outcome
+
+#: A worker that is not heard of for so long is taken to be dead. Workers beat four times as often.
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=6)
+STEP_TIMEOUT: Final = timedelta(hours=1)
+#: All attempts of a step together, also those that wait for a worker.
+STEP_DEADLINE: Final = timedelta(days=7)
+#: An activity that only writes to PostgreSQL.
+WRITE_TIMEOUT: Final = timedelta(seconds=30)
+RETRY: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
+)
+
+
+def start_step(activity: Any, arg: object, summary: str) -> workflow.ActivityHandle[Outcome]:
+    """Start a model step or a tool call; cancelling the handle lets it record what it has before it returns."""
+    return workflow.start_activity(
+        activity,
+        arg,
+        result_type=Outcome,
+        start_to_close_timeout=STEP_TIMEOUT,
+        schedule_to_close_timeout=STEP_DEADLINE,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RETRY,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+
+
+async def write(activity: Any, arg: object, result_type: type[Any] = Outcome) -> Any:
+    """Run an activity that only writes to PostgreSQL, until it has."""
+    return await workflow.execute_activity(
+        activity, arg, result_type=result_type, start_to_close_timeout=WRITE_TIMEOUT, retry_policy=RETRY
+    )
+
+
+def failure_code(error: ActivityError) -> str:
+    """The stable code of why an activity failed for good."""
+    match error.cause:
+        case ApplicationError(type=str(code)):
+            return code
+        case TimeoutError():
+            return "step_timed_out"
+        case _:
+            return "step_failed"

@@ -1,0 +1,166 @@
+"""The agent loop: a turn at a time, woken by doorbells. What it does next is PostgreSQL's word, not its own."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.activities import failure_code, start_step, write
+    from workflows.contracts import (
+        REST,
+        TASK_WORKFLOW,
+        TOOLS,
+        AgentTaskStart,
+        CallRef,
+        CancelTask,
+        Doorbell,
+        Outcome,
+        StepRef,
+        TaskStatus,
+        ToolRef,
+        TurnFailed,
+        TypedMessage,
+        accept_message,
+        cancel_task,
+        fail_turn,
+        model_step,
+        tool_step,
+    )
+    from workflows.progress import Progress
+
+BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
+
+
+@workflow.defn(name=TASK_WORKFLOW)
+class AgentTaskWorkflow:
+    """One task's agent, from its first turn to its end; a message after that starts another run under the same id."""
+
+    @workflow.init
+    def __init__(self, start: AgentTaskStart) -> None:
+        self._ref = start.ref
+        self._label = start.label
+        self._progress = Progress(start.progress)
+        self._typed: list[str] = []
+        self._cancelled = False
+        self._steps: list[workflow.ActivityHandle[Outcome]] = []
+
+    @workflow.run
+    async def run(self, start: AgentTaskStart) -> str:
+        """Serve the task until it is over. Returns its state."""
+        try:
+            return await self._serve()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._cancel())
+            raise
+
+    async def _serve(self) -> str:
+        progress = self._progress
+        while True:
+            if self._typed:
+                await self._accept(self._typed.pop(0))
+            elif self._cancelled:
+                return await self._cancel()
+            elif progress.is_working or progress.should_look:
+                if not progress.is_working:
+                    progress.look()
+                self._roll_over()
+                await self._step()
+            else:
+                self._show()
+                if progress.state.state in ("succeeded", "failed", "cancelled"):
+                    return progress.state.state
+                self._roll_over()
+                await workflow.wait_condition(self._is_wanted)
+
+    def _is_wanted(self) -> bool:
+        return bool(self._typed) or self._cancelled or self._progress.should_look
+
+    async def _step(self) -> None:
+        """Take the step that is due, and make the tool calls that it asks for."""
+        state = self._progress.state
+        ref = StepRef(self._ref, state.turn, state.step)
+        outcome = await self._run([start_step(model_step, ref, f"turn {ref.turn} · step {ref.step}")], ref)
+        while outcome is not None and outcome.next == TOOLS:
+            ref = StepRef(self._ref, outcome.turn, outcome.step)
+            outcome = await self._run([self._start_tool(ref, call) for call in outcome.calls], ref)
+        if outcome is not None:
+            self._progress.saw(outcome)
+
+    def _start_tool(self, ref: StepRef, call: CallRef) -> workflow.ActivityHandle[Outcome]:
+        return start_step(tool_step, ToolRef(ref.ref, ref.turn, ref.step, call.id), call.name)
+
+    async def _run(self, steps: list[workflow.ActivityHandle[Outcome]], ref: StepRef) -> Outcome | None:
+        """Wait for activities; the outcome that PostgreSQL gave last. A failure for good ends the turn.
+
+        None: they were cancelled before they had begun. What is due is done again, and sees the interrupt itself.
+        """
+        self._steps = steps
+        results = await asyncio.gather(*steps, return_exceptions=True)
+        self._steps = []
+        for result in results:
+            if isinstance(result, ActivityError) and not is_cancelled_exception(result):
+                return await write(fail_turn, TurnFailed(ref.ref, ref.turn, ref.step, failure_code(result)))
+            if isinstance(result, BaseException) and not isinstance(result, ActivityError):
+                raise result
+        outcomes = [result for result in results if isinstance(result, Outcome)]
+        return max(outcomes, key=lambda outcome: (outcome.seq, outcome.next != TOOLS)) if outcomes else None
+
+    def _interrupt(self) -> None:
+        if self._cancelled or self._progress.interrupts_this_turn:
+            for step in self._steps:
+                step.cancel()
+
+    async def _cancel(self) -> str:
+        outcome = await write(cancel_task, CancelTask(self._ref, self._progress.state.turn))
+        self._progress.saw(outcome)
+        self._show()
+        return outcome.state
+
+    async def _accept(self, text: str) -> None:
+        """Accept what a person typed into Temporal like any other message: after that it is a doorbell."""
+        state = self._progress.state
+        state.typed += 1
+        key = f"temporal-{workflow.info().first_execution_run_id}-{state.typed}"
+        message = TypedMessage(self._ref.tenant, self._ref.execution, key, text, task=self._ref.task)
+        outcome: Outcome = await write(accept_message, message)
+        self._progress.heard(outcome.seq, 0)
+
+    def _show(self) -> None:
+        """Show the state that the task rests in, and what it waits for, to those who look into Temporal."""
+        state = self._progress.state
+        if workflow.info().typed_search_attributes.get(BATON_STATE) != state.state:
+            workflow.upsert_search_attributes([BATON_STATE.value_set(state.state)])
+        workflow.set_current_details(state.details or f"{self._label}: {state.state}")
+
+    def _roll_over(self) -> None:
+        """Continue as new between turns, well before the limits; what was heard goes along."""
+        state = self._progress.state
+        if not workflow.info().is_continue_as_new_suggested() or self._typed or self._cancelled:
+            return
+        if (state.next == REST or state.step == 0) and workflow.all_handlers_finished():
+            workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state))
+
+    @workflow.signal
+    def doorbell(self, ring: Doorbell) -> None:
+        """Somebody committed something: look."""
+        self._progress.heard(ring.seq, ring.interrupt)
+        self._interrupt()
+
+    @workflow.signal
+    def user_message(self, text: str) -> None:
+        """A message from a person in Temporal's own UI or CLI, handled like one that came by REST."""
+        self._typed.append(text)
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """Cancel the task."""
+        self._cancelled = True
+        self._interrupt()
+
+    @workflow.query
+    def status(self) -> TaskStatus:
+        """Where the task stands, for people and programs that have Temporal alone."""
+        state = self._progress.state
+        return TaskStatus(state.state, state.turn, state.step, state.seq, state.details)

@@ -1,0 +1,98 @@
+"""A plan: on each ring it looks at PostgreSQL, lets the tasks start whose dependencies have succeeded, and rests."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.activities import write
+    from workflows.contracts import (
+        PLAN_WORKFLOW,
+        ContinueTask,
+        Doorbell,
+        PlanOutcome,
+        PlanStart,
+        TypedMessage,
+        accept_message,
+        advance_plan,
+        cancel_plan,
+    )
+
+BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
+
+
+@workflow.defn(name=PLAN_WORKFLOW)
+class PlanWorkflow:
+    """One execution's plan. Ends when all its tasks are over; a task that is reopened starts another run."""
+
+    @workflow.init
+    def __init__(self, start: PlanStart) -> None:
+        self._start = start
+        self._seen = -1
+        self._state = ""
+        self._over = False
+        self._cancelled = False
+        self._typed: list[ContinueTask] = []
+
+    @workflow.run
+    async def run(self, start: PlanStart) -> str:
+        """Advance the plan until its tasks are over. Returns the execution's state."""
+        try:
+            return await self._serve()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._cancel())
+            raise
+
+    async def _serve(self) -> str:
+        while True:
+            if self._typed:
+                await self._accept(self._typed.pop(0))
+            elif self._cancelled:
+                self._cancelled = False
+                await self._cancel()
+            elif self._start.heard > self._seen:
+                self._saw(await write(advance_plan, self._start, PlanOutcome))
+            elif self._over:
+                return self._state
+            else:
+                if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
+                    workflow.continue_as_new(self._start)
+                await workflow.wait_condition(
+                    lambda: bool(self._typed) or self._cancelled or self._start.heard > self._seen
+                )
+
+    def _saw(self, outcome: PlanOutcome) -> None:
+        self._seen, self._state, self._over = outcome.seq, outcome.state, outcome.over
+        if workflow.info().typed_search_attributes.get(BATON_STATE) != outcome.state:
+            workflow.upsert_search_attributes([BATON_STATE.value_set(outcome.state)])
+        workflow.set_current_details(outcome.details)
+
+    async def _accept(self, sent: ContinueTask) -> None:
+        self._start.typed += 1
+        key = f"temporal-{workflow.info().first_execution_run_id}-{self._start.typed}"
+        message = TypedMessage(self._start.tenant, self._start.execution, key, sent.user_message, position=sent.task_id)
+        await write(accept_message, message)
+
+    async def _cancel(self) -> None:
+        self._saw(await write(cancel_plan, self._start, PlanOutcome))
+
+    @workflow.signal
+    def doorbell(self, ring: Doorbell) -> None:
+        """A task ended or was reopened: look."""
+        self._start.heard = max(self._start.heard, ring.seq)
+
+    @workflow.signal
+    def continue_task_signal(self, sent: ContinueTask) -> None:
+        """A message to one of the tasks, from a person in Temporal's own UI or CLI."""
+        self._typed.append(sent)
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """Cancel all tasks of the plan."""
+        self._cancelled = True
+
+    @workflow.query
+    def status(self) -> str:
+        """The execution's state at the last look."""
+        return self._state

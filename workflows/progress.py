@@ -1,0 +1,53 @@
+"""What an agent's workflow knows: ids and counters, in any order and any repetition of what it hears."""
+
+from dataclasses import dataclass
+
+from workflows.contracts import REST, STEP, TOOLS, Outcome, ProgressState
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the workflow stands, and whether there is something to look at.
+
+    Doorbells may come late, twice or out of order; outcomes report PostgreSQL's own position and version. The workflow
+    looks when a doorbell named a version that no outcome has reported yet.
+    """
+
+    state: ProgressState
+
+    def heard(self, seq: int, interrupt: int) -> None:
+        """A doorbell rang."""
+        self.state.heard = max(self.state.heard, seq)
+        self.state.interrupt = max(self.state.interrupt, interrupt)
+
+    def saw(self, outcome: Outcome) -> None:
+        """An activity came back. One that was overtaken by a newer outcome changes nothing."""
+        if outcome.seq < self.state.seq:
+            return
+        self.state.seq = outcome.seq
+        self.state.turn = outcome.turn
+        self.state.step = outcome.step
+        self.state.state = outcome.state
+        self.state.next = outcome.next
+        self.state.details = outcome.details
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a turn is under way or due."""
+        return self.state.next in (STEP, TOOLS)
+
+    @property
+    def should_look(self) -> bool:
+        """Whether a doorbell told of something that no outcome has shown."""
+        return self.state.next == REST and self.state.heard > self.state.seq
+
+    @property
+    def interrupts_this_turn(self) -> bool:
+        """Whether the turn under way was asked to stop."""
+        return self.state.interrupt >= self.state.turn > 0
+
+    def look(self) -> None:
+        """Go and look: at the step after the last turn."""
+        self.state.next = STEP
+        self.state.turn += 1
+        self.state.step = 0
