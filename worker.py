@@ -49,8 +49,13 @@ def sandbox() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=replace(SandboxRestrictions.default, import_notification_policy=policy))
 
 
-async def serve(settings: Settings, queue: str | None = None, *, stop: asyncio.Event | None = None) -> None:
-    """Serve a task queue until ``stop`` is set, or until SIGTERM or SIGINT. Waits for PostgreSQL and Temporal."""
+async def serve(
+    settings: Settings, queue: str | None = None, *, stop: asyncio.Event | None = None, fail_fast: bool = False
+) -> None:
+    """Serve a task queue until ``stop`` is set, or until SIGTERM or SIGINT. Waits for PostgreSQL and Temporal.
+
+    ``fail_fast``: a bug in workflow code fails the workflow, for tests; otherwise it waits for a worker without it.
+    """
     stop = stop or _stop_on_signals()
     pool = await _patiently(
         "PostgreSQL",
@@ -104,6 +109,7 @@ async def serve(settings: Settings, queue: str | None = None, *, stop: asyncio.E
             plans.cancel_plan,
         ],
         workflow_runner=sandbox(),
+        workflow_failure_exception_types=[Exception] if fail_fast else [],
         interceptors=[ErrorsAsCodes()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.max_concurrent_activities,

@@ -1,0 +1,120 @@
+"""Baton in this process: the service as an API process has it, and a worker, on real servers."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import worker
+from domain.agents import Principal, Scope
+from domain.events import Event
+from domain.ids import TaskById, TaskInPlan
+from domain.messages import Draft, Receipt
+from domain.plans import Plan, PlanTask
+from service import executions, messages
+from service.agents import ensure_tenant
+from service.context import Baton, open_baton
+from settings import Settings
+from store import events
+from tests.support.temporal import RunningTemporal
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class System:
+    """A tenant's view of a running Baton."""
+
+    baton: Baton
+    who: Principal
+    temporal: RunningTemporal
+    queue: str
+
+    async def start(self, prompt: str) -> UUID:
+        """Start a single task; its id."""
+        started = await executions.start_task(self.baton, self.who, prompt, title="a task", queue=self.queue)
+        return started.tasks[0]
+
+    async def start_plan(self, *tasks: tuple[str, tuple[int, ...]]) -> UUID:
+        """Start a plan of (description, positions that it needs), numbered from 1; the execution's id."""
+        plan = Plan(
+            "a plan", "", tuple(PlanTask(n, f"task {n}", text, needs) for n, (text, needs) in enumerate(tasks, 1))
+        )
+        return (await executions.start_plan(self.baton, self.who, plan, queue=self.queue)).execution_id
+
+    async def send(self, task: UUID | tuple[UUID, int], text: str, **options: object) -> Receipt:
+        """Send a message to a task, by its id or by (execution, position)."""
+        address = TaskById(task) if isinstance(task, UUID) else TaskInPlan(*task)
+        draft = Draft(text, origin="test", **options)  # type: ignore[arg-type]
+        return (await messages.send_message(self.baton, self.who, address, draft)).receipt
+
+    async def row(self, task: UUID) -> dict[str, object]:
+        """A task's row."""
+        async with self.baton.pool.connection() as connection:
+            found = await connection.fetchrow(
+                "SELECT * FROM tasks WHERE tenant_id = $1 AND id = $2", self.who.tenant_id, task
+            )
+        assert found is not None
+        return dict(found)
+
+    async def tasks_of(self, execution: UUID) -> dict[int, dict[str, object]]:
+        """An execution's tasks, by position."""
+        async with self.baton.pool.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT * FROM tasks WHERE tenant_id = $1 AND execution_id = $2", self.who.tenant_id, execution
+            )
+        return {row["position"]: dict(row) for row in rows}
+
+    async def until(self, task: UUID, *states: str, seconds: float = 30) -> dict[str, object]:
+        """Wait until a task is in one of ``states``, with no turn under way; its row."""
+
+        async def there() -> dict[str, object] | None:
+            row = await self.row(task)
+            return row if row["state"] in states and not row["turn_open"] else None
+
+        return await eventually(there, seconds)
+
+    async def log(self, execution: UUID) -> list[Event]:
+        """An execution's events."""
+        async with self.baton.pool.connection() as connection:
+            return await events.after(connection, self.who.tenant_id, execution, 0, 100_000)
+
+    async def execution_of(self, task: UUID) -> UUID:
+        """The execution that a task belongs to."""
+        found = (await self.row(task))["execution_id"]
+        assert isinstance(found, UUID)
+        return found
+
+
+async def eventually(look: Callable[[], Awaitable[_T | None]], seconds: float = 30) -> _T:
+    """Look until there is something; fail after ``seconds``."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if found := await look():
+                return found
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running_system(
+    dsn: str, temporal: RunningTemporal, *, workers: bool = True, **settings: object
+) -> AsyncGenerator[System]:
+    """Baton on a database and a Temporal server, with a task queue of its own."""
+    os.environ["TEMPORAL_ADDRESS"] = temporal.address
+    queue = f"test-{uuid4()}"
+    configured = Settings(database_url=dsn, task_queue=queue, **settings)  # type: ignore[arg-type]
+    baton = await open_baton(configured)
+    tenant_id = await ensure_tenant(baton.pool, "acme")
+    who = Principal(tenant_id, "acme", "tester", "key", frozenset({Scope.ADMIN}))
+    stop = asyncio.Event()
+    serving = asyncio.create_task(worker.serve(configured, queue, stop=stop, fail_fast=True)) if workers else None
+    try:
+        yield System(baton, who, temporal, queue)
+    finally:
+        stop.set()
+        if serving:
+            await serving
+        await baton.close()
