@@ -13,6 +13,10 @@ from cli.process import leave
 #: command gets imported, and all of them for `--help`: so what takes long to import is imported by the functions.
 COMMANDS: Final = {
     "dev": "cli.commands.dev:dev",
+    "run": "cli.run:run",
+    "inbox": "cli.inbox:inbox",
+    "send": "cli.send:send",
+    "watch": "cli.watch:watch",
     "api": "cli.commands.api:api",
     "worker": "cli.commands.worker:worker",
     "migrate": "cli.commands.migrate:migrate",
@@ -22,7 +26,9 @@ COMMANDS: Final = {
 
 def build(names: Sequence[str]) -> typer.Typer:
     """The application with these commands."""
-    app = typer.Typer(name="baton", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(
+        name="baton", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
     app.callback()(_baton)
     for name in names:
         module, _, attribute = COMMANDS[name].partition(":")

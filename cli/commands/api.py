@@ -18,11 +18,11 @@ def api(
     ] = None,
 ) -> None:
     """Run the API. For several processes run it several times."""
+    from cli.configuration import settings_or_exit
     from cli.listener import listen
     from cli.serve import serve
-    from settings import load_settings
 
-    settings = load_settings()
+    settings = settings_or_exit()
     if fd is not None:
         listener = socket.socket(fileno=fd)
     else:

@@ -22,8 +22,8 @@ def dev(
     stay: Annotated[bool, typer.Option(help="Stay up after the demo, until Ctrl-C or SIGTERM.")] = True,
 ) -> None:
     """Run the whole stack on this machine: PostgreSQL, Temporal with its UI, the API and a worker."""
+    from cli.configuration import settings_or_exit
     from cli.dev.command import Options, run
-    from settings import load_settings
 
     options = Options(
         host=host,
@@ -32,6 +32,6 @@ def dev(
         json=json,
         demo=demo and not json,
         stay=stay,
-        task_queue=load_settings().task_queue,
+        task_queue=settings_or_exit().task_queue,
     )
     raise typer.Exit(asyncio.run(run(options)))

@@ -34,13 +34,13 @@ def create(
 
 
 async def _create(tenant: str, scopes: tuple[Scope, ...], agent: int | None, name: str, per_minute: int | None) -> str:
+    from cli.configuration import settings_or_exit
     from domain.errors import DomainError
     from service.keys import create_key
-    from settings import load_settings
     from store.pool import open_pool
 
     try:
-        pool = await open_pool(load_settings().dsn, min_size=0, max_size=1, application="baton keys")
+        pool = await open_pool(settings_or_exit().dsn, min_size=0, max_size=1, application="baton keys")
         try:
             return await create_key(pool, tenant, scopes, agent_number=agent, name=name, per_minute=per_minute)
         finally:

@@ -17,13 +17,13 @@ def migrate(
 
 
 async def _migrate(search_attributes: bool, wait: float) -> None:
-    from settings import load_settings
+    from cli.configuration import settings_or_exit
     from store.migrate import migrate as bring_up_to_date
 
     deadline = asyncio.get_running_loop().time() + wait
     while True:
         try:
-            ran = await bring_up_to_date(load_settings().dsn)
+            ran = await bring_up_to_date(settings_or_exit().dsn)
             break
         except OSError as error:
             if asyncio.get_running_loop().time() >= deadline:
