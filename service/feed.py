@@ -204,6 +204,11 @@ class Subscription:
         return self._topic.execution_id
 
     @property
+    def began_at(self) -> int:
+        """The number of the log's last event when the subscription began."""
+        return self._task_seen_at
+
+    @property
     def ended(self) -> ExecutionState | None:
         """The execution's state if the subscription came to its end at the head of the log, else None."""
         return self._ended

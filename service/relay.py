@@ -78,7 +78,7 @@ class Relay:
             route = await self._routes.find(due.tenant_id, TaskById(due.task_id))
         except NotFound:
             return False
-        rung = await self._doorbell.ring_task(route, due.version, due.turn + (not due.interrupts), due.interrupts)
+        rung = await self._doorbell.ring_task(route, due.version, due.turn, due.interrupt)
         if not rung:
             async with self._pool.connection() as connection:
                 await rings.task_ring_failed(connection, due, self._interval_seconds)

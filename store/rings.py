@@ -13,13 +13,13 @@ from store.queries import query
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A task to ring. ``interrupts``: its open turn, if that was asked to stop, else 0."""
+    """A task to ring, as `store.tasks.Bell` would."""
 
     tenant_id: TenantId
     task_id: TaskId
     version: int
     turn: int
-    interrupts: int
+    interrupt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,7 @@ async def due_tasks(connection: Connection, limit: int, again_seconds: float, mo
     Each is due again after ``again_seconds``, then twice that, up to ``most_seconds``, until a worker takes it up.
     """
     rows = await connection.fetch(query("due_tasks"), limit, again_seconds, most_seconds)
-    return [
-        DueTask(
-            row["tenant_id"],
-            row["id"],
-            row["version"],
-            row["turn"],
-            row["turn"] if row["turn_open"] and row["interrupt_turn"] >= row["turn"] else 0,
-        )
-        for row in rows
-    ]
+    return [DueTask(row["tenant_id"], row["id"], row["version"], row["turn"], row["interrupt"]) for row in rows]
 
 
 async def due_plans(connection: Connection, limit: int, again_seconds: float, most_seconds: float) -> list[DuePlan]:

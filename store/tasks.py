@@ -141,7 +141,7 @@ def derived(standings: list[TaskStanding], was: ExecutionState) -> ExecutionStat
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """What a doorbell says: the task's version, the turn that is due or under way, and that turn if it is to stop."""
+    """What a doorbell says: the task's version, the turn under way or due, and the last one if it is to stop."""
 
     version: int
     turn: int

@@ -103,6 +103,20 @@ async def tasks(
     return [_task_of(row) for row in rows]
 
 
+async def single_tasks(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    offset: int = 0,
+    states: Sequence[ExecutionState] | None = None,
+    agent_id: AgentId | None = None,
+) -> list[tuple[TaskView, Usage]]:
+    """The tasks of executions that are no plans, newest first, with the tokens that each has used."""
+    rows = await connection.fetch(query("list_single_tasks"), tenant_id, _names(states), agent_id, limit, offset)
+    return [(_task_of(row), Usage(row["input"], row["output"])) for row in rows]
+
+
 async def messages(
     connection: Connection, tenant_id: TenantId, task_id: TaskId, *, after: int, limit: int
 ) -> list[MessageView]:

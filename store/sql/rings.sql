@@ -6,7 +6,8 @@ UPDATE tasks t
        rings = least(t.rings + 1, 30)
   FROM (SELECT tenant_id, id FROM tasks WHERE ring_at <= now() ORDER BY ring_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
  WHERE t.tenant_id = due.tenant_id AND t.id = due.id
-RETURNING t.tenant_id, t.id, t.version, t.turn, t.turn_open, t.interrupt_turn;
+RETURNING t.tenant_id, t.id, t.version, CASE WHEN t.turn_open THEN t.turn ELSE t.turn + 1 END AS turn,
+       CASE WHEN t.interrupt_turn >= t.turn THEN t.turn ELSE 0 END AS interrupt;
 
 -- name: due_plans
 UPDATE executions e

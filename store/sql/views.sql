@@ -90,3 +90,23 @@ SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attach
 SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
   FROM tasks t JOIN steps s ON s.tenant_id = t.tenant_id AND s.task_id = t.id
  WHERE t.tenant_id = $1 AND t.execution_id = $2 AND ($3::uuid IS NULL OR t.id = $3);
+
+-- name: list_single_tasks
+-- A page of the tasks of executions that are no plans, newest first, with what their steps have used. $2 states or NULL,
+-- $3 agent or NULL, $4 limit, $5 offset.
+SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
+       t.accepted_seq - t.claimed_seq AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name,
+       used.input, used.output
+  FROM executions e
+       JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
+       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       CROSS JOIN LATERAL (
+           SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
+             FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id
+       ) used
+ WHERE e.tenant_id = $1 AND NOT e.in_plan
+   AND ($2::text[] IS NULL OR e.state = ANY ($2))
+   AND ($3::uuid IS NULL OR e.agent_id = $3)
+ ORDER BY e.created_at DESC, e.id DESC
+ LIMIT $4 OFFSET $5;

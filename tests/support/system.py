@@ -40,9 +40,8 @@ class System:
 
     async def start_plan(self, *tasks: tuple[str, tuple[int, ...]]) -> UUID:
         """Start a plan of (description, positions that it needs), numbered from 1; the execution's id."""
-        plan = Plan(
-            "a plan", "", tuple(PlanTask(n, f"task {n}", text, needs) for n, (text, needs) in enumerate(tasks, 1))
-        )
+        numbered = tuple(PlanTask(n, f"task {n}", text, needs) for n, (text, needs) in enumerate(tasks, 1))
+        plan = Plan("a plan", "", numbered, source={})
         return (await executions.start_plan(self.baton, self.who, plan, queue=self.queue)).execution_id
 
     async def send(self, task: UUID | tuple[UUID, int], text: str, **options: object) -> Receipt:

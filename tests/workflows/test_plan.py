@@ -1,0 +1,92 @@
+"""A plan on a real Temporal server."""
+
+import asyncio
+
+from domain.events import EventType
+from domain.states import ExecutionState
+from service import control
+from store import events as event_store
+from tests.support.system import System, eventually
+from workflows.contracts import plan_workflow_id
+
+
+async def over(system: System, execution: object, state: ExecutionState) -> bool:
+    async with system.baton.pool.connection() as connection:
+        log = await event_store.head(connection, system.who.tenant_id, execution)  # type: ignore[arg-type]
+    return log is not None and log.state is state
+
+
+async def test_a_plan_runs_asks_and_dependents_read_the_results(system: System) -> None:
+    execution = await system.start_plan(
+        ("!finish plan ready", ()),
+        ("!ask Colour?\n!finish painted", (1,)),
+        ("!sleep 0.2\n!finish built", (1,)),
+        ("!results\n!finish all done", (2, 3)),
+    )
+    await eventually(lambda: _states(system, execution, {2: "waiting"}))
+    receipt = await system.send((execution, 2), "red")
+    assert receipt.seq == 1
+    await eventually(lambda: over(system, execution, ExecutionState.SUCCEEDED))
+    tasks = await system.tasks_of(execution)
+    assert "You said: red" in str(tasks[4]["result"])
+    assert "built" in str(tasks[4]["result"])
+    log = await system.log(execution)
+    assert [event.seq for event in log] == list(range(1, len(log) + 1))
+    assert log[-1].execution_state is ExecutionState.SUCCEEDED
+    both = next(event for event in log if event.type is EventType.TASKS_STARTED)
+    assert both.data["tasks"] == [2, 3]
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    assert await handle.result() == "succeeded"
+
+
+async def test_a_failure_fails_its_dependents_and_a_repair_brings_them_back(system: System) -> None:
+    execution = await system.start_plan(("!fatal no", ()), ("!finish two", (1,)), ("!finish three", (2,)))
+    await eventually(lambda: over(system, execution, ExecutionState.FAILED))
+    tasks = await system.tasks_of(execution)
+    assert [(tasks[n]["state"], tasks[n]["error_code"]) for n in (1, 2, 3)] == [
+        ("failed", "scripted_fatal"),
+        ("failed", "dependency_failed"),
+        ("failed", "dependency_failed"),
+    ]
+    await system.send((execution, 1), "!finish mended")
+    await eventually(lambda: over(system, execution, ExecutionState.SUCCEEDED))
+    assert (await system.tasks_of(execution))[3]["result"] == "three"
+
+
+async def test_a_message_to_a_pending_task_is_read_when_it_starts(system: System) -> None:
+    execution = await system.start_plan(("!ask go?", ()), ("!finish two", (1,)))
+    await eventually(lambda: _states(system, execution, {1: "waiting"}))
+    receipt = await system.send((execution, 2), "early")
+    assert receipt.state == "pending"
+    assert not receipt.rings
+    await system.send((execution, 1), "go")
+    await eventually(lambda: over(system, execution, ExecutionState.SUCCEEDED))
+    assert "two" in str((await system.tasks_of(execution))[2]["result"])
+    assert (await system.tasks_of(execution))[2]["claimed_seq"] == 1
+
+
+async def test_kubiyas_signal_reaches_a_task_through_the_plan(system: System) -> None:
+    execution = await system.start_plan(
+        ("!ask go?", ()),
+    )
+    await eventually(lambda: _states(system, execution, {1: "waiting"}))
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    await handle.signal("continue_task_signal", {"task_id": 1, "user_message": "typed"})
+    await eventually(lambda: over(system, execution, ExecutionState.SUCCEEDED))
+    assert (await system.tasks_of(execution))[1]["result"] == "You said: typed"
+
+
+async def test_cancelling_an_execution_cancels_all_its_tasks(system: System) -> None:
+    execution = await system.start_plan(("!sleep 60", ()), ("!ask x?", ()), ("!finish y", (1, 2)))
+    await eventually(lambda: _states(system, execution, {1: "running", 2: "waiting"}))
+    await control.cancel_execution(system.baton, system.who, execution)
+    await eventually(lambda: over(system, execution, ExecutionState.CANCELLED))
+    assert {task["state"] for task in (await system.tasks_of(execution)).values()} == {"cancelled"}
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    async with asyncio.timeout(20):
+        assert await handle.result() == "cancelled"
+
+
+async def _states(system: System, execution: object, wanted: dict[int, str]) -> bool:
+    tasks = await system.tasks_of(execution)  # type: ignore[arg-type]
+    return all(tasks[position]["state"] == state for position, state in wanted.items())
