@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+import faultpoints
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
@@ -66,6 +67,7 @@ class StepActivities:
             self._notify(key.execution_id)
             if isinstance(started, Position):
                 return await finish(self._done(key, started))
+            faultpoints.at(faultpoints.STEP_CLAIMED)
             async with self._deltas.stream(key, started) as stream:
                 position = await self._take(key, started, stream, reach)
         return await finish(self._done(key, position))
@@ -80,7 +82,10 @@ class StepActivities:
             return await finish(self._record_interrupted(key, started, draft, stream))
         except ModelFailed as error:
             raise await finish(self._failed(key, started, error, stream)) from None
-        return await finish(self._record(key, started, answer, stream))
+        faultpoints.at(faultpoints.STEP_ANSWERED)
+        position = await finish(self._record(key, started, answer, stream))
+        faultpoints.at(faultpoints.STEP_RECORDED)
+        return position
 
     async def _answer(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> StepAnswer:
         async with self._pool.connection() as connection:

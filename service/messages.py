@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import faultpoints
 from domain.agents import Principal
 from domain.errors import AgentNotFound, InvalidInput
 from domain.ids import TaskAddress, TaskRoute
@@ -34,10 +35,12 @@ async def send_message(
     _check(draft)
     route = await baton.routes.find(who.tenant_id, address)
     _may_use(who, route)
+    faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection() as connection:
         receipt = await messages.accept(
             connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
+    faultpoints.at(faultpoints.SEND_COMMITTED)
     return Sent(receipt, await _after(baton, [(route, receipt)], budget_seconds))
 
 

@@ -1,0 +1,37 @@
+"""Named instants at which a process can be made to die, so that tests can place a fault exactly.
+
+Unset (as everywhere but under test) a point costs one comparison. With `BATON_FAULTPOINTS=DIR`, the first process that
+comes to the point NAME while a file DIR/NAME exists removes the file and kills itself with SIGKILL: nothing is flushed,
+closed or rolled back by anyone but the operating system.
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import Final
+
+_DIRECTORY: Final = os.environ.get("BATON_FAULTPOINTS")
+
+#: A message has been checked, nothing is committed.
+SEND_CHECKED: Final = "send.checked"
+#: A message is committed, nobody has been told.
+SEND_COMMITTED: Final = "send.committed"
+#: A turn has claimed its messages, and nothing else has happened.
+STEP_CLAIMED: Final = "step.claimed"
+#: The model has answered in full, nothing of it is recorded.
+STEP_ANSWERED: Final = "step.answered"
+#: The answer is recorded, Temporal has not been told.
+STEP_RECORDED: Final = "step.recorded"
+
+ALL: Final = (SEND_CHECKED, SEND_COMMITTED, STEP_CLAIMED, STEP_ANSWERED, STEP_RECORDED)
+
+
+def at(name: str) -> None:
+    """Die here, if a test has asked for it."""
+    if _DIRECTORY is None:
+        return
+    try:
+        Path(_DIRECTORY, name).unlink()
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,108 @@
+"""Faults at exact instants: a process dies there, and the message is processed once all the same."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+import faultpoints
+from tests.faults.workload import Workload, gapless, said
+from tests.support.stack import DevStack
+
+_API = (faultpoints.SEND_CHECKED, faultpoints.SEND_COMMITTED)
+
+
+@pytest.mark.parametrize("point", faultpoints.ALL)
+async def test_a_process_dies_at(point: str, stack: DevStack, work: Workload, armed: Path) -> None:
+    task = await work.start("!ask Go?")
+    await work.until(task["id"], "waiting")
+    victim = "api" if point in _API else "worker"
+    old = stack.pids[victim]
+    (armed / point).touch()
+    answer = await work.send(task["id"], "once", key="the key")
+    assert answer.status_code == 202
+    done = await work.until(task["id"], "succeeded", seconds=60)
+    assert not (armed / point).exists(), "no process came to the point"
+    await stack.restarted(victim, old)
+    assert done["result"] == "You said: once"
+    sent = await work.messages(task["id"])
+    assert [(message["text"], message["state"]) for message in sent] == [("once", "processed")]
+    log = await work.log(task["execution_id"])
+    assert gapless(log)
+    assert said(log) == ["once"]
+    again = await work.send(task["id"], "once", key="the key")
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json()["id"] == sent[0]["id"]
+
+
+async def test_committed_but_never_signalled_is_still_processed(stack: DevStack, work: Workload, armed: Path) -> None:
+    """The sender is told nothing and does not try again: what was committed counts."""
+    task = await work.start("!ask Go?")
+    await work.until(task["id"], "waiting")
+    old = stack.pids["api"]
+    (armed / faultpoints.SEND_COMMITTED).touch()
+    with pytest.raises(Exception, match=r"disconnected|closed|reset|peer"):
+        await work.client.post(f"/baton/v1/tasks/{task['id']}/messages", json={"text": "lone"})
+    await stack.restarted("api", old)
+    done = await work.until(task["id"], "succeeded", seconds=30)
+    assert done["result"] == "You said: lone"
+
+
+async def test_a_worker_killed_while_it_streams(stack: DevStack, work: Workload) -> None:
+    task = await work.start("!ask How much?")
+    await work.until(task["id"], "waiting")
+    await work.send(task["id"], "!stream 800\n!finish end")
+
+    async with asyncio.timeout(30), work.client.stream("GET", f"/baton/v1/tasks/{task['id']}/events") as stream:
+        async for line in stream.aiter_lines():
+            if line == "event: text.delta":
+                break
+    await stack.kill_and_wait("worker")
+    done = await work.until(task["id"], "succeeded", seconds=60)
+    log = await work.log(task["execution_id"])
+    assert gapless(log)
+    turns = [event for event in log if event["type"] == "turn.started" and event["data"]["turn"] == 2]
+    assert len(turns) == 1
+    voided = [event["data"] for event in log if event["type"] == "step.voided"]
+    assert [(void["turn"], void["attempt"]) for void in voided] == [(2, 1)]
+    kept = "".join(
+        event["data"]["text"]
+        for event in log
+        if event["type"] == "text.delta" and event["data"]["turn"] == 2 and event["data"]["attempt"] == 2
+    )
+    assert kept == done["result"]
+    assert [message["state"] for message in await work.messages(task["id"])] == ["processed"]
+
+
+async def test_temporal_stands_still_for_ten_seconds_during_a_hundred_sends(stack: DevStack, work: Workload) -> None:
+    tasks = [await work.start("!ask Go?") for _ in range(10)]
+    for task in tasks:
+        await work.until(task["id"], "waiting")
+    stack.send_signal("temporal", signal.SIGSTOP)
+    try:
+        resume = asyncio.get_running_loop().time() + 10
+        statuses: list[int] = []
+        for n in range(10):
+            answers = await asyncio.gather(
+                *(
+                    work.client.post(f"/baton/v1/tasks/{task['id']}/messages", json={"text": f"!say {n}\n!ask {n}?"})
+                    for task in tasks
+                )
+            )
+            statuses += [answer.status_code for answer in answers]
+        assert statuses == [202] * 100
+        await asyncio.sleep(max(0.0, resume - asyncio.get_running_loop().time()))
+    finally:
+        stack.send_signal("temporal", signal.SIGCONT)
+    for task in tasks:
+        await work.until(task["id"], "waiting", seconds=60)
+        sent = await work.messages(task["id"])
+        assert [message["state"] for message in sent] == ["processed"] * 10
+        await work.send(task["id"], "!finish end")
+        await work.send(task["id"], "!finish end")
+        await work.until(task["id"], "succeeded")
+        log = await work.log(task["execution_id"])
+        assert gapless(log)
+        text = "\n".join(event["data"]["text"] for event in log if event["type"] == "step.completed")
+        assert [line for line in text.splitlines() if line.isdigit()] == [str(n) for n in range(10)]
