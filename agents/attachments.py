@@ -32,6 +32,7 @@ _PDF: Final = "application/pdf"
 _TEXTS: Final = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml"}
 )
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _LOCAL_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
 
 
@@ -88,7 +89,7 @@ def _embedded(attachment: Attachment) -> UserContent:
     data = unquote_to_bytes(body)
     if "base64" in parameters:
         try:
-            data = a2b_base64(data)
+            data = a2b_base64(data.translate(_URL_SAFE) + b"===")
         except Base64Error:
             return _mention(attachment, "its base64 is broken")
     if not comma or not data:

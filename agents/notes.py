@@ -35,11 +35,11 @@ class Read:
 class Lost:
     """A step that left no answer: it failed for good, or was interrupted before any of its text was known.
 
-    ``begun`` is the number of directives that it is known to have begun.
+    ``begun`` is the number of directives that it had begun, None where that is not known.
     """
 
     failed: bool
-    begun: int = 0
+    begun: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

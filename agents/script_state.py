@@ -49,10 +49,13 @@ class ScriptState:
     def lose(self, lost: Lost) -> None:
         """Consume what a step without an answer has used up.
 
-        A `!fail` within the step's reach counts as begun: the step may have been between two attempts, and an
-        interrupt must get past it. A step that failed for another reason uses up one item.
+        Where that is not known, a `!fail` within the step's reach counts as begun: the step may have been between two
+        attempts, and an interrupt must get past it. A step that failed for another reason uses up one item.
         """
-        self.consume(max(lost.begun, self._failure_within_reach(), 1 if lost.failed else 0))
+        if lost.begun is None:
+            self.consume(max(self._failure_within_reach(), 1 if lost.failed else 0))
+        else:
+            self.consume(lost.begun)
 
     def consume(self, count: int) -> None:
         """Drop the next ``count`` items."""

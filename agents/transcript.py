@@ -40,8 +40,8 @@ _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)  # parts want a time; no prov
 def model_messages(transcript: Transcript) -> list[ModelMessage]:
     """What the model is to answer: the whole conversation, up to and including what the turn under way claimed."""
     conversation = _Conversation(transcript)
-    for turn in transcript.turns:
-        conversation.add_turn(turn)
+    for number, turn in enumerate(transcript.turns, start=1):
+        conversation.add_turn(turn, is_over=number < len(transcript.turns))
     return conversation.finished()
 
 
@@ -85,14 +85,14 @@ class _Conversation:
         self.parts.append(_prompt(_task_prompt(self.transcript.title, self.transcript.description)))
         self.entries.append(Read(Source.DESCRIPTION, self.transcript.description))
 
-    def add_turn(self, turn: RecordedTurn) -> None:
-        """Add what ``turn`` claimed, and its steps."""
+    def add_turn(self, turn: RecordedTurn, *, is_over: bool) -> None:
+        """Add what ``turn`` claimed, and its steps: all but the one under way."""
         used = self._return_all(turn.messages)
         failed = any(step.state is StepState.FAILED for step in turn.steps)
         for message in turn.messages:
             self._prompt(message, message in used, files=not failed)
         for step in turn.steps:
-            if step.state is not StepState.RUNNING:
+            if is_over or step.state is not StepState.RUNNING:
                 self._return_all(())
                 self._add_step(step)
 
@@ -103,11 +103,12 @@ class _Conversation:
         return self.messages
 
     def _add_step(self, step: RecordedStep) -> None:
+        """Add a step that is over. One that a turn's end left running was interrupted between two attempts."""
         response = None if step.response is None else decoded(step.response)
         if response is not None and step.state is StepState.INTERRUPTED and not step.calls:
             response.parts = [TextPart(f"{step.text}\n\n{INTERRUPTED_MARK}")] if step.text else []
         if response is None or not any(isinstance(part, TextPart | ToolCallPart) for part in response.parts):
-            begun = 0 if response is None else begun_in(response)
+            begun = None if response is None else begun_in(response)
             self.entries.append(Lost(failed=step.state is StepState.FAILED, begun=begun))
             return
         self._close_request()

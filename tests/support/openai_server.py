@@ -1,0 +1,374 @@
+"""A local server that speaks OpenAI's Chat Completions and Responses, as a test tells it to.
+
+It is as strict as the real one about what makes a conversation: a request that OpenAI would refuse is a 400 here.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Called:
+    """A tool call of the model. ``arguments`` go out as they are, in two pieces."""
+
+    name: str
+    arguments: str = "{}"
+    id: str = "call_abc"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model answers: tokens of text, then tool calls.
+
+    ``token_seconds``: the pause before each token. ``cut_after``: the connection breaks after so many tokens.
+    """
+
+    tokens: tuple[str, ...] = ()
+    calls: tuple[Called, ...] = ()
+    token_seconds: float = 0.0
+    cut_after: int | None = None
+    finish_reason: str | None = None
+    input_tokens: int = 11
+    output_tokens: int = 7
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error instead of an answer."""
+
+    status: int
+    code: str = "error"
+    message: str = "what the provider says"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Asked:
+    """A request that came in."""
+
+    path: str
+    body: Json
+    headers: dict[str, str]
+
+
+def echo(body: Json) -> Reply:
+    """Say what was said last."""
+    last: Json = (body.get("messages") or body["input"])[-1]
+    content = last.get("content") or last.get("output") or ""
+    text = content if isinstance(content, str) else " ".join(str(part.get("text", "")) for part in content)
+    return Reply(tuple(re.findall(r"\S+\s*", text)))
+
+
+@dataclass
+class OpenAIServer:
+    """The server as tests see it.
+
+    ``replies`` are given one by one; then ``otherwise`` answers. ``asked`` has all requests. ``hung_up`` counts the
+    clients that went away in the middle of an answer.
+    """
+
+    url: str
+    replies: deque[Reply | Refusal] = field(default_factory=deque)
+    otherwise: Callable[[Json], Reply | Refusal] = echo
+    asked: list[Asked] = field(default_factory=list)
+    hung_up: int = 0
+
+    def reply(self, *replies: Reply | Refusal) -> None:
+        """Answer the next requests with ``replies``."""
+        self.replies.extend(replies)
+
+
+@contextmanager
+def running_openai_server() -> Generator[OpenAIServer]:
+    """A server of its own, on a free port, in a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = OpenAIServer(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", _endpoint(server, _CHAT), methods=["POST"]),
+            Route("/v1/responses", _endpoint(server, _RESPONSES), methods=["POST"]),
+        ]
+    )
+    uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_keep_alive=1))
+    thread = threading.Thread(target=uvicorn_server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        while not uvicorn_server.started:
+            time.sleep(0.005)
+        yield server
+    finally:
+        uvicorn_server.should_exit = uvicorn_server.force_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@dataclass(frozen=True)
+class _Api:
+    """How one of OpenAI's APIs words things. ``frames`` gives groups of events: one, one per token, the rest."""
+
+    problem: Callable[[Json], str | None]
+    frames: Callable[[Reply, str], Iterator[list[Json]]]
+    whole: Callable[[Reply, str], Json]
+    end: bytes
+
+
+def _endpoint(server: OpenAIServer, api: _Api) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        body: Json = await request.json()
+        server.asked.append(Asked(request.url.path, body, dict(request.headers)))
+        if problem := api.problem(body):
+            return _refused(Refusal(400, "invalid_request_error", problem))
+        answer = server.replies.popleft() if server.replies else server.otherwise(body)
+        if isinstance(answer, Refusal):
+            return _refused(answer)
+        if body.get("stream"):
+            return StreamingResponse(_streamed(server, api, answer, body["model"]), media_type="text/event-stream")
+        return JSONResponse(api.whole(answer, body["model"]))
+
+    return endpoint
+
+
+def _refused(refusal: Refusal) -> Response:
+    error = {"message": refusal.message, "type": refusal.code, "code": refusal.code, "param": None}
+    return JSONResponse({"error": error}, refusal.status, dict(refusal.headers))
+
+
+class _Cut(Exception):
+    """Makes uvicorn drop the connection without ending the body."""
+
+
+async def _streamed(server: OpenAIServer, api: _Api, reply: Reply, model: str) -> AsyncIterator[bytes]:
+    complete = False
+    try:
+        for number, events in enumerate(api.frames(reply, model)):
+            if reply.cut_after is not None and number > reply.cut_after:
+                complete = True
+                raise _Cut
+            if 1 <= number <= len(reply.tokens):
+                await asyncio.sleep(reply.token_seconds)
+            for event in events:
+                name = f"event: {event['type']}\n" if "type" in event else ""
+                yield f"{name}data: {json.dumps(event)}\n\n".encode()
+        yield api.end
+        complete = True
+    finally:
+        server.hung_up += not complete
+
+
+# --- Chat Completions
+
+
+def _chat_problem(body: Json) -> str | None:
+    """Why OpenAI would refuse the messages: each tool call needs one answer, right after it, and nothing is empty."""
+    due: set[str] = set()
+    messages: list[Json] = body["messages"]
+    for place, message in enumerate(messages):
+        role, content = message["role"], message.get("content")
+        if role == "tool":
+            if message["tool_call_id"] not in due:
+                return f"messages[{place}]: a tool message must answer a call of the message before"
+            due.discard(message["tool_call_id"])
+            continue
+        if due:
+            return f"messages[{place}]: tool calls {due} have no answer"
+        if not content and not message.get("tool_calls"):
+            return f"messages[{place}]: content of {role} is empty"
+        due = {call["id"] for call in message.get("tool_calls") or ()}
+        if len(due) != len(message.get("tool_calls") or ()):
+            return f"messages[{place}]: ids of tool calls repeat"
+    if due or messages[-1]["role"] == "assistant":
+        return "the conversation does not end with something to answer"
+    return None
+
+
+def _chat_chunk(model: str, delta: Json, finish_reason: str | None = None) -> Json:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": model,
+        "choices": [choice],
+    }
+
+
+def _chat_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
+    yield [_chat_chunk(model, {"role": "assistant", "content": ""})]
+    for token in reply.tokens:
+        yield [_chat_chunk(model, {"content": token})]
+    rest: list[Json] = []
+    for index, call in enumerate(reply.calls):
+        half = len(call.arguments) // 2
+        opening = {"index": index, "id": call.id, "type": "function"}
+        rest.append(
+            _chat_chunk(
+                model,
+                {"tool_calls": [opening | {"function": {"name": call.name, "arguments": call.arguments[:half]}}]},
+            )
+        )
+        rest.append(
+            _chat_chunk(model, {"tool_calls": [{"index": index, "function": {"arguments": call.arguments[half:]}}]})
+        )
+    rest.append(_chat_chunk(model, {}, _chat_finish(reply)))
+    rest.append(_chat_chunk(model, {}) | {"choices": [], "usage": _chat_usage(reply)})
+    yield rest
+
+
+def _chat_finish(reply: Reply) -> str:
+    return reply.finish_reason or ("tool_calls" if reply.calls else "stop")
+
+
+def _chat_usage(reply: Reply) -> Json:
+    return {
+        "prompt_tokens": reply.input_tokens,
+        "completion_tokens": reply.output_tokens,
+        "total_tokens": reply.input_tokens + reply.output_tokens,
+    }
+
+
+def _chat_whole(reply: Reply, model: str) -> Json:
+    message: Json = {"role": "assistant", "content": "".join(reply.tokens) or None}
+    if reply.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in reply.calls
+        ]
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": _chat_finish(reply)}],
+        "usage": _chat_usage(reply),
+    }
+
+
+_CHAT = _Api(_chat_problem, _chat_frames, _chat_whole, b"data: [DONE]\n\n")
+
+
+# --- Responses
+
+
+def _responses_problem(body: Json) -> str | None:
+    due: set[str] = set()
+    for place, item in enumerate(body["input"]):
+        kind = item.get("type", "message")
+        if kind == "function_call":
+            if item["call_id"] in due:
+                return f"input[{place}]: call_id repeats"
+            due.add(item["call_id"])
+        elif kind == "function_call_output":
+            if item["call_id"] not in due:
+                return f"input[{place}]: no such call"
+            due.discard(item["call_id"])
+        elif kind == "message":
+            if due:
+                return f"input[{place}]: no output for calls {due}"
+            if not item["content"]:
+                return f"input[{place}]: content is empty"
+    return f"no output for calls {due}" if due else None
+
+
+def _response(reply: Reply, model: str, status: str, output: list[Json]) -> Json:
+    usage = {
+        "input_tokens": reply.input_tokens,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": reply.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": reply.input_tokens + reply.output_tokens,
+    }
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "status": status,
+        "model": model,
+        "output": output,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "error": None,
+        "incomplete_details": None,
+        "usage": usage if status == "completed" else None,
+    }
+
+
+def _responses_output(reply: Reply) -> list[Json]:
+    output: list[Json] = []
+    if reply.tokens:
+        text = {"type": "output_text", "text": "".join(reply.tokens), "annotations": []}
+        output.append({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]})
+    output.extend(
+        {
+            "type": "function_call",
+            "id": f"fc_{number}",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments,
+            "status": "completed",
+        }
+        for number, call in enumerate(reply.calls)
+    )
+    return output
+
+
+def _responses_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
+    count = itertools.count()
+
+    def event(kind: str, **data: Any) -> Json:
+        return {"type": kind, "sequence_number": next(count), **data}
+
+    output = _responses_output(reply)
+    opening = [event("response.created", response=_response(reply, model, "in_progress", []))]
+    text = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    if reply.tokens:
+        empty = {"type": "output_text", "text": "", "annotations": []}
+        item = output[0] | {"content": [], "status": "in_progress"}
+        opening.append(event("response.output_item.added", output_index=0, item=item))
+        opening.append(event("response.content_part.added", **text, part=empty))
+    yield opening
+    for token in reply.tokens:
+        yield [event("response.output_text.delta", **text, delta=token, logprobs=[])]
+    rest: list[Json] = []
+    if reply.tokens:
+        said = "".join(reply.tokens)
+        rest.append(event("response.output_text.done", **text, text=said, logprobs=[]))
+        rest.append(event("response.content_part.done", **text, part=output[0]["content"][0]))
+        rest.append(event("response.output_item.done", output_index=0, item=output[0]))
+    for place, item in enumerate(output):
+        if item["type"] == "function_call":
+            where = {"item_id": item["id"], "output_index": place}
+            started = item | {"arguments": "", "status": "in_progress"}
+            rest.append(event("response.output_item.added", output_index=place, item=started))
+            rest.append(event("response.function_call_arguments.delta", **where, delta=item["arguments"]))
+            rest.append(
+                event("response.function_call_arguments.done", **where, name=item["name"], arguments=item["arguments"])
+            )
+            rest.append(event("response.output_item.done", output_index=place, item=item))
+    rest.append(event("response.completed", response=_response(reply, model, "completed", output)))
+    yield rest
+
+
+def _responses_whole(reply: Reply, model: str) -> Json:
+    return _response(reply, model, "completed", _responses_output(reply))
+
+
+_RESPONSES = _Api(_responses_problem, _responses_frames, _responses_whole, b"")

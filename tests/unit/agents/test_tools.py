@@ -1,0 +1,185 @@
+"""Are tools called with what fits them, and are questions what they must be?"""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from pydantic_ai.tools import Tool
+
+from agents.tools import ASK_USER, AskedQuestion, ToolFailed, call_tool, definitions, question_of, registry
+from domain.conversation import ToolCall
+
+
+def ask(**arguments: Any) -> AskedQuestion:
+    return question_of(ToolCall("1", ASK_USER, arguments))
+
+
+def refused(**arguments: Any) -> str:
+    with pytest.raises(ToolFailed) as caught:
+        ask(**arguments)
+    assert str(caught.value) == caught.value.code == "tool_bad_arguments"
+    return caught.value.message
+
+
+async def test_the_clock() -> None:
+    now = await call_tool("clock", {})
+    assert isinstance(now, str)
+    assert now.endswith("+00:00")
+
+
+async def test_unknown_tools_are_a_result() -> None:
+    with pytest.raises(ToolFailed) as caught:
+        await call_tool("teleport", {})
+    assert caught.value.code == "tool_unknown"
+    assert "clock" in caught.value.message
+
+
+async def test_arguments_that_do_not_fit_are_a_result() -> None:
+    with pytest.raises(ToolFailed) as caught:
+        await call_tool("clock", {"zone": "CET"})
+    assert caught.value.code == "tool_bad_arguments"
+    assert "zone" in caught.value.message
+
+
+def add(first: int, second: int = 1) -> dict[str, object]:
+    """Add two numbers.
+
+    Args:
+        first: The one.
+        second: The other.
+    """
+    if second == 0:
+        raise ToolFailed("nothing_to_add", "There is nothing to add.")
+    return {"sum": first + second, "thread": threading.current_thread() is threading.main_thread(), "nul": "\x00"}
+
+
+async def later(text: str) -> str:
+    """Say it later."""
+    await asyncio.sleep(0)
+    return text
+
+
+@pytest.fixture
+def more_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    for function in (add, later):
+        monkeypatch.setitem(registry._TOOLS, function.__name__, Tool[None](function, takes_ctx=False))  # type: ignore[arg-type]
+    registry.definitions.cache_clear()
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_plain_functions_run_in_a_thread_and_give_json() -> None:
+    assert await call_tool("add", {"first": "3"}) == {"sum": 4, "thread": False, "nul": "\ufffd"}
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_async_functions() -> None:
+    assert await call_tool("later", {"text": "so"}) == "so"
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_a_tool_may_say_that_it_failed() -> None:
+    with pytest.raises(ToolFailed, match="nothing_to_add"):
+        await call_tool("add", {"first": 1, "second": 0})
+
+
+@pytest.mark.usefixtures("more_tools")
+def test_signature_and_docstring_are_the_schema() -> None:
+    (_, tool) = definitions(("add", "unheard_of"))
+    assert tool.description == "Add two numbers."
+    assert tool.parameters_json_schema["properties"]["first"] == {"type": "integer", "description": "The one."}
+    assert tool.parameters_json_schema["required"] == ["first"]
+
+
+def test_every_agent_can_ask() -> None:
+    (tool,) = definitions(())
+    assert tool.name == ASK_USER
+    assert set(tool.parameters_json_schema["properties"]) == {
+        "question",
+        "choices",
+        "schema",
+        "deadline_seconds",
+        "default",
+        "remind_after_seconds",
+        "escalate_after_seconds",
+    }
+    assert [item.name for item in definitions(("clock", "clock"))] == [ASK_USER, "clock"]
+
+
+def test_a_question_with_everything() -> None:
+    schema = {"type": "object", "properties": {"size": {"$ref": "#/$defs/size"}}, "$defs": {"size": {"minimum": 1}}}
+    question = ask(
+        question="Which?",
+        choices=["a", 2, "a"],
+        schema=schema,
+        deadline_seconds=60,
+        default="a",
+        remind_after_seconds=10,
+        escalate_after_seconds=20.5,
+    )
+    assert question == AskedQuestion("Which?", ("a", "2"), schema, 60.0, "a", 10.0, 20.5)
+
+
+def test_a_bare_question() -> None:
+    assert ask(question="Which?") == AskedQuestion("Which?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({}, "question"),
+        ({"question": "  "}, "text is missing"),
+        ({"question": None}, "question"),
+        ({"question": "?", "choices": "a"}, "choices"),
+        ({"question": "?", "choices": [""]}, "choices.0"),
+        ({"question": "?", "colour": "red"}, "colour"),
+        ({"question": "?", "deadline_seconds": 0}, "deadline_seconds"),
+        ({"question": "?", "deadline_seconds": "soon"}, "deadline_seconds"),
+        ({"question": "?", "schema": "string"}, "schema"),
+        ({"INVALID_JSON": "{"}, "INVALID_JSON"),
+    ],
+)
+def test_malformed_questions_are_explained(arguments: dict[str, Any], reason: str) -> None:
+    assert reason in refused(**arguments)
+
+
+def deep(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "strng"}, "no valid JSON Schema"),
+        ({"pattern": "("}, "no valid JSON Schema"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "draft 2020-12"),
+        ({"$ref": "http://127.0.0.1:1/schema.json"}, "nothing else is fetched"),
+        ({"properties": {"a": {"$ref": "other.json"}}}, "nothing else is fetched"),
+        ({"$dynamicRef": "file:///etc/passwd"}, "nothing else is fetched"),
+        ({"$ref": "#/$defs/missing"}, "does not point to a part"),
+        ({"$ref": "#"}, "without end"),
+        ({"if": {"type": "array"}, "then": {"allOf": [{"$ref": "#"}]}}, "without end"),
+        (deep(40), "nested more than"),
+        (deep(100_000), "nested more than"),
+    ],
+)
+def test_schemas_that_cannot_rule_an_answer(schema: dict[str, Any], reason: str) -> None:
+    assert reason in refused(question="?", schema=schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"enum": [{"$ref": "http://example.com/this-is-data"}]},
+        {"type": "array", "items": {"$ref": "#"}},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "integer"},
+        {"$id": "https://example.com/a", "$ref": "#x", "$defs": {"x": {"$anchor": "x", "type": "string"}}},
+        deep(31),
+    ],
+)
+def test_schemas_that_can(schema: dict[str, Any]) -> None:
+    assert ask(question="?", schema=schema).schema == schema
