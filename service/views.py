@@ -102,6 +102,26 @@ async def page_executions(
     return Page(tuple(found), total=total)
 
 
+async def page_single_tasks(
+    baton: Reads,
+    who: Principal,
+    *,
+    limit: int,
+    offset: int = 0,
+    states: Sequence[ExecutionState] | None = None,
+    agent: AgentReference = None,
+) -> list[tuple[TaskView, Usage]]:
+    """The tasks of executions that are no plans, by offset, newest first, with the tokens that each has used.
+
+    Raises `AgentNotFound`.
+    """
+    async with baton.pool.connection() as connection:
+        agent_id = None if agent is None else (await resolve_agent(connection, who, agent)).id
+        return await views.single_tasks(
+            connection, who.tenant_id, limit=limit, offset=offset, states=states, agent_id=agent_id
+        )
+
+
 async def get_task(baton: Reads, who: Principal, task_id: TaskId) -> TaskView:
     """A task. Raises `TaskNotFound`."""
     async with baton.pool.connection() as connection:

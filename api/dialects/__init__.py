@@ -1,0 +1,10 @@
+"""The dialects that Baton speaks, each a folder of its own. Their words stop there."""
+
+from api.dialect import Dialect
+from api.dialects.baton import baton_dialect
+from api.dialects.kubiya import kubiya_dialect
+
+
+def all_dialects() -> tuple[Dialect, ...]:
+    """Every dialect, with a fresh application each."""
+    return (baton_dialect(), kubiya_dialect())

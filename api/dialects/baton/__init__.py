@@ -1,0 +1,39 @@
+"""Baton's own API: complete, and in one style. The CLI uses nothing else."""
+
+from fastapi import FastAPI
+
+from api.dialect import Dialect
+from api.dialects.baton import executions, messages, tasks
+from api.dialects.baton.errors import ERRORS, render
+from api.dialects.baton.schemas import PREFIX, ProblemOut, SendMessage, StartExecution
+from api.errors import install
+from api.openapi import document
+
+
+def baton_dialect() -> Dialect:
+    """Baton's own dialect, with an application of its own."""
+    app = FastAPI(
+        title="Baton",
+        version="1",
+        description="Executions, their tasks, and the messages that tasks take.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in (executions.router, tasks.router, messages.router):
+        app.include_router(router)
+    install(app, ERRORS, render)
+    document(
+        app,
+        security={"BearerAuth": {"type": "http", "scheme": "bearer"}},
+        bodies=(StartExecution, SendMessage, ProblemOut),
+    )
+    return Dialect(
+        name="baton",
+        title="Baton",
+        about="Baton's own API: errors as problem+json, ids as uuid, lists with cursors, ETags on tasks.",
+        prefixes=(PREFIX,),
+        app=app,
+        errors=ERRORS,
+    )

@@ -1,0 +1,39 @@
+"""Kubiya's plan and execution API, as its published clients call it."""
+
+from fastapi import FastAPI
+
+from api.dialect import Dialect
+from api.dialects.kubiya import executions, plans
+from api.dialects.kubiya.errors import ERRORS, render
+from api.dialects.kubiya.schemas import VALIDATION_ERROR, ExecuteAgent, ExecutePlan
+from api.errors import install
+from api.openapi import document
+
+
+def kubiya_dialect() -> Dialect:
+    """Kubiya's dialect, with an application of its own."""
+    app = FastAPI(
+        title="Kubiya plan execution API, spoken by Baton",
+        version="1.0.0",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(plans.router)
+    app.include_router(executions.router)
+    install(app, ERRORS, render)
+    document(
+        app,
+        security={"BearerAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        bodies=(ExecutePlan, ExecuteAgent),
+        schemas={"ValidationError": VALIDATION_ERROR},
+    )
+    return Dialect(
+        name="kubiya",
+        title="Kubiya",
+        about="Plans of tasks, and single tasks. Keys are sent as `Authorization: Bearer` or `UserKey`.",
+        prefixes=("/api/v1/tasks/plan", "/api/v1/executions", "/api/v1/agents/{agent_id}/execute"),
+        app=app,
+        errors=ERRORS,
+    )

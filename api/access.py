@@ -1,0 +1,47 @@
+"""Who may call a route, and what a route may ask of Baton: said in its signature."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final, cast
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from domain.agents import Principal, Scope
+from domain.errors import Forbidden
+from service.auth import token_of
+from service.context import Baton
+
+_KNOWN: Final = "baton.principal"
+
+
+async def service(request: Request) -> Baton:
+    """The use cases' context of this process."""
+    return cast("Baton", request.app.state.baton)
+
+
+async def authenticate(request: Request) -> Principal:
+    """Who calls, found out once per request. Raises `Unauthenticated`."""
+    known = request.scope.get(_KNOWN)
+    if known is None:
+        baton = await service(request)
+        known = await baton.authenticator.authenticate(token_of(request.headers.get("authorization")))
+        request.scope[_KNOWN] = known
+    return cast("Principal", known)
+
+
+def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: the caller, who must have ``scope``. Raises `Unauthenticated`, `Forbidden`."""
+
+    async def principal(request: Request) -> Principal:
+        who = await authenticate(request)
+        if not who.may(scope):
+            raise Forbidden(f"the credentials do not have the scope {scope}")
+        return who
+
+    return principal
+
+
+Service = Annotated[Baton, Depends(service)]
+CanRead = Annotated[Principal, Depends(require(Scope.READ))]
+CanSend = Annotated[Principal, Depends(require(Scope.SEND))]
+CanWrite = Annotated[Principal, Depends(require(Scope.WRITE))]

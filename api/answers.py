@@ -1,0 +1,41 @@
+"""Answers as JSON, and the headers that every dialect's send returns."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.responses import Response
+
+from domain.messages import Receipt
+
+
+class Json(Response):
+    """JSON by orjson: uuids as text, times as RFC 3339 with their offset."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(orjson.dumps(content), status_code, headers)
+
+
+def etag(version: int) -> str:
+    """A task's version as an entity tag."""
+    return f'"{version}"'
+
+
+def receipt_headers(receipt: Receipt) -> dict[str, str]:
+    """What tells the sender of one message, in any dialect, which it was."""
+    headers = {
+        "Baton-Message-Id": str(receipt.message_id),
+        "Baton-Execution-Id": str(receipt.execution_id),
+        "ETag": etag(receipt.version),
+    }
+    if receipt.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return headers
+
+
+def execution_headers(execution_id: UUID) -> dict[str, str]:
+    """What tells who has started an execution, in any dialect, which it was."""
+    return {"Baton-Execution-Id": str(execution_id)}

@@ -1,0 +1,98 @@
+"""The API's one application: every dialect at its published paths, health and documentation beside them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.datastructures import State
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.dialect import Dialect
+from api.dialects import all_dialects
+from api.root import root_app
+from service.context import Baton, open_baton
+from service.faults import whereabouts
+from settings import Settings, load_settings
+
+#: What a page of another origin may read of an answer.
+_EXPOSED: Final = ("Baton-Message-Id", "Baton-Execution-Id", "ETag", "Idempotent-Replayed", "Location", "Retry-After")
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> "BatonApp":
+    """The application, as `uvicorn` runs it. Its lifespan opens and closes what it works with."""
+    return BatonApp(settings or load_settings())
+
+
+class BatonApp:
+    """Hands each request to the dialect whose prefix is the longest that matches its path, else to the root.
+
+    ``state.stopping``: streams end when it is set. ``state.baton`` is there while the lifespan is open.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.state = State()
+        self.state.stopping = asyncio.Event()
+        self.dialects: Sequence[Dialect] = all_dialects()
+        self._settings = settings
+        self._root = root_app(self.dialects, self._lifespan)
+        self._routes = sorted(
+            ((tuple(prefix.split("/")), dialect.app) for dialect in self.dialects for prefix in dialect.prefixes),
+            key=lambda route: len(route[0]),
+            reverse=True,
+        )
+        self._app: ASGIApp = self._dispatch
+        if settings.cors_origins:
+            self._app = CORSMiddleware(
+                self._dispatch,
+                allow_origins=settings.cors_origins,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=_EXPOSED,
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. A bug's traceback is logged without its message: that might hold a user's words."""
+        if scope["type"] != "http":
+            await self._root(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 the edge of the process; the dialect has answered with a 500
+            _log.error("%s failed: %s", scope["method"], whereabouts(error))
+
+    def find(self, path: str) -> FastAPI:
+        """The application that answers ``path``."""
+        segments = path.split("/")
+        for prefix, app in self._routes:
+            if len(prefix) <= len(segments) and all(
+                given == wanted or (wanted.startswith("{") and given)
+                for given, wanted in zip(segments, prefix)  # noqa: B905
+            ):
+                return app
+        return self._root
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.find(scope["path"])(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
+        baton = await open_baton(self._settings)
+        for app in (self._root, *(dialect.app for dialect in self.dialects)):
+            app.state.baton = baton
+        self.state.baton = baton
+        stopper = asyncio.create_task(_stop_streams(self.state.stopping, baton), name="stop streams")
+        try:
+            yield
+        finally:
+            stopper.cancel()
+            await baton.close()
+
+
+async def _stop_streams(stopping: asyncio.Event, baton: Baton) -> None:
+    await stopping.wait()
+    baton.feed.stop()

@@ -1,0 +1,80 @@
+"""Errors as `application/problem+json` (RFC 9457), with a stable `code` and the error's data as further members."""
+
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.dialect import Answer, ErrorTable, Failure
+from api.errors import status_phrase
+from domain import errors
+
+ERRORS: Final[ErrorTable] = {
+    errors.DomainError: Answer(500, "internal_error"),
+    errors.InvalidInput: Answer(422, "invalid_input"),
+    errors.InvalidPlan: Answer(422, "invalid_plan"),
+    errors.Unauthenticated: Answer(401, "unauthenticated"),
+    errors.Forbidden: Answer(403, "forbidden"),
+    errors.NotFound: Answer(404, "not_found"),
+    errors.ExecutionNotFound: Answer(404, "execution_not_found"),
+    errors.TaskNotFound: Answer(404, "task_not_found"),
+    errors.AgentNotFound: Answer(404, "agent_not_found"),
+    errors.MessageNotFound: Answer(404, "message_not_found"),
+    errors.Conflict: Answer(409, "conflict"),
+    errors.TaskClosed: Answer(409, "task_closed"),
+    errors.TaskBusy: Answer(409, "task_busy"),
+    errors.Outdated: Answer(412, "outdated"),
+    errors.AnswerRefused: Answer(422, "answer_refused"),
+    errors.KeyReused: Answer(422, "idempotency_key_reused"),
+    errors.CursorExpired: Answer(410, "cursor_expired"),
+    errors.TooLarge: Answer(413, "too_large"),
+    errors.Unavailable: Answer(503, "unavailable"),
+}
+
+#: What is said where no rule of the domain was broken.
+_CODES: Final = {
+    400: "bad_request",
+    404: "no_such_path",
+    405: "method_not_allowed",
+    415: "unsupported_media_type",
+    500: "internal_error",
+}
+
+
+def render(request: Request, failure: Failure) -> Response:
+    """A failure as a problem document."""
+    code = failure.code or _CODES.get(failure.status, "error")
+    problem: dict[str, object] = {
+        "type": f"urn:baton:problem:{code}",
+        "title": status_phrase(failure.status),
+        "status": failure.status,
+        "detail": failure.message,
+        "code": code,
+        "instance": request.url.path,
+    }
+    problem |= _data(failure)
+    return Response(orjson.dumps(problem), failure.status, failure.headers, "application/problem+json")
+
+
+def _data(failure: Failure) -> dict[str, object]:
+    """What the error knows beyond its message."""
+    data: dict[str, object] = {}
+    if failure.status == 422:
+        data["problems"] = [
+            {"where": problem.where, "message": problem.message, "kind": problem.kind} for problem in failure.problems
+        ]
+    match failure.error:
+        case errors.Conflict(state=state):
+            data["state"] = state
+        case errors.Outdated(version=version, questions=questions):
+            data |= {"version": version, "questions": questions}
+        case errors.CursorExpired(oldest=oldest):
+            data["oldest"] = oldest
+        case errors.TooLarge(limit_bytes=limit):
+            data["limit_bytes"] = limit
+        case errors.InvalidPlan(task=task) if task is not None:
+            data["task"] = task
+        case _:
+            pass
+    return data

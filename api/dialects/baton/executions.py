@@ -1,0 +1,124 @@
+"""`/baton/v1/executions`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanWrite, Service
+from api.answers import Json, execution_headers
+from api.body import JsonBody
+from api.dialects.baton import translate
+from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExecutionOut, Executions, StartExecution
+from api.dialects.baton.stream import execution_encoder
+from api.ids import execution_id as parse_id
+from api.openapi import body_of
+from api.sse import cursor_of, open_stream
+from api.validate import validated
+from domain.agents import Principal
+from domain.errors import InvalidInput
+from domain.ids import ExecutionId
+from domain.plans import parse_plan
+from domain.states import ExecutionState
+from service import control, executions, views
+from service.context import Baton
+
+router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS)
+
+
+@router.post("", status_code=201, openapi_extra=body_of(StartExecution), responses={201: {"model": ExecutionOut}})
+async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+    """Start a plan, or a single task from a prompt."""
+    request = validated(StartExecution, body)
+    if (request.plan is None) == (request.prompt is None):
+        raise InvalidInput("give either a plan or a prompt", ("body",), "missing")
+    if request.plan is not None:
+        if request.title is not None:
+            raise InvalidInput("a plan has its own title", ("body", "title"))
+        started = await executions.start_plan(
+            baton,
+            who,
+            parse_plan(request.plan),
+            queue=request.queue,
+            agent=request.agent,
+            metadata=request.metadata,
+        )
+    else:
+        assert request.prompt is not None
+        started = await executions.start_task(
+            baton,
+            who,
+            request.prompt,
+            title=request.title,
+            queue=request.queue,
+            agent=request.agent,
+            metadata=request.metadata,
+        )
+    execution = await views.get_execution(baton, who, started.execution_id)
+    headers = execution_headers(execution.id) | {"Location": f"{PREFIX}/executions/{execution.id}"}
+    return Json(translate.execution(execution), 201, headers)
+
+
+@router.get("", responses={200: {"model": Executions}})
+async def list_executions(
+    who: CanRead,
+    baton: Service,
+    state: Annotated[list[ExecutionState] | None, Query()] = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """All executions, newest first."""
+    page = await views.list_executions(baton, who, limit=limit, states=state, cursor=cursor)
+    return Json(translate.page(page, translate.execution))
+
+
+@router.get("/{execution_id}", responses={200: {"model": ExecutionOut}})
+async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
+    """An execution with its tasks."""
+    return await _shown(baton, who, parse_id(execution_id))
+
+
+@router.post("/{execution_id}/cancel", responses={200: {"model": ExecutionOut}})
+async def cancel_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
+    """Cancel all tasks that are not over, for good."""
+    return await _controlled(baton, who, execution_id, control.cancel_execution)
+
+
+@router.post("/{execution_id}/pause", responses={200: {"model": ExecutionOut}})
+async def pause_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
+    """Pause all tasks that run or wait."""
+    return await _controlled(baton, who, execution_id, control.pause_execution)
+
+
+@router.post("/{execution_id}/resume", responses={200: {"model": ExecutionOut}})
+async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
+    """Let all paused tasks go on."""
+    return await _controlled(baton, who, execution_id, control.resume_execution)
+
+
+@router.get("/{execution_id}/events")
+async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
+    """The execution's events, from the start or after `Last-Event-ID` or `?after=`, then live."""
+    return await open_stream(
+        baton,
+        who,
+        parse_id(execution_id),
+        cursor_of(request, "after"),
+        execution_encoder(),
+        snapshot=f"{PREFIX}/executions/{execution_id}",
+    )
+
+
+async def _controlled(
+    baton: Baton, who: Principal, execution_id: str, do: Callable[[Baton, Principal, ExecutionId], Awaitable[None]]
+) -> Response:
+    known = parse_id(execution_id)
+    await do(baton, who, known)
+    return await _shown(baton, who, known)
+
+
+async def _shown(baton: Baton, who: Principal, execution_id: ExecutionId) -> Response:
+    execution = await views.get_execution(baton, who, execution_id)
+    return Json(translate.execution(execution), headers=execution_headers(execution.id))

@@ -1,0 +1,72 @@
+"""`/baton/v1/tasks/{id}/messages` and `/baton/v1/messages`: sending, and what became of it."""
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.access import CanRead, CanSend, Service
+from api.answers import Json, receipt_headers
+from api.body import JsonBody
+from api.dialects.baton import translate
+from api.dialects.baton.schemas import PREFIX, PROBLEMS, SEND_PROBLEMS, Accepted, MessageOut, Messages, SendMessage
+from api.ids import message_id as parse_message_id
+from api.ids import task_id as parse_task_id
+from api.openapi import body_of
+from api.options import OPTION_PARAMETERS, Options
+from api.validate import validated
+from domain.conversation import Attachment
+from domain.ids import TaskById
+from domain.json import JsonObject
+from domain.messages import Draft
+from service import messages, views
+
+router = APIRouter(prefix=PREFIX, tags=["messages"], responses=PROBLEMS)
+
+_ORIGIN = "baton"
+
+
+@router.post(
+    "/tasks/{task_id}/messages",
+    status_code=202,
+    openapi_extra=body_of(SendMessage, OPTION_PARAMETERS),
+    responses=SEND_PROBLEMS | {202: {"model": Accepted}},
+)
+async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service) -> Response:
+    """Send a message to a task, whatever it is doing; a waiting task goes on with it.
+
+    When this answers, the message is stored and will reach the agent, in order.
+    """
+    request = validated(SendMessage, body)
+    draft = Draft(
+        text=request.text,
+        origin=_ORIGIN,
+        attachments=tuple(Attachment(a.filename, a.media_type, a.url) for a in request.attachments),
+        metadata=cast("JsonObject", request.metadata),
+        mode=options.mode,
+        idempotency_key=options.idempotency_key,
+        question=options.question,
+        if_version=options.if_version,
+    )
+    receipt = (await messages.send_message(baton, who, TaskById(parse_task_id(task_id)), draft)).receipt
+    headers = receipt_headers(receipt) | {"Location": f"{PREFIX}/messages/{receipt.message_id}"}
+    return Json(translate.accepted(receipt), 202, headers)
+
+
+@router.get("/tasks/{task_id}/messages", responses={200: {"model": Messages}})
+async def list_messages(
+    task_id: str,
+    who: CanRead,
+    baton: Service,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """A task's messages, in the order in which the agent reads them."""
+    page = await views.list_messages(baton, who, parse_task_id(task_id), limit=limit, cursor=cursor)
+    return Json(translate.page(page, translate.message))
+
+
+@router.get("/messages/{message_id}", responses={200: {"model": MessageOut}})
+async def get_message(message_id: str, who: CanRead, baton: Service) -> Response:
+    """A message's receipt: which state it is in, since when, and which turn took it."""
+    return Json(translate.message(await views.get_message(baton, who, parse_message_id(message_id))))

@@ -1,0 +1,260 @@
+"""The shapes of Baton's own API. Those of answers are for the document, and for the test that holds answers to them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
+
+from domain.states import ExecutionState, MessageState, TaskState
+
+PREFIX: Final = "/baton/v1"
+
+_URLS: Final = ("http://", "https://", "data:")
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _url(text: str) -> str:
+    if not text.lower().startswith(_URLS):
+        raise ValueError("must be an http, https or data URL")
+    return text
+
+
+Text = Annotated[StrictStr, AfterValidator(_not_blank)]
+
+
+class AttachmentIn(BaseModel):
+    """A file that comes with a message."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filename: Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)]
+    media_type: Annotated[StrictStr, StringConstraints(pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=255)]
+    url: Annotated[StrictStr, AfterValidator(_url)]
+
+
+class SendMessage(BaseModel):
+    """A message to a task."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text
+    attachments: Annotated[list[AttachmentIn], Field(max_length=100)] = []
+    metadata: dict[str, Any] = {}
+
+
+class StartExecution(BaseModel):
+    """A plan, or the prompt of a single task."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    plan: dict[str, Any] | None = None
+    prompt: Text | None = None
+    title: Text | None = None
+    agent: Annotated[StrictInt | Text | None, Field(description="An agent's uuid, integer or name.")] = None
+    queue: Annotated[Text | None, Field(description="The Temporal task queue.")] = None
+    metadata: dict[str, Any] = {}
+
+
+class AgentOut(BaseModel):
+    """An agent by all its names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    number: int
+    name: str
+
+
+class QuestionOut(BaseModel):
+    """What a waiting task asks."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    id: str
+    text: str
+    choices: list[str]
+    schema_: dict[str, Any] | None = Field(alias="schema")
+    asked_at: str
+
+
+class ErrorOut(BaseModel):
+    """Why a task failed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str
+
+
+class TaskOut(BaseModel):
+    """A task as it is now. ``queued`` counts messages that no turn has taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    number: int
+    execution_id: UUID
+    position: int
+    title: str
+    description: str
+    depends_on: list[int]
+    agent: AgentOut
+    state: TaskState
+    version: int
+    turn: int
+    queued: int
+    questions: list[QuestionOut]
+    waiting_since: datetime | None
+    result: str | None
+    error: ErrorOut | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
+class ExecutionInList(BaseModel):
+    """An execution as lists show it: how many of its tasks are in which state."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    kind: Literal["plan", "task"]
+    title: str
+    summary: str
+    state: ExecutionState
+    agent: AgentOut
+    queue: str
+    plan_generation_id: str | None
+    metadata: dict[str, Any]
+    task_counts: dict[TaskState, int]
+    last_event: int
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
+class ExecutionOut(ExecutionInList):
+    """An execution with its tasks."""
+
+    tasks: list[TaskOut]
+
+
+class AttachmentOut(BaseModel):
+    """A file that came with a message."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filename: str
+    media_type: str
+    url: str
+
+
+class MessageOut(BaseModel):
+    """A message's receipt: what became of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    seq: int
+    task_id: UUID
+    execution_id: UUID
+    state: MessageState
+    turn: int | None
+    text: str
+    attachments: list[AttachmentOut]
+    origin: str
+    sender: str
+    answers: list[str]
+    reason: str | None
+    accepted_at: datetime
+    claimed_at: datetime | None
+    ended_at: datetime | None
+
+
+class TaskAfter(BaseModel):
+    """The task right after a message was accepted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: TaskState
+    version: int
+
+
+class Accepted(BaseModel):
+    """A message that was accepted: it is stored, and will reach the agent, in order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    seq: int
+    task_id: UUID
+    execution_id: UUID
+    state: Literal["accepted"]
+    accepted_at: datetime
+    task: TaskAfter
+
+
+class Executions(BaseModel):
+    """A page of executions."""
+
+    items: list[ExecutionInList]
+    next_cursor: str | None
+
+
+class Tasks(BaseModel):
+    """A page of tasks."""
+
+    items: list[TaskOut]
+    next_cursor: str | None
+
+
+class Messages(BaseModel):
+    """A page of messages."""
+
+    items: list[MessageOut]
+    next_cursor: str | None
+
+
+class ProblemOut(BaseModel):
+    """What went wrong (RFC 9457). ``code`` is stable; some codes come with data of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+
+
+def _problems(*answers: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    schema = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
+    return {
+        status: {"description": description, "content": {"application/problem+json": schema}}
+        for status, description in answers
+    }
+
+
+#: The errors that any route may answer with.
+PROBLEMS: Final = _problems(
+    (401, "No credentials, or none that count"),
+    (403, "The credentials are good, but not for this"),
+    (404, "There is none, or it belongs to somebody else"),
+    (422, "What was sent does not fit"),
+    (503, "Nothing was stored: try again"),
+)
+
+#: What sending a message may come to, beside those.
+SEND_PROBLEMS: Final = PROBLEMS | _problems(
+    (409, "The task's state does not allow it"),
+    (412, "The task has changed since"),
+    (413, "The body is too large"),
+)

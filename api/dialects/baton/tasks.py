@@ -1,0 +1,92 @@
+"""`/baton/v1/tasks`: the inbox, a task, and what a person asks of it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanWrite, Service
+from api.answers import Json, etag, execution_headers
+from api.dialects.baton import translate
+from api.dialects.baton.schemas import PREFIX, PROBLEMS, TaskOut, Tasks
+from api.dialects.baton.stream import task_encoder
+from api.ids import execution_id as parse_execution_id
+from api.ids import task_id as parse_id
+from api.sse import cursor_of, open_stream
+from domain.agents import Principal
+from domain.ids import TaskAddress, TaskById, TaskId
+from domain.states import TaskState
+from service import control, views
+from service.context import Baton
+
+router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS)
+
+
+@router.get("", responses={200: {"model": Tasks}})
+async def list_tasks(
+    who: CanRead,
+    baton: Service,
+    state: Annotated[list[TaskState] | None, Query()] = None,
+    execution: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Tasks, newest first. `?state=waiting` is the inbox: those that wait for a person, longest first."""
+    page = await views.list_tasks(
+        baton,
+        who,
+        limit=limit,
+        states=state,
+        execution_id=None if execution is None else parse_execution_id(execution),
+        cursor=cursor,
+    )
+    return Json(translate.page(page, translate.task))
+
+
+@router.get("/{task_id}", responses={200: {"model": TaskOut}})
+async def get_task(task_id: str, who: CanRead, baton: Service) -> Response:
+    """A task, with its version as `ETag`."""
+    return await _shown(baton, who, parse_id(task_id))
+
+
+@router.post("/{task_id}/cancel", responses={200: {"model": TaskOut}})
+async def cancel_task(task_id: str, who: CanWrite, baton: Service) -> Response:
+    """Cancel a task, for good."""
+    return await _controlled(baton, who, task_id, control.cancel)
+
+
+@router.post("/{task_id}/pause", responses={200: {"model": TaskOut}})
+async def pause_task(task_id: str, who: CanWrite, baton: Service) -> Response:
+    """Pause a task until a resume or a message: what it is doing is interrupted."""
+    return await _controlled(baton, who, task_id, control.pause)
+
+
+@router.post("/{task_id}/resume", responses={200: {"model": TaskOut}})
+async def resume_task(task_id: str, who: CanWrite, baton: Service) -> Response:
+    """Let a paused task go on."""
+    return await _controlled(baton, who, task_id, control.resume)
+
+
+@router.get("/{task_id}/events")
+async def stream_task(task_id: str, request: Request, who: CanRead, baton: Service) -> Response:
+    """The task's events and those of its whole execution, from the start or after `Last-Event-ID` or `?after=`."""
+    cursor = cursor_of(request, "after")
+    task = await views.get_task(baton, who, parse_id(task_id))
+    return await open_stream(
+        baton, who, task.execution_id, cursor, task_encoder(task.id), snapshot=f"{PREFIX}/tasks/{task_id}"
+    )
+
+
+async def _controlled(
+    baton: Baton, who: Principal, task_id: str, do: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]]
+) -> Response:
+    known = parse_id(task_id)
+    await do(baton, who, TaskById(known))
+    return await _shown(baton, who, known)
+
+
+async def _shown(baton: Baton, who: Principal, task_id: TaskId) -> Response:
+    task = await views.get_task(baton, who, task_id)
+    return Json(translate.task(task), headers=execution_headers(task.execution_id) | {"ETag": etag(task.version)})

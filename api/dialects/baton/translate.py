@@ -1,0 +1,104 @@
+"""From what reads give to Baton's own JSON. Pure."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from domain.messages import Receipt
+from domain.views import AgentRef, ExecutionView, MessageView, Page, TaskView
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+def execution(view: ExecutionView) -> Json:
+    """An execution; with its tasks where they were read."""
+    shown: Json = {
+        "id": view.id,
+        "kind": "plan" if view.in_plan else "task",
+        "title": view.title,
+        "summary": view.summary,
+        "state": view.state,
+        "agent": _agent(view.agent),
+        "queue": view.queue,
+        "plan_generation_id": view.plan_generation_id,
+        "metadata": view.metadata,
+        "task_counts": view.counts,
+        "last_event": view.last_event,
+        "created_at": view.created_at,
+        "started_at": view.started_at,
+        "completed_at": view.completed_at,
+        "updated_at": view.updated_at,
+    }
+    return shown if view.tasks is None else shown | {"tasks": [task(one) for one in view.tasks]}
+
+
+def task(view: TaskView) -> Json:
+    """A task."""
+    return {
+        "id": view.id,
+        "number": view.number,
+        "execution_id": view.execution_id,
+        "position": view.position,
+        "title": view.title,
+        "description": view.description,
+        "depends_on": view.depends_on,
+        "agent": _agent(view.agent),
+        "state": view.state,
+        "version": view.version,
+        "turn": view.turn,
+        "queued": view.queued,
+        "questions": [
+            {"id": q.id, "text": q.text, "choices": q.choices, "schema": q.schema, "asked_at": q.asked_at}
+            for q in view.questions
+        ],
+        "waiting_since": view.waiting_since,
+        "result": view.result,
+        "error": None if view.error is None else {"code": view.error},
+        "created_at": view.created_at,
+        "started_at": view.started_at,
+        "completed_at": view.completed_at,
+        "updated_at": view.updated_at,
+    }
+
+
+def message(view: MessageView) -> Json:
+    """A message's receipt."""
+    return {
+        "id": view.id,
+        "seq": view.seq,
+        "task_id": view.task_id,
+        "execution_id": view.execution_id,
+        "state": view.state,
+        "turn": view.turn,
+        "text": view.text,
+        "attachments": [{"filename": a.filename, "media_type": a.media_type, "url": a.url} for a in view.attachments],
+        "origin": view.origin,
+        "sender": view.sender,
+        "answers": view.answers,
+        "reason": view.reason,
+        "accepted_at": view.accepted_at,
+        "claimed_at": view.claimed_at,
+        "ended_at": view.ended_at,
+    }
+
+
+def accepted(receipt: Receipt) -> Json:
+    """A message that was accepted, as it was then."""
+    return {
+        "id": receipt.message_id,
+        "seq": receipt.seq,
+        "task_id": receipt.task_id,
+        "execution_id": receipt.execution_id,
+        "state": "accepted",
+        "accepted_at": receipt.accepted_at,
+        "task": {"state": receipt.state, "version": receipt.version},
+    }
+
+
+def page(found: Page[T], show: Callable[[T], Json]) -> Json:
+    """A page of a list."""
+    return {"items": [show(item) for item in found.items], "next_cursor": found.next_cursor}
+
+
+def _agent(agent: AgentRef) -> Json:
+    return {"id": agent.id, "number": agent.number, "name": agent.name}

@@ -1,0 +1,180 @@
+"""Kubiya's endpoints for single tasks, which also take the task executions of a plan."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanSend, CanWrite, Service
+from api.answers import Json, etag, execution_headers, receipt_headers
+from api.body import JsonBody
+from api.dialects.kubiya import translate
+from api.dialects.kubiya.schemas import ExecuteAgent
+from api.dialects.kubiya.stream import plan_as_execution_encoder, task_encoder
+from api.ids import execution_id as parse_id
+from api.openapi import ANY_OBJECT, body_of, with_body
+from api.options import Options
+from api.sse import cursor_of, open_stream
+from api.validate import validated
+from domain.agents import Principal
+from domain.conversation import Usage
+from domain.ids import ExecutionId, TaskAddress, TaskById, TaskOfExecution
+from domain.json import JsonObject
+from domain.states import ExecutionState, TaskState
+from domain.views import TaskView
+from service import control, executions, views
+from service.agents import parse_reference
+from service.context import Baton
+from service.messages import send_message as send_to_task
+from service.views import Found
+from workflows.contracts import task_workflow_id
+
+_EXECUTIONS: Final = "/api/v1/executions"
+
+router = APIRouter(tags=["executions"])
+
+
+@router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent))
+async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, baton: Service) -> Response:
+    """Start a single task with an agent, named by its uuid, its integer or its name."""
+    request = validated(ExecuteAgent, body)
+    started = await executions.start_task(
+        baton,
+        who,
+        request.prompt,
+        queue=request.worker_queue_id,
+        agent=parse_reference(agent_id),
+        metadata=request.user_metadata,
+    )
+    return Json(
+        {
+            "execution_id": str(started.execution_id),
+            "workflow_id": task_workflow_id(str(started.tasks[0])),
+            "status": translate.EXECUTION_STATUS[TaskState.RUNNING],
+            "message": "The task is running.",
+        },
+        headers=execution_headers(started.execution_id),
+    )
+
+
+@router.get(_EXECUTIONS)
+async def list_executions(
+    who: CanRead,
+    baton: Service,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    status: str | None = None,
+    agent_id: str | None = None,
+) -> Response:
+    """Single tasks, newest first."""
+    states = translate.states_of(status, translate.EXECUTION_STATUS)
+    found = await views.page_single_tasks(
+        baton,
+        who,
+        limit=limit,
+        offset=offset,
+        states=None if states is None else [ExecutionState(state) for state in states],
+        agent=None if agent_id is None else parse_reference(agent_id),
+    )
+    return Json([_as_execution(task.execution_id, task, usage) for task, usage in found])
+
+
+@router.get(_EXECUTIONS + "/{execution_id}")
+async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
+    """A single task, a plan's task, or a plan."""
+    found = await views.get_execution_or_task(baton, who, parse_id(execution_id))
+    task = _task_of(found)
+    usage = await views.get_usage(baton, who, found.execution.id, task and task.id)
+    headers = execution_headers(found.execution.id)
+    if task is None:
+        return Json({"id": execution_id} | translate.plan_execution(found.execution, usage), headers=headers)
+    return Json(_as_execution(execution_id, task, usage), headers=headers | {"ETag": etag(task.version)})
+
+
+@router.get(_EXECUTIONS + "/{execution_id}/stream")
+async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
+    """A task's events as they happen, from the start or from `Last-Event-ID`."""
+    cursor = cursor_of(request, "after", "last_event_id")
+    found = await views.get_execution_or_task(baton, who, parse_id(execution_id))
+    task = _task_of(found)
+    return await open_stream(
+        baton,
+        who,
+        found.execution.id,
+        cursor,
+        plan_as_execution_encoder() if task is None else task_encoder(UUID(execution_id), task.id),
+        snapshot=f"{_EXECUTIONS}/{execution_id}",
+        task_id=task and task.id,
+    )
+
+
+@router.post(_EXECUTIONS + "/{execution_id}/message", status_code=202, openapi_extra=with_body(ANY_OBJECT))
+async def send_execution_message(
+    execution_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service
+) -> Response:
+    """Send a message to a task, whatever it is doing."""
+    draft = translate.draft(translate.message_of(body), options)
+    sent = await send_to_task(baton, who, TaskOfExecution(parse_id(execution_id)), draft)
+    return Json(
+        {
+            "success": True,
+            "execution_id": execution_id,
+            "message": "The message was accepted.",
+            "message_id": str(sent.receipt.message_id),
+        },
+        202,
+        receipt_headers(sent.receipt),
+    )
+
+
+@router.post(_EXECUTIONS + "/{execution_id}/cancel")
+async def cancel_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
+    """Cancel a task, or all tasks of a plan, for good."""
+    return await _control(baton, who, execution_id, control.cancel, control.cancel_execution)
+
+
+@router.post(_EXECUTIONS + "/{execution_id}/pause")
+async def pause_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
+    """Pause a task, or all tasks of a plan: what they are doing is interrupted."""
+    return await _control(baton, who, execution_id, control.pause, control.pause_execution)
+
+
+@router.post(_EXECUTIONS + "/{execution_id}/resume")
+async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
+    """Let a paused task, or all paused tasks of a plan, go on."""
+    return await _control(baton, who, execution_id, control.resume, control.resume_execution)
+
+
+async def _control(
+    baton: Baton,
+    who: Principal,
+    execution_id: str,
+    one: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]],
+    every: Callable[[Baton, Principal, ExecutionId], Awaitable[None]],
+) -> Response:
+    found = await views.get_execution_or_task(baton, who, parse_id(execution_id))
+    task = _task_of(found)
+    if task is None:
+        await every(baton, who, found.execution.id)
+        state: str = (await views.get_execution(baton, who, found.execution.id)).state
+    else:
+        state = await one(baton, who, TaskById(task.id))
+    status = translate.EXECUTION_STATUS[state]
+    return Json(
+        {"success": True, "execution_id": execution_id, "status": status, "message": f"The execution is {status}."},
+        headers=execution_headers(found.execution.id),
+    )
+
+
+def _task_of(found: Found) -> TaskView | None:
+    """The task that is meant: the one that was named, or the only one of an execution that is no plan."""
+    if found.task is None and not found.execution.in_plan and found.execution.tasks:
+        return found.execution.tasks[0]
+    return found.task
+
+
+def _as_execution(execution_id: str | UUID, task: TaskView, usage: Usage) -> JsonObject:
+    return {"id": str(execution_id)} | translate.task_execution(task, usage)

@@ -1,0 +1,161 @@
+"""Kubiya's plan endpoints."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanSend, CanWrite, Service
+from api.answers import Json, execution_headers, receipt_headers
+from api.body import JsonBody
+from api.dialects.kubiya import translate
+from api.dialects.kubiya.schemas import ExecutePlan
+from api.dialects.kubiya.stream import plan_encoder
+from api.ids import execution_id as parse_execution_id
+from api.ids import in_range
+from api.openapi import ANY_OBJECT, body_of, with_body
+from api.options import Options
+from api.sse import cursor_of, open_stream
+from api.validate import validated
+from domain.errors import ExecutionNotFound, TaskNotFound
+from domain.ids import TaskInPlan
+from domain.plans import parse_plan
+from domain.views import ExecutionView
+from service import executions, views
+from service.messages import send_message as send_to_task
+from service.messages import send_messages as send_to_tasks
+
+PREFIX: Final = "/api/v1/tasks/plan"
+
+router = APIRouter(prefix=PREFIX, tags=["Plan Execution"])
+
+
+@router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan))
+async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+    """Start a plan: it is validated, stored as a whole, and runs from then on."""
+    request = validated(ExecutePlan, body)
+    plan = parse_plan(body["plan"])
+    started = await executions.start_plan(
+        baton,
+        who,
+        plan,
+        queue=request.worker_queue_id,
+        agent=request.agent_id,
+        plan_generation_id=request.plan_generation_id,
+    )
+    return Json(
+        {
+            "execution_id": str(started.execution_id),
+            "status": "running",
+            "plan_title": plan.title,
+            "total_tasks": len(plan.tasks),
+        },
+        201,
+        execution_headers(started.execution_id),
+    )
+
+
+@router.get("/plan-executions")
+async def list_plan_executions(
+    who: CanRead,
+    baton: Service,
+    status: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> Response:
+    """All plans, newest first."""
+    page = await views.page_executions(
+        baton,
+        who,
+        limit=limit,
+        offset=offset,
+        in_plan=True,
+        states=translate.states_of(status, translate.PLAN_STATUS),
+    )
+    return Json(
+        {
+            "executions": [translate.plan_in_list(item) for item in page.items],
+            "total": page.total,
+            "limit": limit,
+            "offset": offset,
+        }
+    )
+
+
+@router.get("/{execution_id}")
+async def get_plan_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
+    """A plan's progress, and what its tasks wait for."""
+    execution = await _plan(baton, who, execution_id)
+    return Json(translate.plan_status(execution), headers=execution_headers(execution.id))
+
+
+@router.get("/{execution_id}/stream")
+async def stream_plan_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
+    """A plan's events as they happen, from the start or from `Last-Event-ID`."""
+    return await open_stream(
+        baton,
+        who,
+        parse_execution_id(execution_id),
+        cursor_of(request, "after", "last_event_id"),
+        plan_encoder(),
+        snapshot=f"{PREFIX}/{execution_id}",
+    )
+
+
+@router.post("/{execution_id}/continue", openapi_extra=with_body(ANY_OBJECT))
+async def continue_plan_execution(
+    execution_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service
+) -> Response:
+    """Answer several waiting tasks at once: all messages are stored, or none."""
+    responses = translate.responses_of(body, options)
+    plan = await _plan(baton, who, execution_id)
+    positions = {task.id: task.position for task in plan.tasks or ()}
+    for address, _ in responses:
+        if address.task not in positions:
+            raise TaskNotFound("the plan has no such task execution")
+    sent = await send_to_tasks(baton, who, responses, budget_seconds=baton.settings.temporal_budget_seconds)
+    now = await views.get_execution(baton, who, plan.id)
+    signaled = sum(one.signaled for one in sent)
+    return Json(
+        {
+            "success": True,
+            "execution_id": execution_id,
+            "messages_sent": len(sent),
+            "sent_to_executions": [str(one.receipt.task_id) for one in sent],
+            "signals_sent": signaled,
+            "task_ids": [positions[one.receipt.task_id] for one in sent],
+            "remaining_waiting_tasks": len(translate.waiting_tasks(now.tasks or ())),
+            "plan_status": translate.PLAN_STATUS[now.state],
+            "workflow_signaled": signaled == len(sent),
+        },
+        headers=receipt_headers(sent[-1].receipt)
+        | {"Baton-Message-Id": ", ".join(str(one.receipt.message_id) for one in sent)},
+    )
+
+
+@router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))
+async def send_task_message(
+    execution_id: Annotated[str, Path()],
+    task_id: Annotated[int, Path()],
+    who: CanSend,
+    body: JsonBody,
+    options: Options,
+    baton: Service,
+) -> Response:
+    """Send a message to a task of a plan, whatever it is doing; a waiting task goes on with it.
+
+    When this answers, the message is stored and will reach the agent, in order. `workflow_signaled` says whether
+    Temporal was told within a second; if not, it will be.
+    """
+    draft = translate.draft(translate.message_of(body), options)
+    address = TaskInPlan(parse_execution_id(execution_id), in_range(task_id))
+    sent = await send_to_task(baton, who, address, draft, budget_seconds=baton.settings.temporal_budget_seconds)
+    return Json(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
+
+
+async def _plan(baton: Service, who: CanRead, execution_id: str) -> ExecutionView:
+    execution = await views.get_execution(baton, who, parse_execution_id(execution_id))
+    if not execution.in_plan:
+        raise ExecutionNotFound("there is no such plan")
+    return execution

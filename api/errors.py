@@ -1,0 +1,100 @@
+"""From errors to answers: what all dialects share. How an answer looks is each dialect's own."""
+
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.dialect import Answer, ErrorTable, Failure, Problem, Render
+from domain.errors import (
+    AnswerRefused,
+    DomainError,
+    InvalidInput,
+    KeyReused,
+    Outdated,
+    Unauthenticated,
+    Unavailable,
+)
+
+_RETRY_SECONDS: Final = "1"
+
+
+def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
+    """Have ``app`` answer every error in its dialect's shape."""
+
+    async def on_domain_error(request: Request, error: Exception) -> Response:
+        return render(request, failure_of(cast("DomainError", error), table))
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        known = cast("HTTPException", error)
+        return render(
+            request,
+            Failure(known.status_code, "", str(known.detail), None, (), dict(known.headers or {})),
+        )
+
+    async def on_invalid_request(request: Request, error: Exception) -> Response:
+        problems = tuple(_problem(item) for item in cast("RequestValidationError", error).errors())
+        message = "; ".join(f"{'.'.join(str(step) for step in p.where)}: {p.message}" for p in problems)
+        invalid = InvalidInput(message, problems[0].where if problems else ("body",))
+        answer = answer_to(invalid, table)
+        return render(request, Failure(answer.status, answer.code, message, invalid, problems, {}))
+
+    async def on_bug(request: Request, error: Exception) -> Response:
+        return render(request, Failure(500, "", "something went wrong here; it was logged", None, (), {}))
+
+    app.add_exception_handler(DomainError, on_domain_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(Exception, on_bug)
+
+
+def answer_to(error: DomainError, table: ErrorTable) -> Answer:
+    """The entry for an error, else for the nearest kind that has one."""
+    for kind in type(error).__mro__:
+        if answer := table.get(cast("type[DomainError]", kind)):
+            return answer
+    raise LookupError(f"the dialect's table has no answer to {type(error).__name__}")
+
+
+def failure_of(error: DomainError, table: ErrorTable) -> Failure:
+    """What a domain error comes to in a dialect."""
+    answer = answer_to(error, table)
+    return Failure(answer.status, answer.code, error.message, error, _problems(error), _headers(error))
+
+
+def status_phrase(status: int) -> str:
+    """The standard words for a status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _problems(error: DomainError) -> tuple[Problem, ...]:
+    if isinstance(error, InvalidInput):
+        return (Problem(error.where, error.message, error.kind),)
+    if isinstance(error, AnswerRefused):
+        return tuple(Problem(("body", "message"), problem, error.code) for problem in error.problems) or (
+            Problem(("body", "message"), error.message, error.code),
+        )
+    if isinstance(error, KeyReused):
+        return (Problem(("header", "Idempotency-Key"), error.message, error.code),)
+    return (Problem(("body",), error.message, error.code),)
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": _RETRY_SECONDS}
+    if isinstance(error, Outdated):
+        return {"ETag": f'"{error.version}"'}
+    return {}
+
+
+def _problem(item: Any) -> Problem:
+    return Problem(tuple(item.get("loc", ())), str(item.get("msg", "")), str(item.get("type", "value_error")))

@@ -1,0 +1,45 @@
+"""Ids as they stand in paths and bodies."""
+
+from uuid import UUID
+
+from domain.errors import ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
+from domain.json import INT64_MAX, INT64_MIN
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """The uuid that ``text`` is, in its canonical form; None for anything else, which names nothing."""
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def execution_id(text: str) -> UUID:
+    """An execution's id. Raises `ExecutionNotFound`."""
+    return _known(text, ExecutionNotFound("there is no such execution"))
+
+
+def task_id(text: str) -> UUID:
+    """A task's id. Raises `TaskNotFound`."""
+    return _known(text, TaskNotFound("there is no such task"))
+
+
+def message_id(text: str) -> UUID:
+    """A message's id. Raises `MessageNotFound`."""
+    return _known(text, MessageNotFound("there is no such message"))
+
+
+def in_range(position: int) -> int:
+    """A task's integer, as PostgreSQL can hold it. Raises `TaskNotFound` beyond 64 bits."""
+    if not INT64_MIN <= position <= INT64_MAX:
+        raise TaskNotFound("there is no such task")
+    return position
+
+
+def _known(text: str, error: NotFound) -> UUID:
+    found = parse_uuid(text)
+    if found is None:
+        raise error
+    return found

@@ -1,0 +1,79 @@
+"""What lies beside the dialects: health and documentation. Nothing here needs credentials."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.access import Service
+from api.answers import Json
+from api.dialect import Dialect
+from api.docs import dialect_page, index_page
+from service.health import check_health
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
+    """The application for every path that is no dialect's."""
+    app = FastAPI(
+        title="Baton", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
+    )
+    by_name = {dialect.name: dialect for dialect in dialects}
+
+    @app.get("/health")
+    async def health(baton: Service) -> Response:
+        """Whether this process is up, and what it can reach. 200 also while it can reach neither."""
+        found = await check_health(baton)
+        return Json(
+            {
+                "status": "ok" if found.postgres and found.temporal else "degraded",
+                "postgres": found.postgres,
+                "temporal": found.temporal,
+                "version": _version(),
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @app.get("/docs")
+    async def documentation() -> Response:
+        """The dialects that are spoken here."""
+        return HTMLResponse(index_page(dialects))
+
+    @app.get("/docs/{name}")
+    async def dialect_documentation(name: str) -> Response:
+        """The operations of a dialect."""
+        return HTMLResponse(dialect_page(_known(by_name, name)))
+
+    @app.get("/docs/{name}/openapi.json")
+    async def openapi(name: str) -> Response:
+        """A dialect's OpenAPI document."""
+        return Json(_known(by_name, name).app.openapi())
+
+    async def on_http_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return Json({"detail": str(error.detail)}, error.status_code, error.headers)
+
+    async def on_bug(_: Request, error: Exception) -> Response:
+        return Json({"detail": "something went wrong here; it was logged"}, 500)
+
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_bug)
+    return app
+
+
+def _known(dialects: dict[str, Dialect], name: str) -> Dialect:
+    if name not in dialects:
+        raise HTTPException(404, "there is no such page")
+    return dialects[name]
+
+
+def _version() -> str:
+    try:
+        return version("baton")
+    except PackageNotFoundError:
+        return "unknown"

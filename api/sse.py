@@ -1,0 +1,218 @@
+"""Server-sent events from an execution's log.
+
+A dialect's frames are a pure function of one event, so that a stream can be cut and resumed anywhere. A frame's id is
+`seq` for the first that an event makes, `seq.1` for the next, and so on; a cursor names the last frame that was seen.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from domain.agents import Principal
+from domain.errors import CursorExpired, InvalidInput
+from domain.events import Event
+from domain.json import INT64_MAX
+from service.context import Baton
+from service.feed import Subscription
+from settings import Settings
+
+#: A frame: its event's name, and its data.
+Frame: TypeAlias = tuple[str, Mapping[str, object]]
+
+_CURSOR: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,4}))?")
+_KEEP_ALIVE: Final = b": keep-alive\n\n"
+_HEADERS: Final = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last frame that a client has seen: frame ``index`` of event ``seq``. (0, 0) is before the first."""
+
+    seq: int = 0
+    index: int = 0
+
+    @property
+    def after(self) -> int:
+        """The event to read on from: the named one is read again, since more of its frames may be due."""
+        return max(self.seq - 1, 0)
+
+
+def cursor_of(request: Request, *query_names: str) -> Cursor:
+    """Where a client wants to resume: the header `Last-Event-ID`, else one of the query's parameters, else the start.
+
+    Raises `InvalidInput`.
+    """
+    given = request.headers.get("last-event-id")
+    where = ("header", "Last-Event-ID")
+    for name in query_names:
+        if not given:
+            given, where = request.query_params.get(name), ("query", name)
+    if not given:
+        return Cursor()
+    found = _CURSOR.fullmatch(given.strip()) if given.isascii() else None
+    if found is None or int(found[1]) > INT64_MAX:
+        raise InvalidInput("the cursor is not one that this stream gave", where)
+    return Cursor(int(found[1]), int(found[2] or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """How a dialect writes events. ``name`` tells encoders apart, also those of different tasks' streams.
+
+    ``frames`` gives an event's frames, none where the dialect has no word for it; ``end`` the end frame of a
+    subscription that has come to its end.
+    """
+
+    name: str
+    frames: Callable[[UUID, Event], Sequence[Frame]]
+    end: Callable[[Subscription], Frame]
+
+
+async def open_stream(
+    baton: Baton,
+    who: Principal,
+    execution_id: UUID,
+    cursor: Cursor,
+    encoder: Encoder,
+    *,
+    snapshot: str,
+    task_id: UUID | None = None,
+) -> "EventStream":
+    """Follow an execution's log from ``cursor``; with ``task_id`` until that task is over, else until all are.
+
+    Events that are gone for good become a `gap` frame, with ``snapshot``: the path where the present state can be read.
+    Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, and `Unavailable`.
+    """
+    gap: Frame | None = None
+    try:
+        subscription = await baton.feed.subscribe(who, execution_id, cursor.after, task_id=task_id)
+    except CursorExpired as expired:
+        if expired.oldest > cursor.seq + 1:
+            gap = "gap", {"oldest": expired.oldest, "snapshot": snapshot}
+        subscription = await baton.feed.subscribe(who, execution_id, expired.oldest - 1, task_id=task_id)
+    if cursor.seq > subscription.began_at:
+        subscription.close()
+        raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
+    return EventStream(subscription, encoder, cursor, baton.settings, gap)
+
+
+class EventStream(Response):
+    """Answers a request with a subscription, and closes it. The headers go out at once."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        encoder: Encoder,
+        cursor: Cursor,
+        settings: Settings,
+        first: Frame | None = None,
+    ) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self._subscription = subscription
+        self._encoder = encoder
+        self._cursor = cursor
+        self._settings = settings
+        self._first = first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the log ends, the client goes away, or the connection has become too old."""
+        watcher = asyncio.create_task(self._watch(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            retry = f"retry: {round(self._settings.stream_retry_seconds * 1000)}\n\n"
+            await _say(send, retry.encode() + (encode_frame(None, self._first) if self._first else b""))
+            await self._pump(send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            watcher.cancel()
+            self._subscription.close()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._subscription.close()
+
+    async def _pump(self, send: Send) -> None:
+        now = asyncio.get_running_loop().time
+        silent_since = now()
+        ends_at = silent_since + self._settings.stream_max_seconds
+        while now() < ends_at:
+            speaks_at = silent_since + self._settings.stream_keepalive_seconds
+            events = await self._subscription.read(min(speaks_at, ends_at) - now())
+            if events is None:
+                if self._subscription.ended is not None:
+                    await _say(send, encode_frame(None, self._encoder.end(self._subscription)))
+                return
+            data = b"".join(map(self._encode, events))
+            if not data and now() >= speaks_at:
+                data = _KEEP_ALIVE
+            if data:
+                await _say(send, data)
+                silent_since = now()
+
+    def _encode(self, event: Event) -> bytes:
+        execution_id = self._subscription.execution_id
+        if event.seq <= self._cursor.seq:
+            if event.seq < self._cursor.seq:
+                return b""
+            return encode_event(self._encoder, execution_id, event, skip=self._cursor.index + 1)
+        return _shared(self._encoder, execution_id, event)
+
+
+def encode_event(encoder: Encoder, execution_id: UUID, event: Event, *, skip: int = 0) -> bytes:
+    """An event's frames, without the first ``skip``."""
+    frames = encoder.frames(execution_id, event)
+    return b"".join(
+        encode_frame(f"{event.seq}.{index}" if index else str(event.seq), frame)
+        for index, frame in enumerate(frames)
+        if index >= skip
+    )
+
+
+def encode_frame(frame_id: str | None, frame: Frame) -> bytes:
+    """One frame on the wire."""
+    name, data = frame
+    head = f"event: {name}\ndata: " if frame_id is None else f"id: {frame_id}\nevent: {name}\ndata: "
+    return head.encode() + orjson.dumps(data) + b"\n\n"
+
+
+class _Shared:
+    """Frames that were encoded a moment ago: many read the same log, and they are encoded once for all."""
+
+    def __init__(self, most: int, longest: int) -> None:
+        self._most = most
+        self._longest = longest
+        self._frames: OrderedDict[tuple[str, UUID, int], bytes] = OrderedDict()
+
+    def __call__(self, encoder: Encoder, execution_id: UUID, event: Event) -> bytes:
+        key = encoder.name, execution_id, event.seq
+        known = self._frames.get(key)
+        if known is None:
+            known = encode_event(encoder, execution_id, event)
+            if len(known) <= self._longest:
+                self._frames[key] = known
+                if len(self._frames) > self._most:
+                    self._frames.popitem(last=False)
+        return known
+
+
+#: At most 8 MiB in all.
+_shared: Final = _Shared(most=1024, longest=8192)
+
+
+async def _say(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -1,0 +1,19 @@
+"""Bodies as typed models."""
+
+from typing import TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from domain.json import JsonObject
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], body: JsonObject) -> M:
+    """``body`` as ``model``. Raises `RequestValidationError`, which every dialect answers in its own shape."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**p, "loc": ("body", *p["loc"])} for p in problems]) from error
