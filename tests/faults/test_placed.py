@@ -86,7 +86,7 @@ async def test_temporal_stands_still_for_ten_seconds_during_a_hundred_sends(stac
         for n in range(10):
             answers = await asyncio.gather(
                 *(
-                    work.client.post(f"/baton/v1/tasks/{task['id']}/messages", json={"text": f"!say {n}\n!ask {n}?"})
+                    work.client.post(f"/baton/v1/tasks/{task['id']}/messages", json={"text": f"!say {n}"})
                     for task in tasks
                 )
             )
@@ -96,12 +96,9 @@ async def test_temporal_stands_still_for_ten_seconds_during_a_hundred_sends(stac
     finally:
         stack.send_signal("temporal", signal.SIGCONT)
     for task in tasks:
-        await work.until(task["id"], "waiting", seconds=60)
+        await work.until(task["id"], "succeeded", seconds=60)
         sent = await work.messages(task["id"])
         assert [message["state"] for message in sent] == ["processed"] * 10
-        await work.send(task["id"], "!finish end")
-        await work.send(task["id"], "!finish end")
-        await work.until(task["id"], "succeeded")
         log = await work.log(task["execution_id"])
         assert gapless(log)
         text = "\n".join(event["data"]["text"] for event in log if event["type"] == "step.completed")
