@@ -20,7 +20,8 @@ WITH e AS MATERIALIZED (
                 WHEN $13::text IS NOT NULL AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', $13::text))
                     THEN 'outdated'
                 WHEN mode = 'reject' AND state IN ('pending', 'running') THEN 'busy'
-                WHEN state = 'waiting' AND answers_ruled AND version IS DISTINCT FROM $15::bigint THEN 'unchecked'
+                WHEN answers_ruled AND (state = 'waiting' OR $13::text IS NOT NULL)  -- it answers something
+                     AND version IS DISTINCT FROM $15::bigint THEN 'unchecked'
                 ELSE 'accepted' END AS verdict,
            -- what the message answers, and what stays open
            CASE WHEN state = 'waiting' AND $13::text IS NULL THEN open_questions

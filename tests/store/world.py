@@ -1,0 +1,248 @@
+"""A tenant in a database of its own, and its tasks as workers and callers come to them."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from domain.agents import Agent
+from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
+from domain.events import Event
+from domain.ids import StepKey, TaskById, TaskRoute
+from domain.json import JsonObject
+from domain.mailbox import Mailbox, Position
+from domain.messages import Draft, Receipt
+from domain.states import SendMode, TaskState
+from store import agents, control, events, executions, messages, steps, tasks, tenants
+from store.executions import NewExecution, NewTask
+from store.plans import PlanStanding, advance_plan
+from store.pool import Connection, Pool, open_pool
+from store.steps import Delta, Started
+
+
+@dataclass(slots=True)
+class World:
+    """A tenant with one agent."""
+
+    pool: Pool
+    dsn: str
+    tenant: UUID
+    agent: Agent
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str, *, connections: int = 16) -> "AsyncGenerator[World]":
+        """A new tenant in the database at ``dsn``."""
+        pool = await open_pool(dsn, min_size=1, max_size=connections, statement_seconds=30, acquire_seconds=30)
+        try:
+            async with pool.connection() as connection:
+                tenant = await tenants.ensure(connection, f"tenant-{uuid4()}")
+            world = cls(pool, dsn, tenant, Agent(tenant, uuid4(), 0, "assistant", "scripted"))
+            world.agent = await world.new_agent()
+            yield world
+        finally:
+            await pool.close()
+
+    async def new_agent(self, mode: SendMode = SendMode.QUEUE) -> Agent:
+        """Another agent, whose messages have this mode unless they say otherwise."""
+        name = f"agent-{uuid4()}"
+        async with self.pool.connection() as connection:
+            return await agents.insert(connection, Agent(self.tenant, uuid4(), 0, name, "scripted", mode=mode))
+
+    async def task(self, agent: Agent | None = None) -> TaskRoute:
+        """A single task: running, no turn begun."""
+        return (await self._create(False, [()], agent))[0]
+
+    async def plan(self, *needs: tuple[int, ...]) -> list[TaskRoute]:
+        """A plan's tasks, numbered from 1, all pending. ``needs``: what each depends on."""
+        return await self._create(True, needs, None)
+
+    async def _create(self, in_plan: bool, needs: Sequence[tuple[int, ...]], agent: Agent | None) -> list[TaskRoute]:
+        new = NewExecution(
+            tenant_id=self.tenant,
+            id=uuid4(),
+            in_plan=in_plan,
+            agent_id=(agent or self.agent).id,
+            title="an execution",
+            queue="a-queue",
+            tasks=tuple(NewTask(uuid4(), n, f"task {n}", "do it", need) for n, need in enumerate(needs, 1)),
+        )
+        async with self.pool.connection() as connection:
+            await executions.create(connection, new, ring_seconds=60)
+            return [await tasks.route(connection, self.tenant, TaskById(task.id)) for task in new.tasks]
+
+    async def in_state(self, state: TaskState, *, turn_open: bool = False) -> TaskRoute:
+        """A task of a plan in ``state``, brought there as it would be: a waiting one asks one question, `q`."""
+        (route,) = await self.plan(())
+        if state is TaskState.PENDING:
+            return route
+        await self.advance(route)
+        if state is TaskState.CANCELLED:
+            await self.cancel(route)
+            return route
+        if state is TaskState.RUNNING and not turn_open:
+            return route
+        started = await self.start(route, 1)
+        assert isinstance(started, Started)
+        if turn_open:
+            assert state is TaskState.RUNNING
+        elif state is TaskState.WAITING:
+            await self.record(route, 1, asks=[question("q")])
+        elif state is TaskState.SUCCEEDED:
+            await self.record(route, 1)
+        elif state is TaskState.FAILED:
+            await self.fail(route, 1)
+        else:
+            await self.pause(route)
+            await self.record(route, 1)
+        assert (await self.box(route)).state is state
+        return route
+
+    async def send(self, route: TaskRoute, text: str = "hello", **draft: Any) -> Receipt:
+        """Accept a message as the service does."""
+        async with self.pool.connection() as connection:
+            return await messages.accept(connection, route, Draft(text, "test", **draft), "somebody", relay_seconds=60)
+
+    async def start(self, route: TaskRoute, turn: int, step: int = 0) -> Started | Position:
+        """A worker comes to take a step."""
+        async with self.pool.transaction() as connection:
+            return await steps.start_step(connection, key(route, turn, step))
+
+    async def record(
+        self,
+        route: TaskRoute,
+        turn: int,
+        step: int = 0,
+        attempt: int = 1,
+        *,
+        text: str = "done",
+        asks: Sequence[Question] = (),
+        calls: Sequence[ToolCall] = (),
+        refused: Sequence[ToolResult] = (),
+        streamed: Sequence[Delta] = (),
+    ) -> Position:
+        """A worker records a step; its answer has the calls of ``asks``, then ``calls``."""
+        asking = [ToolCall(one.call_id, "ask_user", {"question": one.text}) for one in asks]
+        answer = StepAnswer(text, (*asking, *calls), {"text": text})
+        async with self.pool.transaction() as connection:
+            return await steps.record_step(connection, key(route, turn, step), attempt, answer, asks, refused, streamed)
+
+    async def interrupted(
+        self, route: TaskRoute, turn: int, step: int = 0, attempt: int = 1, *, text: str = "", **rest: Any
+    ) -> Position:
+        """A worker records what a step had when it was interrupted."""
+        async with self.pool.transaction() as connection:
+            return await steps.record_interrupted(
+                connection, key(route, turn, step), attempt, text, {"text": text}, rest.get("streamed", ())
+            )
+
+    async def fail(self, route: TaskRoute, turn: int, code: str = "model_broken") -> Position:
+        """A turn has failed for good."""
+        async with self.pool.transaction() as connection:
+            return await steps.fail_turn(connection, key(route, turn, 0), code)
+
+    async def stream(self, route: TaskRoute, turn: int, text: str, step: int = 0, attempt: int = 1) -> Delta:
+        """A step has streamed ``text``, and the log has it."""
+        delta = Delta(route.task_id, route.position, turn, step, attempt, text)
+        async with self.pool.connection() as connection:
+            await steps.append_deltas(connection, self.tenant, route.execution_id, [delta])
+        return delta
+
+    async def pause(self, route: TaskRoute) -> Position:
+        """Somebody pauses the task."""
+        async with self.pool.transaction() as connection:
+            return await control.pause(connection, route, "somebody")
+
+    async def resume(self, route: TaskRoute) -> Position:
+        """Somebody lets the task go on."""
+        async with self.pool.transaction() as connection:
+            return await control.resume(connection, route, "somebody")
+
+    async def cancel(self, route: TaskRoute) -> Position:
+        """Somebody cancels the task."""
+        async with self.pool.transaction() as connection:
+            return await control.cancel(connection, route, "somebody")
+
+    async def advance(self, route: TaskRoute) -> PlanStanding:
+        """The plan looks at its tasks."""
+        async with self.pool.transaction() as connection:
+            return await advance_plan(connection, self.tenant, route.execution_id)
+
+    async def box(self, route: TaskRoute) -> Mailbox:
+        """The task's mailbox as it is now."""
+        async with self.pool.transaction() as connection:
+            return (await tasks.lock(connection, self.tenant, route.execution_id, route.task_id)).box
+
+    async def row(self, route: TaskRoute) -> asyncpg.Record:
+        """The task's row."""
+        return await self._one("SELECT * FROM tasks WHERE tenant_id = $1 AND id = $2", route.task_id)
+
+    async def execution(self, route: TaskRoute) -> asyncpg.Record:
+        """The row of the task's execution."""
+        return await self._one("SELECT * FROM executions WHERE tenant_id = $1 AND id = $2", route.execution_id)
+
+    async def messages(self, route: TaskRoute) -> list[asyncpg.Record]:
+        """The task's messages, in order."""
+        return await self.rows(
+            "SELECT * FROM messages WHERE tenant_id = $1 AND task_id = $2 ORDER BY seq", route.task_id
+        )
+
+    async def steps(self, route: TaskRoute) -> list[asyncpg.Record]:
+        """The task's steps, in order."""
+        return await self.rows(
+            "SELECT * FROM steps WHERE tenant_id = $1 AND task_id = $2 ORDER BY turn, step", route.task_id
+        )
+
+    async def log(self, route: TaskRoute) -> list[Event]:
+        """The execution's events, found to be without gaps."""
+        async with self.pool.connection() as connection:
+            log = await events.after(connection, self.tenant, route.execution_id, 0, 1_000_000)
+        assert [event.seq for event in log] == list(range(1, len(log) + 1))
+        assert (await self.execution(route))["event_seq"] == len(log)
+        return log
+
+    async def rows(self, statement: str, *args: object) -> list[asyncpg.Record]:
+        """What a statement about this tenant gives."""
+        async with self.pool.connection() as connection:
+            return await connection.fetch(statement, self.tenant, *args)
+
+    async def execute(self, statement: str, *args: object) -> None:
+        """Change something of this tenant behind the store's back."""
+        async with self.pool.connection() as connection:
+            await connection.execute(statement, self.tenant, *args)
+
+    async def _one(self, statement: str, *args: object) -> asyncpg.Record:
+        (row,) = await self.rows(statement, *args)
+        return row
+
+
+def key(route: TaskRoute, turn: int, step: int = 0) -> StepKey:
+    """The name of a step."""
+    return StepKey(route.tenant_id, route.execution_id, route.task_id, turn, step)
+
+
+def question(id: str, schema: JsonObject | None = None) -> Question:
+    """A question of a call of the same id."""
+    return Question(id, f"{id}?", (), schema, call_id=f"call-{id}", turn=1, asked_at="2026-01-01T00:00:00+00:00")
+
+
+def call(id: str) -> ToolCall:
+    """A tool call."""
+    return ToolCall(id, "clock", {"zone": "UTC"})
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened, to be told apart from what did not: a race that was never run proves nothing."""
+
+    seen: dict[str, int] = field(default_factory=dict[str, int])
+
+    def saw(self, what: str) -> None:
+        """Count one."""
+        self.seen[what] = self.seen.get(what, 0) + 1
+
+
+__all__ = ["Connection", "Tally", "World", "call", "key", "question"]
