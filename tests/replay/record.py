@@ -1,0 +1,154 @@
+"""Records the histories that `test_replay.py` replays: `python -m tests.replay.record NAME …`, or all of them.
+
+Record a history once, when the workflow that made it is released, and keep it: it stands for the runs that are under
+way somewhere when new code arrives.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from temporalio.client import WorkflowHandle
+
+from cli.process import leave
+from domain.ids import TaskById
+from domain.states import SendMode
+from service import control
+from tests.support.postgres import running_postgres
+from tests.support.system import System, eventually, running_system
+from tests.support.temporal import SHORT_HISTORIES, running_temporal
+from workflows.contracts import plan_workflow_id, task_workflow_id
+
+HISTORIES: Final = Path(__file__).parent / "histories"
+
+
+def _task(system: System, task: UUID) -> WorkflowHandle[Any, Any]:
+    return system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
+
+
+async def _asked_and_answered(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!say hello\n!ask Which?\n!tool clock {}\n!finish done")
+    await system.until(task, "waiting")
+    await system.send(task, "this one")
+    await system.until(task, "succeeded")
+    return _task(system, task)
+
+
+async def _waiting(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!ask One?")
+    for n in range(3):
+        await system.until(task, "waiting")
+        await system.send(task, f"!ask {n}?")
+    await system.until(task, "waiting")
+    return _task(system, task)
+
+
+async def _interrupted(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!sleep 60")
+
+    async def at_work() -> bool:
+        return bool((await system.row(task))["turn_open"])
+
+    await eventually(at_work)
+    await system.send(task, "stop", mode=SendMode.INTERRUPT)
+    await system.until(task, "succeeded")
+    return _task(system, task)
+
+
+async def _cancelled(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!ask One?")
+    await system.until(task, "waiting")
+    await control.cancel(system.baton, system.who, TaskById(task))
+    handle = _task(system, task)
+    await handle.result()
+    return handle
+
+
+async def _failed(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!fail 1 once\n!fatal then")
+    await system.until(task, "failed")
+    return _task(system, task)
+
+
+async def _typed(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!ask One?")
+    await system.until(task, "waiting")
+    await _task(system, task).signal("user_message", "typed")
+    await system.until(task, "succeeded")
+    return _task(system, task)
+
+
+async def _continued(system: System) -> WorkflowHandle[Any, Any]:
+    task = await system.start("!ask 0?")
+    for n in range(8):
+        await system.until(task, "waiting")
+        await system.send(task, f"!ask {n}?")
+    await system.until(task, "waiting")
+    described = await _task(system, task).describe()
+    first = described.raw_description.workflow_execution_info.first_run_id
+    assert first != described.run_id
+    return system.temporal.client.get_workflow_handle(task_workflow_id(str(task)), run_id=first)
+
+
+async def _plan(system: System) -> WorkflowHandle[Any, Any]:
+    execution = await system.start_plan(("!finish a", ()), ("!ask b?", (1,)), ("!fatal c", (1,)), ("!finish d", (3,)))
+
+    async def waits() -> bool:
+        return (await system.tasks_of(execution))[2]["state"] == "waiting"
+
+    await eventually(waits)
+    await system.send((execution, 2), "go")
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    await handle.result()
+    return handle
+
+
+_SHORT: Final = {"continued"}
+SCENES: Final[dict[str, Callable[[System], Awaitable[WorkflowHandle[Any, Any]]]]] = {
+    "asked-and-answered": _asked_and_answered,
+    "waiting": _waiting,
+    "interrupted": _interrupted,
+    "cancelled": _cancelled,
+    "failed": _failed,
+    "typed": _typed,
+    "continued": _continued,
+    "plan": _plan,
+}
+
+
+async def record(names: list[str]) -> None:
+    """Play scenes on real servers and keep their histories."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("postgres", "long", "short"):
+            Path(directory, name).mkdir()
+        async with (
+            running_postgres(Path(directory, "postgres")) as postgres,
+            running_temporal(Path(directory, "long")) as long,
+            running_temporal(Path(directory, "short"), SHORT_HISTORIES) as short,
+        ):
+            dsn = await postgres.create_database()
+            for name in names:
+                server = short if name in _SHORT else long
+                async with running_system(dsn, server) as system:
+                    handle = await SCENES[name](system)
+                    await asyncio.sleep(0.5)  # the workflow task after the commit that the scene waited for
+                    history = (await handle.fetch_history()).to_json_dict()
+                _write(name, history)
+
+
+def _write(name: str, history: dict[str, Any]) -> None:
+    path = HISTORIES / f"{name}.json"
+    text = re.sub(r"\d+@[\w.]+", "worker", json.dumps(history, indent=1))  # who recorded it is nobody's business
+    path.write_text(text + "\n", encoding="utf-8")
+    print(path, len(history["events"]), "events")
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1:] or list(SCENES)))
+    leave(0)
