@@ -1,0 +1,171 @@
+"""The client of `/baton/v1`: one method per call that the CLI makes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Final, Self, cast
+from uuid import uuid4
+
+import httpx
+import orjson
+
+from cli.client.connection import Connection
+from cli.client.errors import Refused, Unreachable
+from cli.client.shapes import Execution, Json, Receipt, Task
+
+_TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
+_RETRIED: Final = frozenset({502, 503, 504})
+_PAUSE_SECONDS: Final = 0.5
+_SAME_CLOCK: Final = timedelta(seconds=2)  #: `Date` has whole seconds
+
+
+class Client:
+    """Calls Baton. Every method raises Refused (the server said no) or Unreachable.
+
+    Reads, and sends of messages (which carry an Idempotency-Key), are repeated for ``patience_seconds`` while the
+    server is away, once it has answered at all: one that is not there is said to be so at once. Starting an execution
+    is never repeated: it might start twice.
+    """
+
+    def __init__(self, connection: Connection, *, patience_seconds: float = 30.0) -> None:
+        self.connection = connection
+        self._patience_seconds = patience_seconds
+        headers = {"User-Agent": "baton-cli"}
+        if connection.api_key:
+            headers["Authorization"] = f"Bearer {connection.api_key}"
+        # Proxies of the environment are for the world outside; Baton's address was given to be used as it is.
+        self.http = httpx.AsyncClient(
+            base_url=connection.url,
+            headers=headers,
+            timeout=_TIMEOUT,
+            trust_env=False,
+            verify=connection.url.startswith("https:"),  # reading all certificates takes 0.1 s
+            event_hooks={"response": [self._compare_clocks]},
+        )
+        self._clock_offset = timedelta()
+        self._was_there = False
+
+    def server_time(self) -> datetime:
+        """What time it is for the server, to a second or two: its clock need not be ours."""
+        return datetime.now(UTC) + self._clock_offset
+
+    async def _compare_clocks(self, response: httpx.Response) -> None:
+        try:
+            offset = parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)
+        except (KeyError, ValueError, TypeError):  # it does not say, or not in a way that can be read
+            return
+        self._clock_offset = offset if abs(offset) > _SAME_CLOCK else timedelta()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.http.aclose()
+
+    async def start_plan(self, plan: Json, *, queue: str | None = None, agent: str | None = None) -> Execution:
+        """Start a plan. Raises Unreachable without a repeat: whether it was started is then unknown."""
+        body: Json = {"plan": plan}
+        if queue:
+            body["queue"] = queue
+        if agent:
+            body["agent"] = int(agent) if agent.isdecimal() else agent
+        return Execution.of((await self._call("POST", "/executions", json=body, repeat=False)).json())
+
+    async def execution(self, execution_id: str) -> Execution:
+        """An execution with its tasks."""
+        return Execution.of((await self._call("GET", f"/executions/{execution_id}")).json())
+
+    async def task(self, task_id: str) -> Task:
+        """A task."""
+        return Task.of((await self._call("GET", f"/tasks/{task_id}")).json())
+
+    async def waiting_tasks(self) -> AsyncIterator[tuple[Task, Json]]:
+        """The inbox: every task that waits, longest first, as typed and as the server wrote it."""
+        cursor: str | None = None
+        while True:
+            query = {"state": "waiting", "limit": "100"} | ({"cursor": cursor} if cursor else {})
+            page = (await self._call("GET", "/tasks", query=query)).json()
+            for item in page["items"]:
+                yield Task.of(item), item
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    async def send(
+        self,
+        task_id: str,
+        text: str,
+        *,
+        question: str | None = None,
+        mode: str | None = None,
+        idempotency_key: str | None = None,
+        if_version: int | None = None,
+    ) -> Receipt:
+        """Send a message to a task. Accepted at most once, however often it has to be repeated."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+        if question:
+            headers["Baton-Question"] = question
+        if mode:
+            headers["Baton-Mode"] = mode
+        if if_version is not None:
+            headers["If-Match"] = f'"{if_version}"'
+        response = await self._call("POST", f"/tasks/{task_id}/messages", json={"text": text}, headers=headers)
+        return Receipt.of(response.json(), replayed=response.headers.get("Idempotent-Replayed") == "true")
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Json | None = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
+        repeat: bool = True,
+    ) -> httpx.Response:
+        patience_seconds = self._patience_seconds if repeat and self._was_there else 0.0
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                response = await self.http.request(method, f"/baton/v1{path}", json=json, headers=headers, params=query)
+            except httpx.TransportError as error:
+                if time.monotonic() + _PAUSE_SECONDS > deadline:
+                    raise self.unreachable(error) from error
+            else:
+                self._was_there = True
+                if response.is_success:
+                    return response
+                if response.status_code not in _RETRIED or time.monotonic() + _PAUSE_SECONDS > deadline:
+                    raise refusal(response)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """Say in one line that the server is not there, and how to say where it is."""
+        url = self.connection.url
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return Unreachable(f"no Baton at {url}. Start one with `baton dev`, or say where it is with --url.")
+        return Unreachable(f"the connection to {url} was lost: {str(error) or type(error).__name__}")
+
+
+def refusal(response: httpx.Response) -> Refused | Unreachable:
+    """The error that an answer stands for. The response's body must have been read."""
+    problem = _problem(response)
+    if problem is None:
+        where = f"{response.request.url.host}:{response.request.url.port or ''}".rstrip(":")
+        return Unreachable(f"{where} answered {response.status_code}, and not as Baton does. Is --url right?")
+    if response.status_code == 401:
+        problem["detail"] = "the key is missing or not good: give one with --key or BATON_API_KEY."
+    return Refused(response.status_code, problem)
+
+
+def _problem(response: httpx.Response) -> Json | None:
+    """The problem+json document in an answer, None if there is none."""
+    try:
+        document: Any = orjson.loads(response.content)
+    except ValueError:
+        return None
+    return cast("Json", document) if isinstance(document, dict) else None

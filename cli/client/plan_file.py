@@ -1,0 +1,50 @@
+"""Reading a plan's file, YAML or JSON."""
+
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from cli.client.errors import UsageError
+from cli.client.shapes import Json
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with JSON's types alone: a date stays the text that was written, and a key may not be given twice."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's own class attribute)
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Raises ConstructorError for a repeated key, which YAML would let win silently."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_plan(path: str) -> Json:
+    """The plan in a file, `-` for stdin: a JSON object, as it goes over the wire. JSON is read as the YAML that it is.
+
+    Only reads: whether the plan makes sense, the server decides. Raises UsageError, which names the line.
+    """
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"cannot read the plan {path}: {reason}") from error
+    try:
+        plan: Any = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        raise UsageError(f"{path}{where}: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(plan, dict):
+        raise UsageError(f"{path} holds no plan: it must be an object with a title and tasks")
+    return cast("Json", plan)
