@@ -72,9 +72,11 @@ async def _bring_up_and_stay(stack: Stack, options: Options, directory: Path) ->
     watching = asyncio.create_task(stack.watch())
     try:
         if options.demo:
-            from cli.run import play_demo
+            from cli.demo import play_demo
 
-            await play_demo(ready.url, ready.api_key)
+            code = await play_demo(ready.url, ready.api_key, temporal_ui_url=ready.temporal_ui_url)
+            if code and not options.stay:
+                raise PartFailed(f"the demo failed; the logs are in {directory}")
         if options.stay:
             await watching
     finally:
