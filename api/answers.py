@@ -10,13 +10,25 @@ from starlette.responses import Response
 from domain.messages import Receipt
 
 
-class Json(Response):
+def to_json(content: Any) -> bytes:
     """JSON by orjson: uuids as text, times as RFC 3339 with their offset."""
+    return orjson.dumps(content, default=_text_of_uuid)
+
+
+def _text_of_uuid(value: object) -> str:
+    """asyncpg has a uuid type of its own, which orjson does not know."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+class Json(Response):
+    """An answer in JSON, see `to_json`."""
 
     media_type = "application/json"
 
     def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(orjson.dumps(content), status_code, headers)
+        super().__init__(to_json(content), status_code, headers)
 
 
 def etag(version: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -65,3 +65,21 @@ class Dialect:
     prefixes: tuple[str, ...]
     app: FastAPI
     errors: ErrorTable
+
+
+def new_app(title: str, version: str, description: str = "", **more: Any) -> FastAPI:
+    """An application that says nothing by itself: its documents are served beside it, its errors in its own shape.
+
+    OpenTelemetry may trace it where a provider is set up, but gets no exceptions: these may hold a user's words.
+    """
+    return FastAPI(
+        title=title,
+        version=version,
+        description=description,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"logs": False, "operation_spans": False},
+        **more,
+    )

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.access import Service
 from api.answers import Json
-from api.dialect import Dialect
+from api.dialect import Dialect, new_app
 from api.docs import dialect_page, index_page
 from service.health import check_health
 
@@ -20,9 +20,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
     """The application for every path that is no dialect's."""
-    app = FastAPI(
-        title="Baton", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
-    )
+    app = new_app("Baton", _version(), lifespan=lifespan)
     by_name = {dialect.name: dialect for dialect in dialects}
 
     @app.get("/health")

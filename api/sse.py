@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from uuid import UUID
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.answers import to_json
 from domain.agents import Principal
 from domain.errors import CursorExpired, InvalidInput
 from domain.events import Event
@@ -187,7 +187,7 @@ def encode_frame(frame_id: str | None, frame: Frame) -> bytes:
     """One frame on the wire."""
     name, data = frame
     head = f"event: {name}\ndata: " if frame_id is None else f"id: {frame_id}\nevent: {name}\ndata: "
-    return head.encode() + orjson.dumps(data) + b"\n\n"
+    return head.encode() + to_json(data) + b"\n\n"
 
 
 class _Shared:

@@ -1,8 +1,6 @@
 """Baton's own API: complete, and in one style. The CLI uses nothing else."""
 
-from fastapi import FastAPI
-
-from api.dialect import Dialect
+from api.dialect import Dialect, new_app
 from api.dialects.baton import executions, messages, tasks
 from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.schemas import PREFIX, ProblemOut, SendMessage, StartExecution
@@ -12,15 +10,7 @@ from api.openapi import document
 
 def baton_dialect() -> Dialect:
     """Baton's own dialect, with an application of its own."""
-    app = FastAPI(
-        title="Baton",
-        version="1",
-        description="Executions, their tasks, and the messages that tasks take.",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = new_app("Baton", "1", "Executions, their tasks, and the messages that tasks take.")
     for router in (executions.router, tasks.router, messages.router):
         app.include_router(router)
     install(app, ERRORS, render)

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import to_json
 from api.dialect import Answer, ErrorTable, Failure
 from api.errors import status_phrase
 from domain import errors
@@ -54,7 +54,7 @@ def render(request: Request, failure: Failure) -> Response:
         "instance": request.url.path,
     }
     problem |= _data(failure)
-    return Response(orjson.dumps(problem), failure.status, failure.headers, "application/problem+json")
+    return Response(to_json(problem), failure.status, failure.headers, "application/problem+json")
 
 
 def _data(failure: Failure) -> dict[str, object]:

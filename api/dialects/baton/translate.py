@@ -22,7 +22,7 @@ def execution(view: ExecutionView) -> Json:
         "queue": view.queue,
         "plan_generation_id": view.plan_generation_id,
         "metadata": view.metadata,
-        "task_counts": view.counts,
+        "task_counts": {state.value: count for state, count in view.counts.items()},
         "last_event": view.last_event,
         "created_at": view.created_at,
         "started_at": view.started_at,

@@ -1,8 +1,6 @@
 """Kubiya's plan and execution API, as its published clients call it."""
 
-from fastapi import FastAPI
-
-from api.dialect import Dialect
+from api.dialect import Dialect, new_app
 from api.dialects.kubiya import executions, plans
 from api.dialects.kubiya.errors import ERRORS, render
 from api.dialects.kubiya.schemas import VALIDATION_ERROR, ExecuteAgent, ExecutePlan
@@ -12,14 +10,7 @@ from api.openapi import document
 
 def kubiya_dialect() -> Dialect:
     """Kubiya's dialect, with an application of its own."""
-    app = FastAPI(
-        title="Kubiya plan execution API, spoken by Baton",
-        version="1.0.0",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = new_app("Kubiya plan execution API, spoken by Baton", "1.0.0")
     app.include_router(plans.router)
     app.include_router(executions.router)
     install(app, ERRORS, render)
