@@ -1,0 +1,153 @@
+"""The API as a server of its own, in this process: real HTTP, real PostgreSQL, keys of two tenants."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+import uvicorn
+
+from api.app import BatonApp, create_app
+from domain.agents import Scope
+from domain.events import EventType, NewEvent
+from domain.states import ExecutionState, TaskState
+from service.keys import create_key
+from settings import Settings
+from store import events
+from store.pool import Pool, open_pool
+
+#: Nobody listens there: Temporal is away, and nothing that is tested here may mind.
+NOWHERE = "127.0.0.1:9"
+
+
+@dataclass
+class RunningApi:
+    """A running API. ``key`` may do everything in tenant `acme`, ``other_key`` in tenant `globex`."""
+
+    url: str
+    app: BatonApp
+    pool: Pool
+    settings: Settings
+    key: str
+    other_key: str
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """A client with `acme`'s key."""
+        return self.client(self.key)
+
+    def client(self, key: str | None) -> httpx.AsyncClient:
+        """A client with ``key``; None sends no credentials."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        self.clients.append(client)
+        return client
+
+    async def new_key(self, *scopes: Scope, tenant: str = "acme", agent_number: int | None = None) -> str:
+        """Another key."""
+        return await create_key(self.pool, tenant, scopes or tuple(Scope), agent_number=agent_number)
+
+    async def tenant_id(self, name: str = "acme") -> UUID:
+        """A tenant's id."""
+        async with self.pool.connection() as connection:
+            return await connection.fetchval("SELECT id FROM tenants WHERE name = $1", name)
+
+    async def set_task(self, task_id: UUID | str, **columns: Any) -> None:
+        """Put a task into a state, as an agent's work would."""
+        names = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, 2))
+        async with self.pool.connection() as connection:
+            await connection.execute(
+                f"UPDATE tasks SET {names}, version = version + 1 WHERE id = $1", UUID(str(task_id)), *columns.values()
+            )
+
+    async def ask(self, task_id: UUID | str, text: str, question: str = "q1", schema: Any = None) -> None:
+        """Have a task wait with a question, after a turn."""
+        asked = {"id": question, "text": text, "choices": [], "schema": schema, "asked_at": "2026-01-01T00:00:00+00:00"}
+        async with self.pool.connection() as connection:
+            await connection.execute(
+                "UPDATE tasks SET state = 'waiting', version = version + 1, waiting_since = now(), turn = 1,"
+                " open_questions = $2, answers_ruled = $3 WHERE id = $1",
+                UUID(str(task_id)),
+                [asked],
+                schema is not None,
+            )
+            await connection.execute(
+                "UPDATE executions SET state = 'waiting' WHERE id = (SELECT execution_id FROM tasks WHERE id = $1)",
+                UUID(str(task_id)),
+            )
+
+    async def append(
+        self,
+        execution_id: UUID | str,
+        *new: NewEvent,
+        positions: dict[object, int] | None = None,
+        state: ExecutionState | None = None,
+        hint: bool = True,
+    ) -> int:
+        """Append events to a log, as a worker would; ``hint``: with a NOTIFY. The number of the last."""
+        async with self.pool.transaction() as connection:
+            seq = await events.append(
+                connection, await self.tenant_id(), UUID(str(execution_id)), new, positions=positions or {}, state=state
+            )
+        if hint:
+            self.app.state.baton.notifier.events(UUID(str(execution_id)))
+        return seq
+
+
+def delta(text: str, task_id: UUID | None = None, *, step: int = 0, attempt: int = 1) -> NewEvent:
+    """A piece of streamed text."""
+    return NewEvent(EventType.TEXT_DELTA, {"turn": 1, "step": step, "attempt": attempt, "text": text}, task_id)
+
+
+def ended(task_id: UUID, state: TaskState, **data: Any) -> NewEvent:
+    """A turn's end that brings about ``state``."""
+    return NewEvent(EventType.TURN_ENDED, {"turn": 1, "messages": [], **data}, task_id, state)
+
+
+@asynccontextmanager
+async def running_api(dsn: str, **settings: Any) -> AsyncGenerator[RunningApi]:
+    """The API on a free port, with Temporal away unless `TEMPORAL_ADDRESS` was set otherwise."""
+    configured = Settings(database_url=dsn, **settings)  # type: ignore[arg-type]
+    app = create_app(configured)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(_serve(server, listener))
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise RuntimeError("the API did not start")
+        await asyncio.sleep(0.01)
+    pool = await open_pool(dsn, min_size=1, max_size=4, application="test")
+    host, port = listener.getsockname()
+    api = RunningApi(
+        url=f"http://{host}:{port}",
+        app=app,
+        pool=pool,
+        settings=configured,
+        key=await create_key(pool, "acme", tuple(Scope)),
+        other_key=await create_key(pool, "globex", tuple(Scope)),
+    )
+    try:
+        yield api
+    finally:
+        for client in api.clients:
+            await client.aclose()
+        app.state.stopping.set()
+        server.should_exit = True
+        await serving
+        await pool.close()
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    server.capture_signals = _no_signals  # type: ignore[method-assign]
+    await server.serve(sockets=[listener])
+
+
+def _no_signals() -> Any:
+    return nullcontext()

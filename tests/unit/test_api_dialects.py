@@ -1,0 +1,102 @@
+"""Does every dialect have an answer to everything, and its own paths?"""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.requests import Request
+
+from api.app import create_app
+from api.dialect import Dialect
+from api.dialects import all_dialects
+from api.dialects.baton import errors as baton
+from api.dialects.kubiya import errors as kubiya
+from api.errors import failure_of
+from domain import errors
+from domain.errors import DomainError
+from settings import Settings
+
+DIALECTS = {dialect.name: dialect for dialect in all_dialects()}
+SAMPLES: dict[type[DomainError], DomainError] = {
+    errors.InvalidInput: errors.InvalidInput("no", ("body", "a", 0)),
+    errors.InvalidPlan: errors.InvalidPlan("no", 3),
+    errors.Conflict: errors.Conflict("no", "running"),
+    errors.TaskClosed: errors.TaskClosed("no", "cancelled"),
+    errors.TaskBusy: errors.TaskBusy("no", "running"),
+    errors.Outdated: errors.Outdated("no", 7, ("q1",)),
+    errors.AnswerRefused: errors.AnswerRefused("no", ("must be a number",)),
+    errors.CursorExpired: errors.CursorExpired("no", 12),
+    errors.TooLarge: errors.TooLarge("no", 1024),
+}
+
+
+def kinds(of: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    """Every kind of domain error."""
+    for kind in of.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_the_error_table_is_total(dialect: Dialect) -> None:
+    assert {kind for kind in kinds() if kind.__module__ == "domain.errors"} <= set(dialect.errors)
+
+
+@pytest.mark.parametrize("render", [baton.render, kubiya.render], ids=["baton", "kubiya"])
+@pytest.mark.parametrize("kind", sorted(set(kinds()), key=lambda kind: kind.__name__))
+def test_every_error_has_an_answer_that_says_what_to_do(kind: type[DomainError], render: object) -> None:
+    sample = SAMPLES.get(kind) or kind("no")  # type: ignore[call-arg]
+    table, draw = (baton.ERRORS, baton.render) if render is baton.render else (kubiya.ERRORS, kubiya.render)
+    answer = draw(Request({"type": "http", "path": "/x", "headers": []}), failure_of(sample, table))
+    assert 400 <= answer.status_code < 600
+    assert answer.status_code != 500
+    assert b"no" in answer.body or b"must be a number" in answer.body
+    assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+    assert ("retry-after" in answer.headers) == (answer.status_code == 503)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/baton/v1/tasks", "Baton"),
+        ("/baton/v1", "Baton"),
+        ("/baton/v1/", "Baton"),
+        ("/baton/v1/no/such/path", "Baton"),
+        ("/api/v1/tasks/plan", "Kubiya plan execution API, spoken by Baton"),
+        ("/api/v1/tasks/plan/x/tasks/1/message", "Kubiya plan execution API, spoken by Baton"),
+        ("/api/v1/tasks/plan/nothing/here", "Kubiya plan execution API, spoken by Baton"),
+        ("/api/v1/executions", "Kubiya plan execution API, spoken by Baton"),
+        ("/api/v1/agents/7/execute", "Kubiya plan execution API, spoken by Baton"),
+        ("/api/v1/agents//execute", None),
+        ("/api/v1/agents/7/executed", None),
+        ("/api/v1/agents/7", None),
+        ("/api/v1/tasks/planet", None),
+        ("/baton/v10/tasks", None),
+        ("/", None),
+        ("", None),
+        ("/health", None),
+    ],
+)
+def test_a_path_is_its_dialects(path: str, name: str | None) -> None:
+    app = create_app(Settings())
+    found = app.find(path)
+    known = {dialect.app.title: dialect.app for dialect in app.dialects}
+    if name is None:
+        assert found not in known.values()
+    else:
+        assert found is known[name]
+
+
+def test_no_two_dialects_share_a_path() -> None:
+    taken: dict[tuple[str, str], str] = {}
+    for dialect in DIALECTS.values():
+        for path, methods in dialect.app.openapi()["paths"].items():
+            assert any(_under(path, prefix) for prefix in dialect.prefixes), f"{path} is under no prefix"
+            for method in methods:
+                assert taken.setdefault((method, path), dialect.name) == dialect.name
+
+
+def _under(path: str, prefix: str) -> bool:
+    segments, wanted = path.split("/"), prefix.split("/")
+    return all(a == b or b.startswith("{") for a, b in zip(segments, wanted, strict=False)) and len(segments) >= len(
+        wanted
+    )

@@ -1,0 +1,231 @@
+"""Are a dialect's frames a pure function of the event, and can a stream be cut anywhere?"""
+
+import itertools
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from starlette.requests import Request
+
+from api.dialects.baton import stream as baton
+from api.dialects.kubiya import stream as kubiya
+from api.sse import Cursor, Encoder, cursor_of, encode_event, encode_frame
+from domain.errors import InvalidInput
+from domain.events import Event, EventType
+from domain.states import ExecutionState, TaskState
+
+EXECUTION = UUID(int=1)
+TASK = UUID(int=2)
+OTHER = UUID(int=3)
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+ENCODERS = {
+    "baton": baton.execution_encoder(),
+    "baton task": baton.task_encoder(TASK),
+    "kubiya plan": kubiya.plan_encoder(),
+    "kubiya task": kubiya.task_encoder(EXECUTION, TASK),
+    "kubiya plan as execution": kubiya.plan_as_execution_encoder(),
+}
+
+
+def event(
+    kind: EventType,
+    data: dict[str, Any] | None = None,
+    *,
+    seq: int = 7,
+    task: UUID | None = TASK,
+    state: TaskState | None = None,
+    execution: ExecutionState | None = None,
+) -> Event:
+    """An event."""
+    return Event(seq, kind, AT, data or {}, task, 4 if task else None, state, execution)
+
+
+def frames(encoder: Encoder, one: Event) -> list[tuple[str, dict[str, Any]]]:
+    """An event's frames as a client reads them."""
+    wire = encode_event(encoder, EXECUTION, one).decode()
+    return [
+        (re.search("^event: (.*)$", frame, re.M)[1], orjson.loads(re.search("^data: (.*)$", frame, re.M)[1]))  # type: ignore[index]
+        for frame in wire.split("\n\n")
+        if frame
+    ]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
+def test_every_event_can_be_written_even_without_data(encoder: Encoder) -> None:
+    for kind, state, execution in itertools.product(
+        EventType, [None, *TaskState], [None, ExecutionState.WAITING, ExecutionState.SUCCEEDED]
+    ):
+        one = event(kind, state=state, execution=execution)
+        wire = encode_event(encoder, EXECUTION, one)
+        ids = re.findall(rb"^id: (.*)$", wire, re.M)
+        assert ids == [b"7" if n == 0 else f"7.{n}".encode() for n in range(len(ids))]
+        assert wire.count(b"\n\n") == wire.count(b"event: ") == wire.count(b"data: ") == len(ids)
+        assert wire == encode_event(encoder, EXECUTION, one)
+        for seen in range(len(ids)):
+            assert wire.endswith(encode_event(encoder, EXECUTION, one, skip=seen + 1))
+        if encoder.name == "baton.execution":
+            assert len(ids) == 1
+        if encoder.name.startswith("kubiya"):
+            assert all(data["timestamp"] == "2026-01-02T03:04:05+00:00" for _, data in frames(encoder, one))
+
+
+def test_text_with_newlines_stays_in_one_line_of_data() -> None:
+    wire = encode_frame("1", ("message", {"content": "a\n\nid: 9\r\nevent: x\u2028"}))
+    assert wire.count(b"\n") == 4
+    assert orjson.loads(wire.split(b"data: ")[1])["content"] == "a\n\nid: 9\r\nevent: x\u2028"
+
+
+def test_batons_frame_is_the_event() -> None:
+    one = event(EventType.TURN_ENDED, {"x": 1}, state=TaskState.WAITING, execution=ExecutionState.WAITING)
+    assert frames(ENCODERS["baton"], one) == [
+        (
+            "turn.ended",
+            {
+                "seq": 7,
+                "type": "turn.ended",
+                "at": "2026-01-02T03:04:05+00:00",
+                "execution_id": str(EXECUTION),
+                "task_id": str(TASK),
+                "position": 4,
+                "task_state": "waiting",
+                "execution_state": "waiting",
+                "data": {"x": 1},
+            },
+        )
+    ]
+
+
+def test_a_tasks_stream_leaves_other_tasks_out() -> None:
+    assert frames(ENCODERS["baton task"], event(EventType.TEXT_DELTA, task=OTHER)) == []
+    assert frames(ENCODERS["kubiya task"], event(EventType.TEXT_DELTA, task=OTHER)) == []
+    assert len(frames(ENCODERS["baton task"], event(EventType.EXECUTION_CHANGED, task=None))) == 1
+
+
+WAITS = {
+    "result": None,
+    "questions": [{"question_id": "q1", "text": "Which?", "choices": []}, {"question_id": "q2", "text": "When?"}],
+    "waiting": [
+        {"task_id": str(TASK), "position": 4, "question": "Which?\nWhen?", "waiting_since": "2026-01-02T03:04:05+00:00"}
+    ],
+}
+COMMON = {
+    "execution_id": str(EXECUTION),
+    "timestamp": "2026-01-02T03:04:05+00:00",
+    "task_id": 4,
+    "task_execution_id": str(TASK),
+}
+
+
+def test_kubiya_is_told_what_the_plan_waits_for() -> None:
+    one = event(EventType.TURN_ENDED, WAITS, state=TaskState.WAITING, execution=ExecutionState.WAITING)
+    asked, status, waits = frames(ENCODERS["kubiya plan"], one)
+    assert asked == (
+        "task_waiting_for_input",
+        COMMON | {"status": "waiting_for_input", "question": "Which?\nWhen?", "questions": WAITS["questions"]},
+    )
+    assert status == ("plan_status_update", COMMON | {"status": "pending_user_input"})
+    assert waits[0] == "plan_waiting_for_input"
+    assert waits[1]["waiting_tasks"] == [
+        {
+            "task_id": 4,
+            "execution_id": str(TASK),
+            "question": "Which?\nWhen?",
+            "waiting_since": "2026-01-02T03:04:05+00:00",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "names"),
+    [
+        (event(EventType.EXECUTION_CREATED, {"title": "P", "tasks": []}, task=None), ["plan_started"]),
+        (
+            event(EventType.TASK_STARTED, state=TaskState.RUNNING, execution=ExecutionState.RUNNING),
+            ["task_started", "plan_status_update"],
+        ),
+        (event(EventType.TASKS_STARTED, {"tasks": [1, 2]}, task=None), ["tasks_parallel"]),
+        (event(EventType.TURN_STARTED, {"turn": 1}), ["task_running"]),
+        (event(EventType.MESSAGE_ACCEPTED, {"text": "x"}), ["message"]),
+        (event(EventType.TEXT_DELTA, {"text": "x"}), ["message_chunk"]),
+        (event(EventType.STEP_VOIDED, {"step": 1}), ["message_void"]),
+        (event(EventType.STEP_COMPLETED, {"text": "x"}), ["message"]),
+        (event(EventType.STEP_COMPLETED, {"text": ""}), []),
+        (event(EventType.STEP_FAILED, {"retrying": True, "code": "x"}), []),
+        (event(EventType.STEP_FAILED, {"retrying": False, "code": "x"}), ["error"]),
+        (
+            event(EventType.TURN_ENDED, state=TaskState.SUCCEEDED, execution=ExecutionState.SUCCEEDED),
+            ["task_completed", "plan_status_update", "plan_completed"],
+        ),
+        (event(EventType.TASK_FAILED, {"code": "dependency_failed"}, state=TaskState.FAILED), ["task_completed"]),
+        (event(EventType.TASK_PAUSED, state=TaskState.PAUSED), ["task_waiting_for_input"]),
+    ],
+)
+def test_kubiyas_words(one: Event, names: list[str]) -> None:
+    assert [name for name, _ in frames(ENCODERS["kubiya plan"], one)] == names
+
+
+def test_kubiya_tells_the_agents_text_from_the_users() -> None:
+    said = event(EventType.STEP_COMPLETED, {"text": "all of it", "turn": 1, "step": 0})
+    heard = event(EventType.MESSAGE_ACCEPTED, {"text": "do", "message_id": "m", "queued": True})
+    for name in ("kubiya plan", "kubiya task"):
+        assert frames(ENCODERS[name], said)[0][1].items() >= {"role": "assistant", "content": "all of it"}.items()
+        assert frames(ENCODERS[name], heard)[0][1].items() >= {"role": "user", "content": "do"}.items()
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (TaskState.PENDING, "pending"),
+        (TaskState.RUNNING, "running"),
+        (TaskState.WAITING, "waiting_for_input"),
+        (TaskState.PAUSED, "paused"),
+        (TaskState.SUCCEEDED, "completed"),
+        (TaskState.FAILED, "failed"),
+        (TaskState.CANCELLED, "cancelled"),
+    ],
+)
+def test_a_single_tasks_stream_says_every_status(state: TaskState, status: str) -> None:
+    name, data = frames(ENCODERS["kubiya task"], event(EventType.TURN_ENDED, WAITS, state=state))[-1]
+    assert (name, data["status"], data["execution_id"]) == ("status", status, str(EXECUTION))
+    assert ("question" in data) == (state is TaskState.WAITING)
+
+
+def request(query: str = "", *headers: tuple[str, str]) -> Request:
+    """A request."""
+    raw = [(name.encode(), value.encode()) for name, value in headers]
+    return Request({"type": "http", "headers": raw, "query_string": query.encode()})
+
+
+@pytest.mark.parametrize(
+    ("given", "cursor", "after"),
+    [
+        ("", Cursor(), 0),
+        ("0", Cursor(0, 0), 0),
+        ("1", Cursor(1, 0), 0),
+        ("7", Cursor(7, 0), 6),
+        ("7.2", Cursor(7, 2), 6),
+        (" 7 ", Cursor(7, 0), 6),
+        ("9223372036854775807", Cursor(2**63 - 1, 0), 2**63 - 2),
+    ],
+)
+def test_cursors(given: str, cursor: Cursor, after: int) -> None:
+    for one in (
+        request("", ("last-event-id", given)),
+        request(f"after={given.strip()}"),
+        request("after=99", ("last-event-id", given)) if given else request(),
+    ):
+        assert cursor_of(one, "after") == cursor
+    assert cursor.after == after
+
+
+@pytest.mark.parametrize(
+    "given", ["-1", "x", "1.", ".1", "1.2.3", "9" * 20, "9223372036854775808", "1e3", "٣", "1.99999"]
+)
+def test_what_is_no_cursor_is_refused(given: str) -> None:
+    for one in (request("", ("last-event-id", given)), request(f"after={given}")):
+        with pytest.raises(InvalidInput):
+            cursor_of(one, "after")
