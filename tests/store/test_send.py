@@ -281,10 +281,10 @@ async def test_a_schema_counts_for_an_answer_to_a_task_that_runs_on(world: World
     assert [message["answers"] for message in await world.messages(route)] == [[], ["number"]]
 
 
-async def test_unknown_tasks_and_those_of_others_are_told_apart_nowhere(world: World, database_url: str) -> None:
+async def test_unknown_tasks_and_those_of_others_are_told_apart_nowhere(world: World) -> None:
     mine = await world.in_state(S.WAITING)
     other_task = await world.in_state(S.WAITING)
-    async with World.open(database_url, connections=2) as other:
+    async with World.open(world.dsn, connections=2) as other:
         theirs = await other.in_state(S.WAITING)
     wrong = [
         replace(mine, tenant_id=theirs.tenant_id),

@@ -1,5 +1,6 @@
 """A tenant in a database of its own, and its tasks as workers and callers come to them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -213,6 +214,16 @@ class World:
         """Change something of this tenant behind the store's back."""
         async with self.pool.connection() as connection:
             await connection.execute(statement, self.tenant, *args)
+
+    async def blocked(self, count: int) -> None:
+        """Wait until ``count`` connections wait for a lock."""
+        statement = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE $1::uuid IS NOT NULL AND datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        async with asyncio.timeout(20):
+            while (await self._one(statement))["count"] < count:
+                await asyncio.sleep(0.005)
 
     async def _one(self, statement: str, *args: object) -> asyncpg.Record:
         (row,) = await self.rows(statement, *args)
