@@ -87,6 +87,8 @@ async def _go_on(change: Change, key: StepKey) -> Started | Position:
     if row is not None and row["state"] != StepState.RUNNING:
         return await after_step(change, key)
     if task.box.interrupted(key.turn):
+        if row is not None and row["streamed"]:  # by a worker that is gone: what callers have seen is kept
+            return await _interrupt(change, key, row["attempt"], row["streamed"], None, ())
         return await change.end_turn(Ending.INTERRUPTED)
     if row is None:
         await connection.execute(query("begin_step"), *_names(key), task.event_seq + 1)

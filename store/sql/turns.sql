@@ -15,11 +15,12 @@ SELECT id, seq FROM claimed ORDER BY seq;
 INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, $4, $5);
 
 -- name: read_step
--- A step, and whether its present attempt has streamed anything.
+-- A step, and what its present attempt has streamed, NULL for nothing.
 SELECT s.state, s.attempt,
-       EXISTS (SELECT FROM events e WHERE e.tenant_id = $1 AND e.execution_id = $5 AND e.seq > s.first_event
-                  AND e.task_id = $2 AND e.type = 'text.delta' AND (e.data ->> 'attempt')::integer = s.attempt
-                  AND (e.data ->> 'step')::integer = s.step) AS streamed
+       (SELECT string_agg(e.data ->> 'text', '' ORDER BY e.seq) FROM events e
+         WHERE e.tenant_id = $1 AND e.execution_id = $5 AND e.seq > s.first_event
+           AND e.task_id = $2 AND e.type = 'text.delta' AND (e.data ->> 'attempt')::integer = s.attempt
+           AND (e.data ->> 'step')::integer = s.step) AS streamed
   FROM steps s
  WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn = $3 AND s.step = $4;
 
