@@ -5,7 +5,7 @@ may come late: what is recorded already stays as it is, and the answer says wher
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.conversation import Question, StepAnswer, ToolCall, ToolResult, Usage
 from domain.events import EventType, NewEvent
@@ -18,7 +18,7 @@ from store.changes import Change, told
 from store.pool import Connection
 from store.queries import query
 from store.tasks import question_json
-from store.tools import add_calls, after_step, end_call
+from store.tools import add_calls, after_call, after_step, end_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,7 @@ async def record_step(
     await add_calls(change, key, calls)
     for result in refused:
         await end_call(change, key, result)
-    event_seq = await change.commit()
-    return replace(await after_step(change, key), event_seq=event_seq)
+    return await after_call(change, key)
 
 
 async def record_interrupted(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from domain.conversation import ToolCall, ToolResult
+from domain.conversation import Question, ToolCall, ToolResult
 from domain.events import EventType
 from domain.ids import StepKey
 from domain.json import JsonObject
@@ -21,10 +21,10 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
     if not change.has_open(key.turn):
         return change.standing()
     if change.task.box.interrupted(key.turn):
-        return await change.end_turn(Ending.INTERRUPTED)
+        return await _interrupt(change, key)
     row = await connection.fetchrow(query("start_tool_call"), *_names(key), call_id)
     if row is None:
-        return await _after_call(change, key)
+        return await after_call(change, key)
     call = ToolCall(call_id, row["name"], row["arguments"])
     change.say(EventType.TOOL_STARTED, {**_event(key, call_id, call.name), "arguments": call.arguments})
     await change.commit()
@@ -38,8 +38,8 @@ async def record_tool(connection: Connection, key: StepKey, result: ToolResult) 
         return change.standing()
     await end_call(change, key, result)
     if change.task.box.interrupted(key.turn):
-        return await change.end_turn(Ending.INTERRUPTED)
-    return await _after_call(change, key)
+        return await _interrupt(change, key)
+    return await after_call(change, key)
 
 
 async def add_calls(change: Change, key: StepKey, calls: Sequence[ToolCall]) -> None:
@@ -72,14 +72,23 @@ async def after_step(change: Change, key: StepKey) -> Position:
     return Position(Then.STEP, key.turn, key.step + 1, change.box, event_seq=change.task.event_seq)
 
 
-async def _after_call(change: Change, key: StepKey) -> Position:
+async def after_call(change: Change, key: StepKey) -> Position:
+    """Commit, and end the turn if the step asked something and no call of it is left."""
     where = await after_step(change, key)
-    if where.then is Then.STEP:
-        row = await change.connection.fetchrow(query("step_questions"), *_names(key))
-        if row is not None and row["questions"]:
-            asked = tasks.questions_of(list(cast("dict[str, JsonObject]", row["questions"]).values()))
-            return await change.end_turn(Ending.ANSWERED, asked, row["text"])
+    if where.then is Then.STEP and (asked := await _asked(change, key)):
+        return await change.end_turn(Ending.ANSWERED, asked)
     return replace(where, event_seq=await change.commit())
+
+
+async def _interrupt(change: Change, key: StepKey) -> Position:
+    """End a turn that was asked to stop. What its recorded step asked stays to be answered, as the model is told."""
+    return await change.end_turn(Ending.INTERRUPTED, await _asked(change, key))
+
+
+async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
+    """The questions that a recorded step asked beside its calls."""
+    asked = await change.connection.fetchval(query("step_questions"), *_names(key))
+    return tasks.questions_of(list(cast("dict[str, JsonObject]", asked or {}).values()))
 
 
 def _names(key: StepKey) -> tuple[object, ...]:

@@ -30,7 +30,7 @@ SELECT state = 'running' AND attempt = $5 FROM steps WHERE tenant_id = $1 AND ta
 
 -- name: step_questions
 -- The questions that a step asked beside its tool calls.
-SELECT text, questions FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
+SELECT questions FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
 
 -- name: retry_step
 UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4
