@@ -30,7 +30,7 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="How long a request waits for a connection before it is refused with a 503."
     )
     statement_timeout_seconds: float = Field(
-        default=30.0, ge=0, description="PostgreSQL ends a statement that takes longer; 0: never."
+        default=30.0, gt=0, description="A statement that takes longer is cancelled and answered with a 503."
     )
 
     # --- The API ---------------------------------------------------------------------------------------------------
@@ -88,14 +88,6 @@ class Settings(BaseSettings):
     relay_batch: int = Field(default=500, ge=1, description="Tasks that one look of the relay rings at most.")
 
     # --- The worker --------------------------------------------------------------------------------------------------
-    heartbeat_timeout_seconds: float = Field(
-        default=6.0,
-        gt=0.5,
-        description="A step not heard of for so long is taken to be dead and retried.",
-    )
-    step_timeout_seconds: float = Field(
-        default=3600.0, gt=0, description="One attempt of a step may take so long, whatever it does."
-    )
     max_concurrent_activities: int = Field(default=200, ge=1, description="Steps that one worker runs side by side.")
     max_concurrent_workflow_tasks: int = Field(
         default=100, ge=2, description="Workflow tasks that one worker computes side by side."
@@ -110,9 +102,6 @@ class Settings(BaseSettings):
     # --- Streams -----------------------------------------------------------------------------------------------------
     delta_interval_seconds: float = Field(
         default=0.04, ge=0, description="Streamed text is stored and sent at most this often; the first piece at once."
-    )
-    notify_interval_seconds: float = Field(
-        default=0.005, ge=0, description="Hints that there are new events are gathered for so long."
     )
     feed_poll_seconds: float = Field(
         default=2.0, gt=0, description="Streams look for events this often even if no hint came."

@@ -7,48 +7,50 @@ import typer
 
 
 def migrate(
-    search_attributes: Annotated[
-        bool, typer.Option(help="Also register the search attributes with Temporal (TEMPORAL_ADDRESS, …).")
+    temporal: Annotated[
+        bool,
+        typer.Option(help="Also prepare Temporal's namespace (TEMPORAL_…): make it, register the search attributes."),
     ] = False,
     wait: Annotated[float, typer.Option(help="Wait for servers that are not up yet, so many seconds.")] = 0.0,
 ) -> None:
     """Bring the database (DATABASE_URL) to the newest schema. Safe to repeat, and while Baton runs."""
-    asyncio.run(_migrate(search_attributes, wait))
+    asyncio.run(_migrate(temporal, wait))
 
 
-async def _migrate(search_attributes: bool, wait: float) -> None:
+async def _migrate(temporal: bool, wait: float) -> None:
     from cli.configuration import settings_or_exit
     from store.migrate import migrate as bring_up_to_date
+    from store.pool import AWAY
 
     deadline = asyncio.get_running_loop().time() + wait
+    dsn = settings_or_exit().dsn
     while True:
         try:
-            ran = await bring_up_to_date(settings_or_exit().dsn)
+            ran = await bring_up_to_date(dsn)
             break
-        except OSError as error:
+        except AWAY as error:
             if asyncio.get_running_loop().time() >= deadline:
                 raise SystemExit(f"baton: the database cannot be reached: {error}") from error
         await asyncio.sleep(0.5)
     print("\n".join(ran) if ran else "The schema is up to date.")
-    if search_attributes:
-        await _register(deadline)
+    if temporal:
+        await _prepare_temporal(deadline)
 
 
-async def _register(deadline: float) -> None:
-    from temporalio.client import Client
-    from temporalio.envconfig import ClientConfig
+async def _prepare_temporal(deadline: float) -> None:
+    from temporalio.service import RPCError
 
-    from cli.search_attributes import SEARCH_ATTRIBUTES, register_search_attributes
+    from cli.namespace import SEARCH_ATTRIBUTES, ensure_namespace, register_search_attributes
+    from service.temporal import connect
 
-    config = ClientConfig.load_client_connect_config()
-    config.setdefault("target_host", "localhost:7233")
     while True:
         try:
-            client = await Client.connect(**config)
+            client = await connect()
+            await ensure_namespace(client)
+            await register_search_attributes(client)
             break
-        except RuntimeError as error:
+        except (RuntimeError, RPCError, TimeoutError) as error:  # RuntimeError: it cannot connect
             if asyncio.get_running_loop().time() >= deadline:
-                raise SystemExit(f"baton: Temporal cannot be reached: {error}") from error
+                raise SystemExit(f"baton: Temporal cannot be prepared: {error}") from error
         await asyncio.sleep(0.5)
-    await register_search_attributes(client)
     print(f"Temporal's namespace {client.namespace!r} knows {', '.join(SEARCH_ATTRIBUTES)}.")

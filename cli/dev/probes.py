@@ -13,17 +13,19 @@ from temporalio.service import RPCError
 
 HEALTH_PATH: Final = "/health"
 _SECONDS: Final = 1.0
+#: It takes two seconds to say that PostgreSQL or Temporal is away, and it is up all the same.
+_API_SECONDS: Final = 4.0
 _QUEUES: Final = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
 
 
 def api_answers(listener: socket.socket) -> Callable[[int], Awaitable[bool]]:
-    """Whether the process behind ``listener`` says that it is well."""
+    """Whether the process behind ``listener`` answers; also while it can reach neither PostgreSQL nor Temporal."""
 
     async def probe(_pid: int) -> bool:
         host, port = listener.getsockname()[:2]
         target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_API_SECONDS):
                 reader, writer = await asyncio.open_connection(target, port)
                 try:
                     writer.write(f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n".encode())

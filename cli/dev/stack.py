@@ -19,7 +19,7 @@ from cli.dev.probes import api_answers, worker_polls
 from cli.dev.supervisor import Supervisor
 from cli.dev.temporal import TemporalServer
 from cli.dev.temporal_binary import ensure_temporal
-from cli.search_attributes import register_search_attributes
+from cli.namespace import register_search_attributes
 from store.migrate import migrate
 
 _DATABASE: Final = "baton"

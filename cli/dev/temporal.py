@@ -11,7 +11,7 @@ _HOST = "127.0.0.1"
 
 #: With eager activities a turn's step goes to the worker in the answer to its workflow task: several times the turns a
 #: second. deploy/README.md has the same flag for any server.
-_DYNAMIC_CONFIGURATION = {"system.enableActivityEagerExecution": "true"}
+DYNAMIC_CONFIGURATION = {"system.enableActivityEagerExecution": "true"}
 
 #: Survives a killed process. What a power cut takes is rung again: PostgreSQL is the truth.
 _PRAGMAS = {"journal_mode": "wal", "synchronous": "normal"}
@@ -25,7 +25,7 @@ class TemporalServer:
         self._program = program
         self._database = database
         self._log = log
-        self._dynamic = {**_DYNAMIC_CONFIGURATION, **(dynamic or {})}
+        self._dynamic = {**DYNAMIC_CONFIGURATION, **(dynamic or {})}
         self._port = free_port(7233)
         self._ui_port = free_port(8233)
         self._metrics_port = free_port(0)

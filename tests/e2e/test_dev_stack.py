@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from cli.search_attributes import SEARCH_ATTRIBUTES
+from cli.namespace import SEARCH_ATTRIBUTES
 from tests.support.stack import PARTS, DevStack, running_stack, start_stack, until
 
 

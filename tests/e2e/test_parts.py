@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from cli.dev.part import Part, PartFailed, start
-from cli.search_attributes import SEARCH_ATTRIBUTES, register_search_attributes
+from cli.namespace import SEARCH_ATTRIBUTES, register_search_attributes
 from tests.support.postgres import PostgresServer
 from tests.support.temporal import RunningTemporal
 

