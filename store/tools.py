@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 from domain.conversation import Question, ToolCall, ToolResult
 from domain.events import EventType
@@ -86,9 +85,9 @@ async def _interrupt(change: Change, key: StepKey) -> Position:
 
 
 async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
-    """The questions that a recorded step asked beside its calls."""
-    asked = await change.connection.fetchval(query("step_questions"), *_names(key))
-    return tasks.questions_of(list(cast("dict[str, JsonObject]", asked or {}).values()))
+    """The questions that a recorded step asked beside its calls, in the order of the model."""
+    rows = await change.connection.fetch(query("step_questions"), *_names(key))
+    return tasks.questions_of([row["question"] for row in rows])
 
 
 def _names(key: StepKey) -> tuple[object, ...]:

@@ -29,8 +29,11 @@ SELECT s.state, s.attempt,
 SELECT state = 'running' AND attempt = $5 FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
 
 -- name: step_questions
--- The questions that a step asked beside its tool calls.
-SELECT questions FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
+-- The questions that a step asked, in the order of its calls (jsonb keeps no order of its keys).
+SELECT s.questions -> (c.call ->> 'id') AS question
+  FROM steps s, jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)
+ WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn = $3 AND s.step = $4 AND s.questions ? (c.call ->> 'id')
+ ORDER BY c.n;
 
 -- name: retry_step
 UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4

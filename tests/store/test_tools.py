@@ -105,23 +105,23 @@ async def test_a_call_that_nobody_asked_for(world: World) -> None:
 
 
 async def test_questions_beside_calls_are_asked_when_the_last_call_is_made(world: World) -> None:
-    route = await calling(world, "a", "b", asks=("q",))
+    route = await calling(world, "a", "b", asks=("zz", "q"))
     assert (await world.box(route)).questions == ()
     await end(world, route, "a")
     assert (await world.box(route)).state is S.RUNNING
     where = await end(world, route, "b")
     assert (where.then, where.box.state) == (Then.REST, S.WAITING)
-    assert where.box.questions == (question("q"),)
+    assert where.box.questions == (question("zz"), question("q"))
     kinds = [event.type for event in await world.log(route)]
-    assert kinds[-4:] == [T.TOOL_COMPLETED, T.TOOL_COMPLETED, T.QUESTION_ASKED, T.TURN_ENDED]
+    assert kinds[-4:] == [T.TOOL_COMPLETED, T.QUESTION_ASKED, T.QUESTION_ASKED, T.TURN_ENDED]
     await world.send(route, "an answer")
     await world.start(route, 2)
     async with world.pool.connection() as connection:
         read = await transcripts.read(connection, world.tenant, route.task_id)
     (step,) = read.turns[0].steps
     assert [result.call_id for result in step.results] == ["a", "b"]
-    assert step.questions == (("call-q", "q"),)
-    assert read.turns[1].messages[0].answers == ("q",)
+    assert dict(step.questions) == {"call-zz": "zz", "call-q": "q"}
+    assert read.turns[1].messages[0].answers == ("zz", "q")
 
 
 async def test_a_call_that_is_refused_needs_nobody_to_make_it(world: World) -> None:
