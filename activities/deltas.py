@@ -21,24 +21,31 @@ _log = logging.getLogger(__name__)
 
 
 class _ExecutionLog:
-    """The deltas of one execution that are not in its log yet, and the task that brings them there."""
+    """The text of one execution that is not in its log yet, and the task that brings it there."""
 
     def __init__(self, tenant_id: TenantId, execution_id: ExecutionId) -> None:
         self.tenant_id = tenant_id
         self.execution_id = execution_id
         self.streams = 0
-        self.pending: list[Delta] = []
+        #: pieces of text, by the delta (without text) that they will be
+        self.pending: dict[Delta, list[str]] = {}
         self.written = asyncio.Event()
         self.flushing = asyncio.Lock()
         self.flusher: asyncio.Task[None] | None = None
 
-    def add(self, delta: Delta) -> None:
-        last = self.pending[-1] if self.pending else None
-        if last is not None and replace(last, text="") == replace(delta, text=""):
-            self.pending[-1] = replace(last, text=last.text + delta.text)
-        else:
-            self.pending.append(delta)
+    def add(self, blank: Delta, text: str) -> None:
+        self.pending.setdefault(blank, []).append(text)
         self.written.set()
+
+    def put_back(self, batch: dict[Delta, list[str]]) -> None:
+        for blank, pieces in self.pending.items():
+            batch.setdefault(blank, []).extend(pieces)
+        self.pending = batch
+        self.written.set()
+
+
+def _deltas(pending: dict[Delta, list[str]]) -> list[Delta]:
+    return [replace(blank, text="".join(pieces)) for blank, pieces in pending.items()]
 
 
 class DeltaStream:
@@ -50,14 +57,13 @@ class DeltaStream:
 
     def write(self, text: str) -> None:
         """Add a piece of text. Never waits."""
-        self._log.add(replace(self._blank, text=text))
+        self._log.add(self._blank, text)
 
     async def rest(self) -> list[Delta]:
         """Take back what is not in the log yet, for the transaction that records the step. Waits for a flush."""
         async with self._log.flushing:
-            mine = [delta for delta in self._log.pending if replace(delta, text="") == self._blank]
-            self._log.pending = [delta for delta in self._log.pending if replace(delta, text="") != self._blank]
-            return mine
+            pieces = self._log.pending.pop(self._blank, None)
+            return _deltas({self._blank: pieces}) if pieces else []
 
 
 class DeltaWriter:
@@ -94,17 +100,16 @@ class DeltaWriter:
 
     async def _flush(self, log: _ExecutionLog) -> None:
         async with log.flushing:
-            batch, log.pending = log.pending, []
+            batch, log.pending = log.pending, {}
             if not batch:
                 return
             try:
                 async with self._pool.connection() as connection:
-                    await steps.append_deltas(connection, log.tenant_id, log.execution_id, batch)
+                    await steps.append_deltas(connection, log.tenant_id, log.execution_id, _deltas(batch))
             except Unavailable:
                 # May or may not be committed; the step that streams it will meet the same database and be retried.
                 _log.warning("streamed text waits: the database cannot be reached")
-                log.pending = batch + log.pending
-                log.written.set()
+                log.put_back(batch)
             except NotFound:
                 _log.warning("streamed text dropped: execution %s is gone", log.execution_id)
         self._notify(log.execution_id)
