@@ -14,8 +14,8 @@ from domain.states import TaskState
 class Mailbox:
     """The columns of a task's row that decide.
 
-    ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` and ``claimed_seq`` are the
-    last message accepted and the last that a turn has claimed; ``interrupt_turn`` the last turn that was asked to stop.
+    ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` is the
+    last message accepted, ``unclaimed`` how many of them no turn has claimed; ``interrupt_turn`` the last turn that was asked to stop.
     """
 
     state: TaskState
@@ -24,13 +24,13 @@ class Mailbox:
     turn_open: bool
     interrupt_turn: int
     accepted_seq: int
-    claimed_seq: int
+    unclaimed: int
     questions: tuple[Question, ...] = ()
 
     @property
     def has_unclaimed(self) -> bool:
         """Whether an accepted message waits for a turn."""
-        return self.accepted_seq > self.claimed_seq
+        return self.unclaimed > 0
 
     def interrupted(self, turn: int) -> bool:
         """Whether ``turn`` was asked to stop."""
@@ -75,7 +75,7 @@ class Ending(Enum):
 
 def begin(box: Mailbox) -> Mailbox:
     """Begin the next turn: all messages accepted so far are its own."""
-    return replace(box, version=box.version + 1, turn=box.turn + 1, turn_open=True, claimed_seq=box.accepted_seq)
+    return replace(box, version=box.version + 1, turn=box.turn + 1, turn_open=True, unclaimed=0)
 
 
 def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = ()) -> Mailbox:

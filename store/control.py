@@ -136,7 +136,7 @@ async def _cancel(change: Change, by: str, reason: str) -> Position:
         version=box.version + 1,
         turn_open=False,
         interrupt_turn=box.turn,
-        claimed_seq=box.accepted_seq,
+        unclaimed=0,
         questions=(),
     )
     change.say(EventType.TASK_CANCELLED, {"by": by, "reason": reason}, TaskState.CANCELLED)

@@ -73,7 +73,7 @@ async def _begin_turn(change: Change, key: StepKey) -> Started:
     task = change.task
     change.box = begin(task.box)
     claimed = await change.connection.fetch(
-        query("begin_turn"), key.tenant_id, key.task_id, key.turn, change.box.claimed_seq, task.event_seq + 2
+        query("begin_turn"), key.tenant_id, key.task_id, key.turn, task.event_seq + 2
     )
     change.say(EventType.TURN_STARTED, {"turn": key.turn, "messages": told(claimed)})
     change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": 0})

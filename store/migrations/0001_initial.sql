@@ -85,9 +85,11 @@ CREATE TABLE tasks (
     turn_open      boolean     NOT NULL DEFAULT false,  -- that turn is under way
     interrupt_turn integer     NOT NULL DEFAULT 0,   -- the last turn that was asked to stop
     accepted_seq   bigint      NOT NULL DEFAULT 0,   -- the last message accepted
-    claimed_seq    bigint      NOT NULL DEFAULT 0,   -- the last message claimed by a turn
+    unclaimed      integer     NOT NULL DEFAULT 0 CHECK (unclaimed >= 0),  -- messages that no turn has claimed
     open_questions jsonb       NOT NULL DEFAULT '[]',  -- what it asks and nobody has answered
     answers_ruled  boolean     NOT NULL DEFAULT false, -- an open question has a JSON Schema
+    rested         text        NOT NULL DEFAULT 'pending',  -- the state it last rested in, and what it asked then:
+    rested_questions jsonb     NOT NULL DEFAULT '[]',       -- withdrawing all that came since leads back to it
     waiting_since  timestamptz,
     result         text,
     error_code     text,

@@ -41,7 +41,7 @@ WITH e AS MATERIALIZED (
       FROM judged
 ), u AS (
     UPDATE tasks t
-       SET accepted_seq = t.accepted_seq + 1, version = t.version + 1, state = d.next_state,
+       SET accepted_seq = t.accepted_seq + 1, unclaimed = t.unclaimed + 1, version = t.version + 1, state = d.next_state,
            open_questions = d.still_open,
            answers_ruled = jsonb_path_exists(d.still_open, '$[*].schema ? (@ != null)'),
            interrupt_turn = greatest(t.interrupt_turn, d.interrupts),

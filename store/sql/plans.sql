@@ -4,7 +4,7 @@ SELECT state, event_seq FROM executions WHERE tenant_id = $1 AND id = $2 FOR UPD
 
 -- name: lock_plan_tasks
 -- Lock an execution's tasks, by id.
-SELECT id, position, title, state, version, depends_on, error_code, turn, accepted_seq, claimed_seq, ring_at, agent_id,
+SELECT id, position, title, state, version, depends_on, error_code, turn, ring_at, agent_id,
        open_questions, waiting_since
   FROM tasks WHERE tenant_id = $1 AND execution_id = $2
  ORDER BY id
@@ -17,7 +17,7 @@ UPDATE tasks SET state = 'running', version = version + 1, error_code = NULL, co
 
 -- name: fail_tasks
 UPDATE tasks SET state = 'failed', version = version + 1, error_code = $4, completed_at = now(),
-       claimed_seq = accepted_seq, ring_at = NULL, updated_at = now()
+       unclaimed = 0, ring_at = NULL, updated_at = now()
  WHERE tenant_id = $1 AND execution_id = $2 AND position = ANY ($3);
 
 -- name: reset_tasks

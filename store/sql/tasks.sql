@@ -20,7 +20,7 @@ WITH e AS MATERIALIZED (
     SELECT id, state AS execution_state, in_plan, event_seq FROM executions
      WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 )
-SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.claimed_seq,
+SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.unclaimed,
        t.open_questions, t.title, e.execution_state, e.in_plan, e.event_seq
   FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
    FOR UPDATE OF t;
@@ -59,7 +59,9 @@ SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
 -- name: save_mailbox
 -- What the mailbox's rules decided for a locked task. $11: seconds until the relay rings, NULL for never.
 UPDATE tasks
-   SET state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, claimed_seq = $8, open_questions = $9,
+   SET rested = CASE WHEN $3 IN ('running', 'pending') THEN rested ELSE $3 END,
+       rested_questions = CASE WHEN $3 IN ('running', 'pending') THEN rested_questions ELSE $9 END,
+       state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, unclaimed = $8, open_questions = $9,
        answers_ruled = $10, ring_at = now() + make_interval(secs => $11), rings = 0, updated_at = now(),
        waiting_since = CASE WHEN $3 = 'waiting' THEN CASE WHEN state = 'waiting' THEN waiting_since ELSE now() END END,
        started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,

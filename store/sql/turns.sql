@@ -1,13 +1,13 @@
 -- name: begin_turn
--- Begin a turn of a locked task: claim all accepted messages. $5: the number that the event of its first step will have.
+-- Begin a turn of a locked task: claim all accepted messages. $4: the number that the event of its first step will have.
 WITH claimed AS (
     UPDATE messages SET state = 'claimed', turn = $3, claimed_at = now()
-     WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted' AND seq <= $4
+     WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted'
     RETURNING id, seq
 ), turn AS (
     INSERT INTO turns (tenant_id, task_id, turn) VALUES ($1, $2, $3)
 ), step AS (
-    INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, 0, $5)
+    INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, 0, $4)
 )
 SELECT id, seq FROM claimed ORDER BY seq;
 

@@ -64,7 +64,7 @@ async def test_state_and_mode(world: World, state: TaskState, turn_open: bool, m
     after, last = await world.box(route), (await world.log(route))[-1]
     interrupts = 1 if mode is M.INTERRUPT and turn_open else 0
     assert after.state is AFTER[state, turn_open]
-    assert (after.accepted_seq, after.claimed_seq) == (1, before.claimed_seq)
+    assert (after.accepted_seq, after.unclaimed) == (1, before.unclaimed + 1)
     assert after.version == before.version + 1
     assert (after.turn, after.turn_open) == (before.turn, before.turn_open)
     assert after.interrupt_turn == max(before.interrupt_turn, interrupts)

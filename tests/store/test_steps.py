@@ -46,7 +46,7 @@ async def test_the_first_step_of_a_turn_claims_what_was_accepted(world: World) -
     step = started(await world.start(route, 1))
     after = await world.box(route)
     assert (step.attempt, step.failures, step.position) == (1, 0, 1)
-    assert after == replace(before, version=before.version + 1, turn=1, turn_open=True, claimed_seq=3)
+    assert after == replace(before, version=before.version + 1, turn=1, turn_open=True, unclaimed=0)
     assert await states(world, route) == [("claimed", 1)] * 3
     assert all(message["claimed_at"] for message in await world.messages(route))
     begun, first = (await world.log(route))[-2:]

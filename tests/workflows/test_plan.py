@@ -62,7 +62,7 @@ async def test_a_message_to_a_pending_task_is_read_when_it_starts(system: System
     await system.send((execution, 1), "go")
     await eventually(lambda: over(system, execution, ExecutionState.SUCCEEDED))
     assert "two" in str((await system.tasks_of(execution))[2]["result"])
-    assert (await system.tasks_of(execution))[2]["claimed_seq"] == 1
+    assert (await system.tasks_of(execution))[2]["unclaimed"] == 0
 
 
 async def test_kubiyas_signal_reaches_a_task_through_the_plan(system: System) -> None:
