@@ -7,7 +7,7 @@ UPDATE tasks t
   FROM (SELECT tenant_id, id FROM tasks WHERE ring_at <= now() ORDER BY ring_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
  WHERE t.tenant_id = due.tenant_id AND t.id = due.id
 RETURNING t.tenant_id, t.id, t.version, CASE WHEN t.turn_open THEN t.turn ELSE t.turn + 1 END AS turn,
-       CASE WHEN t.interrupt_turn >= t.turn THEN t.turn ELSE 0 END AS interrupt;
+       CASE WHEN t.interrupt_turn >= t.turn AND (t.turn_open OR t.state = 'cancelled') THEN t.turn ELSE 0 END AS interrupt;
 
 -- name: due_plans
 UPDATE executions e

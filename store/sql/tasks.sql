@@ -33,7 +33,7 @@ SELECT id, position, title, state, open_questions, waiting_since FROM tasks
 
 -- name: bell
 SELECT version, CASE WHEN turn_open THEN turn ELSE turn + 1 END AS turn,
-       CASE WHEN interrupt_turn >= turn THEN turn ELSE 0 END AS interrupt
+       CASE WHEN interrupt_turn >= turn AND (turn_open OR state = 'cancelled') THEN turn ELSE 0 END AS interrupt
   FROM tasks WHERE tenant_id = $1 AND id = $2;
 
 -- name: route_by_only_task
