@@ -16,7 +16,7 @@ _LONGEST: Final = 400
 
 def encode_cursor(*place: object) -> str:
     """Where a page ended, as text that is safe in a URL. Takes what JSON has, datetimes and uuids."""
-    return base64.urlsafe_b64encode(orjson.dumps(place)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(orjson.dumps(place, default=str)).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, kind: TypeAdapter[T]) -> T:

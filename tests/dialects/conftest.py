@@ -1,15 +1,48 @@
-"""The API, real, with PostgreSQL and without Temporal."""
+"""The API, real, with PostgreSQL and without Temporal: no caller may notice that it is away."""
 
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from tests.support.api import NOWHERE, RunningApi, running_api
+from tests.support.postgres import PostgresServer
+
+#: Quick where tests would wait.
+QUICK = {"temporal_budget_seconds": 0.2, "stream_retry_seconds": 0.1, "feed_poll_seconds": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def _no_temporal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+
+
+@pytest.fixture(scope="package")
+async def shared_database_url(postgres: PostgresServer) -> AsyncGenerator[str]:
+    """A database that the tests of this folder share; they keep apart by tenant."""
+    dsn = await postgres.create_database()
+    yield dsn
+    await postgres.drop_database(dsn)
+
+
+@pytest.fixture(scope="package")
+async def shared_api(shared_database_url: str) -> AsyncGenerator[RunningApi]:
+    """A running API that the tests of this folder share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+        async with running_api(shared_database_url, **QUICK) as running:
+            yield running
 
 
 @pytest.fixture
-async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[RunningApi]:
-    """A running API on a database of its own. Temporal is away: no caller may notice."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
-    async with running_api(database_url, temporal_budget_seconds=0.2, stream_retry_seconds=0.1) as running:
+async def api(shared_api: RunningApi) -> AsyncGenerator[RunningApi]:
+    """The running API, with keys of two tenants that nobody has used before."""
+    mine = await shared_api.for_new_tenants()
+    yield mine
+    await mine.close_clients()
+
+
+@pytest.fixture
+async def lone_api(database_url: str) -> AsyncGenerator[RunningApi]:
+    """An API with a database of its own, for tests that break something."""
+    async with running_api(database_url, **QUICK) as running:
         yield running

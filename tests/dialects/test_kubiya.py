@@ -24,7 +24,12 @@ async def test_a_plan_is_started(api: RunningApi) -> None:
 
 async def test_a_plan_is_read(api: RunningApi) -> None:
     execution = await start_plan(
-        api.http, kubiya_task(1), kubiya_task(5, 1), plan_generation_id="gen-1", agent_id=1, worker_queue_id="q"
+        api.http,
+        kubiya_task(1),
+        kubiya_task(5, 1),
+        plan_generation_id="gen-1",
+        agent_id="assistant",
+        worker_queue_id="q",
     )
     answer = await api.http.get(f"{PLAN}/{execution}")
     assert answer.status_code == 200
@@ -74,7 +79,7 @@ async def test_every_status(api: RunningApi, state: str, plan: str, task: str, s
     ids = await task_ids(api.http, execution)
     await api.set_task(ids[1], state=state)
     async with api.pool.connection() as connection:
-        await connection.execute("UPDATE executions SET state = $1", state)
+        await connection.execute("UPDATE executions SET state = $1 WHERE id = $2", state, UUID(execution))
     shown = (await api.http.get(f"{PLAN}/{execution}")).json()
     assert (shown["status"], shown["tasks"][0]["status"]) == (plan, task)
     assert (await api.http.get(f"/api/v1/executions/{ids[1]}")).json()["status"] == single
@@ -436,7 +441,7 @@ async def test_a_plan_that_does_not_fit(api: RunningApi, change: Any, loc: list[
 
 
 async def test_an_unknown_agent_starts_nothing(api: RunningApi) -> None:
-    for agent in (NOBODY, 99, "nobody", 2**62):
+    for agent in (NOBODY, 2**40, "nobody", 2**62):
         body = {"plan": kubiya_plan(), "worker_queue_id": "q", "agent_id": agent}
         assert (await api.http.post(f"{PLAN}/execute", json=body)).status_code == 404
         body = {"prompt": "x", "worker_queue_id": "q"}

@@ -4,9 +4,9 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import uvicorn
@@ -26,19 +26,38 @@ NOWHERE = "127.0.0.1:9"
 
 @dataclass
 class RunningApi:
-    """A running API. ``key`` may do everything in tenant `acme`, ``other_key`` in tenant `globex`."""
+    """A running API. ``key`` may do everything in ``tenant``, ``other_key`` in ``other_tenant``."""
 
     url: str
     app: BatonApp
     pool: Pool
     settings: Settings
+    tenant: str
     key: str
+    other_tenant: str
     other_key: str
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
+    async def for_new_tenants(self) -> "RunningApi":
+        """The same API, with keys of two new tenants."""
+        one, other = f"acme-{uuid4()}", f"globex-{uuid4()}"
+        return replace(
+            self,
+            tenant=one,
+            key=await create_key(self.pool, one, tuple(Scope)),
+            other_tenant=other,
+            other_key=await create_key(self.pool, other, tuple(Scope)),
+            clients=[],
+        )
+
+    async def close_clients(self) -> None:
+        """Close the clients that were made."""
+        for client in self.clients:
+            await client.aclose()
+
     @property
     def http(self) -> httpx.AsyncClient:
-        """A client with `acme`'s key."""
+        """A client with the tenant's key."""
         return self.client(self.key)
 
     def client(self, key: str | None) -> httpx.AsyncClient:
@@ -48,14 +67,14 @@ class RunningApi:
         self.clients.append(client)
         return client
 
-    async def new_key(self, *scopes: Scope, tenant: str = "acme", agent_number: int | None = None) -> str:
-        """Another key."""
-        return await create_key(self.pool, tenant, scopes or tuple(Scope), agent_number=agent_number)
+    async def new_key(self, *scopes: Scope, agent_number: int | None = None) -> str:
+        """Another key of the tenant."""
+        return await create_key(self.pool, self.tenant, scopes or tuple(Scope), agent_number=agent_number)
 
-    async def tenant_id(self, name: str = "acme") -> UUID:
-        """A tenant's id."""
+    async def tenant_id(self) -> UUID:
+        """The tenant's id."""
         async with self.pool.connection() as connection:
-            return await connection.fetchval("SELECT id FROM tenants WHERE name = $1", name)
+            return await connection.fetchval("SELECT id FROM tenants WHERE name = $1", self.tenant)
 
     async def set_task(self, task_id: UUID | str, **columns: Any) -> None:
         """Put a task into a state, as an agent's work would."""
@@ -130,14 +149,15 @@ async def running_api(dsn: str, **settings: Any) -> AsyncGenerator[RunningApi]:
         app=app,
         pool=pool,
         settings=configured,
+        tenant="acme",
         key=await create_key(pool, "acme", tuple(Scope)),
+        other_tenant="globex",
         other_key=await create_key(pool, "globex", tuple(Scope)),
     )
     try:
         yield api
     finally:
-        for client in api.clients:
-            await client.aclose()
+        await api.close_clients()
         app.state.stopping.set()
         server.should_exit = True
         await serving
