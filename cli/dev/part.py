@@ -33,7 +33,7 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     kill_signal: signal.Signals = signal.SIGKILL
     stop_seconds: float = 10.0
-    up_seconds: float = 30.0
+    up_seconds: float = 60.0
     before_start: Callable[[], Awaitable[None]] | None = None
 
 

@@ -28,7 +28,7 @@ def print_summary(ready: Ready, directory: Path, *, temporary: bool) -> None:
         table.add_row(name, value)
     console = Console()
     console.print(Panel(table, title="Baton is up", subtitle="Ctrl-C stops it", expand=False))
-    console.print("Try this; the agent asks, and its answer goes to …/executions/<execution_id>/message:\n")
+    console.print("Try this, in another terminal; [bold]baton inbox[/] shows what the agent asks:\n")
     console.print(_curl(ready), soft_wrap=True, markup=False, highlight=False)
     console.print()
 

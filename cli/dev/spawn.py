@@ -7,8 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-_LAUNCHER = Path(__file__).with_name("launch.py")
+#: See its docstring for its arguments.
+LAUNCHER: Final = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ async def spawn(
     found. When this process dies, by whatever means, it gets ``death_signal`` (on Linux). To be called on the main
     thread: Linux takes the end of the thread that started a child for the end of its parent.
     """
-    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(int(death_signal))]
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal))]
     owner = [str(user.uid), str(user.gid)] if user is not None else ["-1", "-1"]
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(

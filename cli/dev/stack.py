@@ -184,7 +184,6 @@ class Stack:
             environment=environment,
             directory=_ROOT,
             stop_seconds=15.0,
-            up_seconds=60.0,
         )
 
 

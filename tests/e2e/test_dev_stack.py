@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -89,12 +90,32 @@ async def test_calls_made_while_the_api_restarts_wait_for_it(stack: DevStack) ->
     await stack.restarted("api", old)
 
 
+async def _task_in_state(stack: DevStack, task: str, state: str) -> dict[str, Any]:
+    async with stack.client() as client, asyncio.timeout(30):
+        while (found := (await client.get(f"/baton/v1/tasks/{task}")).raise_for_status().json())["state"] != state:
+            await asyncio.sleep(0.1)
+    return found
+
+
 async def test_its_end_is_complete_and_its_data_stays(tmp_path: Path) -> None:
     same = ("api_key", "tenant", "agent_id", "task_queue", "postgres_dsn")
     kept: list[dict[str, object]] = []
+    task = ""
     for number, code in ((signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)):
         stack = await start_stack(tmp_path / "data")
         kept.append({name: stack.ready[name] for name in same})
+        if not task:
+            async with stack.client() as client:
+                prompt = {"prompt": "!ask Which colour?\n!finish Done."}
+                started = (await client.post("/baton/v1/executions", json=prompt)).raise_for_status().json()
+            task = started["tasks"][0]["id"]
+        waiting = await _task_in_state(stack, task, "waiting")
+        assert waiting["questions"][0]["text"] == "Which colour?"
+        if len(kept) == 3:
+            async with stack.client() as client:
+                sent = await client.post(f"/baton/v1/tasks/{task}/messages", json={"text": "blue"})
+            assert sent.is_success
+            assert (await _task_in_state(stack, task, "succeeded"))["result"].endswith("Done.")
         processes = stack.descendants()
         assert len(processes) >= len(PARTS)
         assert await stack.stop(number) == code

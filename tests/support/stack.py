@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from cli.dev.spawn import tail
+from cli.dev.spawn import LAUNCHER, tail
 
 PARTS: Final = ("api", "worker", "temporal", "postgres")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -91,10 +91,12 @@ async def start_stack(
     out, err = (data.parent / f"{data.name}-{uuid4().hex[:8]}.{kind}" for kind in ("stdout", "stderr"))
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
     variables |= {"XDG_STATE_HOME": str(data / "state"), **(environment or {})}
+    # If the tests are killed it is told to stop, and its parts with it.
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1"]
     command = [sys.executable, "-m", "cli.main", "dev", "--json", "--no-demo", "--port", "0", "--data", str(data)]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(*command, *arguments),
+            *(*launcher, *command, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
