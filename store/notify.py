@@ -19,6 +19,8 @@ EVENTS: Final = "baton_events"  #: payload: uuids of executions whose logs have 
 INTERRUPTS: Final = "baton_interrupts"  #: payload: `task/turn` pairs that are to stop, separated by spaces
 
 _PAYLOAD_BYTES: Final = 7900  # PostgreSQL takes less than 8000
+#: Whatever the server says, hints go on once it is well again.
+_TROUBLE: Final = (*AWAY, asyncpg.PostgresError)
 _log = logging.getLogger(__name__)
 
 
@@ -57,16 +59,17 @@ class Notifier:
         while True:
             try:
                 connection = await asyncpg.connect(self._dsn, timeout=5)
-            except AWAY as error:
+            except _TROUBLE as error:
                 _log.warning("hints wait: the database cannot be reached (%s)", type(error).__name__)
                 await asyncio.sleep(0.5)
                 continue
             try:
                 await self._send_all(connection)
-            except AWAY as error:
+            except _TROUBLE as error:
                 _log.warning("hints wait: the connection was lost (%s)", type(error).__name__)
             finally:
                 connection.terminate()
+            await asyncio.sleep(0.1)
 
     async def _send_all(self, connection: "asyncpg.Connection[Any]") -> None:
         while True:
@@ -74,9 +77,18 @@ class Notifier:
             self._wake.clear()
             for channel, items in self._pending.items():
                 while items:
-                    batch = _payload(items)
-                    await connection.execute("SELECT pg_notify($1, $2)", channel, " ".join(batch), timeout=5)
-                    items.difference_update(batch)
+                    await self._send(connection, channel, items)
+
+    async def _send(self, connection: "asyncpg.Connection[Any]", channel: str, items: set[str]) -> None:
+        # Taken out before it is sent: what is added meanwhile hints at a later commit, and has to be sent again.
+        batch = _payload(items)
+        items.difference_update(batch)
+        try:
+            await connection.execute("SELECT pg_notify($1, $2)", channel, " ".join(batch), timeout=5)
+        except BaseException:
+            items.update(batch)
+            self._wake.set()
+            raise
 
 
 def _payload(items: set[str]) -> list[str]:
@@ -120,7 +132,7 @@ class Listener:
         while True:
             try:
                 connection = await asyncpg.connect(self._dsn, timeout=5)
-            except AWAY:
+            except _TROUBLE:
                 await asyncio.sleep(0.5)
                 continue
             lost = asyncio.Event()
@@ -134,7 +146,7 @@ class Listener:
                             await lost.wait()
                     except TimeoutError:
                         await connection.execute("SELECT 1", timeout=5)  # a dead peer says nothing by itself
-            except AWAY as error:
+            except _TROUBLE as error:
                 _log.warning("listening again: the connection was lost (%s)", type(error).__name__)
             finally:
                 connection.terminate()
