@@ -22,6 +22,7 @@ from activities.edge import ErrorsAsCodes
 from activities.interrupts import Interrupts
 from activities.messages import MessageActivities
 from activities.plans import PlanActivities
+from activities.questions import QuestionActivities
 from activities.steps import StepActivities
 from agents.models import Models
 from cli.process import leave
@@ -94,6 +95,7 @@ async def serve(
         words=settings.temporal_details == "words",
     )
     typed = MessageActivities(pool, doorbell, notifier.events)
+    questions = QuestionActivities(pool, notifier.events, words=settings.temporal_details == "words")
     plans = PlanActivities(pool, doorbell, notifier.events)
     worker = Worker(
         client,
@@ -105,6 +107,7 @@ async def serve(
             steps.fail_turn,
             steps.cancel_task,
             typed.accept_message,
+            questions.tick,
             plans.advance_plan,
             plans.cancel_plan,
         ],

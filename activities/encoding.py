@@ -1,5 +1,6 @@
 """Between what crosses Temporal and what the store knows."""
 
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -29,7 +30,15 @@ def outcome(position: Position, *, words: bool) -> Outcome:
         state=position.box.state,
         calls=[CallRef(call.id, call.name) for call in position.calls],
         details=_details(position, words=words),
+        wake_seconds=_wake_seconds(position),
     )
+
+
+def _wake_seconds(position: Position) -> float | None:
+    at = position.box.next_timer
+    if position.box.state is not TaskState.WAITING or not at:
+        return None
+    return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())
 
 
 def _details(position: Position, *, words: bool) -> str:
@@ -39,4 +48,4 @@ def _details(position: Position, *, words: bool) -> str:
     since = min((question.asked_at for question in box.questions), default="")[:19]
     who = "any key of the tenant with tasks:send may answer"
     text = " / ".join(question.text for question in box.questions) if words else f"{len(box.questions)} question(s)"
-    return f"waits since {since}Z; {who}: {text[:DETAILS_CHARACTERS]}"
+    return f"asks: {text[:DETAILS_CHARACTERS]} (since {since}Z; {who})"

@@ -19,6 +19,7 @@ from agents.errors import ModelFailed
 from agents.models import Models
 from agents.steps import Draft, take_step
 from agents.tools import ASK_USER, ToolFailed, call_tool, question_of
+from domain.answers import problems
 from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
 from domain.ids import StepKey, TaskById
 from domain.mailbox import Position
@@ -180,16 +181,34 @@ def _questions(answer: StepAnswer, turn: int) -> tuple[list[Question], list[Tool
     """The questions of an answer's `ask_user` calls, and what the model is told of those that ask nothing."""
     asked: list[Question] = []
     refused: list[ToolResult] = []
-    now = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC)
+
+    def later(seconds: float | None) -> str:
+        return "" if seconds is None else (now + timedelta(seconds=seconds)).isoformat()
+
     for call in answer.calls:
         if call.name != ASK_USER:
             continue
         try:
-            question = question_of(call)
+            asking = question_of(call)
         except ToolFailed as error:
             refused.append(ToolResult(call.id, error.message, failed=True))
+            continue
+        question = Question(
+            id=str(uuid4()),
+            text=asking.text,
+            choices=asking.choices,
+            schema=asking.schema,
+            call_id=call.id,
+            turn=turn,
+            asked_at=now.isoformat(),
+            deadline_at=later(asking.deadline_seconds),
+            default=asking.default or "",
+            remind_at=later(asking.remind_after_seconds),
+            escalate_at=later(asking.escalate_after_seconds),
+        )
+        if asking.default and (wrong := problems(question, asking.default)):
+            refused.append(ToolResult(call.id, f"{ASK_USER} was not called. default: {'; '.join(wrong)}", failed=True))
         else:
-            asked.append(
-                Question(str(uuid4()), question.text, question.choices, question.schema, call.id, turn, asked_at=now)
-            )
+            asked.append(question)
     return asked, refused

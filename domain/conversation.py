@@ -117,7 +117,11 @@ class StepAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a waiting task asks. ``choices`` are offers, ``schema`` a rule that an answer must obey."""
+    """What a waiting task asks. ``choices`` are offers, ``schema`` a rule that an answer must obey.
+
+    Times are RFC 3339 in UTC, "" for never. At `deadline_at` the ``default`` is taken for an answer; `remind_at` and
+    `escalate_at` are emptied when their event was written.
+    """
 
     id: str
     text: str
@@ -126,3 +130,12 @@ class Question:
     call_id: str = ""
     turn: int = 0
     asked_at: str = ""
+    deadline_at: str = ""
+    default: str = ""
+    remind_at: str = ""
+    escalate_at: str = ""
+
+    @property
+    def next_timer(self) -> str:
+        """The earliest of its times, "" if it has none."""
+        return min((at for at in (self.deadline_at, self.remind_at, self.escalate_at) if at), default="")

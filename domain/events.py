@@ -34,10 +34,14 @@ class EventType(StrEnum):
     TOOL_STARTED = "tool.started"  #: {turn, step, call_id, name, arguments}
     TOOL_COMPLETED = "tool.completed"  #: {turn, step, call_id, name, content, failed}
     QUESTION_ASKED = "question.asked"  #: {question_id, text, choices, schema}
+    QUESTION_REMINDED = "question.reminded"  #: {question_id, text} nobody has answered for a while
+    QUESTION_ESCALATED = "question.escalated"  #: {question_id, text} somebody else should answer
     TURN_ENDED = "turn.ended"  #: {turn, outcome, result, error, messages: [{message_id, seq}], waiting: [WaitingTask]}
     TASK_PAUSED = "task.paused"  #: {by}
     TASK_RESUMED = "task.resumed"  #: {by}
     TASK_CANCELLED = "task.cancelled"  #: {by, reason}
+    WORKFLOW_LOST = "workflow.lost"  #: {status} the task's workflow is gone; what became of the task, its state says
+    TASK_REPAIRED = "task.repaired"  #: {what} its row did not fit its messages, and does again
     EXECUTION_CHANGED = "execution.changed"  #: {} only the execution's state changed
 
 

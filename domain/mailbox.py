@@ -14,8 +14,8 @@ from domain.states import TaskState
 class Mailbox:
     """The columns of a task's row that decide.
 
-    ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` is the
-    last message accepted, ``unclaimed`` how many of them no turn has claimed; ``interrupt_turn`` the last turn that was asked to stop.
+    ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` is the last message
+    accepted, ``unclaimed`` how many of them no turn has claimed; ``interrupt_turn`` the last turn asked to stop.
     """
 
     state: TaskState
@@ -31,6 +31,11 @@ class Mailbox:
     def has_unclaimed(self) -> bool:
         """Whether an accepted message waits for a turn."""
         return self.unclaimed > 0
+
+    @property
+    def next_timer(self) -> str:
+        """When something is to happen although nobody answers: RFC 3339, "" for never."""
+        return min((q.next_timer for q in self.questions if q.next_timer), default="")
 
     def interrupted(self, turn: int) -> bool:
         """Whether ``turn`` was asked to stop."""

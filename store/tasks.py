@@ -112,6 +112,7 @@ async def save(connection: Connection, task: LockedTask, box: Mailbox, *, ring_s
         [question_json(question) for question in box.questions],
         any(question.schema is not None for question in box.questions),
         ring_seconds,
+        datetime.fromisoformat(box.next_timer) if box.next_timer else None,
     )
 
 
@@ -167,6 +168,10 @@ def questions_of(items: list[JsonObject]) -> tuple[Question, ...]:
             call_id=cast("str", item.get("call_id", "")),
             turn=cast("int", item.get("turn", 0)),
             asked_at=cast("str", item.get("asked_at", "")),
+            deadline_at=cast("str", item.get("deadline_at", "")),
+            default=cast("str", item.get("default", "")),
+            remind_at=cast("str", item.get("remind_at", "")),
+            escalate_at=cast("str", item.get("escalate_at", "")),
         )
         for item in items
     )
@@ -182,6 +187,10 @@ def question_json(question: Question) -> JsonObject:
         "call_id": question.call_id,
         "turn": question.turn,
         "asked_at": question.asked_at or datetime.now(UTC).isoformat(),
+        "deadline_at": question.deadline_at,
+        "default": question.default,
+        "remind_at": question.remind_at,
+        "escalate_at": question.escalate_at,
     }
 
 

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         cancel_task,
         fail_turn,
         model_step,
+        tick,
         tool_step,
     )
     from workflows.progress import Progress
@@ -72,7 +73,18 @@ class AgentTaskWorkflow:
                 if progress.state.state in ("succeeded", "failed", "cancelled"):
                     return progress.state.state
                 self._roll_over()
-                await workflow.wait_condition(self._is_wanted)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for somebody to ring, or for a question's time to come."""
+        wake_at = self._progress.state.wake_at
+        if wake_at is None:
+            await workflow.wait_condition(self._is_wanted)
+            return
+        try:
+            await workflow.wait_condition(self._is_wanted, timeout=max(0.0, wake_at - workflow.time()))
+        except TimeoutError:
+            self._progress.saw(await write(tick, self._ref), workflow.time())
 
     def _is_wanted(self) -> bool:
         return bool(self._typed) or self._cancelled or self._progress.should_look
@@ -86,7 +98,7 @@ class AgentTaskWorkflow:
             ref = StepRef(self._ref, outcome.turn, outcome.step)
             outcome = await self._run([self._start_tool(ref, call) for call in outcome.calls], ref)
         if outcome is not None:
-            self._progress.saw(outcome)
+            self._progress.saw(outcome, workflow.time())
 
     def _start_tool(self, ref: StepRef, call: CallRef) -> workflow.ActivityHandle[Outcome]:
         return start_step(tool_step, ToolRef(ref.ref, ref.turn, ref.step, call.id), call.name)
@@ -114,7 +126,7 @@ class AgentTaskWorkflow:
 
     async def _cancel(self) -> str:
         outcome = await write(cancel_task, CancelTask(self._ref, self._progress.state.turn))
-        self._progress.saw(outcome)
+        self._progress.saw(outcome, workflow.time())
         self._show()
         return outcome.state
 

@@ -45,7 +45,8 @@ class ProgressState:
 
     (``turn``, ``step``) is what is due while ``next`` is `STEP`; ``seq`` the task's version that the last outcome
     reported, ``heard`` the highest that a doorbell named; ``interrupt`` the last turn that was asked to stop; ``typed``
-    counts the messages typed into Temporal; ``state`` is the task's, ``details`` what it waits for in words.
+    counts the messages typed into Temporal; ``state`` is the task's, ``details`` what it waits for in words,
+    ``wake_at`` when a question's time comes (seconds since the epoch).
     """
 
     turn: int = 1
@@ -57,6 +58,7 @@ class ProgressState:
     typed: int = 0
     state: str = ""
     details: str = ""
+    wake_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -161,7 +163,7 @@ class Outcome:
 
     ``seq`` is the task's version: a doorbell with a higher one means that there is something new. ``turn`` and ``step``
     name the next step (for `TOOLS` the one whose calls these are). ``details`` says in words what a resting task waits
-    for.
+    for; ``wake_seconds`` when a question's time comes (None: never).
     """
 
     next: str
@@ -171,6 +173,7 @@ class Outcome:
     state: str
     calls: list[CallRef] = field(default_factory=list[CallRef])
     details: str = ""
+    wake_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -226,6 +229,12 @@ async def cancel_task(cancelled: CancelTask) -> Outcome:
 async def accept_message(message: TypedMessage) -> Outcome:
     """Accept a message that was typed into Temporal, exactly like a REST send. Idempotent by its key."""
     raise NotImplementedError("activities.messages.MessageActivities.accept_message")
+
+
+@activity.defn(name="tick")
+async def tick(task: TaskRef) -> Outcome:
+    """Do what is due for a task's open questions: reminders, escalations, the default answer. Idempotent."""
+    raise NotImplementedError("activities.questions.QuestionActivities.tick")
 
 
 @activity.defn(name="advance_plan")

@@ -20,8 +20,8 @@ class Progress:
         self.state.heard = max(self.state.heard, seq)
         self.state.interrupt = max(self.state.interrupt, interrupt)
 
-    def saw(self, outcome: Outcome) -> None:
-        """An activity came back. One that was overtaken by a newer outcome changes nothing."""
+    def saw(self, outcome: Outcome, now: float = 0.0) -> None:
+        """An activity came back at ``now``. One that was overtaken by a newer outcome changes nothing."""
         if outcome.seq < self.state.seq:
             return
         self.state.seq = outcome.seq
@@ -30,6 +30,7 @@ class Progress:
         self.state.state = outcome.state
         self.state.next = outcome.next
         self.state.details = outcome.details
+        self.state.wake_at = None if outcome.wake_seconds is None else now + outcome.wake_seconds
 
     @property
     def is_working(self) -> bool:

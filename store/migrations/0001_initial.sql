@@ -91,6 +91,7 @@ CREATE TABLE tasks (
     rested         text        NOT NULL DEFAULT 'pending',  -- the state it last rested in, and what it asked then:
     rested_questions jsonb     NOT NULL DEFAULT '[]',       -- withdrawing all that came since leads back to it
     waiting_since  timestamptz,
+    timer_at       timestamptz,                      -- when an open question's time comes: a reminder, the deadline
     result         text,
     error_code     text,
     ring_at        timestamptz,                      -- when the relay rings, unless that was taken up before
@@ -107,6 +108,7 @@ CREATE TABLE tasks (
 ) WITH (fillfactor = 70);
 CREATE INDEX tasks_waiting ON tasks (tenant_id, waiting_since, id) WHERE state = 'waiting';
 CREATE INDEX tasks_to_ring ON tasks (ring_at) WHERE ring_at IS NOT NULL;
+CREATE INDEX tasks_with_timers ON tasks (timer_at) WHERE timer_at IS NOT NULL;
 
 CREATE TABLE messages (
     tenant_id       uuid        NOT NULL,

@@ -45,6 +45,7 @@ WITH e AS MATERIALIZED (
            open_questions = d.still_open,
            answers_ruled = jsonb_path_exists(d.still_open, '$[*].schema ? (@ != null)'),
            interrupt_turn = greatest(t.interrupt_turn, d.interrupts),
+           timer_at = CASE WHEN d.still_open = '[]' THEN NULL ELSE t.timer_at END,
            waiting_since = CASE WHEN d.next_state = 'waiting' THEN t.waiting_since END,
            completed_at = CASE WHEN d.next_state = 'running' THEN NULL ELSE t.completed_at END,
            error_code = CASE WHEN d.next_state = 'running' THEN NULL ELSE t.error_code END,

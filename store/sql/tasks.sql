@@ -57,12 +57,13 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
 SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
 
 -- name: save_mailbox
--- What the mailbox's rules decided for a locked task. $11: seconds until the relay rings, NULL for never.
+-- What the mailbox's rules decided for a locked task. $11: seconds until the relay rings, NULL for never; $12: when a
+-- question's time comes.
 UPDATE tasks
    SET rested = CASE WHEN $3 IN ('running', 'pending') THEN rested ELSE $3 END,
        rested_questions = CASE WHEN $3 IN ('running', 'pending') THEN rested_questions ELSE $9 END,
        state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, unclaimed = $8, open_questions = $9,
-       answers_ruled = $10, ring_at = now() + make_interval(secs => $11), rings = 0, updated_at = now(),
+       answers_ruled = $10, ring_at = now() + make_interval(secs => $11), rings = 0, timer_at = $12, updated_at = now(),
        waiting_since = CASE WHEN $3 = 'waiting' THEN CASE WHEN state = 'waiting' THEN waiting_since ELSE now() END END,
        started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
        completed_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled') THEN now() END

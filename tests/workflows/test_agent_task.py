@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from domain.errors import AnswerRefused, TaskClosed
 from domain.events import Event, EventType
 from domain.ids import TaskById
 from domain.states import SendMode
@@ -70,17 +73,12 @@ async def test_tools_are_made_and_the_model_reads_what_they_gave(system: System)
 
 
 async def test_an_answer_that_breaks_the_schema_is_refused_and_the_task_keeps_waiting(system: System) -> None:
-    from domain.errors import AnswerRefused
-
     task = await system.start('!ask {"question": "How many?", "schema": {"type": "integer", "minimum": 1}}')
     await system.until(task, "waiting")
     for wrong in ("many", "0", "1.5"):
-        try:
+        with pytest.raises(AnswerRefused) as refused:
             await system.send(task, wrong)
-        except AnswerRefused as error:
-            assert error.problems
-        else:
-            raise AssertionError(f"{wrong!r} was taken")
+        assert refused.value.problems
     assert (await system.row(task))["state"] == "waiting"
     await system.send(task, "3")
     await system.until(task, "succeeded")
@@ -118,8 +116,6 @@ async def test_pause_interrupts_and_resume_takes_a_new_turn(system: System) -> N
 
 
 async def test_cancel_is_final_and_ends_the_workflow(system: System) -> None:
-    from domain.errors import TaskClosed
-
     task = await system.start("!sleep 60")
     await eventually(lambda: _in_turn(system, task))
     queued = await system.send(task, "unread")
@@ -130,12 +126,9 @@ async def test_cancel_is_final_and_ends_the_workflow(system: System) -> None:
     async with system.baton.pool.connection() as connection:
         state = await connection.fetchval("SELECT state FROM messages WHERE id = $1", queued.message_id)
     assert state == "dead"
-    try:
+    with pytest.raises(TaskClosed) as closed:
         await system.send(task, "more")
-    except TaskClosed as error:
-        assert error.state == "cancelled"
-    else:
-        raise AssertionError("a cancelled task took a message")
+    assert closed.value.state == "cancelled"
 
 
 async def test_a_failing_model_is_retried_and_what_it_streamed_is_void(system: System) -> None:
