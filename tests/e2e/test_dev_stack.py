@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from cli.namespace import SEARCH_ATTRIBUTES
+from settings import Settings
 from tests.support.stack import PARTS, DevStack, running_stack, start_stack, until
 
 
@@ -95,6 +97,24 @@ async def _task_in_state(stack: DevStack, task: str, state: str) -> dict[str, An
         while (found := (await client.get(f"/baton/v1/tasks/{task}")).raise_for_status().json())["state"] != state:
             await asyncio.sleep(0.1)
     return found
+
+
+async def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(stack: DevStack) -> None:
+    async with stack.client() as client:
+        started = (await client.post("/baton/v1/executions", json={"prompt": "!ask Which colour?"})).raise_for_status()
+        await _task_in_state(stack, started.json()["tasks"][0]["id"], "waiting")
+        path = f"/baton/v1/executions/{started.json()['id']}"
+        last = (await client.get(path)).json()["last_event"]
+        async with client.stream("GET", f"{path}/events", timeout=60) as stream:
+            lines = stream.aiter_lines()
+            while await anext(lines) != f"id: {last}":
+                pass
+            began = time.monotonic()
+            old = stack.send_signal("api", signal.SIGTERM)
+            assert [line async for line in lines if line.startswith("id:")] == [], "it ends cleanly, with nothing new"
+    await stack.restarted("api", old)
+    assert time.monotonic() - began < Settings().shutdown_seconds, "nobody waited for the reader to go away"
+    assert "ended with exit code 0; starting it again" in stack.stderr.read_text()
 
 
 async def test_its_end_is_complete_and_its_data_stays(tmp_path: Path) -> None:

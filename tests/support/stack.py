@@ -24,10 +24,13 @@ _UP_SECONDS: Final = 90.0
 class DevStack:
     """A running `baton dev --json --no-demo`. ``ready`` is its line; `pids` are those of now."""
 
-    def __init__(self, process: asyncio.subprocess.Process, data: Path, stdout: Path, ready: Mapping[str, Any]) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, data: Path, stdout: Path, stderr: Path, ready: Mapping[str, Any]
+    ) -> None:
         self.process = process
         self.data = data
         self.stdout = stdout
+        self.stderr = stderr
         self.ready = ready
 
     @property
@@ -112,7 +115,7 @@ async def start_stack(
             process.terminate()
             await process.wait()
         raise
-    return DevStack(process, data, out, json.loads(out.read_text()))
+    return DevStack(process, data, out, err, json.loads(out.read_text()))
 
 
 @asynccontextmanager
