@@ -1,0 +1,319 @@
+"""Do streams say everything once, in order, wherever they are cut?"""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlparse
+from uuid import UUID
+
+import httpx
+import orjson
+import pytest
+from httpx_sse import aconnect_sse
+
+from domain.events import EventType, NewEvent
+from domain.states import ExecutionState, TaskState
+from tests.dialects.requests import kubiya_task, start_plan, start_task, task_ids
+from tests.support.api import RunningApi, delta, ended, running_api
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame, as a client sees it. ``id``: "" where the frame had none of its own."""
+
+    id: str
+    event: str
+    data: Any
+
+
+@asynccontextmanager
+async def frames(
+    http: httpx.AsyncClient, path: str, cursor: str | None = None, **query: str
+) -> AsyncGenerator[AsyncGenerator[Seen]]:
+    """Follow a stream."""
+    headers = {} if cursor is None else {"Last-Event-ID": cursor}
+    async with aconnect_sse(http, "GET", path, headers=headers, params=query) as source:
+        assert source.response.status_code == 200, await source.response.aread()
+
+        async def follow() -> AsyncGenerator[Seen]:
+            last = ""
+            async for frame in source.aiter_sse():
+                if frame.data:
+                    yield Seen("" if frame.id == last else frame.id, frame.event, orjson.loads(frame.data))
+                    last = frame.id
+
+        yield follow()
+
+
+async def everything(http: httpx.AsyncClient, path: str, cursor: str | None = None, **query: str) -> list[Seen]:
+    """All frames until the server ends the stream."""
+    async with asyncio.timeout(20), frames(http, path, cursor, **query) as stream:
+        return [frame async for frame in stream]
+
+
+async def finished_plan(api: RunningApi) -> tuple[str, dict[int, str]]:
+    """A plan of two tasks whose log has events of most kinds, and that is over."""
+    execution = await start_plan(api.http, kubiya_task(1), kubiya_task(2))
+    ids = await task_ids(api.http, execution)
+    one, two = UUID(ids[1]), UUID(ids[2])
+    positions: dict[object, int] = {one: 1, two: 2}
+    running, waiting = TaskState.RUNNING, TaskState.WAITING
+    asked = [{"question_id": "q1", "text": "Which?", "choices": []}]
+    waits = [{"task_id": ids[1], "position": 1, "question": "Which?", "waiting_since": "2026-01-01T00:00:00+00:00"}]
+
+    async def say(*new: NewEvent, state: ExecutionState | None = None) -> None:
+        await api.append(execution, *new, positions=positions, state=state)
+
+    await say(
+        NewEvent(EventType.TASK_STARTED, {"title": "Task 1"}, one, running),
+        NewEvent(EventType.TASK_STARTED, {"title": "Task 2"}, two, running),
+        NewEvent(EventType.TASKS_STARTED, {"tasks": [1, 2]}),
+        state=ExecutionState.RUNNING,
+    )
+    await say(NewEvent(EventType.TURN_STARTED, {"turn": 1, "messages": []}, one), delta("Hel", one), delta("lo", one))
+    await say(
+        NewEvent(EventType.STEP_VOIDED, {"turn": 1, "step": 0, "attempt": 1}, one), delta("Hallo", one, attempt=2)
+    )
+    await say(NewEvent(EventType.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Hallo", "calls": []}, one))
+    await say(ended(two, TaskState.SUCCEEDED, result="two", waiting=[]))
+    await say(ended(one, waiting, questions=asked, waiting=waits), state=ExecutionState.WAITING)
+    await say(
+        NewEvent(
+            EventType.MESSAGE_ACCEPTED, {"message_id": "m", "seq": 1, "text": "Blue", "origin": "x"}, one, running
+        ),
+        state=ExecutionState.RUNNING,
+    )
+    await say(ended(one, TaskState.SUCCEEDED, result="one"), state=ExecutionState.SUCCEEDED)
+    for task in ids.values():
+        await api.set_task(task, state="succeeded")
+    return execution, ids
+
+
+KUBIYA = [
+    "plan_started",
+    "task_started",
+    "task_started",
+    "tasks_parallel",
+    "plan_status_update",
+    "task_running",
+    "message_chunk",
+    "message_chunk",
+    "message_void",
+    "message_chunk",
+    "message",
+    "task_completed",
+    "task_waiting_for_input",
+    "plan_status_update",
+    "plan_waiting_for_input",
+    "message",
+    "plan_status_update",
+    "task_completed",
+    "plan_status_update",
+    "plan_completed",
+    "done",
+]
+
+
+async def test_a_finished_plan_in_kubiyas_words(api: RunningApi) -> None:
+    execution, ids = await finished_plan(api)
+    path = f"/api/v1/tasks/plan/{execution}/stream"
+    seen = await everything(api.http, path)
+    assert [frame.event for frame in seen] == KUBIYA
+    assert seen[-1].data == {"execution_id": execution, "status": "completed"}
+    assert [frame.data["content"] for frame in seen if frame.event == "message"] == ["Hallo", "Blue"]
+    (asks,) = [frame.data for frame in seen if frame.event == "task_waiting_for_input"]
+    assert (asks["task_id"], asks["question"], asks["task_execution_id"]) == (1, "Which?", ids[1])
+    (waits,) = [frame.data for frame in seen if frame.event == "plan_waiting_for_input"]
+    assert (waits["status"], waits["waiting_tasks"][0]["execution_id"]) == ("pending_user_input", ids[1])
+    assert all("timestamp" in frame.data for frame in seen[:-1])
+
+
+async def test_cut_and_resumed_after_every_frame(api: RunningApi) -> None:
+    execution, ids = await finished_plan(api)
+    for path in (
+        f"/api/v1/tasks/plan/{execution}/stream",
+        f"/api/v1/executions/{ids[1]}/stream",
+        f"/api/v1/executions/{execution}/stream",
+        f"/baton/v1/executions/{execution}/events",
+        f"/baton/v1/tasks/{ids[2]}/events",
+    ):
+        whole = await everything(api.http, path)
+        assert len(whole) >= 5
+        for place, frame in enumerate(whole[:-1]):
+            rest = whole[place + 1 :]
+            assert await everything(api.http, path, frame.id) == rest, (path, frame.id)
+        middle = whole[len(whole) // 2]
+        rest = whole[len(whole) // 2 + 1 :]
+        assert await everything(api.http, path, after=middle.id) == rest
+        assert await everything(api.http, path, "0") == whole
+
+
+async def test_batons_frames_are_the_log(api: RunningApi) -> None:
+    execution, ids = await finished_plan(api)
+    seen = await everything(api.http, f"/baton/v1/executions/{execution}/events")
+    assert [frame.id for frame in seen] == [*map(str, range(1, len(seen))), ""]
+    assert all(frame.event == frame.data["type"] and str(frame.data["seq"]) == frame.id for frame in seen[:-1])
+    assert (seen[-1].event, seen[-1].data) == ("end", {"execution_state": "succeeded"})
+    of_task = await everything(api.http, f"/baton/v1/tasks/{ids[2]}/events")
+    assert {frame.data.get("task_id") for frame in of_task[:-1]} == {ids[2], None}
+    assert of_task[-1].event == "end"
+
+
+async def test_a_single_tasks_stream(api: RunningApi) -> None:
+    execution = await start_task(api.http)
+    task = UUID(execution["tasks"][0]["id"])
+    async with asyncio.timeout(20), frames(api.http, f"/api/v1/executions/{execution['id']}/stream") as stream:
+        first = await anext(stream)
+        assert (first.event, first.data["status"], first.data["execution_id"]) == ("status", "running", execution["id"])
+        positions: dict[object, int] = {task: 1}
+        await api.append(execution["id"], delta("Hi", task), positions=positions)
+        assert (await anext(stream)).event == "message_chunk"
+        await api.append(
+            execution["id"],
+            NewEvent(EventType.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Hi there"}, task),
+            ended(task, TaskState.SUCCEEDED, result="Hi there"),
+            positions=positions,
+            state=ExecutionState.SUCCEEDED,
+        )
+        said, status, done = [await anext(stream) for _ in range(3)]
+        assert (said.event, said.data["role"], said.data["content"]) == ("message", "assistant", "Hi there")
+        assert (status.event, status.data["status"]) == ("status", "completed")
+        assert (done.event, done.data["status"]) == ("done", "completed")
+        assert [frame async for frame in stream] == []
+
+
+async def test_a_plans_tasks_stream_ends_with_its_task(api: RunningApi) -> None:
+    execution = await start_plan(api.http, kubiya_task(1), kubiya_task(2))
+    ids = await task_ids(api.http, execution)
+    positions: dict[object, int] = {UUID(ids[n]): n for n in ids}
+    await api.append(
+        execution, ended(UUID(ids[1]), TaskState.SUCCEEDED), positions=positions, state=ExecutionState.RUNNING
+    )
+    await api.set_task(ids[1], state="succeeded")
+    seen = await everything(api.http, f"/api/v1/executions/{ids[1]}/stream")
+    assert [frame.event for frame in seen] == ["status", "done"]
+    async with asyncio.timeout(20), frames(api.http, f"/api/v1/executions/{ids[2]}/stream") as stream:
+        await api.append(execution, ended(UUID(ids[2]), TaskState.FAILED, error="x"), positions=positions)
+        assert [frame.data["status"] async for frame in stream] == ["failed", "failed"]
+
+
+async def test_a_reopened_execution_goes_on_past_its_old_end(api: RunningApi) -> None:
+    execution, ids = await finished_plan(api)
+    path = f"/baton/v1/executions/{execution}/events"
+    before = await everything(api.http, path)
+    answer = await api.http.post(f"/baton/v1/tasks/{ids[1]}/messages", json={"text": "and more"})
+    assert answer.status_code == 202
+    async with asyncio.timeout(20), frames(api.http, path, before[-2].id) as stream:
+        reopened = await anext(stream)
+        assert (reopened.event, reopened.data["execution_state"]) == ("message.accepted", "running")
+        await api.append(
+            execution,
+            ended(UUID(ids[1]), TaskState.SUCCEEDED),
+            positions={UUID(ids[1]): 1},
+            state=ExecutionState.SUCCEEDED,
+        )
+        assert [frame.event async for frame in stream] == ["turn.ended", "end"]
+    assert [frame.event for frame in await everything(api.http, path)].count("end") == 1
+
+
+async def test_live_and_replayed_are_the_same(api: RunningApi) -> None:
+    execution = await start_plan(api.http, kubiya_task(1))
+    task = UUID((await task_ids(api.http, execution))[1])
+    path = f"/api/v1/tasks/plan/{execution}/stream"
+
+    async def work() -> None:
+        for n in range(60):
+            await api.append(execution, *(delta(f"{n}.{m} ", task) for m in range(n % 4 + 1)), positions={task: 1})
+        await api.append(
+            execution, ended(task, TaskState.SUCCEEDED), positions={task: 1}, state=ExecutionState.SUCCEEDED
+        )
+
+    live = [asyncio.create_task(everything(api.http, path)) for _ in range(5)]
+    await work()
+    replayed = await everything(api.http, path)
+    assert all(seen == replayed for seen in await asyncio.gather(*live))
+    numbers = list(dict.fromkeys(int(frame.id.split(".")[0]) for frame in replayed if frame.id))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.x", "9" * 30, "99", "9223372036854775808"])
+async def test_a_bad_cursor_is_a_real_status(api: RunningApi, cursor: str) -> None:
+    execution = await start_plan(api.http)
+    for path in (f"/api/v1/tasks/plan/{execution}/stream", f"/baton/v1/executions/{execution}/events"):
+        answer = await api.http.get(path, headers={"Last-Event-ID": cursor})
+        assert answer.status_code == 422
+        assert (await api.http.get(path, params={"after": cursor})).status_code == 422
+
+
+async def test_events_that_are_gone_leave_a_gap_that_says_so(api: RunningApi) -> None:
+    execution, _ = await finished_plan(api)
+    path = f"/baton/v1/executions/{execution}/events"
+    whole = await everything(api.http, path)
+    async with api.pool.connection() as connection:
+        await connection.execute("DELETE FROM events WHERE execution_id = $1 AND seq <= 5", UUID(execution))
+    for cursor in (None, "2"):
+        gap, *rest = await everything(api.http, path, cursor)
+        assert (gap.event, gap.id) == ("gap", "")
+        assert gap.data == {"oldest": 6, "snapshot": f"/baton/v1/executions/{execution}"}
+        assert rest == whole[5:]
+    assert await everything(api.http, path, "5") == whole[5:]  # nothing of what comes next is missing
+    assert await everything(api.http, path, "7") == whole[7:]
+
+
+async def test_headers_go_out_at_once_and_a_silent_stream_speaks(shared_database_url: str) -> None:
+    async with running_api(shared_database_url, stream_keepalive_seconds=0.2, stream_max_seconds=1) as api:
+        execution = await start_task(api.http)
+        path = f"/baton/v1/executions/{execution['id']}/events?after=2"
+        async with asyncio.timeout(20), api.http.stream("GET", path) as answer:
+            assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+            assert answer.headers["cache-control"] == "no-cache, no-transform"
+            assert answer.headers["x-accel-buffering"] == "no"
+            lines = [line async for line in answer.aiter_lines() if line]
+        assert lines[0] == "retry: 1000"
+        assert lines[1:]
+        assert set(lines[1:]) == {": keep-alive"}  # and then the server ended it
+
+
+async def test_a_reader_that_goes_away_is_noticed(api: RunningApi) -> None:
+    execution = await start_task(api.http)
+    topics = api.app.state.baton.feed._topics
+    async with frames(api.http, f"/baton/v1/executions/{execution['id']}/events") as stream:
+        await anext(stream)
+        assert UUID(execution["id"]) in topics
+    async with asyncio.timeout(10):
+        while UUID(execution["id"]) in topics:
+            await asyncio.sleep(0.02)
+
+
+async def test_streams_end_when_the_server_is_told_to_stop(shared_database_url: str) -> None:
+    async with running_api(shared_database_url) as api:
+        execution = await start_task(api.http)
+        async with asyncio.timeout(20), frames(api.http, f"/baton/v1/executions/{execution['id']}/events") as stream:
+            await anext(stream)
+            api.app.state.stopping.set()
+            assert "end" not in [frame.event async for frame in stream]
+
+
+async def test_a_reader_that_does_not_read_holds_up_nobody(api: RunningApi) -> None:
+    execution = await start_plan(api.http, kubiya_task(1))
+    task = UUID((await task_ids(api.http, execution))[1])
+    where = urlparse(api.url)
+    path = f"/baton/v1/executions/{execution}/events"
+    stuck = socket.socket()
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stuck.connect((where.hostname, where.port))
+    with stuck:
+        stuck.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n\r\n".encode())
+        reading = asyncio.create_task(everything(api.http, path))
+        for n in range(120):
+            await api.append(execution, delta(f"{n:05}" * 20_000, task), positions={task: 1})
+        await api.append(
+            execution, ended(task, TaskState.SUCCEEDED), positions={task: 1}, state=ExecutionState.SUCCEEDED
+        )
+        seen = await reading
+        assert [frame.id for frame in seen[:-1]] == [str(n) for n in range(1, 123)]
+        (topic,) = [t for t in api.app.state.baton.feed._topics.values() if str(t.execution_id) == execution]
+        assert topic._characters < 2 * 512 * 1024  # what the stuck one has not read is not kept for it
