@@ -9,10 +9,11 @@ from referencing import Registry
 from referencing.jsonschema import SchemaRegistry
 
 from domain.conversation import Question
-from domain.json import JsonObject
+from domain.json import JsonObject, JsonValue
 
 #: What a caller is told of at most.
 _PROBLEMS: Final = 5
+_CHARACTERS: Final = 300
 #: Knows no other documents, and fetches none.
 _NOTHING_REMOTE: Final[SchemaRegistry] = Registry()
 
@@ -25,13 +26,25 @@ def problems(question: Question, text: str) -> tuple[str, ...]:
     if validator.is_valid(text):
         return ()
     try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+        errors = sorted(validator.iter_errors(_value(text)), key=lambda error: list(map(str, error.absolute_path)))
+    except RecursionError:
+        return ("answer: it is nested too deep",)
     return tuple(
-        f"{'/'.join(map(str, error.absolute_path)) or 'answer'}: {error.message}" for error in errors[:_PROBLEMS]
+        f"{'/'.join(map(str, error.absolute_path)) or 'answer'}: {_shortened(error.message)}"
+        for error in errors[:_PROBLEMS]
     )
+
+
+def _value(text: str) -> JsonValue:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _shortened(message: str) -> str:
+    """A validator's message, which repeats what it is about: an answer may be long."""
+    return message if len(message) <= _CHARACTERS else message[: _CHARACTERS - 1] + "…"
 
 
 @lru_cache(maxsize=256)

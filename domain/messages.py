@@ -32,11 +32,11 @@ class Draft:
     def digest(self) -> bytes:
         """SHA-256 of what the message says, normalised (NFC, attachments in order): equal for a repeat of the same."""
         sha = hashlib.sha256()
-        for piece in (self.text, *(f"{a.filename}\n{a.media_type}\n{a.url}" for a in self.attachments)):
+        files = (piece for a in self.attachments for piece in (a.filename, a.media_type, a.url))
+        for piece in (self.text, *files, self.question or ""):
             data = unicodedata.normalize("NFC", piece).encode()
             sha.update(len(data).to_bytes(8, "big"))
             sha.update(data)
-        sha.update((self.question or "").encode())
         return sha.digest()
 
 

@@ -1,0 +1,90 @@
+"""Whether an answer obeys its question's schema: as text, or as the JSON that the text holds."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.answers import problems
+from domain.conversation import Question
+from domain.json import JsonObject, JsonValue
+
+
+def asking(schema: JsonObject | None) -> Question:
+    return Question("q", "Well?", schema=schema)
+
+
+@given(st.text())
+def test_without_a_schema_anything_goes(text: str) -> None:
+    assert problems(asking(None), text) == ()
+    assert problems(asking({}), text) == ()
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "good"),
+    [
+        ({"type": "integer", "minimum": 1}, "3", True),
+        ({"type": "integer", "minimum": 1}, " 3\n", True),
+        ({"type": "integer", "minimum": 1}, "0", False),
+        ({"type": "integer"}, "three", False),
+        ({"type": "integer"}, '"3"', False),
+        ({"type": "string"}, "no JSON at all", True),
+        ({"type": "string"}, "3", True),  # text is text, also where it could be read as a number
+        ({"type": "string", "minLength": 5}, '"abc"', True),  # five characters as it stands
+        ({"type": "string", "minLength": 6}, '"abc"', False),
+        ({"enum": ["yes", "no"]}, "yes", True),
+        ({"enum": ["yes", "no"]}, '"no"', True),
+        ({"enum": ["yes", "no"]}, "Yes", False),
+        ({"type": "boolean"}, "true", True),
+        ({"type": "null"}, "null", True),
+        ({"type": "object", "required": ["a"]}, '{"a": 1}', True),
+        ({"type": "object", "required": ["a"]}, '{"b": 1}', False),
+        ({"type": "object", "required": ["a"]}, "{", False),
+        (False, "anything", False),
+    ],
+)
+def test_examples(schema: JsonObject, text: str, good: bool) -> None:
+    assert (problems(asking(schema), text) == ()) is good
+
+
+def test_a_problem_says_where() -> None:
+    schema: JsonObject = {"type": "object", "properties": {"n": {"type": "array", "items": {"type": "integer"}}}}
+    assert problems(asking(schema), '{"n": [1, "x", 2, "y"]}') == (
+        "n/1: 'x' is not of type 'integer'",
+        "n/3: 'y' is not of type 'integer'",
+    )
+
+
+def test_a_caller_is_told_of_few_problems() -> None:
+    schema: JsonObject = {"type": "array", "items": {"type": "integer"}}
+    assert len(problems(asking(schema), json.dumps(["x"] * 100))) == 5
+
+
+def test_references_within_the_schema_work() -> None:
+    inner: JsonObject = {"$defs": {"n": {"type": "integer"}}, "$ref": "#/$defs/n"}
+    assert problems(asking(inner), "1") == ()
+    assert problems(asking(inner), "x")
+
+
+@pytest.mark.parametrize("text", ["1" * 5000, "[" * 100_000, "NaN", "1e999", "\ud800", ""])
+def test_strange_answers_are_judged_like_others(text: str) -> None:
+    assert problems(asking({"type": "object"}), text)
+
+
+def test_an_answer_that_is_deeper_than_its_schema_can_follow_is_refused() -> None:
+    tree: JsonObject = {"type": "array", "items": {"$ref": "#"}}
+    assert problems(asking(tree), "[[], [[]]]") == ()
+    assert problems(asking(tree), "[" * 900 + "]" * 900) == ("answer: it is nested too deep",)
+
+
+def test_a_problem_does_not_repeat_a_long_answer() -> None:
+    (problem,) = problems(asking({"type": "integer"}), "x" * 1_000_000)
+    assert len(problem) < 400
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
+def test_json_of_a_type_is_of_that_type(value: JsonValue) -> None:
+    kinds: dict[type, str] = {type(None): "null", bool: "boolean", int: "integer", str: "string", list: "array"}
+    assert problems(asking({"type": kinds[type(value)]}), json.dumps(value)) == ()
+    assert problems(asking({"const": value}), json.dumps(value)) == ()

@@ -1,0 +1,112 @@
+"""What a workflow knows, whatever it hears in whatever order, and how often."""
+
+from copy import deepcopy
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflows.contracts import REST, STEP, TOOLS, Outcome, ProgressState
+from workflows.progress import Progress
+
+outcomes = st.builds(
+    Outcome,
+    next=st.sampled_from([REST, STEP, TOOLS]),
+    turn=st.integers(0, 5),
+    step=st.integers(0, 5),
+    seq=st.integers(0, 20),
+    state=st.sampled_from(["running", "waiting", "succeeded"]),
+)
+rings = st.tuples(st.integers(0, 25), st.integers(0, 5))
+resting = st.integers(0, 20).map(lambda seq: Outcome(REST, 1, 0, seq, "waiting"))
+
+
+@given(st.lists(rings), st.randoms(use_true_random=False))
+def test_rings_may_come_in_any_order_and_twice(heard: list[tuple[int, int]], random: st.DataObject) -> None:
+    again = [*heard, *heard]
+    random.shuffle(again)  # type: ignore[attr-defined]
+    one, other = Progress(ProgressState()), Progress(ProgressState())
+    for ring in heard:
+        one.heard(*ring)
+    for ring in again:
+        other.heard(*ring)
+    assert one == other
+
+
+@given(st.lists(outcomes))
+def test_an_outcome_that_was_overtaken_changes_nothing(seen: list[Outcome]) -> None:
+    progress = Progress(ProgressState())
+    for outcome in seen:
+        before = deepcopy(progress)
+        progress.saw(outcome)
+        if outcome.seq < before.state.seq:
+            assert progress == before
+        else:
+            state = progress.state
+            assert (state.next, state.turn, state.step, state.seq) == (
+                outcome.next,
+                outcome.turn,
+                outcome.step,
+                outcome.seq,
+            )
+
+
+@given(st.lists(rings | outcomes))
+def test_nothing_is_forgotten(happened: list[tuple[int, int] | Outcome]) -> None:
+    """Whatever a doorbell told of: an outcome has shown it, or the workflow is at work, or it will look."""
+    progress = Progress(ProgressState())
+    highest = 0
+    for item in happened:
+        if isinstance(item, Outcome):
+            progress.saw(item)
+        else:
+            progress.heard(*item)
+            highest = max(highest, item[0])
+        assert progress.state.seq >= highest or progress.is_working or progress.should_look
+        assert not (progress.is_working and progress.should_look)
+
+
+@given(resting, rings)
+def test_a_resting_workflow_looks_for_what_is_new_and_for_nothing_else(outcome: Outcome, ring: tuple[int, int]) -> None:
+    progress = Progress(ProgressState())
+    progress.saw(outcome)
+    progress.heard(*ring)
+    assert progress.should_look is (ring[0] > outcome.seq)
+
+
+@given(outcomes, rings)
+def test_a_look_goes_to_the_step_after_the_last_turn(outcome: Outcome, ring: tuple[int, int]) -> None:
+    progress = Progress(ProgressState())
+    progress.saw(outcome)
+    progress.heard(*ring)
+    if progress.should_look:
+        progress.look()
+        assert progress.is_working
+        assert (progress.state.turn, progress.state.step) == (outcome.turn + 1, 0)
+
+
+@given(st.integers(0, 5), st.lists(rings))
+def test_an_interrupt_is_for_the_turn_it_names_and_those_before(turn: int, heard: list[tuple[int, int]]) -> None:
+    progress = Progress(ProgressState(turn=turn))
+    for ring in heard:
+        progress.heard(*ring)
+    named = max((interrupt for _, interrupt in heard), default=0)
+    assert progress.interrupts_this_turn is (turn > 0 and named >= turn)
+
+
+@given(st.lists(rings | outcomes))
+def test_what_is_known_is_carried_over(happened: list[tuple[int, int] | Outcome]) -> None:
+    """Continue-as-new passes the plain state on: the next run knows the same."""
+    progress = Progress(ProgressState())
+    for item in happened:
+        progress = Progress(deepcopy(progress.state))
+        if isinstance(item, Outcome):
+            progress.saw(item)
+        else:
+            progress.heard(*item)
+    straight = Progress(ProgressState())
+    for item in happened:
+        if isinstance(item, Outcome):
+            straight.saw(item)
+        else:
+            straight.heard(*item)
+    assert progress == straight
