@@ -13,8 +13,9 @@ import httpx
 import orjson
 
 from cli.client.connection import Connection
-from cli.client.errors import Refused, Unreachable
+from cli.client.errors import Refused, Unreachable, UsageError
 from cli.client.shapes import Execution, Json, Receipt, Task
+from domain.json import unstorable_text
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _RETRIED: Final = frozenset({502, 503, 504})
@@ -106,7 +107,12 @@ class Client:
         idempotency_key: str | None = None,
         if_version: int | None = None,
     ) -> Receipt:
-        """Send a message to a task. Accepted at most once, however often it has to be repeated."""
+        """Send a message to a task. Accepted at most once, however often it has to be repeated.
+
+        Raises UsageError for a text that cannot be sent as UTF-8.
+        """
+        if reason := unstorable_text(text):
+            raise UsageError(f"this cannot be sent: {reason}")
         headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
         if question:
             headers["Baton-Question"] = question

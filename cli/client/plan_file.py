@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 import yaml
 
 from cli.client.errors import UsageError
 from cli.client.shapes import Json
+from domain.json import unstorable
 
 
 class _Loader(yaml.SafeLoader):
@@ -30,7 +32,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_plan(path: str) -> Json:
-    """The plan in a file, `-` for stdin: a JSON object, as it goes over the wire. JSON is read as the YAML that it is.
+    """The plan in a file, `-` for stdin: a JSON object, as it goes over the wire.
 
     Only reads: whether the plan makes sense, the server decides. Raises UsageError, which names the line.
     """
@@ -39,12 +41,26 @@ def read_plan(path: str) -> Json:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"cannot read the plan {path}: {reason}") from error
+    plan = _json(path, text) if path.endswith(".json") or text.lstrip().startswith("{") else _yaml(path, text)
+    if not isinstance(plan, dict):
+        raise UsageError(f"{path} holds no plan: it must be an object with a title and tasks")
+    document = cast("Json", plan)
+    if reason := unstorable(document):
+        raise UsageError(f"{path}: {reason}")
+    return document
+
+
+def _json(path: str, text: str) -> Any:
     try:
-        plan: Any = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path}, line {error.lineno}: {error.msg}") from error
+
+
+def _yaml(path: str, text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise UsageError(f"{path}{where}: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(plan, dict):
-        raise UsageError(f"{path} holds no plan: it must be an object with a title and tasks")
-    return cast("Json", plan)

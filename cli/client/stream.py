@@ -61,11 +61,17 @@ async def follow(
         now = time.monotonic()
         if lost_since is None:
             lost_since = now
-            on_connection(str(reason) or type(reason).__name__)
+            on_connection(_in_words(reason))
         if give_up_seconds is not None and now - lost_since > give_up_seconds:
             raise reason if isinstance(reason, Unreachable) else client.unreachable(reason) from reason
         await asyncio.sleep(min(reader.pause_seconds * 2**failures, _LONGEST_PAUSE_SECONDS))
         failures = min(failures + 1, 8)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return "the server does not answer"
+    return "the connection broke" if isinstance(error, httpx.TransportError) else str(error)
 
 
 class _Reader:

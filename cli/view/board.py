@@ -73,7 +73,9 @@ class Board:
                 if text.strip():
                     yield Said(task, text, cut_off=bool(data.get("interrupted")))
             case EventType.STEP_FAILED:
-                yield Noted(task, _failure(data))
+                if data.get("retrying"):  # else the end of the task tells it
+                    code = _code(data.get("code")) or "an error"
+                    yield Noted(task, f"attempt {data.get('attempt')} failed ({code}); it is tried again")
             case EventType.TOOL_STARTED:
                 if data.get("name") != "ask_user":
                     yield ToolUsed(task, str(data.get("name")), data.get("arguments"))
@@ -139,13 +141,6 @@ def _accepted(task: TaskView, data: dict[str, Any]) -> Iterable[Happening]:
 
 def _numbers(data: dict[str, Any]) -> set[int]:
     return {int(message["seq"]) for message in data.get("messages") or ()}
-
-
-def _failure(data: dict[str, Any]) -> str:
-    code = _code(data.get("code")) or "an error"
-    if data.get("retrying"):
-        return f"attempt {data.get('attempt')} failed ({code}); it is tried again"
-    return f"the step failed for good ({code})"
 
 
 def _code(error: Any) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from cli.client.errors import Refused, Unreachable
+from cli.client.errors import Refused, Unreachable, UsageError
 from cli.client.http import Client
 from cli.client.shapes import Question, Receipt
 from cli.view.answers import answer_to
@@ -124,7 +124,7 @@ class Desk:
             else:
                 self.turn(ask)
             return None
-        except Unreachable as error:
+        except (Unreachable, UsageError) as error:
             ask.trouble = error.message
             self.turn(ask)
             return None

@@ -28,7 +28,7 @@ class Editor:
                 self._insert("\n")
             case "backspace":
                 self._cut(max(self.cursor - 1, 0), self.cursor)
-            case "delete":
+            case "delete" | "end-of-input":
                 self._cut(self.cursor, self.cursor + 1)
             case "left":
                 self.cursor = max(self.cursor - 1, 0)
@@ -53,11 +53,11 @@ class Editor:
         return True
 
     def rows(self, width: int, most: int) -> tuple[list[str], int, int]:
-        """The text in rows of at most ``width`` cells, at most ``most`` of them, and where the cursor is: row, cell.
+        """The text in rows, and where the cursor is: row, cell.
 
-        Shows the rows around the cursor. A row's last cell is left for the cursor.
+        At most ``most`` rows, those around the cursor, of at most ``width`` cells (3 or more), the last for the cursor.
         """
-        width = max(width, 2)
+        width = max(width, 3)  # a wide character, and the cursor
         rows, row, column = [""], 0, 0
         for index, character in enumerate(self.text):
             if index == self.cursor:

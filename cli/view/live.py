@@ -15,7 +15,7 @@ from rich.text import Text
 from cli.client.errors import EXIT_WAITING
 from cli.view.desk import Ask, Desk
 from cli.view.keyboard import Keyboard
-from cli.view.keys import KeyDecoder
+from cli.view.keys import Key, KeyDecoder
 from cli.view.panel import panel
 from cli.view.region import Region
 from cli.view.session import Session
@@ -134,6 +134,14 @@ class _Live:
             height=height,
         )
 
+    def _press(self, key: Key) -> None:
+        if key.name == "redraw":
+            self._region.forget()
+        elif key.name == "end-of-input" and not (self._typist is not None and self._typist.has_text):
+            os.kill(os.getpid(), signal.SIGINT)  # Ctrl-D on an empty line leaves, as Ctrl-C does
+        elif self._typist is not None:
+            self._typist.press(key)
+
     def _send(self, ask: Ask, text: str) -> None:
         """Send an answer while the view goes on."""
         sending = asyncio.create_task(self._sent(ask, text))
@@ -179,8 +187,7 @@ class _Live:
                 this.cancel()
                 return
             for key in self._keys.feed(data):
-                if self._typist is not None:
-                    self._typist.press(key)
+                self._press(key)
             self._changed.set()
 
         loop.add_reader(keyboard.descriptor, read)

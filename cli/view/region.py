@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.text import Text
 
 #: Terminals that know it show everything between the two at once; others ignore it.
@@ -25,7 +25,7 @@ class Region:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._printed: deque[RenderableType] = deque(maxlen=_MOST_REMEMBERED)
-        self._size = console.size
+        self._size: ConsoleDimensions | None = console.size
         self._cursor_row = 0  #: of the region's lines, the one that the cursor is in
 
     def draw(
@@ -52,6 +52,10 @@ class Region:
         """Take away what is drawn and show the cursor. Drawing begins anew after it."""
         self._write(self._top() + _CLEAR_BELOW + _SHOW_CURSOR)
         self._cursor_row = 0
+
+    def forget(self) -> None:
+        """Somebody else has written on the screen: the next drawing makes it anew."""
+        self._size = None
 
     def _rendered(self, renderables: "deque[RenderableType] | list[RenderableType]") -> list[str]:
         """Lines as the terminal takes them, with their ends."""

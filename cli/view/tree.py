@@ -1,13 +1,13 @@
 """The tasks of an execution as a tree, with their states, and what is being said right now."""
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from cli.view.arrange import arranged
 from cli.view.board import Board
 from cli.view.task import TaskView
 from cli.view.texts import harmless, mark_of, one_line, since
@@ -28,7 +28,7 @@ def tree_lines(
     ``only`` is the position of the one task to show.
     """
     width = console.width
-    rows = [(guide, task) for guide, task in _arranged(board) if only in (None, task.position)]
+    rows = [(guide, task) for guide, task in arranged(list(board.tasks.values())) if only in (None, task.position)]
     lines = [_headline(board, width, now, tick)]
     if len(rows) > height - len(lines):
         rows, left_out = _lively(rows, height - len(lines) - 1)
@@ -41,6 +41,8 @@ def tree_lines(
         if tail and task in speaking:
             below = guide.replace("├─ ", "│  ").replace("└─ ", "   ")
             lines += _tail_lines(task, below, width, tail, console)
+    for line in lines:
+        line.truncate(width - 1, overflow="ellipsis")
     return lines
 
 
@@ -110,38 +112,6 @@ def _lively(rows: list[tuple[str, TaskView]], most: int) -> tuple[list[tuple[str
     return [("", task) for task in shown], Text(
         f"  {len(shown)} of {len(rows)} tasks; the others: {counted}", style="dim"
     )
-
-
-def _arranged(board: Board) -> list[tuple[str, TaskView]]:
-    """The tasks in a tree's order, each with its guide ("├─ "): a task hangs from the deepest one it depends on."""
-    by_position = {task.position: task for task in board.tasks.values()}
-    depths: dict[int, int] = {}
-
-    def depth(position: int) -> int:
-        if position not in depths:
-            depths[position] = 0  # a cycle, which the server refuses, must not hang the view
-            needs = [need for need in by_position[position].depends_on if need in by_position]
-            depths[position] = max((depth(need) + 1 for need in needs), default=0)
-        return depths[position]
-
-    children: dict[int | None, list[TaskView]] = {}
-    for task in board.tasks.values():
-        needs = [need for need in task.depends_on if need in by_position]
-        parent = max(needs, key=lambda need: (depth(need), need), default=None)
-        children.setdefault(parent, []).append(task)
-
-    def walk(parent: int | None, prefix: str) -> Iterable[tuple[str, TaskView]]:
-        below = children.get(parent, [])
-        for index, task in enumerate(below):
-            if parent is None:
-                yield "", task
-                yield from walk(task.position, "")
-            else:
-                last = index == len(below) - 1
-                yield prefix + ("└─ " if last else "├─ "), task
-                yield from walk(task.position, prefix + ("   " if last else "│  "))
-
-    return list(walk(None, ""))
 
 
 def _spinner(tick: int) -> str:

@@ -33,6 +33,12 @@ class Typist:
             self._shown = current
         return current
 
+    @property
+    def has_text(self) -> bool:
+        """Whether something is typed that was not sent."""
+        ask = self.look()
+        return ask is not None and bool(ask.editor.text)
+
     def press(self, key: Key) -> None:
         """Take in a key. Keys pressed while nothing is asked are dropped."""
         ask = self.look()

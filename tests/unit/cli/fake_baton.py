@@ -1,4 +1,4 @@
-"""A small server that speaks `/baton/v1` over real HTTP, keeps everything in memory and obeys the scripted model's lines.
+"""A small server that speaks `/baton/v1` over real HTTP, keeps everything in memory and plays the plans it is given.
 
 It lets tests of the CLI make happen what a real server seldom does: cut connections anywhere, go away and come back,
 refuse, send an event twice. `tests/e2e/test_cli.py` runs the CLI against the real stack.
@@ -9,7 +9,6 @@ import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -20,101 +19,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from domain.plans import PlanTask, parse_plan
-from domain.states import ExecutionState, TaskState, execution_state
+from domain.plans import parse_plan
+from domain.states import TaskState
+from tests.unit.cli.fake_player import play
+from tests.unit.cli.fake_state import FakeExecution, FakeTask, Json
 
 KEY = "baton_test-key"
-Json = dict[str, Any]
 
 
 class Cut(Exception):
     """Ends a response in its middle, as a killed server does."""
-
-
-@dataclass
-class FakeTask:
-    """A task and its player's state."""
-
-    plan: PlanTask
-    execution: "FakeExecution"
-    id: str = field(default_factory=lambda: str(uuid4()))
-    state: TaskState = TaskState.PENDING
-    version: int = 1
-    questions: list[Json] = field(default_factory=list)
-    waiting_since: str | None = None
-    result: str | None = None
-    error: str | None = None
-    messages: list[Json] = field(default_factory=list)
-    by_key: dict[str, tuple[str, Json]] = field(default_factory=dict)
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def json(self) -> Json:
-        return {
-            "id": self.id,
-            "number": 1,
-            "execution_id": self.execution.id,
-            "position": self.plan.position,
-            "title": self.plan.title,
-            "description": self.plan.description,
-            "depends_on": list(self.plan.depends_on),
-            "state": self.state,
-            "version": self.version,
-            "questions": self.questions,
-            "waiting_since": self.waiting_since,
-            "result": self.result,
-            "error": {"code": self.error} if self.error else None,
-        }
-
-
-@dataclass
-class FakeExecution:
-    """An execution and its log."""
-
-    title: str
-    summary: str = ""
-    id: str = field(default_factory=lambda: str(uuid4()))
-    tasks: list[FakeTask] = field(default_factory=list)
-    events: list[Json] = field(default_factory=list)
-    grown: asyncio.Condition = field(default_factory=asyncio.Condition)
-    state: ExecutionState = ExecutionState.PENDING
-
-    def json(self) -> Json:
-        return {
-            "id": self.id,
-            "kind": "plan",
-            "title": self.title,
-            "summary": self.summary,
-            "state": self.state,
-            "agent": {"id": str(uuid4()), "number": 1, "name": "assistant"},
-            "queue": "baton",
-            "tasks": [task.json() for task in self.tasks],
-            "last_event": len(self.events),
-        }
-
-    def task(self, position: int) -> FakeTask:
-        return next(task for task in self.tasks if task.plan.position == position)
-
-    async def emit(self, type: str, data: Json, task: FakeTask | None = None, state: TaskState | None = None) -> None:
-        """Append an event, with the states it brings about."""
-        if task is not None and state is not None:
-            task.state = state
-            task.version += 1
-        now = execution_state(task.state for task in self.tasks)
-        changed, self.state = now != self.state, now
-        event = {
-            "seq": len(self.events) + 1,
-            "type": type,
-            "at": datetime.now(UTC).isoformat(),
-            "execution_id": self.id,
-            "task_id": task.id if task else None,
-            "position": task.plan.position if task else None,
-            "task_state": state,
-            "execution_state": now if changed else None,
-            "data": data,
-        }
-        async with self.grown:
-            self.events.append(event)
-            self.grown.notify_all()
 
 
 class FakeBaton:
@@ -139,8 +53,6 @@ class FakeBaton:
         self._serving: asyncio.Task[None] | None = None
         self._port = 0
         self._players: set[asyncio.Task[None]] = set()
-
-    # --- life ------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Listen; after a `stop` on the same port again."""
@@ -177,10 +89,8 @@ class FakeBaton:
         execution.tasks = [FakeTask(task, execution) for task in parsed.tasks]
         self.executions[execution.id] = execution
         if self.play:
-            self._spawn(self._play(execution))
+            self._spawn(play(execution, self.pace))
         return execution
-
-    # --- routes ------------------------------------------------------------------------------------------------------
 
     def _app(self) -> Starlette:
         return Starlette(
@@ -207,7 +117,9 @@ class FakeBaton:
         if denied := _denied(request):
             return denied
         execution = self.executions.get(request.path_params["id"])
-        return JSONResponse(execution.json()) if execution else _problem(404, "execution_not_found", "no such execution")
+        if execution is None:
+            return _problem(404, "execution_not_found", "no such execution")
+        return JSONResponse(execution.json())
 
     async def _get_events(self, request: Request) -> Response:
         if denied := _denied(request):
@@ -314,104 +226,10 @@ class FakeBaton:
     def _task(self, task_id: str) -> FakeTask | None:
         return next((t for e in self.executions.values() for t in e.tasks if t.id == task_id), None)
 
-    # --- the scripted model, in small ----------------------------------------------------------------------------------
-
-    async def _play(self, execution: FakeExecution) -> None:
-        tasks = [{"id": task.id, "position": task.plan.position, "title": task.plan.title} for task in execution.tasks]
-        await execution.emit("execution.created", {"title": execution.title, "tasks": tasks})
-        while not execution.state.is_over:
-            for task in execution.tasks:
-                needs = [execution.task(position).state for position in task.plan.depends_on]
-                if task.state is not TaskState.PENDING:
-                    continue
-                if any(state in (TaskState.FAILED, TaskState.CANCELLED) for state in needs):
-                    task.error = "dependency_failed"
-                    await execution.emit("task.failed", {"code": "dependency_failed"}, task, TaskState.FAILED)
-                elif all(state is TaskState.SUCCEEDED for state in needs):
-                    await execution.emit("task.started", {}, task, TaskState.RUNNING)
-                    self._spawn(self._run(task))
-            async with execution.grown:
-                count = len(execution.events)
-                if any(task.state is TaskState.PENDING for task in execution.tasks) or not execution.state.is_over:
-                    await asyncio.wait_for(_grown(execution, count), None)
-
-    async def _run(self, task: FakeTask) -> None:
-        emit, turn, step = task.execution.emit, 1, 1
-        said: list[str] = []
-
-        async def begin() -> None:
-            claimed = [{"message_id": m["message_id"], "seq": m["seq"]} for m in task.messages if not m.get("turn")]
-            for message in task.messages:
-                message.setdefault("turn", turn)
-            await emit("turn.started", {"turn": turn, "messages": claimed}, task)
-            await emit("step.started", {"turn": turn, "step": step}, task)
-
-        async def say(text: str) -> None:
-            for word in ("\n" if said else "", *text.splitlines(keepends=True)):
-                if word:
-                    await emit("text.delta", {"turn": turn, "step": step, "attempt": 1, "text": word}, task)
-            said.append(text)
-
-        async def complete(**more: Any) -> None:
-            await emit("step.completed", {"turn": turn, "step": step, "text": "\n".join(said), "calls": [], **more}, task)
-
-        async def end(state: TaskState, **more: Any) -> None:
-            data = {"turn": turn, "outcome": str(state), "result": None, "error": None, "messages": [], **more}
-            await emit("turn.ended", data, task, state)
-
-        await begin()
-        for line in task.plan.description.splitlines():
-            word, _, rest = line.partition(" ")
-            if word == "!say":
-                await say(rest)
-            elif word == "!sleep":
-                await asyncio.sleep(float(rest) * self.pace)
-            elif word == "!results":
-                for position in task.plan.depends_on:
-                    needed = task.execution.task(position)
-                    await say(f"{needed.plan.title}: {needed.result}")
-            elif word == "!fail":
-                for attempt in range(1, int(rest.split()[0]) + 1):
-                    failure = {"turn": turn, "step": step, "attempt": attempt, "code": "scripted_failure", "retrying": True}
-                    await emit("step.failed", failure, task)
-                    await emit("step.voided", {"turn": turn, "step": step, "attempt": attempt}, task)
-            elif word == "!fatal":
-                task.error = "scripted_fatal"
-                await end(TaskState.FAILED, error={"code": "scripted_fatal"})
-                return
-            elif word == "!ask":
-                asked = json.loads(rest) if rest.startswith("{") else {"question": rest}
-                question = {
-                    "id": f"q_{uuid4().hex[:8]}",
-                    "text": asked["question"],
-                    "choices": asked.get("choices", []),
-                    "schema": asked.get("schema"),
-                }
-                await complete()
-                said.clear()
-                task.questions.append(question)
-                task.waiting_since = datetime.now(UTC).isoformat()
-                task.answered.clear()
-                data = {"question_id": question["id"], **{k: question[k] for k in ("text", "choices", "schema")}}
-                await emit("question.asked", data, task)
-                await end(TaskState.WAITING)
-                await task.answered.wait()
-                turn += 1
-                await begin()
-                await say(f"You said: {task.messages[-1]['text']}")
-        await complete()
-        task.result = "\n".join(said)
-        await end(TaskState.SUCCEEDED, result=task.result)
-
     def _spawn(self, coroutine: Any) -> None:
         player = asyncio.create_task(coroutine)
         self._players.add(player)
         player.add_done_callback(self._players.discard)
-
-
-async def _grown(execution: FakeExecution, count: int) -> None:
-    while len(execution.events) <= count:
-        await execution.grown.wait()
 
 
 def _denied(request: Request) -> Response | None:

@@ -1,0 +1,127 @@
+"""Finding the server, calling it, and saying in one line what went wrong."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.client.address import Address, find_execution, find_task_id, only_task_of
+from cli.client.connection import Connection, find_connection, state_file
+from cli.client.errors import Refused, Unreachable, UsageError
+from cli.client.http import Client
+from domain.states import TaskState
+from tests.unit.cli.fake_baton import KEY, FakeBaton
+from tests.unit.cli.plans import plan
+
+
+def test_what_is_said_wins_over_the_environment_over_a_running_stack(tmp_path: Path) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    assert find_connection(None, None, environment) == Connection("http://127.0.0.1:8080", "")
+    file = state_file(environment)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"url": "http://127.0.0.1:9000", "api_key": "of-dev"}))
+    assert find_connection(None, None, environment) == Connection("http://127.0.0.1:9000", "of-dev")
+    assert find_connection("http://127.0.0.1:9000/", None, environment) == Connection("http://127.0.0.1:9000", "of-dev")
+    environment |= {"BATON_URL": "https://baton.example", "BATON_API_KEY": "of-env"}
+    assert find_connection(None, None, environment) == Connection("https://baton.example", "of-env")
+    assert find_connection("http://x", "said", environment) == Connection("http://x", "said")
+
+
+def test_the_key_of_a_local_stack_goes_to_no_other_server(tmp_path: Path) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path), "BATON_URL": "https://baton.example"}
+    state_file(environment).parent.mkdir(parents=True)
+    state_file(environment).write_text(json.dumps({"url": "http://127.0.0.1:9000", "api_key": "of-dev"}))
+    assert find_connection(None, None, environment) == Connection("https://baton.example", "")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"url": 1}'])
+def test_a_broken_state_file_is_as_none(tmp_path: Path, content: str) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    state_file(environment).parent.mkdir(parents=True)
+    state_file(environment).write_text(content)
+    assert find_connection(None, None, environment).url == "http://127.0.0.1:8080"
+
+
+def test_a_url_must_be_one() -> None:
+    with pytest.raises(UsageError, match="http://"):
+        find_connection("localhost:8080", None, {})
+
+
+def test_addresses() -> None:
+    uuid = "0198c2a0-0000-7000-8000-000000000001"
+    assert Address.parse(uuid.upper()) == Address(uuid)
+    assert Address.parse(f"{uuid}/12") == Address(uuid, 12)
+    for wrong in ("", "7", f"{uuid}/x", "x/1", f"{uuid}/1/2"):
+        with pytest.raises(UsageError, match="names no task"):
+            Address.parse(wrong)
+
+
+async def test_a_task_is_found_by_execution_and_number(fake: FakeBaton) -> None:
+    execution = fake.begin(plan("!ask A?", "!ask B?"))
+    async with Client(Connection(fake.url, KEY)) as client:
+        assert await find_task_id(client, f"{execution.id}/2") == execution.task(2).id
+        with pytest.raises(UsageError, match="has no task 3; it has 1, 2"):
+            await find_task_id(client, f"{execution.id}/3")
+        with pytest.raises(UsageError, match="name one"):
+            await only_task_of(client, execution.id)
+        assert await only_task_of(client, execution.task(1).id) is None
+        assert (await find_execution(client, execution.task(2).id))[1] == 2
+        assert (await find_execution(client, execution.id))[1] is None
+
+
+async def test_a_send_is_repeated_under_its_key_until_the_server_is_back(fake: FakeBaton) -> None:
+    execution = fake.begin(plan("!ask Go on?"))
+    task = execution.task(1)
+    async with Client(Connection(fake.url, KEY)) as client:
+        while (await client.task(task.id)).state is not TaskState.WAITING:
+            await asyncio.sleep(0.01)
+        fake.refusals = [(503, {"code": "unavailable", "detail": "PostgreSQL cannot be reached"})]
+        await fake.stop()
+        sending = asyncio.create_task(client.send(task.id, "yes"))
+        await asyncio.sleep(0.1)
+        await fake.start()
+        receipt = await sending
+    assert receipt.seq == 1
+    assert len(task.messages) == 1
+    assert len({headers["idempotency-key"] for _, _, headers in fake.sends}) == 1
+    assert len(fake.sends) == 2
+
+
+async def test_a_repeat_under_the_same_key_is_told(fake: FakeBaton) -> None:
+    execution = fake.begin(plan("!ask Go on?"))
+    async with Client(Connection(fake.url, KEY)) as client:
+        first = await client.send(execution.task(1).id, "yes", idempotency_key="k")
+        again = await client.send(execution.task(1).id, "yes", idempotency_key="k")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.id == again.id
+
+
+async def test_a_server_that_is_not_there_is_said_to_be_so_at_once(fake: FakeBaton) -> None:
+    await fake.stop()
+    async with Client(Connection(fake.url, KEY), patience_seconds=60) as client:
+        with pytest.raises(Unreachable, match=r"no Baton at http://127\.0\.0\.1"):
+            await asyncio.wait_for(client.task("0198c2a0-0000-7000-8000-000000000001"), 10)
+    await fake.start()
+
+
+async def test_a_refusal_is_one_line(fake: FakeBaton) -> None:
+    problem = {
+        "code": "invalid_input",
+        "detail": "The body is wrong.",
+        "errors": [{"loc": ["body", "text"], "msg": "must be text"}, {"msg": "and\nnot nothing"}],
+    }
+    fake.refusals = [(422, problem), (500, {"title": "Oops"})]
+    async with Client(Connection(fake.url, KEY)) as client:
+        with pytest.raises(Refused) as refused:
+            await client.send("x", "y")
+        assert refused.value.message == "The body is wrong: text: must be text; and not nothing"
+        assert refused.value.code == "invalid_input"
+        with pytest.raises(Refused, match="Oops"):
+            await client.send("x", "y")
+
+
+async def test_another_server_than_baton_is_recognised(fake: FakeBaton) -> None:
+    async with Client(Connection(f"{fake.url}/elsewhere", KEY)) as client:
+        with pytest.raises(Unreachable, match="not as Baton does"):
+            await client.task("0198c2a0-0000-7000-8000-000000000001")
