@@ -11,6 +11,7 @@ from typing import Final
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
 
 from cli.dev.credentials import Credentials, ensure_credentials
 from cli.dev.part import Part, PartFailed
@@ -19,11 +20,12 @@ from cli.dev.probes import api_answers, worker_polls
 from cli.dev.supervisor import Supervisor
 from cli.dev.temporal import TemporalServer
 from cli.dev.temporal_binary import ensure_temporal
-from cli.namespace import register_search_attributes
+from cli.namespace import ensure_namespace, register_search_attributes
 from store.migrate import migrate
 
 _DATABASE: Final = "baton"
 _STOP_ORDER: Final = ("api", "worker", "temporal", "postgres")
+_LONG_LOG_BYTES: Final = 10 * 1024 * 1024
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -90,8 +92,7 @@ class Stack:
 
     async def start(self) -> None:
         """Start everything, side by side where it can be. Raises PartFailed; `stop` must be called even then."""
-        logs = self._directory / "logs"
-        logs.mkdir(exist_ok=True)
+        logs = _logs(self._directory)
         try:
             async with asyncio.TaskGroup() as group:
                 database = group.create_task(self._start_postgres(logs))
@@ -100,7 +101,7 @@ class Stack:
             temporal = server.result()
             environment = self._environment(dsn, temporal)
             async with asyncio.TaskGroup() as group:
-                group.create_task(register_search_attributes(temporal.client))
+                group.create_task(_prepare_namespace(temporal.client))
                 group.create_task(self._supervisor.start(self._api(logs, environment)))
                 group.create_task(self._supervisor.start(self._worker(logs, environment, temporal.client)))
         except* PartFailed as failures:
@@ -187,6 +188,16 @@ class Stack:
         )
 
 
+def _logs(directory: Path) -> Path:
+    """The directory of the parts' logs. A log that has grown long makes way for a new one."""
+    logs = directory / "logs"
+    logs.mkdir(exist_ok=True)
+    for log in logs.glob("*.log"):
+        if log.stat().st_size > _LONG_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+    return logs
+
+
 def reachable_host(host: str) -> str:
     """A host to connect to for one to listen on, as it stands in a URL."""
     if host in ("0.0.0.0", ""):  # noqa: S104 (compared, not bound)
@@ -194,6 +205,14 @@ def reachable_host(host: str) -> str:
     if ":" in host:
         return "[::1]" if host == "::" else f"[{host}]"
     return host
+
+
+async def _prepare_namespace(client: Client) -> None:
+    try:
+        await ensure_namespace(client)
+        await register_search_attributes(client)
+    except (RPCError, TimeoutError) as error:
+        raise PartFailed(f"Temporal's namespace {client.namespace!r} cannot be prepared: {error}") from error
 
 
 async def _connect(address: str) -> Client:

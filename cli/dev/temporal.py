@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from temporalio.client import Client
+
 from cli.dev.part import Part
 from cli.dev.ports import free_port
 
@@ -60,10 +62,10 @@ class TemporalServer:
         )
 
     async def _is_up(self, _pid: int) -> bool:
+        # Its port is open some time before it serves.
         try:
-            async with asyncio.timeout(1):
-                _, writer = await asyncio.open_connection(_HOST, self._port)
-        except OSError:  # a timeout is one
+            async with asyncio.timeout(2):
+                await Client.connect(self.address)
+        except (RuntimeError, TimeoutError):  # what the SDK raises where it cannot connect
             return False
-        writer.close()
         return True

@@ -18,6 +18,9 @@ from settings import Settings
 from tests.support.stack import PARTS, DevStack, running_stack, start_stack, until
 
 
+pytestmark = pytest.mark.timeout(300)  # a stack takes five seconds to start, on a busy machine many more
+
+
 async def _healthy(stack: DevStack) -> bool:
     async with stack.client() as client:
         try:
@@ -167,12 +170,19 @@ async def test_what_cannot_start_is_said_in_a_line_or_two(stack: DevStack, tmp_p
 
 
 async def test_it_uses_the_temporal_server_that_it_is_given(stack: DevStack, tmp_path: Path) -> None:
-    given = {"TEMPORAL_ADDRESS": stack.ready["temporal_address"], "BATON_TASK_QUEUE": "other"}
+    given = {
+        "TEMPORAL_ADDRESS": stack.ready["temporal_address"],
+        "TEMPORAL_NAMESPACE": "new-here",
+        "BATON_TASK_QUEUE": "other",
+    }
     async with running_stack(tmp_path / "data", environment=given) as other:
         assert other.ready["temporal_address"] == stack.ready["temporal_address"]
         assert other.ready["temporal_ui_url"] is None
         assert other.ready["pids"]["temporal"] is None
         assert other.ready["task_queue"] == "other"
+        async with other.client() as client:
+            started = (await client.post("/baton/v1/executions", json={"prompt": "!say hello"})).raise_for_status()
+        assert (await _task_in_state(other, started.json()["tasks"][0]["id"], "succeeded"))["result"] == "hello"
 
 
 async def test_without_data_it_leaves_nothing_on_disk(tmp_path: Path) -> None:
