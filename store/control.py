@@ -55,11 +55,17 @@ async def _resume(change: Change, by: str) -> Position:
     box = change.task.box
     if box.state is not TaskState.PAUSED:
         return change.standing()
-    waits = box.questions and not box.has_unclaimed and not box.turn_open
+    waits = box.questions and not box.turn_open and not await _has_news(change)
     state = TaskState.WAITING if waits else TaskState.RUNNING
     change.box = replace(box, state=state, version=box.version + 1)
     change.say(EventType.TASK_RESUMED, {"by": by}, state)
     return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+
+
+async def _has_news(change: Change) -> bool:
+    """Whether a message waits for a turn; an answer beside which other questions are open waits for those."""
+    box, task = change.task.box, change.task
+    return box.has_unclaimed and await change.connection.fetchval(query("has_news"), task.tenant_id, task.id)
 
 
 async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
@@ -141,7 +147,8 @@ async def _cancel(change: Change, by: str, reason: str) -> Position:
     )
     change.say(EventType.TASK_CANCELLED, {"by": by, "reason": reason}, TaskState.CANCELLED)
     event_seq = await change.commit(ring_seconds=RING_SECONDS)
-    await change.ring_plan()
+    if task.in_plan:
+        await change.ring_plan()
     return position(change.box, event_seq=event_seq, ended=task.in_plan)
 
 

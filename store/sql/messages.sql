@@ -92,3 +92,7 @@ SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.v
 SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, t.execution_id
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
  WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.idempotency_key = $3;
+
+-- name: has_news
+-- Whether a message that answers nothing waits for a turn.
+SELECT EXISTS (SELECT FROM messages WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted' AND answers = '{}');
