@@ -86,6 +86,12 @@ class Settings(BaseSettings):
         default=3.0, gt=0, description="How long a message may lie untouched before the relay rings again."
     )
     relay_batch: int = Field(default=500, ge=1, description="Tasks that one look of the relay rings at most.")
+    sweep_interval_seconds: float = Field(
+        default=10.0, gt=0, description="How often workers look for what others did behind Baton's back."
+    )
+    sweep_silent_seconds: float = Field(
+        default=15.0, gt=0, description="A turn that has written nothing for so long is asked after in Temporal."
+    )
 
     # --- The worker --------------------------------------------------------------------------------------------------
     max_concurrent_activities: int = Field(default=200, ge=1, description="Steps that one worker runs side by side.")

@@ -30,6 +30,7 @@ from domain.errors import Unavailable
 from service.doorbell import Doorbell
 from service.relay import Relay
 from service.routes import Routes
+from service.sweeper import Sweeper
 from service.temporal import Temporal, connect
 from settings import Settings, load_settings
 from store.notify import INTERRUPTS, Listener, Notifier
@@ -76,7 +77,15 @@ async def serve(
     notifier = Notifier(settings.dsn)
     interrupts = Interrupts()
     listener = Listener(settings.dsn, INTERRUPTS, interrupts.heard)
-    doorbell = Doorbell(Temporal(client, settings.doorbell_timeout_seconds), settings.doorbell_concurrency)
+    temporal = Temporal(client, settings.doorbell_timeout_seconds)
+    doorbell = Doorbell(temporal, settings.doorbell_concurrency)
+    sweeper = Sweeper(
+        pool,
+        temporal,
+        notifier,
+        interval_seconds=settings.sweep_interval_seconds,
+        silent_seconds=settings.sweep_silent_seconds,
+    )
     relay = Relay(
         pool,
         doorbell,
@@ -127,11 +136,13 @@ async def serve(
     notifier.start()
     listener.start()
     relay.start()
+    sweeper.start()
     _log.info("serving the task queue %s", worker.task_queue)
     try:
         async with worker:
             await stop.wait()
     finally:
+        await sweeper.close()
         await relay.close()
         await doorbell.close()
         await listener.close()

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
@@ -11,7 +14,7 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Unavailable
-from domain.ids import PlanRoute, TaskRoute
+from domain.ids import PlanRoute, TaskId, TaskRoute
 from workflows.contracts import (
     PLAN_WORKFLOW,
     TASK_WORKFLOW,
@@ -30,6 +33,20 @@ EXECUTION: Final = SearchAttributeKey.for_keyword("BatonExecution")
 AGENT: Final = SearchAttributeKey.for_keyword("BatonAgent")
 
 _log = logging.getLogger(__name__)
+
+
+#: Of the runs that were ended from outside, one look takes so many.
+_LISTED: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A run that was ended from outside. ``tenant`` is the tenant's name, ``status`` Temporal's word for the end."""
+
+    tenant: str
+    task_id: TaskId
+    run_id: str
+    status: str
 
 
 async def connect(*, lazy: bool = False) -> Client:
@@ -87,6 +104,38 @@ class Temporal:
             ),
             f"plan {start.execution}",
         )
+
+    async def status(self, task_id: TaskId) -> str:
+        """What Temporal says of a task's latest workflow: `running`, how it ended, or `lost` if there is none."""
+        handle = self._client.get_workflow_handle(task_workflow_id(str(task_id)))
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                described = await handle.describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return "lost"
+            raise Unavailable("Temporal cannot be reached") from error
+        except (RuntimeError, TimeoutError) as error:
+            raise Unavailable("Temporal cannot be reached") from error
+        return described.status.name.lower() if described.status else "lost"
+
+    async def ended_from_outside(self, since: datetime) -> list[Closed]:
+        """Runs of tasks that ended since then in a way that no workflow of Baton's ends by itself."""
+        query = (
+            f"WorkflowType = '{TASK_WORKFLOW}' AND CloseTime >= '{since.isoformat(timespec='seconds')}' AND "
+            "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut')"
+        )
+        found: list[Closed] = []
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                async for run in self._client.list_workflows(query, limit=_LISTED):
+                    tenant = run.typed_search_attributes.get(TENANT)
+                    if tenant and run.status:
+                        task_id = UUID(run.id.removeprefix(task_workflow_id("")))
+                        found.append(Closed(tenant, task_id, run.run_id, run.status.name.lower()))
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            raise Unavailable("Temporal cannot be reached") from error
+        return found
 
     async def is_well(self) -> bool:
         """Whether Temporal answers."""

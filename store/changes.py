@@ -78,8 +78,12 @@ class Change:
         asked: Sequence[Question] = (),
         text: str = "",
         code: str | None = None,
+        ring_seconds: float | None = None,
     ) -> Position:
-        """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed."""
+        """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed.
+
+        ``ring_seconds``: when the relay rings if another turn is due and no workflow is there to take it.
+        """
         task, turn = self.task, self.task.box.turn
         self.box = end(task.box, ending, tuple(asked))
         state = self.box.state if self.box.state is not task.box.state else None
@@ -113,7 +117,7 @@ class Change:
             },
             state,
         )
-        event_seq = await self.commit()
+        event_seq = await self.commit(ring_seconds=None if self.box.state.is_over else ring_seconds)
         ended = self.box.state.is_over and task.in_plan
         if ended:
             await self.ring_plan()

@@ -77,20 +77,20 @@ async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str 
     state = change.task.box.state
     if state.is_over and state is not TaskState.CANCELLED:
         raise Conflict(f"the task is {state}: there is nothing to cancel", state)
-    return await _cancel(change, by, reason)
+    return await cancel_change(change, by, reason)
 
 
 async def cancel_unless_over(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
     """Cancel a task like `cancel`; one that is over stays as it is."""
     change = await _change(connection, route)
-    return await _cancel(change, by, reason)
+    return await cancel_change(change, by, reason)
 
 
 async def cancel_all(
     connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str, reason: str = ""
 ) -> tuple[TaskId, ...]:
     """Cancel all tasks of an execution that are not over; their ids. Raises `ExecutionNotFound`."""
-    return await _each(connection, tenant_id, execution_id, lambda change: _cancel(change, by, reason))
+    return await _each(connection, tenant_id, execution_id, lambda change: cancel_change(change, by, reason))
 
 
 async def pause_all(
@@ -124,7 +124,8 @@ async def _each(
     return tuple(changed)
 
 
-async def _cancel(change: Change, by: str, reason: str) -> Position:
+async def cancel_change(change: Change, by: str, reason: str) -> Position:
+    """Cancel a locked task that is not over, and commit."""
     connection, task, box = change.connection, change.task, change.task.box
     if box.state.is_over:
         return change.standing()

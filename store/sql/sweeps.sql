@@ -1,0 +1,57 @@
+-- name: only_sweeper
+-- One process sweeps at a time; the others try again later.
+SELECT pg_try_advisory_xact_lock(5714621);
+
+-- name: sweep_silent
+-- Running tasks that nobody is going to look at: no turn is open and no ring is due.
+UPDATE tasks SET ring_at = now(), rings = 0
+ WHERE state = 'running' AND NOT turn_open AND ring_at IS NULL AND updated_at < now() - make_interval(secs => $1)
+RETURNING id;
+
+-- name: sweep_timers
+-- Waiting tasks whose question's time has come and gone: their workflow, and its timer with it, may be lost.
+UPDATE tasks SET ring_at = now(), rings = 0, timer_at = NULL
+ WHERE timer_at < now() - make_interval(secs => $1) AND state = 'waiting' AND ring_at IS NULL
+RETURNING id;
+
+-- name: sweep_plans
+-- Plans whose next tasks nobody starts.
+UPDATE executions e SET ring_at = now(), rings = 0
+ WHERE e.in_plan AND e.state IN ('pending', 'running') AND e.ring_at IS NULL
+   AND e.updated_at < now() - make_interval(secs => $1)
+   AND NOT EXISTS (SELECT FROM tasks t WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id
+                      AND t.state IN ('running', 'waiting', 'paused'))
+RETURNING id;
+
+-- name: open_turns
+-- Tasks with a turn under way that has written nothing for a while, the longest first: is anybody at work?
+SELECT t.tenant_id, t.id, t.execution_id, t.turn
+  FROM tasks t
+ WHERE t.turn_open AND t.updated_at < now() - make_interval(secs => $1) AND t.id <> ALL ($2::uuid[])
+ ORDER BY t.updated_at
+ LIMIT $3;
+
+-- name: task_of_workflow
+-- The task of a workflow, whose id names it; the tenant's name is the workflow's own search attribute.
+SELECT t.tenant_id, t.execution_id, t.state, t.turn, t.turn_open, t.ring_at IS NOT NULL AS is_rung
+  FROM tasks t JOIN tenants x ON x.id = t.tenant_id
+ WHERE x.name = $1 AND t.id = $2;
+
+-- name: miscounted
+-- Tasks whose counter of unclaimed messages does not fit their messages; exact only under the task's lock.
+SELECT t.tenant_id, t.execution_id, t.id
+  FROM tasks t
+  LEFT JOIN (SELECT tenant_id, task_id, count(*) AS accepted FROM messages WHERE state = 'accepted' GROUP BY 1, 2) m
+         ON m.tenant_id = t.tenant_id AND m.task_id = t.id
+ WHERE t.unclaimed <> coalesce(m.accepted, 0)
+ LIMIT $1;
+
+-- name: count_accepted
+SELECT count(*)::integer FROM messages WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted';
+
+-- name: states_by_execution
+-- Executions and the states of their tasks, where those cannot lead to the state that is stored.
+SELECT e.tenant_id, e.id, e.state, array_agg(t.state) AS tasks
+  FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
+ WHERE e.updated_at > now() - interval '1 day' OR e.state NOT IN ('succeeded', 'failed', 'cancelled')
+ GROUP BY e.tenant_id, e.id, e.state;
