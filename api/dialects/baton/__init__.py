@@ -11,7 +11,7 @@ from api.openapi import document
 def baton_dialect() -> Dialect:
     """Baton's own dialect, with an application of its own."""
     app = new_app("Baton", "1", "Executions, their tasks, and the messages that tasks take.")
-    for router in (executions.router, tasks.router, messages.router):
+    for router in (messages.router, executions.router, tasks.router):  # sends are matched first
         app.include_router(router)
     install(app, ERRORS, render)
     document(

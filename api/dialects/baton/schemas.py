@@ -118,6 +118,28 @@ class TaskOut(BaseModel):
     updated_at: datetime
 
 
+class ReasonOut(BaseModel):
+    """One thing that keeps a task where it is. ``code`` is stable; ``text`` is for people."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str
+    text: str
+    since: datetime | None
+    data: dict[str, Any]
+
+
+class ExplanationOut(BaseModel):
+    """Why a task is where it is, the most telling reason first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task_id: UUID
+    state: TaskState
+    version: int
+    reasons: list[ReasonOut]
+
+
 class ExecutionInList(BaseModel):
     """An execution as lists show it: how many of its tasks are in which state."""
 

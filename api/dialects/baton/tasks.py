@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.access import CanRead, CanWrite, Service
 from api.answers import Json, etag, execution_headers
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import PREFIX, PROBLEMS, TaskOut, Tasks
+from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExplanationOut, TaskOut, Tasks
 from api.dialects.baton.stream import task_encoder
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
@@ -18,7 +18,7 @@ from api.sse import cursor_of, open_stream
 from domain.agents import Principal
 from domain.ids import TaskAddress, TaskById, TaskId
 from domain.states import TaskState
-from service import control, views
+from service import control, explain, views
 from service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS)
@@ -49,6 +49,12 @@ async def list_tasks(
 async def get_task(task_id: str, who: CanRead, baton: Service) -> Response:
     """A task, with its version as `ETag`."""
     return await _shown(baton, who, parse_id(task_id))
+
+
+@router.get("/{task_id}/explain", responses={200: {"model": ExplanationOut}})
+async def explain_task(task_id: str, who: CanRead, baton: Service) -> Response:
+    """Why the task is where it is: its question, the turn at work, messages that wait, workers and servers away."""
+    return Json(translate.explanation(await explain.explain_task(baton, who, parse_id(task_id))))
 
 
 @router.post("/{task_id}/cancel", responses={200: {"model": TaskOut}})

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from domain.explanation import Explanation
 from domain.messages import Receipt
 from domain.views import AgentRef, ExecutionView, MessageView, Page, TaskView
 
@@ -30,6 +31,19 @@ def execution(view: ExecutionView) -> Json:
         "updated_at": view.updated_at,
     }
     return shown if view.tasks is None else shown | {"tasks": [task(one) for one in view.tasks]}
+
+
+def explanation(why: Explanation) -> Json:
+    """Why a task is where it is, the most telling reason first."""
+    return {
+        "task_id": why.task_id,
+        "state": why.state,
+        "version": why.version,
+        "reasons": [
+            {"code": reason.code, "text": reason.text, "since": reason.since, "data": reason.data}
+            for reason in why.reasons
+        ],
+    }
 
 
 def task(view: TaskView) -> Json:

@@ -31,6 +31,26 @@ PREFIX: Final = "/api/v1/tasks/plan"
 router = APIRouter(prefix=PREFIX, tags=["Plan Execution"])
 
 
+@router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))
+async def send_task_message(
+    execution_id: Annotated[str, Path()],
+    task_id: Annotated[int, Path()],
+    who: CanSend,
+    body: JsonBody,
+    options: Options,
+    baton: Service,
+) -> Response:
+    """Send a message to a task of a plan, whatever it is doing; a waiting task goes on with it.
+
+    When this answers, the message is stored and will reach the agent, in order. `workflow_signaled` says whether
+    Temporal was told within a second; if not, it will be.
+    """
+    draft = translate.draft(translate.message_of(body), options)
+    address = TaskInPlan(parse_execution_id(execution_id), in_range(task_id))
+    sent = await send_to_task(baton, who, address, draft, budget_seconds=baton.settings.temporal_budget_seconds)
+    return Json(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
+
+
 @router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan))
 async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Response:
     """Start a plan: it is validated, stored as a whole, and runs from then on."""
@@ -132,26 +152,6 @@ async def continue_plan_execution(
         headers=receipt_headers(sent[-1].receipt)
         | {"Baton-Message-Id": ", ".join(str(one.receipt.message_id) for one in sent)},
     )
-
-
-@router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))
-async def send_task_message(
-    execution_id: Annotated[str, Path()],
-    task_id: Annotated[int, Path()],
-    who: CanSend,
-    body: JsonBody,
-    options: Options,
-    baton: Service,
-) -> Response:
-    """Send a message to a task of a plan, whatever it is doing; a waiting task goes on with it.
-
-    When this answers, the message is stored and will reach the agent, in order. `workflow_signaled` says whether
-    Temporal was told within a second; if not, it will be.
-    """
-    draft = translate.draft(translate.message_of(body), options)
-    address = TaskInPlan(parse_execution_id(execution_id), in_range(task_id))
-    sent = await send_to_task(baton, who, address, draft, budget_seconds=baton.settings.temporal_budget_seconds)
-    return Json(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
 
 
 async def _plan(baton: Service, who: CanRead, execution_id: str) -> ExecutionView:
