@@ -1,13 +1,19 @@
 """The one place that talks to Temporal's client. Its errors are translated here, where they enter."""
 
 import asyncio
-import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from temporalio.client import Client
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
@@ -32,11 +38,22 @@ STATE: Final = SearchAttributeKey.for_keyword("BatonState")
 EXECUTION: Final = SearchAttributeKey.for_keyword("BatonExecution")
 AGENT: Final = SearchAttributeKey.for_keyword("BatonAgent")
 
-_log = logging.getLogger(__name__)
-
 
 #: Of the runs that were ended from outside, one look takes so many.
 _LISTED: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An activity that is scheduled or at work. ``failure`` is the code of its last attempt's, ``next_at`` when it is
+    tried again."""
+
+    activity: str
+    attempt: int
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    next_at: datetime | None
+    failure: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +124,24 @@ class Temporal:
 
     async def status(self, task_id: TaskId) -> str:
         """What Temporal says of a task's latest workflow: `running`, how it ended, or `lost` if there is none."""
-        handle = self._client.get_workflow_handle(task_workflow_id(str(task_id)))
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                described = await handle.describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return "lost"
-            raise Unavailable("Temporal cannot be reached") from error
-        except (RuntimeError, TimeoutError) as error:
-            raise Unavailable("Temporal cannot be reached") from error
-        return described.status.name.lower() if described.status else "lost"
+        described = await self._describe(task_id)
+        return described.status.name.lower() if described and described.status else "lost"
+
+    async def pending(self, task_id: TaskId) -> list[Pending]:
+        """The activities of a task's workflow that are scheduled or at work."""
+        described = await self._describe(task_id)
+        return [_pending(info) for info in described.raw_description.pending_activities] if described else []
+
+    async def last_poll(self, queue: str) -> datetime | None:
+        """When a worker last asked for a workflow task of a task queue; None if none did for some minutes."""
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        async with self._translated():
+            answer = await self._client.workflow_service.describe_task_queue(request)
+        return max((_time(poller.last_access_time) for poller in answer.pollers), default=None)
 
     async def ended_from_outside(self, since: datetime) -> list[Closed]:
         """Runs of tasks that ended since then in a way that no workflow of Baton's ends by itself."""
@@ -126,23 +150,39 @@ class Temporal:
             "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut')"
         )
         found: list[Closed] = []
+        async with self._translated():
+            async for run in self._client.list_workflows(query, limit=_LISTED):
+                tenant = run.typed_search_attributes.get(TENANT)
+                if tenant and run.status:
+                    task_id = UUID(run.id.removeprefix(task_workflow_id("")))
+                    found.append(Closed(tenant, task_id, run.run_id, run.status.name.lower()))
+        return found
+
+    async def _describe(self, task_id: TaskId) -> WorkflowExecutionDescription | None:
+        handle = self._client.get_workflow_handle(task_workflow_id(str(task_id)))
+        async with self._translated():
+            try:
+                return await handle.describe()
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return None
+                raise
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncGenerator[None]:
+        """The one translation of the client's errors. A lazy client that cannot connect raises a plain RuntimeError."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                async for run in self._client.list_workflows(query, limit=_LISTED):
-                    tenant = run.typed_search_attributes.get(TENANT)
-                    if tenant and run.status:
-                        task_id = UUID(run.id.removeprefix(task_workflow_id("")))
-                        found.append(Closed(tenant, task_id, run.run_id, run.status.name.lower()))
+                yield
         except (RPCError, RuntimeError, TimeoutError) as error:
             raise Unavailable("Temporal cannot be reached") from error
-        return found
 
     async def is_well(self) -> bool:
         """Whether Temporal answers."""
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with self._translated():
                 return await self._client.service_client.check_health()
-        except (RPCError, RuntimeError, TimeoutError):
+        except Unavailable:
             return False
 
     async def _signal_with_start(
@@ -155,20 +195,30 @@ class Temporal:
         attributes: TypedSearchAttributes,
         summary: str,
     ) -> None:
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await self._client.start_workflow(
-                    workflow,
-                    start,
-                    id=workflow_id,
-                    task_queue=queue,
-                    start_signal="doorbell",
-                    start_signal_args=[ring],
-                    search_attributes=attributes,
-                    static_summary=summary,
-                )
-        except (RPCError, RuntimeError, TimeoutError) as error:
-            # A lazy client that cannot connect raises a plain RuntimeError.
-            if isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT:
-                _log.error("Temporal refused a ring of %s: are the search attributes registered?", workflow_id)
-            raise Unavailable("Temporal cannot be reached") from error
+        async with self._translated():
+            await self._client.start_workflow(
+                workflow,
+                start,
+                id=workflow_id,
+                task_queue=queue,
+                start_signal="doorbell",
+                start_signal_args=[ring],
+                search_attributes=attributes,
+                static_summary=summary,
+            )
+
+
+def _pending(info: PendingActivityInfo) -> Pending:
+    waits = info.HasField("next_attempt_schedule_time")
+    return Pending(
+        activity=info.activity_type.name,
+        attempt=info.attempt,
+        started_at=_time(info.last_started_time) if info.HasField("last_started_time") else None,
+        heartbeat_at=_time(info.last_heartbeat_time) if info.HasField("last_heartbeat_time") else None,
+        next_at=_time(info.next_attempt_schedule_time) if waits else None,
+        failure=info.last_failure.application_failure_info.type or info.last_failure.message or None,
+    )
+
+
+def _time(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(tzinfo=UTC)

@@ -85,6 +85,10 @@ class Client:
         """A task."""
         return Task.of((await self._call("GET", f"/tasks/{task_id}")).json())
 
+    async def explain(self, task_id: str) -> Json:
+        """Why a task is where it is, as the server wrote it."""
+        return (await self._call("GET", f"/tasks/{task_id}/explain")).json()
+
     async def waiting_tasks(self) -> AsyncIterator[tuple[Task, Json]]:
         """The inbox: every task that waits, longest first, as typed and as the server wrote it."""
         cursor: str | None = None

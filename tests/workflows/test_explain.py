@@ -1,0 +1,75 @@
+"""Why is it waiting? Each cause is named."""
+
+from uuid import UUID
+
+from domain.ids import TaskById
+from service import control
+from service.explain import explain_task
+from tests.support.system import System, eventually, running_system
+from tests.support.temporal import RunningTemporal
+
+
+async def codes(system: System, task: UUID) -> list[str]:
+    return [reason.code for reason in (await explain_task(system.baton, system.who, task)).reasons]
+
+
+async def test_a_question_and_the_time_that_comes(system: System) -> None:
+    task = await system.start('!ask {"question": "Which?", "deadline_seconds": 600, "default": "this"}')
+    await system.until(task, "waiting")
+    why = await explain_task(system.baton, system.who, task)
+    assert [reason.code for reason in why.reasons] == ["asks", "timer"]
+    assert why.reasons[0].text == "Which?"
+    assert why.reasons[0].since is not None
+
+
+async def test_a_turn_at_work_and_what_waits_behind_it(system: System) -> None:
+    task = await system.start("!sleep 30")
+
+    async def at_work() -> bool:
+        return {"turn", "activity"} <= set(await codes(system, task))
+
+    await eventually(at_work)
+    await system.send(task, "later")
+    why = await explain_task(system.baton, system.who, task)
+    queued = next(reason for reason in why.reasons if reason.code == "queued")
+    assert queued.data == {"messages": 1}
+
+    async def heard_of() -> bool:
+        reasons = (await explain_task(system.baton, system.who, task)).reasons
+        return any(reason.code == "activity" and reason.data["last_heartbeat"] for reason in reasons)
+
+    await eventually(heard_of)
+    await control.cancel(system.baton, system.who, TaskById(task))
+    assert await codes(system, task) == ["cancelled"]
+
+
+async def test_a_failing_model(system: System) -> None:
+    task = await system.start("!fail 5 not now")
+
+    async def told() -> bool:
+        reasons = (await explain_task(system.baton, system.who, task)).reasons
+        return any(reason.code == "activity" and reason.data["next_attempt_at"] for reason in reasons)
+
+    await eventually(told)
+    assert "model_failing" in await codes(system, task)
+    await control.cancel(system.baton, system.who, TaskById(task))
+
+
+async def test_a_task_that_others_must_finish_first(system: System) -> None:
+    execution = await system.start_plan(("!ask go?", ()), ("!finish", (1,)))
+    tasks = await system.tasks_of(execution)
+
+    async def told() -> bool:
+        why = await explain_task(system.baton, system.who, UUID(str(tasks[2]["id"])))
+        return [(reason.code, reason.data["state"]) for reason in why.reasons] == [("needs_task", "waiting")]
+
+    await eventually(told)
+
+
+async def test_no_worker_and_no_temporal(database_url: str, temporal_server: RunningTemporal) -> None:
+    async with running_system(database_url, temporal_server, workers=False) as alone:
+        task = await alone.start("!say hello")
+        assert set(await codes(alone, task)) >= {"no_worker", "due"}
+    away = RunningTemporal("127.0.0.1:1", "", temporal_server.client)
+    async with running_system(database_url, away, workers=False) as alone:
+        assert "temporal_away" in await codes(alone, task)
