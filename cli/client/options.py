@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -25,6 +26,10 @@ def call(url: str | None, key: str | None, command: Callable[[Client], Coroutine
 
     The exit codes are in `cli.client.errors`.
     """
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the command
 
     async def connected() -> int:
         async with Client(find_connection(url, key)) as client:
