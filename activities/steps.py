@@ -21,6 +21,7 @@ from agents.steps import Draft, take_step
 from agents.tools import ASK_USER, ToolFailed, call_tool, question_of
 from domain.answers import problems
 from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
+from domain.errors import Unavailable
 from domain.ids import StepKey, TaskById
 from domain.mailbox import Position
 from store import control, plans, steps, tasks, tools, transcripts
@@ -31,6 +32,8 @@ from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFaile
 #: A step whose model has failed so often has failed for good.
 MODEL_ATTEMPTS: Final = 6
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+#: How long a finished answer waits for a database that is away, try by try.
+RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -96,6 +99,14 @@ class StepActivities:
     async def _record(self, key: StepKey, started: Started, answer: StepAnswer, stream: DeltaStream) -> Position:
         asked, refused = _questions(answer, key.turn)
         rest = await stream.rest()
+        async with heartbeats():
+            for pause in RECORD_PAUSES:
+                try:
+                    return await self._in_transaction(
+                        steps.record_step, key, started.attempt, answer, asked, refused, rest
+                    )
+                except Unavailable:  # an answer costs money: it is not asked for again while that can be helped
+                    await asyncio.sleep(pause)
         return await self._in_transaction(steps.record_step, key, started.attempt, answer, asked, refused, rest)
 
     async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Position:
