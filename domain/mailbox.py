@@ -3,11 +3,24 @@
 Pure: the store locks the row, asks here, and writes what was decided in the same transaction.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from domain.conversation import Question, ToolCall
 from domain.states import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What a task would be if none of its unclaimed messages had been sent: withdrawing all of them leads there.
+
+    With no message unclaimed it is what the task is. ``questions``: what it would ask; all that unclaimed messages have
+    answered are among them.
+    """
+
+    state: TaskState
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +29,7 @@ class Mailbox:
 
     ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` is the last message
     accepted, ``unclaimed`` how many of them no turn has claimed; ``interrupt_turn`` the last turn asked to stop.
+    ``rest``: see `Rest`; what a task does next does not depend on it.
     """
 
     state: TaskState
@@ -26,6 +40,7 @@ class Mailbox:
     accepted_seq: int
     unclaimed: int
     questions: tuple[Question, ...] = ()
+    rest: Rest = field(default=Rest(TaskState.PENDING), compare=False)
 
     @property
     def has_unclaimed(self) -> bool:
@@ -80,7 +95,14 @@ class Ending(Enum):
 
 def begin(box: Mailbox) -> Mailbox:
     """Begin the next turn: all messages accepted so far are its own."""
-    return replace(box, version=box.version + 1, turn=box.turn + 1, turn_open=True, unclaimed=0)
+    return replace(
+        box,
+        version=box.version + 1,
+        turn=box.turn + 1,
+        turn_open=True,
+        unclaimed=0,
+        rest=Rest(TaskState.RUNNING, box.questions),
+    )
 
 
 def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = ()) -> Mailbox:
@@ -90,19 +112,110 @@ def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = ()) -> Mailb
     that was asked after it was accepted, so that the question stays open through the next turn.
     """
     questions = box.questions + asked
+    rested = box.rest.questions + asked
     return replace(
-        box, version=box.version + 1, turn_open=False, questions=questions, state=_after(box, ending, questions)
+        box,
+        version=box.version + 1,
+        turn_open=False,
+        questions=questions,
+        state=box.state if box.has_unclaimed else _after(box.state, ending, questions),
+        rest=Rest(_after(box.rest.state, ending, rested), rested),
     )
 
 
-def _after(box: Mailbox, ending: Ending, questions: tuple[Question, ...]) -> TaskState:
-    if box.state is TaskState.PAUSED or box.has_unclaimed:
-        return box.state
+def _after(state: TaskState, ending: Ending, questions: tuple[Question, ...]) -> TaskState:
+    if state is TaskState.PAUSED:
+        return state
     if ending is Ending.INTERRUPTED:
-        return box.state  # running again: it was resumed before the turn had come to its end
+        return state  # running again: it was resumed before the turn had come to its end
     if ending is Ending.FAILED:
         return TaskState.FAILED
     return TaskState.WAITING if questions else TaskState.SUCCEEDED
+
+
+def pause(box: Mailbox) -> Mailbox:
+    """Pause a task that runs or waits, until a resume or a message; an open turn is asked to stop."""
+    return replace(
+        box,
+        version=box.version + 1,
+        state=TaskState.PAUSED,
+        interrupt_turn=box.turn if box.turn_open else box.interrupt_turn,
+        rest=Rest(TaskState.PAUSED, box.rest.questions),
+    )
+
+
+def resume(box: Mailbox, *, has_news: bool) -> Mailbox:
+    """Let a paused task go on: it waits again if a question is open, else it takes a turn.
+
+    ``has_news``: a message is unclaimed that is more than an answer beside which other questions are open.
+    """
+    return replace(
+        box,
+        version=box.version + 1,
+        state=_resumed(box.questions, box.turn_open or has_news),
+        rest=Rest(_resumed(box.rest.questions, box.turn_open), box.rest.questions),
+    )
+
+
+def _resumed(questions: tuple[Question, ...], runs: bool) -> TaskState:
+    return TaskState.WAITING if questions and not runs else TaskState.RUNNING
+
+
+def cancel(box: Mailbox) -> Mailbox:
+    """Cancel a task that is not over: its turn is over, its unclaimed messages are dead, its questions closed."""
+    return replace(
+        box,
+        version=box.version + 1,
+        state=TaskState.CANCELLED,
+        turn_open=False,
+        interrupt_turn=box.turn,
+        unclaimed=0,
+        questions=(),
+        rest=Rest(TaskState.CANCELLED),
+    )
+
+
+def put(box: Mailbox, questions: Collection[Question]) -> Mailbox:
+    """Put ``questions`` in the place of those with the same ids, open or answered; the version stays."""
+    new = {question.id: question for question in questions}
+    return replace(
+        box,
+        questions=tuple(new.get(question.id, question) for question in box.questions),
+        rest=Rest(box.rest.state, tuple(new.get(question.id, question) for question in box.rest.questions)),
+    )
+
+
+def withdraw(box: Mailbox, answers: Collection[str], *, later: bool, only_answers: bool) -> Mailbox:
+    """Take an unclaimed message back: the task is again what it would be without it.
+
+    ``answers``: ids of the questions that it answered. They are open again unless a ``later`` message is unclaimed;
+    then the task runs on for that one. ``only_answers``: every other unclaimed message answers a question that the
+    task rested with, so that it is for the open ones to say whether the task waits.
+    """
+    left = max(box.unclaimed - 1, 0)
+    taken = replace(box, version=box.version + 1, unclaimed=left)
+    if not left:
+        return replace(taken, state=box.rest.state, questions=box.rest.questions)
+    if later:
+        return taken
+    open_now = {question.id for question in box.questions}.union(answers)
+    questions = tuple(question for question in box.rest.questions if question.id in open_now)
+    waits = questions and only_answers and box.rest.state is TaskState.WAITING
+    return replace(taken, state=TaskState.WAITING if waits else box.state, questions=questions)
+
+
+def accept_again(box: Mailbox) -> Mailbox:
+    """Accept a dead message again, as the last one, for the next turn of a task that is not cancelled.
+
+    It answers no question that was asked after it was sent: a task that waits for an answer reads it, and waits again.
+    """
+    return replace(
+        box,
+        version=box.version + 1,
+        accepted_seq=box.accepted_seq + 1,
+        unclaimed=box.unclaimed + 1,
+        state=box.state if box.state is TaskState.PENDING else TaskState.RUNNING,
+    )
 
 
 class Then(Enum):

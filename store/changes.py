@@ -47,13 +47,14 @@ class Change:
         """Where the task stands, when nothing was changed."""
         return position(self.task.box, event_seq=self.task.event_seq)
 
-    async def commit(self, *, ring_seconds: float | None = None) -> int:
+    async def commit(self, *, ring_seconds: float | None = None, keep_ring: bool = False) -> int:
         """Write the mailbox, then the events with the execution's state that follows. Returns the last event's number.
 
-        ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it.
+        ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it; ``keep_ring``: a
+        ring that is due already stays so.
         """
         if self.box is not self.task.box:
-            await tasks.save(self.connection, self.task, self.box, ring_seconds=ring_seconds)
+            await tasks.save(self.connection, self.task, self.box, ring_seconds=ring_seconds, keep_ring=keep_ring)
         state = await self._execution_state() if self.box.state is not self.task.box.state else None
         if not self.events:
             return self.task.event_seq
@@ -68,7 +69,7 @@ class Change:
 
     async def _execution_state(self) -> ExecutionState | None:
         standings = await tasks.standings(self.connection, self.task.tenant_id, self.task.execution_id)
-        if self.events and self.events[-1].type is EventType.TURN_ENDED:
+        if self.events and "waiting" in self.events[-1].data:
             self.events[-1].data["waiting"] = tasks.waiting_json(standings)
         return tasks.derived(standings, self.task.execution_state)
 
@@ -98,8 +99,9 @@ class Change:
             "dead" if failed else "processed",
             code,
         )
-        if self.box.state.is_over:
-            await self.connection.execute(query("set_result"), task.tenant_id, task.id, text, code)
+        if self.box.rest.state.is_over:
+            error = code if self.box.state.is_over else None
+            await self.connection.execute(query("set_result"), task.tenant_id, task.id, text, error, code)
         for question in asked:
             self.say(EventType.QUESTION_ASKED, question_data(question))
         if failed and rows:

@@ -1,8 +1,8 @@
 """What a person asks of a task beside sending it messages: pause, resume, cancel. One transaction each."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
+from domain import mailbox
 from domain.errors import Conflict, ExecutionNotFound
 from domain.events import EventType
 from domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
@@ -29,12 +29,7 @@ async def _pause(change: Change, by: str) -> Position:
     box = change.task.box
     if box.state not in (TaskState.RUNNING, TaskState.WAITING):
         return change.standing()
-    change.box = replace(
-        box,
-        state=TaskState.PAUSED,
-        version=box.version + 1,
-        interrupt_turn=box.turn if box.turn_open else box.interrupt_turn,
-    )
+    change.box = mailbox.pause(box)
     change.say(EventType.TASK_PAUSED, {"by": by}, TaskState.PAUSED)
     return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
@@ -55,10 +50,8 @@ async def _resume(change: Change, by: str) -> Position:
     box = change.task.box
     if box.state is not TaskState.PAUSED:
         return change.standing()
-    waits = box.questions and not box.turn_open and not await _has_news(change)
-    state = TaskState.WAITING if waits else TaskState.RUNNING
-    change.box = replace(box, state=state, version=box.version + 1)
-    change.say(EventType.TASK_RESUMED, {"by": by}, state)
+    change.box = mailbox.resume(box, has_news=await _has_news(change))
+    change.say(EventType.TASK_RESUMED, {"by": by}, change.box.state)
     return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
 
@@ -137,15 +130,7 @@ async def cancel_change(change: Change, by: str, reason: str) -> Position:
     dead = await connection.fetch(query("bury_unclaimed"), *names, "task_cancelled")
     if dead:
         change.say(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": "task_cancelled"})
-    change.box = replace(
-        box,
-        state=TaskState.CANCELLED,
-        version=box.version + 1,
-        turn_open=False,
-        interrupt_turn=box.turn,
-        unclaimed=0,
-        questions=(),
-    )
+    change.box = mailbox.cancel(box)
     change.say(EventType.TASK_CANCELLED, {"by": by, "reason": reason}, TaskState.CANCELLED)
     event_seq = await change.commit(ring_seconds=RING_SECONDS)
     if task.in_plan:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain.conversation import Question
 from domain.events import EventType
 from domain.ids import TaskRoute
-from domain.mailbox import Position
+from domain.mailbox import Position, put
 from domain.messages import Draft
 from domain.states import TaskState
 from store import messages, tasks
@@ -28,7 +28,7 @@ async def tick(connection: Connection, route: TaskRoute, now: datetime | None = 
         return change.standing()
     questions = tuple(_told(change, question, at) for question in change.task.box.questions)
     if questions != change.task.box.questions:
-        change.box = replace(change.task.box, questions=questions)
+        change.box = put(change.task.box, questions)
     await change.commit()
     for question in questions:
         if question.deadline_at and question.deadline_at <= at:

@@ -8,7 +8,7 @@ from domain.conversation import Question
 from domain.errors import ExecutionNotFound, TaskNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskInPlan, TaskRoute, TenantId
 from domain.json import JsonObject, JsonValue
-from domain.mailbox import Mailbox
+from domain.mailbox import Mailbox, Rest
 from domain.states import ExecutionState, TaskState, execution_state
 from store.pool import Connection
 from store.queries import query
@@ -90,6 +90,7 @@ async def lock(connection: Connection, tenant_id: TenantId, execution_id: Execut
             accepted_seq=row["accepted_seq"],
             unclaimed=row["unclaimed"],
             questions=questions_of(row["open_questions"]),
+            rest=Rest(TaskState(row["rested"]), questions_of(row["rested_questions"])),
         ),
         execution_state=ExecutionState(row["execution_state"]),
         in_plan=row["in_plan"],
@@ -97,8 +98,18 @@ async def lock(connection: Connection, tenant_id: TenantId, execution_id: Execut
     )
 
 
-async def save(connection: Connection, task: LockedTask, box: Mailbox, *, ring_seconds: float | None = None) -> None:
-    """Write what the mailbox's rules decided. ``ring_seconds``: when the relay rings; None: nobody need ring."""
+async def save(
+    connection: Connection,
+    task: LockedTask,
+    box: Mailbox,
+    *,
+    ring_seconds: float | None = None,
+    keep_ring: bool = False,
+) -> None:
+    """Write what the mailbox's rules decided. ``ring_seconds``: when the relay rings; None: nobody need ring.
+
+    ``keep_ring``: a ring that is due already stays so, whatever ``ring_seconds`` says.
+    """
     await connection.execute(
         query("save_mailbox"),
         task.tenant_id,
@@ -113,6 +124,9 @@ async def save(connection: Connection, task: LockedTask, box: Mailbox, *, ring_s
         any(question.schema is not None for question in box.questions),
         ring_seconds,
         datetime.fromisoformat(box.next_timer) if box.next_timer else None,
+        box.rest.state,
+        [question_json(question) for question in box.rest.questions],
+        keep_ring,
     )
 
 

@@ -88,8 +88,10 @@ CREATE TABLE tasks (
     unclaimed      integer     NOT NULL DEFAULT 0 CHECK (unclaimed >= 0),  -- messages that no turn has claimed
     open_questions jsonb       NOT NULL DEFAULT '[]',  -- what it asks and nobody has answered
     answers_ruled  boolean     NOT NULL DEFAULT false, -- an open question has a JSON Schema
-    rested         text        NOT NULL DEFAULT 'pending',  -- the state it last rested in, and what it asked then:
-    rested_questions jsonb     NOT NULL DEFAULT '[]',       -- withdrawing all that came since leads back to it
+    rested         text        NOT NULL DEFAULT 'pending',  -- what it would be without its unclaimed messages,
+    rested_questions jsonb     NOT NULL DEFAULT '[]',       -- what it would ask, since when, why it would have failed:
+    rested_since   timestamptz NOT NULL DEFAULT now(),      -- withdrawing all of them leads back there
+    rested_error   text,
     waiting_since  timestamptz,
     timer_at       timestamptz,                      -- when an open question's time comes: a reminder, the deadline
     result         text,
@@ -123,6 +125,7 @@ CREATE TABLE messages (
     answers         text[]      NOT NULL DEFAULT '{}',  -- the questions it answered when it was accepted
     state           text        NOT NULL DEFAULT 'accepted',
     turn            integer,                   -- the turn that claimed it
+    failed_turns    integer[]   NOT NULL DEFAULT '{}',  -- turns that had claimed it before it was redriven
     reason          text,                      -- why it is dead
     idempotency_key text,
     digest          bytea       NOT NULL,      -- SHA-256 of what was sent, normalised
@@ -136,6 +139,7 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX messages_idempotency_unique ON messages (tenant_id, task_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
+CREATE INDEX messages_dead ON messages (tenant_id, ended_at, id) WHERE state = 'dead';
 CREATE INDEX messages_by_turn ON messages (tenant_id, task_id, turn, seq) WHERE turn IS NOT NULL;
 
 CREATE TABLE turns (

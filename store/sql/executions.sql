@@ -11,9 +11,9 @@ WITH e AS (
             CASE WHEN $3 THEN now() + make_interval(secs => $12) END, CASE WHEN $11 = 'running' THEN now() END)
     RETURNING created_at
 ), t AS (
-    INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, depends_on, agent_id, state, ring_at,
-                       started_at)
-    SELECT $1, id, $2, position, title, description, depends_on, $4, $11,
+    INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, depends_on, agent_id, state, rested,
+                       ring_at, started_at)
+    SELECT $1, id, $2, position, title, description, depends_on, $4, $11, $11,
            CASE WHEN NOT $3 THEN now() + make_interval(secs => $12) END, CASE WHEN $11 = 'running' THEN now() END
       FROM jsonb_to_recordset($13)
            AS task (id uuid, position bigint, title text, description text, depends_on bigint[])

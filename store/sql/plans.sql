@@ -11,17 +11,20 @@ SELECT id, position, title, state, version, depends_on, error_code, turn, ring_a
    FOR UPDATE;
 
 -- name: start_tasks
-UPDATE tasks SET state = 'running', version = version + 1, error_code = NULL, completed_at = NULL, rings = 0,
+UPDATE tasks SET state = 'running', rested = 'running', rested_since = now(), version = version + 1, error_code = NULL,
+       completed_at = NULL, rings = 0,
        started_at = coalesce(started_at, now()), ring_at = now() + make_interval(secs => $4), updated_at = now()
  WHERE tenant_id = $1 AND execution_id = $2 AND position = ANY ($3);
 
 -- name: fail_tasks
-UPDATE tasks SET state = 'failed', version = version + 1, error_code = $4, completed_at = now(),
+UPDATE tasks SET state = 'failed', rested = 'failed', rested_since = now(), rested_error = $4, error_code = $4,
+       version = version + 1, completed_at = now(),
        unclaimed = 0, ring_at = NULL, updated_at = now()
  WHERE tenant_id = $1 AND execution_id = $2 AND position = ANY ($3);
 
 -- name: reset_tasks
-UPDATE tasks SET state = 'pending', version = version + 1, error_code = NULL, completed_at = NULL, updated_at = now()
+UPDATE tasks SET state = 'pending', rested = 'pending', rested_since = now(), version = version + 1, error_code = NULL,
+       completed_at = NULL, updated_at = now()
  WHERE tenant_id = $1 AND execution_id = $2 AND position = ANY ($3);
 
 -- name: plan_heard

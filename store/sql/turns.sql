@@ -92,13 +92,17 @@ WITH turn AS (
 SELECT id, seq FROM told ORDER BY seq;
 
 -- name: set_result
-UPDATE tasks SET result = $3, error_code = $4 WHERE tenant_id = $1 AND id = $2;
+-- What a turn came to that ended its task, or would have if no message had come meanwhile ($4 then is NULL).
+UPDATE tasks SET result = $3, error_code = $4, rested_error = $5 WHERE tenant_id = $1 AND id = $2;
 
 -- name: bury_unclaimed
 -- Messages that no turn will read any more.
-UPDATE messages SET state = 'dead', reason = $3, ended_at = clock_timestamp()
- WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted'
-RETURNING id, seq;
+WITH dead AS (
+    UPDATE messages SET state = 'dead', reason = $3, ended_at = clock_timestamp()
+     WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted'
+    RETURNING id, seq
+)
+SELECT id, seq FROM dead ORDER BY seq;
 
 -- name: ring_plan
 -- The plan is to look at its tasks: rung by the relay unless that was done before.
