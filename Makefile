@@ -27,7 +27,7 @@ setup: .venv/.complete
 # The stamp holds the path: scripts in a venv do, too, so that of a checkout which was moved is of no use.
 VENV_IS_GOOD := $(shell test "$$(cat .venv/.complete 2>&1)" = '$(CURDIR)' && $(BIN)/python -c '' 2>&1 && echo yes)
 
-.venv/.complete: uv.lock pyproject.toml $(UV) $(if $(VENV_IS_GOOD),,FORCE)
+.venv/.complete: uv.lock pyproject.toml $(if $(VENV_IS_GOOD),,FORCE) | $(UV)
 	@if test -e $@ && test "$$(cat $@)" != '$(CURDIR)'; then rm -rf .venv; fi
 	@echo 'Installing what uv.lock says into .venv …'
 	@$(UV) sync --frozen --quiet --python "$$($(find_python))"
@@ -36,8 +36,12 @@ VENV_IS_GOOD := $(shell test "$$(cat .venv/.complete 2>&1)" = '$(CURDIR)' && $(B
 $(UV):
 	@echo 'Fetching uv into $(CACHE)/uv …'
 	@mkdir -p '$(CACHE)'
-	@"$$($(find_python))" -m venv --clear '$(CACHE)/uv'
-	@'$(CACHE)/uv/bin/python' -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@# Debian's python3 has no ensurepip; its pip can serve a venv without one.
+	@python="$$($(find_python))"; into='$(CACHE)/uv'; quietly='--quiet --disable-pip-version-check'; \
+	if "$$python" -m venv --clear "$$into" >/dev/null; \
+	then "$$into/bin/python" -m pip install $$quietly 'uv>=0.9'; \
+	else "$$python" -m venv --clear --without-pip "$$into" && \
+	    "$$python" -m pip --python "$$into/bin/python" install $$quietly 'uv>=0.9'; fi
 
 FORCE:
 
