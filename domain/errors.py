@@ -98,6 +98,16 @@ class TaskBusy(Conflict):
     code = "task_busy"
 
 
+class MessageTaken(Conflict):
+    """It is too late to edit or withdraw the message. ``state`` is the message's, ``turn`` the one that took it."""
+
+    code = "message_taken"
+
+    def __init__(self, message: str, state: str, turn: int | None) -> None:
+        super().__init__(message, state)
+        self.turn = turn
+
+
 class Outdated(DomainError):
     """What the caller saw is not current any more: nothing was stored. ``version`` and ``questions`` are current."""
 

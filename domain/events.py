@@ -23,7 +23,8 @@ class EventType(StrEnum):
     TASK_RESET = "task.reset"  #: {} back to pending
     MESSAGE_ACCEPTED = "message.accepted"  #: {message_id, seq, text, origin, sender, answers: [question id]}
     MESSAGE_EDITED = "message.edited"  #: {message_id, seq, text}
-    MESSAGE_WITHDRAWN = "message.withdrawn"  #: {message_id, seq}
+    MESSAGE_WITHDRAWN = "message.withdrawn"  #: {message_id, seq, questions, result, error, waiting: [WaitingTask]}
+    MESSAGE_REDRIVEN = "message.redriven"  #: {message_id, seq, was_seq, text, origin, sender, answers, queued}
     MESSAGES_DEAD = "messages.dead"  #: {messages: [{message_id, seq}], reason}
     TURN_STARTED = "turn.started"  #: {turn, messages: [{message_id, seq}]}
     STEP_STARTED = "step.started"  #: {turn, step}

@@ -41,6 +41,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What an unclaimed message is to say instead; None leaves that part as it is."""
+
+    text: str | None = None
+    attachments: tuple[Attachment, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a send when it was accepted.
 

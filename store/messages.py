@@ -136,7 +136,7 @@ async def earlier(connection: Connection, route: TaskRoute, draft: Draft) -> Rec
     told = row["receipt"]
     return Receipt(
         message_id=UUID(str(row["id"])),
-        seq=row["seq"],
+        seq=told.get("seq", row["seq"]),  # it has another one since it was redriven
         task_id=route.task_id,
         execution_id=row["execution_id"],
         accepted_at=row["accepted_at"],

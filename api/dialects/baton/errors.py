@@ -24,6 +24,7 @@ ERRORS: Final[ErrorTable] = {
     errors.Conflict: Answer(409, "conflict"),
     errors.TaskClosed: Answer(409, "task_closed"),
     errors.TaskBusy: Answer(409, "task_busy"),
+    errors.MessageTaken: Answer(409, "message_taken"),
     errors.Outdated: Answer(412, "outdated"),
     errors.AnswerRefused: Answer(422, "answer_refused"),
     errors.KeyReused: Answer(422, "idempotency_key_reused"),
@@ -65,6 +66,8 @@ def _data(failure: Failure) -> dict[str, object]:
             {"where": problem.where, "message": problem.message, "kind": problem.kind} for problem in failure.problems
         ]
     match failure.error:
+        case errors.MessageTaken(state=state, turn=turn):
+            data |= {"state": state, "turn": turn}
         case errors.Conflict(state=state):
             data["state"] = state
         case errors.Outdated(version=version, questions=questions):
