@@ -17,7 +17,6 @@ from cli.namespace import SEARCH_ATTRIBUTES
 from settings import Settings
 from tests.support.stack import PARTS, DevStack, running_stack, start_stack, until
 
-
 pytestmark = pytest.mark.timeout(300)  # a stack takes five seconds to start, on a busy machine many more
 
 
