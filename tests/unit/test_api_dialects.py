@@ -11,6 +11,7 @@ from api.dialects import all_dialects
 from api.dialects.baton import errors as baton
 from api.dialects.kubiya import errors as kubiya
 from api.errors import failure_of
+from api.routing import DirectRoute, is_plain
 from domain import errors
 from domain.errors import DomainError
 from settings import Settings
@@ -85,6 +86,22 @@ def test_a_path_is_its_dialects(path: str, name: str | None) -> None:
         assert found not in known.values()
     else:
         assert found is known[name]
+
+
+def test_sends_are_direct() -> None:
+    """Their dependencies are called without FastAPI's general solver, which costs more than the rest of a send."""
+    hot = {
+        "/baton/v1/tasks/{task_id}/messages",
+        "/api/v1/tasks/plan/{execution_id}/tasks/{task_id}/message",
+        "/api/v1/executions/{execution_id}/message",
+    }
+    direct = {
+        route.path
+        for dialect in DIALECTS.values()
+        for route in dialect.app.routes
+        if isinstance(route, DirectRoute) and "POST" in route.methods and is_plain(route.dependant)
+    }
+    assert hot <= direct
 
 
 def test_no_two_dialects_share_a_path() -> None:

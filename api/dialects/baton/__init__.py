@@ -6,13 +6,13 @@ from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.schemas import PREFIX, ProblemOut, SendMessage, StartExecution
 from api.errors import install
 from api.openapi import document
+from api.routing import add_routes
 
 
 def baton_dialect() -> Dialect:
     """Baton's own dialect, with an application of its own."""
     app = new_app("Baton", "1", "Executions, their tasks, and the messages that tasks take.")
-    for router in (messages.router, executions.router, tasks.router):  # sends are matched first
-        app.include_router(router)
+    add_routes(app, messages.router, executions.router, tasks.router)  # sends are matched first
     install(app, ERRORS, render)
     document(
         app,

@@ -15,6 +15,7 @@ from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExecutionOut, Execution
 from api.dialects.baton.stream import execution_encoder
 from api.ids import execution_id as parse_id
 from api.openapi import body_of
+from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
 from domain.agents import Principal
@@ -25,7 +26,7 @@ from domain.states import ExecutionState
 from service import control, executions, views
 from service.context import Baton
 
-router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS)
+router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS, route_class=DirectRoute)
 
 
 @router.post("", status_code=201, openapi_extra=body_of(StartExecution), responses={201: {"model": ExecutionOut}})

@@ -14,6 +14,7 @@ from api.ids import message_id as parse_message_id
 from api.ids import task_id as parse_task_id
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
+from api.routing import DirectRoute
 from api.validate import validated
 from domain.conversation import Attachment
 from domain.ids import TaskById
@@ -21,7 +22,7 @@ from domain.json import JsonObject
 from domain.messages import Draft
 from service import messages, views
 
-router = APIRouter(prefix=PREFIX, tags=["messages"], responses=PROBLEMS)
+router = APIRouter(prefix=PREFIX, tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
 
 _ORIGIN = "baton"
 

@@ -14,6 +14,7 @@ from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExplanationOut, TaskOut
 from api.dialects.baton.stream import task_encoder
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
+from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from domain.agents import Principal
 from domain.ids import TaskAddress, TaskById, TaskId
@@ -21,7 +22,7 @@ from domain.states import TaskState
 from service import control, explain, views
 from service.context import Baton
 
-router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS)
+router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS, route_class=DirectRoute)
 
 
 @router.get("", responses={200: {"model": Tasks}})

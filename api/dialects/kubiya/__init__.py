@@ -6,13 +6,13 @@ from api.dialects.kubiya.errors import ERRORS, render
 from api.dialects.kubiya.schemas import VALIDATION_ERROR, ExecuteAgent, ExecutePlan
 from api.errors import install
 from api.openapi import document
+from api.routing import add_routes
 
 
 def kubiya_dialect() -> Dialect:
     """Kubiya's dialect, with an application of its own."""
     app = new_app("Kubiya plan execution API, spoken by Baton", "1.0.0")
-    app.include_router(plans.router)
-    app.include_router(executions.router)
+    add_routes(app, plans.router, executions.router)
     install(app, ERRORS, render)
     document(
         app,

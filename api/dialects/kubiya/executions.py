@@ -17,6 +17,7 @@ from api.dialects.kubiya.stream import plan_as_execution_encoder, task_encoder
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, body_of, with_body
 from api.options import Options
+from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
 from domain.agents import Principal
@@ -34,7 +35,7 @@ from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"
 
-router = APIRouter(tags=["executions"])
+router = APIRouter(tags=["executions"], route_class=DirectRoute)
 
 
 @router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent))

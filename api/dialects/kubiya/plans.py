@@ -16,6 +16,7 @@ from api.ids import execution_id as parse_execution_id
 from api.ids import in_range
 from api.openapi import ANY_OBJECT, body_of, with_body
 from api.options import Options
+from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
 from domain.errors import ExecutionNotFound, TaskNotFound
@@ -28,7 +29,7 @@ from service.messages import send_messages as send_to_tasks
 
 PREFIX: Final = "/api/v1/tasks/plan"
 
-router = APIRouter(prefix=PREFIX, tags=["Plan Execution"])
+router = APIRouter(prefix=PREFIX, tags=["Plan Execution"], route_class=DirectRoute)
 
 
 @router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))
