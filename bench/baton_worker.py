@@ -1,0 +1,28 @@
+"""Baton's worker, hooked: `python -m bench.baton_worker` is `python worker.py` that also marks what happens when."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import worker
+from agents.scripted import ScriptedModel
+from bench.marks import MODEL, MarkActivities, Marker
+
+
+def hook(marker: Marker) -> None:
+    """Mark activities as the bare worker does, and calls of the model."""
+    original_worker, original_stream = worker.Worker, ScriptedModel.request_stream
+
+    def marked_worker(*args: Any, interceptors: Any = (), **kwargs: Any) -> Any:
+        return original_worker(*args, interceptors=[MarkActivities(marker), *interceptors], **kwargs)
+
+    def marked_stream(self: ScriptedModel, *args: Any, **kwargs: Any) -> AbstractAsyncContextManager[Any]:
+        marker.mark(MODEL)
+        return original_stream(self, *args, **kwargs)
+
+    worker.Worker = marked_worker  # type: ignore[assignment,misc]
+    ScriptedModel.request_stream = marked_stream  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    hook(Marker())
+    worker.main()

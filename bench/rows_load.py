@@ -1,0 +1,116 @@
+"""Sixteen clients and two hundred tasks: calls a second, and turns a second."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bench.cpu import Cpu, cost, figure
+from bench.marks import ENDED, Marks
+from bench.report import Row, per_second
+from bench.stack import Stack
+from bench.targets import Bare, Caller, Task, all_clients, signal, start_bare, start_tasks, until_ended
+
+
+class _Contender:
+    """Something that is done again and again by all clients, block by block."""
+
+    def __init__(self, stack: Stack, cpu: Cpu, items: list[Any], do: Callable[[Caller, Any], Awaitable[None]]) -> None:
+        self._stack = stack
+        self._cpu = cpu
+        self._items = items
+        self._do = do
+        self.rates: list[float] = []
+        self.costs: list[dict[str, float]] = []
+
+    async def block(self, count: int) -> None:
+        """Do it ``count`` times, one item after the other."""
+        items = [self._items[n % len(self._items)] for n in range(count)]
+        self._items = self._items[count % len(self._items) :] + self._items[: count % len(self._items)]
+        before, began = self._cpu.now(), time.monotonic()
+        await all_clients(self._stack, items, self._do)
+        self.rates.append(count / (time.monotonic() - began))
+        await _until_quiet(self._stack.marks)
+        self.costs.append(cost(before, self._cpu.now(), count))
+
+    @property
+    def rate(self) -> float:
+        """The median of all blocks."""
+        return statistics.median(self.rates)
+
+
+async def measure_accept(stack: Stack, targets: int, blocks: int, calls: int) -> list[Row]:
+    """Sends a second, beside bare signals, while the workers work them off."""
+    cpu = Cpu(stack)
+    baton = _Contender(stack, cpu, await start_tasks(stack, targets), Caller.send)
+    bare = _Contender(stack, cpu, await start_bare(stack, targets), lambda _, one: signal(one))
+    await _alternate(blocks, calls, baton, bare)
+    figures = (
+        per_second("accept", baton.rates),
+        per_second("bare signals", bare.rates),
+        figure("accept and working it off", baton.costs),
+        figure("bare signal and working it off", bare.costs),
+    )
+    return [
+        Row("accept_load", "accept ÷ bare signals, 16 clients", baton.rate / bare.rate, "×", None, 5.0, figures),
+    ]
+
+
+async def measure_outage(stack: Stack, targets: int, blocks: int, calls: int) -> list[Row]:
+    """Sends a second, beside one INSERT, with Temporal away: takes it away for the rest of the run."""
+    tasks = await start_tasks(stack, targets)
+    await stack.stop_temporal()
+    cpu = Cpu(stack)
+    baton = _Contender(stack, cpu, tasks, Caller.send)
+    insert = _Contender(stack, cpu, tasks, lambda caller, _: caller.insert())
+    await _alternate(blocks, calls, baton, insert)
+    figures = (
+        per_second("accept", baton.rates),
+        per_second("one INSERT", insert.rates),
+        figure("accept", baton.costs),
+        figure("one INSERT", insert.costs),
+    )
+    what = "accept ÷ a route of one INSERT, 16 clients, Temporal away"
+    return [Row("accept_outage", what, baton.rate / insert.rate, "×", None, 0.85, figures)]
+
+
+async def measure_turns(stack: Stack, targets: int, blocks: int, turns: int) -> list[Row]:
+    """Turns a second: each client sends and waits until the turn has ended."""
+    cpu = Cpu(stack)
+
+    async def baton_turn(caller: Caller, task: Task) -> None:
+        await until_ended(stack.marks, task, lambda: caller.send(task))
+
+    async def bare_turn(_: Caller, one: Bare) -> None:
+        await until_ended(stack.marks, one, lambda: signal(one))
+
+    baton = _Contender(stack, cpu, await start_tasks(stack, targets), baton_turn)
+    bare = _Contender(stack, cpu, await start_bare(stack, targets), bare_turn)
+    await _alternate(blocks, turns, baton, bare)
+    figures = (
+        per_second("Baton's turns", baton.rates),
+        per_second("bare turns", bare.rates),
+        figure("Baton's turn", baton.costs),
+        figure("bare turn", bare.costs),
+    )
+    return [Row("turns", "turns ÷ bare turns, 16 clients", baton.rate / bare.rate, "×", None, 0.8, figures)]
+
+
+async def _alternate(blocks: int, count: int, *contenders: _Contender) -> None:
+    """A block of each in turns; the first of each only warms up."""
+    for contender in contenders:
+        await contender.block(count // 2)
+        contender.rates.clear()
+        contender.costs.clear()
+    for n in range(blocks):
+        for contender in contenders if n % 2 == 0 else reversed(contenders):
+            await contender.block(count)
+
+
+async def _until_quiet(marks: Marks) -> None:
+    """Wait until no turn has ended for a while: what was sent is worked off."""
+    seen = -1
+    while marks.counts[ENDED] != seen:
+        seen = marks.counts[ENDED]
+        await asyncio.sleep(0.5)

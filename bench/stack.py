@@ -1,0 +1,133 @@
+"""Everything that is measured, as real processes, started here so that each can be stopped when a row wants it away."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from temporalio.client import Client
+
+from bench.bare import QUEUE as BARE_QUEUE
+from bench.insert_app import TABLE
+from bench.marks import VARIABLE, Marks
+from cli.dev.credentials import ensure_credentials
+from cli.dev.part import Part, RunningPart, start
+from cli.dev.postgres import Postgres
+from cli.dev.probes import api_answers, worker_polls
+from cli.dev.temporal import TemporalServer
+from cli.dev.temporal_binary import ensure_temporal
+from cli.listener import listen
+from cli.namespace import register_search_attributes
+from store.migrate import migrate
+from store.pool import open_pool
+
+QUEUE: Final = "bench"
+_ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+@dataclass(slots=True)
+class Stack:
+    """What runs. ``api_port`` is Baton's API, ``insert_port`` the same application with a route of one INSERT."""
+
+    dsn: str
+    api_key: str
+    client: Client
+    marks: Marks
+    api_port: int
+    insert_port: int
+    parts: dict[str, RunningPart]
+
+    async def stop_temporal(self) -> None:
+        """Take Temporal away for the rest of the run."""
+        await self.parts["temporal"].stop()
+
+
+@asynccontextmanager
+async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
+    """PostgreSQL and Temporal as `baton dev` starts them, API, worker, and what they are compared with."""
+    logs = directory / "logs"
+    logs.mkdir(parents=True)
+    async with AsyncExitStack() as cleanup:
+        marks = Marks()
+        marks.listen()
+        cleanup.callback(marks.close)
+        parts: dict[str, RunningPart] = {}
+
+        async def run(part: Part) -> None:
+            parts[part.name] = await start(part)
+            cleanup.push_async_callback(parts[part.name].stop)
+
+        postgres = Postgres(directory / "postgres", logs / "postgres.log")
+        cleanup.callback(postgres.close)
+        await run(await postgres.part())
+        await postgres.create_database("baton")
+        dsn = postgres.dsn("baton")
+        await migrate(dsn)
+        await _create_bench_table(dsn)
+        credentials = await ensure_credentials(dsn, directory / "credentials.json")
+        program = await ensure_temporal(lambda text: print(text, file=sys.stderr))
+        server = TemporalServer(program, directory / "temporal.db", logs / "temporal.log")
+        await run(server.part())
+        client = await _connect(server.address)
+        await register_search_attributes(client)
+
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))
+        }
+        environment |= {
+            "DATABASE_URL": dsn,
+            "BATON_TASK_QUEUE": QUEUE,
+            "TEMPORAL_ADDRESS": server.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            VARIABLE: marks.address,
+        }
+
+        def part(
+            name: str, module: Sequence[str], is_up: Callable[[int], Awaitable[bool]], fds: Sequence[int] = ()
+        ) -> Part:
+            return Part(
+                name,
+                [sys.executable, *module],
+                logs / f"{name}.log",
+                is_up,
+                environment=environment,
+                directory=_ROOT,
+                pass_fds=fds,
+                stop_seconds=15,
+                up_seconds=60,
+            )
+
+        def server_part(name: str, module: Sequence[str], listener: socket.socket) -> Part:
+            cleanup.callback(listener.close)
+            fd = listener.fileno()
+            return part(name, [*module, str(fd)], api_answers(listener), [fd])
+
+        api, insert = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        await asyncio.gather(
+            run(part("worker", ["-m", "bench.baton_worker"], worker_polls(client, QUEUE))),
+            run(part("bare worker", ["-m", "bench.bare_worker"], worker_polls(client, BARE_QUEUE))),
+            run(server_part("api", ["-m", "cli.main", "api", "--fd"], api)),
+            run(server_part("insert", ["-m", "bench.insert_app"], insert)),
+        )
+        yield Stack(dsn, credentials.api_key, client, marks, api.getsockname()[1], insert.getsockname()[1], parts)
+
+
+async def _connect(address: str) -> Client:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await Client.connect(address)
+            except RuntimeError:  # the port is open, the namespace not there yet
+                await asyncio.sleep(0.1)
+
+
+async def _create_bench_table(dsn: str) -> None:
+    pool = await open_pool(dsn, min_size=0, max_size=1, application="bench")
+    async with pool.connection() as connection:
+        await connection.execute(TABLE)
+    await pool.close()

@@ -1,0 +1,170 @@
+"""What is sent to: waiting tasks of Baton's, by both its doors, and bare workflows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import orjson
+from temporalio.client import WorkflowHandle
+
+from bench.bare import QUEUE as BARE_QUEUE
+from bench.bare import BareWorkflow
+from bench.http import Connection
+from bench.insert_app import PATH as INSERT_PATH
+from bench.marks import ENDED, Marks
+from bench.stack import QUEUE, Stack
+from domain.json import JsonObject
+from workflows.contracts import task_workflow_id
+
+#: A message after which the scripted model asks again: a simple turn, and the task waits for the next.
+ASK = "!ask next?"
+CLIENTS = 16
+_SECONDS = 60.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that waits, its workflow, and the path that its messages are posted to."""
+
+    execution: str
+    workflow: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A bare workflow that waits."""
+
+    handle: "WorkflowHandle[Any, Any]"
+
+    @property
+    def workflow(self) -> str:
+        """Its id."""
+        return self.handle.id
+
+
+class Caller:
+    """A client of both servers, and of Temporal. One call at a time."""
+
+    def __init__(self, api: Connection, insert: Connection) -> None:
+        self._api = api
+        self._insert = insert
+
+    @classmethod
+    async def open(cls, stack: Stack) -> "Caller":
+        """Connect."""
+        return cls(
+            await Connection.open("127.0.0.1", stack.api_port, stack.api_key),
+            await Connection.open("127.0.0.1", stack.insert_port, stack.api_key),
+        )
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._api.close()
+        self._insert.close()
+
+    async def send(self, task: Task, text: str = ASK) -> None:
+        """Send a message by Baton's own API, or by Kubiya's. Raises ConnectionError unless it was accepted."""
+        field = "text" if task.path.startswith("/baton") else "message"
+        _accepted(await self._api.post(task.path, orjson.dumps({field: text})))
+
+    async def insert(self) -> None:
+        """Have one row inserted."""
+        _accepted(await self._insert.post(INSERT_PATH, orjson.dumps({"text": ASK})))
+
+    async def start(self, path: str, body: object) -> Any:
+        """Start something; what the API answers."""
+        return orjson.loads(_accepted(await self._api.post(path, orjson.dumps(body))))
+
+    async def read(self, path: str) -> Any:
+        """Read something."""
+        return orjson.loads(_accepted(await self._api.get(path)))
+
+
+def _accepted(answer: Any) -> bytes:
+    if not 200 <= answer.status < 300:
+        raise ConnectionError(f"{answer.status}: {answer.body[:500]!r}")
+    return answer.body
+
+
+async def signal(bare: Bare, text: str = ASK) -> None:
+    """What a program does that has the SDK alone."""
+    await bare.handle.signal(BareWorkflow.message, text)
+
+
+async def start_tasks(stack: Stack, count: int) -> list[Task]:
+    """Single tasks that wait for a message."""
+
+    async def start(caller: Caller, _: int) -> Task:
+        started = await caller.start("/baton/v1/executions", {"prompt": ASK})
+        task = started["tasks"][0]["id"]
+        await _until_waiting(caller, f"/baton/v1/tasks/{task}")
+        return Task(started["id"], task_workflow_id(task), f"/baton/v1/tasks/{task}/messages")
+
+    return await all_clients(stack, range(count), start)
+
+
+async def start_plans(stack: Stack, count: int) -> list[Task]:
+    """The only task of each of several plans, addressed as Kubiya's clients do; they wait for a message."""
+
+    async def start(caller: Caller, _: int) -> Task:
+        task: JsonObject = {"id": 1, "title": "ask", "description": ASK, "dependencies": []}
+        plan: JsonObject = {"title": "bench", "team_breakdown": [{"team_name": "bench", "tasks": [task]}]}
+        started = await caller.start("/api/v1/tasks/plan/execute", {"plan": plan, "worker_queue_id": QUEUE})
+        execution = started["execution_id"]
+        task_id = (await caller.read(f"/baton/v1/executions/{execution}"))["tasks"][0]["id"]
+        await _until_waiting(caller, f"/baton/v1/tasks/{task_id}")
+        return Task(execution, task_workflow_id(task_id), f"/api/v1/tasks/plan/{execution}/tasks/1/message")
+
+    return await all_clients(stack, range(count), start)
+
+
+async def start_bare(stack: Stack, count: int) -> list[Bare]:
+    """Bare workflows that have taken a turn and wait."""
+
+    async def start(_: Caller, __: int) -> Bare:
+        bare = Bare(
+            await stack.client.start_workflow(
+                BareWorkflow.run, list[str](), id=f"bare-{uuid4()}", task_queue=BARE_QUEUE
+            )
+        )
+        await until_ended(stack.marks, bare, lambda: signal(bare))
+        return bare
+
+    return await all_clients(stack, range(count), start)
+
+
+async def until_ended(marks: Marks, target: Task | Bare, send: Callable[[], Awaitable[None]]) -> None:
+    """Send, and wait until the turn that follows has ended."""
+    ended = marks.next(ENDED, target.workflow)
+    await send()
+    await asyncio.wait_for(ended, _SECONDS)
+
+
+async def all_clients(
+    stack: Stack, items: Sequence[Any], do: Callable[[Caller, Any], Awaitable[_T]], clients: int = CLIENTS
+) -> list[_T]:
+    """``do`` every item, by so many clients side by side, each with connections of its own."""
+    left, done = list(reversed(items)), list[_T]()
+
+    async def client() -> None:
+        caller = await Caller.open(stack)
+        try:
+            while left:
+                done.append(await do(caller, left.pop()))
+        finally:
+            caller.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(client())
+    return done
+
+
+async def _until_waiting(caller: Caller, path: str) -> None:
+    async with asyncio.timeout(_SECONDS):
+        while (await caller.read(path))["state"] != "waiting":
+            await asyncio.sleep(0.05)
