@@ -64,8 +64,14 @@ async def show(session: Session, style: Style, *, typed: Lines | None, until_wai
 
 
 def console_for_lines() -> Console:
-    """Stdout as rich sees it; a pipe is given a width, since it has none."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _pipe_width())
+    """Stdout as rich sees it; a pipe is given a width, since it has none.
+
+    A terminal is asked for its size: what `COLUMNS` and `LINES` say may be that of another, or of another day.
+    """
+    if not sys.stdout.isatty():
+        return Console(highlight=False, width=_pipe_width())
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return Console(highlight=False, _environ=environment)
 
 
 def _say_what_this_is(session: Session, console: Console) -> None:

@@ -19,7 +19,7 @@ _BATON = (sys.executable, "-m", "cli.main")
 
 def _environment(stack: DevStack) -> dict[str, str]:
     """Nothing says where the stack is, but the note that it keeps while it runs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BATON_", "TEMPORAL_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BATON_", "COLUMNS", "LINES"))}
     return {**kept, "XDG_STATE_HOME": str(stack.data / "state"), "PYTHONPATH": str(_ROOT)}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import codecs
+import contextlib
 import fcntl
 import os
 import pty
@@ -158,13 +159,13 @@ class Terminal:
     async def until(self, shown: str | Callable[[Screen], bool], seconds: float = 30.0) -> None:
         """Wait until the screen shows a text, or fits. Fails with the screen as it is then."""
         fits = shown if callable(shown) else lambda screen: shown in screen.text
-        try:
-            async with asyncio.timeout(seconds):
-                while not fits(self.screen):
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise AssertionError(f"waited for {shown!r}; the screen shows:\n{self.screen.history}") from None
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not fits(self.screen):
+            if asyncio.get_running_loop().time() > deadline:
+                raise AssertionError(f"waited for {shown!r}; the screen shows:\n{self.screen.history}")
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):  # what is waited for need not show on the screen
+                await asyncio.wait_for(self._changed.wait(), 0.1)
 
     def type(self, keys: str) -> None:
         """Press keys."""

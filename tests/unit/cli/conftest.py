@@ -37,7 +37,8 @@ async def fake() -> AsyncGenerator[FakeBaton]:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a command: nothing that this machine happens to have."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BATON_", "COLUMNS", "NO_COLOR"))}
+    said_elsewhere = ("BATON_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(said_elsewhere)}
     return {**kept, "XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
 
 

@@ -34,7 +34,7 @@ def sit(fake: FakeBaton, environment: dict[str, str], tmp_path: Path) -> Sit:
                 file.write_text(json.dumps(argument))
                 argument = str(file)
             words.append(argument)
-        whole = {**environment, "BATON_URL": fake.url, "BATON_API_KEY": KEY}
+        whole = {**environment, "BATON_URL": fake.url, "BATON_API_KEY": KEY, "COLUMNS": "200", "LINES": "60"}
         async with in_terminal([*BATON, *words], environment=whole, width=width, height=height, directory=ROOT) as it:
             yield it
 
