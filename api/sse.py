@@ -6,7 +6,7 @@ A dialect's frames are a pure function of one event, so that a stream can be cut
 
 import asyncio
 import re
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -30,6 +30,9 @@ Frame: TypeAlias = tuple[str, Mapping[str, object]]
 
 _CURSOR: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,4}))?")
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
+#: Many read the same log: what was encoded a moment ago is kept for the others, a megabyte per log at most.
+_SHARED_FRAMES: Final = 256
+_SHARED_BYTES: Final = 4096
 _HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
@@ -147,7 +150,7 @@ class EventStream(Response):
         self._subscription.close()
 
     async def _pump(self, send: Send) -> None:
-        now = asyncio.get_running_loop().time
+        now = time.monotonic
         silent_since = now()
         ends_at = silent_since + self._settings.stream_max_seconds
         while now() < ends_at:
@@ -170,7 +173,15 @@ class EventStream(Response):
             if event.seq < self._cursor.seq:
                 return b""
             return encode_event(self._encoder, execution_id, event, skip=self._cursor.index + 1)
-        return _shared(self._encoder, execution_id, event)
+        made, key = self._subscription.made, (self._encoder.name, event.seq)
+        frames = made.get(key)
+        if frames is None:
+            frames = encode_event(self._encoder, execution_id, event)
+            if len(frames) <= _SHARED_BYTES:
+                if len(made) >= _SHARED_FRAMES:
+                    made.clear()
+                made[key] = frames
+        return frames
 
 
 def encode_event(encoder: Encoder, execution_id: UUID, event: Event, *, skip: int = 0) -> bytes:
@@ -188,30 +199,6 @@ def encode_frame(frame_id: str | None, frame: Frame) -> bytes:
     name, data = frame
     head = f"event: {name}\ndata: " if frame_id is None else f"id: {frame_id}\nevent: {name}\ndata: "
     return head.encode() + to_json(data) + b"\n\n"
-
-
-class _Shared:
-    """Frames that were encoded a moment ago: many read the same log, and they are encoded once for all."""
-
-    def __init__(self, most: int, longest: int) -> None:
-        self._most = most
-        self._longest = longest
-        self._frames: OrderedDict[tuple[str, UUID, int], bytes] = OrderedDict()
-
-    def __call__(self, encoder: Encoder, execution_id: UUID, event: Event) -> bytes:
-        key = encoder.name, execution_id, event.seq
-        known = self._frames.get(key)
-        if known is None:
-            known = encode_event(encoder, execution_id, event)
-            if len(known) <= self._longest:
-                self._frames[key] = known
-                if len(self._frames) > self._most:
-                    self._frames.popitem(last=False)
-        return known
-
-
-#: At most 8 MiB in all.
-_shared: Final = _Shared(most=1024, longest=8192)
 
 
 async def _say(send: Send, data: bytes) -> None:

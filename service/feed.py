@@ -6,6 +6,7 @@ those who follow them. Hints may be lost: every now and then the heads of all fo
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Final
 from uuid import UUID
@@ -204,6 +205,11 @@ class Subscription:
         return self._topic.execution_id
 
     @property
+    def made(self) -> dict[tuple[str, int], bytes]:
+        """What this log's readers have made of its events, by maker and number: a place to share. Keep it small."""
+        return self._topic.made
+
+    @property
     def began_at(self) -> int:
         """The number of the log's last event when the subscription began."""
         return self._task_seen_at
@@ -223,8 +229,7 @@ class Subscription:
 
         [] if none came within ``seconds``; None at the end, and once it is closed or the feed is stopped.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        deadline: float | None = None
         while self._open:
             if events := await self._next():
                 self._cursor = events[-1].seq
@@ -236,7 +241,11 @@ class Subscription:
                     self._ended = self._topic.state
                     return None
                 continue
-            if not await self._topic.wait(deadline - loop.time()):
+            if deadline is None:
+                deadline = time.monotonic() + seconds
+            elif (seconds := deadline - time.monotonic()) <= 0:
+                return []
+            if not await self._topic.wait(seconds):
                 return []
         return None
 

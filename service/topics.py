@@ -31,9 +31,11 @@ class Topic:
         self.state = state
         self.readers = 0
         self.gone = False
+        #: What readers have made of events, for other readers of the same; forgotten with the topic.
+        self.made: dict[tuple[str, int], bytes] = {}
         self._events: deque[Event] = deque()
         self._characters = 0
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: set[asyncio.Future[bool]] = set()
         self._reads_begun = 0
         self._read_done = 0
 
@@ -86,29 +88,32 @@ class Topic:
         """Wait to be woken; False if that took longer than ``seconds``."""
         if seconds <= 0:
             return False
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[bool] = loop.create_future()
+        timer = loop.call_later(seconds, _set, woken, False)  # a timeout context costs several times as much
+        self._waiting.add(woken)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            return False
+            return await woken
         finally:
-            self._waiting.discard(future)
-        return True
+            timer.cancel()
+            self._waiting.discard(woken)
 
     def wake(self) -> None:
         """Have everybody who waits look again."""
         waiting, self._waiting = self._waiting, set()
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        for woken in waiting:
+            _set(woken, True)
 
     def _forget(self) -> None:
         while len(self._events) > 1 and (len(self._events) > _EVENTS or self._characters > _CHARACTERS):
             event = self._events.popleft()
             self._characters -= _weight(event)
             self._base = event.seq
+
+
+def _set(woken: asyncio.Future[bool], value: bool) -> None:
+    if not woken.done():
+        woken.set_result(value)
 
 
 def _weight(event: Event) -> int:
