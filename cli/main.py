@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "inbox": "cli.inbox:inbox",
     "send": "cli.send:send",
     "watch": "cli.watch:watch",
+    "verify": "cli.verify.command:verify",
     "explain": "cli.explain:explain",
     "api": "cli.commands.api:api",
     "worker": "cli.commands.worker:worker",

@@ -1,0 +1,145 @@
+"""What `baton verify` says in the end: a table for people, an object for programs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.client.shapes import Json
+from cli.verify.audit import count
+from cli.verify.chaos import Recovery
+from cli.verify.evidence import ExecutionEvidence
+from cli.verify.findings import Category, Finding
+from cli.verify.load import Result
+from cli.verify.options import Options
+
+_SHOWN: Final = 5  #: findings of one category; the JSON has all
+
+_MEANS: Final = {
+    Category.LOST: "acknowledged, and never read by an agent",
+    Category.DOUBLED: "became two, or was read twice",
+    Category.REORDERED: "read in another order than it was sent",
+    Category.UNFINISHED: "came to no end",
+    Category.GAPS: "events missing or out of order",
+    Category.DIFFERING: "told differently in two places",
+    Category.UNSENT: "never acknowledged",
+}
+
+
+def is_clean(result: Result) -> bool:
+    """Whether all is as it was promised, and every fault was got over."""
+    return not result.findings and all(recovery.worked_seconds is not None for recovery in result.recoveries)
+
+
+def as_json(options: Options, result: Result) -> Json:
+    """Everything that was found out, for programs. Times are in seconds."""
+    return {
+        "clean": is_clean(result),
+        "seed": options.seed,
+        "tasks": options.tasks,
+        "senders": options.senders,
+        "messages": options.messages,
+        "acknowledged": len({entry.outgoing.key for entry in result.ledger.acknowledged}),
+        "receipts": len(result.ledger.acknowledged),
+        "repeated": result.repeated,
+        "streams_resumed": result.streams_resumed,
+        "sending_seconds": round(result.sending_seconds, 2),
+        "settled_seconds": round(result.settled_seconds, 2),
+        **{category.value: n for category, n in count(result.findings).items()},
+        "faults": [_fault_json(recovery, result.evidence) for recovery in result.recoveries],
+        "findings": [
+            {"category": finding.category, "where": finding.where, "what": finding.what} for finding in result.findings
+        ],
+    }
+
+
+def print_report(console: Console, options: Options, result: Result) -> None:
+    """The report for people."""
+    said = as_json(options, result)
+    console.print(
+        f"{said['acknowledged']} messages to {options.tasks} tasks acknowledged in {result.sending_seconds:.0f} s, "
+        f"{said['receipts']} receipts; {sum(result.repeated.values())} failures met by repeating; "
+        f"{result.streams_resumed} streams resumed; at rest after {result.settled_seconds:.0f} s.\n"
+    )
+    console.print(_figures(result.findings))
+    if result.recoveries:
+        console.print(_faults(said["faults"]))
+    for category, group in groupby(sorted(result.findings, key=_rank), key=lambda finding: finding.category):
+        findings = list(group)
+        for finding in findings[:_SHOWN]:
+            console.print(Text(f"{category}: {finding.where}: {finding.what}"), soft_wrap=True)
+        if len(findings) > _SHOWN:
+            console.print(Text(f"{category}: … and {len(findings) - _SHOWN} more"))
+    verdict = Text("Everything is as it was promised.", "green") if is_clean(result) else Text("This is wrong.", "red")
+    console.print(verdict)
+
+
+def _rank(finding: Finding) -> int:
+    return list(Category).index(finding.category)
+
+
+def _figures(findings: Sequence[Finding]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_column("", style="dim")
+    for category, n in count(findings).items():
+        table.add_row(category.value, Text(str(n), "bold red" if n else "green"), _MEANS[category])
+    return table
+
+
+def _faults(faults: Sequence[Json]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="seconds; after “down”: from when the part was back")
+    table.add_column("fault")
+    for name in ("down", "accepts again", "works again", "all caught up"):
+        table.add_column(name, justify="right")
+    rows = [
+        (
+            fault["fault"],
+            fault["down_seconds"],
+            fault["accepted_seconds"],
+            fault["worked_seconds"],
+            fault["caught_up_seconds"],
+        )
+        for fault in faults
+    ]
+    for name, *seconds in rows:
+        table.add_row(name, *("never" if value is None else f"{value:.1f}" for value in seconds))
+    if len(rows) > 1:
+        table.add_section()
+        columns = list(zip(*rows, strict=True))[1:]
+        worst = [None if None in column else max(column) for column in columns]
+        table.add_row("longest", *("never" if value is None else f"{value:.1f}" for value in worst), style="bold")
+    return table
+
+
+def _fault_json(recovery: Recovery, evidence: Sequence[ExecutionEvidence]) -> Json:
+    outage = recovery.outage
+    return {
+        "fault": outage.fault,
+        "down_seconds": round(outage.back - outage.began, 2),
+        "accepted_seconds": _rounded(recovery.accepted_seconds),
+        "worked_seconds": _rounded(recovery.worked_seconds),
+        "caught_up_seconds": round(_caught_up_seconds(outage.back, evidence), 2),
+    }
+
+
+def _caught_up_seconds(back: float, evidence: Sequence[ExecutionEvidence]) -> float:
+    """How long it took from ``back`` on until every message that had been accepted by then had come to its end."""
+    ends = [
+        datetime.fromisoformat(receipt["ended_at"]).timestamp() - back
+        for execution in evidence
+        for task in execution.tasks
+        for receipt in task.receipts
+        if receipt["ended_at"] and datetime.fromisoformat(receipt["accepted_at"]).timestamp() <= back
+    ]
+    return max([0.0, *ends])
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
