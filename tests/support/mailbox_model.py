@@ -1,0 +1,255 @@
+"""A task as its rules say that it behaves, without a database: what the store is held to.
+
+What `domain.mailbox` decides is its word. What the store decides in SQL (accepting) or beside it (steps, calls, what
+becomes of messages) is said here a second time, as plainly as possible.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from domain import mailbox
+from domain.conversation import Question
+from domain.errors import Conflict, DomainError, KeyReused, Outdated, TaskBusy, TaskClosed
+from domain.mailbox import Ending, Mailbox, Next, Position, Rest, Then, next_for, position
+from domain.states import SendMode, TaskState
+
+S = TaskState
+
+
+@dataclass(slots=True)
+class ModelMessage:
+    """A message, and what became of it."""
+
+    text: str
+    answers: tuple[str, ...]
+    state: str = "accepted"
+    turn: int | None = None
+
+
+@dataclass(slots=True)
+class ModelStep:
+    """A step; ``calls`` are those that are left, ``asked`` what it asks when none is."""
+
+    state: str = "running"
+    attempt: int = 1
+    calls: list[str] = field(default_factory=list[str])
+    asked: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a sender is told."""
+
+    seq: int
+    state: TaskState
+    version: int
+    turn: int
+    turn_open: bool
+    interrupts: int = 0
+    replayed: bool = False
+
+
+def _new() -> Mailbox:
+    return Mailbox(S.RUNNING, 1, 0, False, 0, 0, 0, rest=Rest(S.RUNNING))
+
+
+@dataclass(slots=True)
+class ModelTask:
+    """A single task."""
+
+    box: Mailbox = field(default_factory=_new)
+    messages: list[ModelMessage] = field(default_factory=list[ModelMessage])
+    steps: dict[tuple[int, int], ModelStep] = field(default_factory=dict[tuple[int, int], ModelStep])
+    receipts: dict[str, tuple[str, str | None, Sent]] = field(default_factory=dict[str, tuple[str, str | None, Sent]])
+    rung: bool = True  #: the relay will ring, unless a worker comes before
+
+    def send(
+        self,
+        text: str,
+        *,
+        mode: SendMode = SendMode.QUEUE,
+        question: str | None = None,
+        if_version: int | None = None,
+        key: str | None = None,
+    ) -> Sent:
+        """Accept a message, or refuse it."""
+        if key in self.receipts:
+            said, about, receipt = self.receipts[key]
+            if (said, about) != (text, question):
+                raise KeyReused("another message")
+            return replace(receipt, interrupts=0, replayed=True)
+        if refusal := self._refusal(mode, question, if_version):
+            raise refusal
+        box = self.box
+        answers_all = question is None and box.state is S.WAITING
+        answers = tuple(one.id for one in box.questions if answers_all or one.id == question)
+        left = tuple(one for one in box.questions if one.id not in answers)
+        keeps = box.state is S.PENDING or (box.state is S.WAITING and left)
+        interrupts = box.turn if mode is SendMode.INTERRUPT and box.state is S.RUNNING and box.turn_open else 0
+        self.box = replace(
+            box,
+            state=box.state if keeps else S.RUNNING,
+            version=box.version + 1,
+            accepted_seq=box.accepted_seq + 1,
+            unclaimed=box.unclaimed + 1,
+            interrupt_turn=max(box.interrupt_turn, interrupts),
+            questions=left,
+        )
+        self.rung |= (self.box.state is S.RUNNING and not box.turn_open) or interrupts > 0
+        self.messages.append(ModelMessage(text, answers))
+        sent = Sent(len(self.messages), self.box.state, self.box.version, box.turn, box.turn_open, interrupts)
+        if key is not None:
+            self.receipts[key] = text, question, sent
+        return sent
+
+    def _refusal(self, mode: SendMode, question: str | None, if_version: int | None) -> DomainError | None:
+        box = self.box
+        if box.state is S.CANCELLED:
+            return TaskClosed("cancelled", box.state)
+        if if_version not in (None, box.version) or question not in (None, *(one.id for one in box.questions)):
+            return Outdated("changed", box.version, ())
+        if mode is SendMode.REJECT and box.state in (S.PENDING, S.RUNNING):
+            return TaskBusy("busy", box.state)
+        return None
+
+    def start(self, turn: int, step: int) -> int | Position:
+        """A worker comes to take a step: its attempt, or where the task stands instead."""
+        match next_for(self.box, turn, step):
+            case Next.BEGIN:
+                for message in self.unclaimed():
+                    message.state, message.turn = "claimed", turn
+                self.box = mailbox.begin(self.box)
+                self.rung = False
+                self.steps[turn, 0] = ModelStep()
+                return 1
+            case Next.NEXT_TURN:
+                return position(self.box)
+            case Next.REST:
+                self.rung = False
+                return position(self.box)
+            case Next.WORK:
+                return self._go_on(turn, step)
+
+    def _go_on(self, turn: int, step: int) -> int | Position:
+        known = self.steps.get((turn, step))
+        if known is not None and known.state != "running":
+            return self._after_step(turn, step)
+        if self.box.interrupted(turn):
+            return self._end(Ending.INTERRUPTED)
+        if known is None:
+            self.steps[turn, step] = ModelStep()
+            return 1
+        known.attempt += 1
+        return known.attempt
+
+    def record(
+        self, turn: int, step: int, attempt: int, asked: Sequence[Question] = (), calls: Sequence[str] = ()
+    ) -> Position:
+        """An attempt has its answer."""
+        if not self._may_record(turn, step, attempt):
+            return self._too_late(turn, step)
+        mine = self.steps[turn, step]
+        if self.box.interrupted(turn):
+            mine.state = "interrupted"
+            return self._end(Ending.INTERRUPTED)
+        mine.state, mine.asked, mine.calls = "recorded", tuple(asked), list(calls)
+        return self._after_calls(turn, step) if calls else self._end(Ending.ANSWERED, mine.asked)
+
+    def interrupted(self, turn: int, step: int, attempt: int) -> Position:
+        """An attempt was interrupted."""
+        if not self._may_record(turn, step, attempt):
+            return self._too_late(turn, step)
+        self.steps[turn, step].state = "interrupted"
+        return self._end(Ending.INTERRUPTED)
+
+    def fail(self, turn: int) -> Position:
+        """The model has failed for good."""
+        return self._end(Ending.FAILED) if self._has_open(turn) else position(self.box)
+
+    def start_call(self, turn: int, step: int, call: str) -> Position | None:
+        """A worker comes to make a call: None where it is to."""
+        if not self._has_open(turn):
+            return position(self.box)
+        if self.box.interrupted(turn):
+            return self._end(Ending.INTERRUPTED, self.steps[turn, step].asked)
+        return None if call in self.steps[turn, step].calls else self._after_calls(turn, step)
+
+    def record_call(self, turn: int, step: int, call: str) -> Position:
+        """A call gave something."""
+        if not self._has_open(turn):
+            return position(self.box)
+        mine = self.steps[turn, step]
+        mine.calls = [left for left in mine.calls if left != call]
+        if self.box.interrupted(turn):
+            return self._end(Ending.INTERRUPTED, mine.asked)
+        return self._after_calls(turn, step)
+
+    def pause(self) -> None:
+        """Somebody pauses the task."""
+        box = self.box
+        if box.state not in (S.RUNNING, S.WAITING, S.PAUSED):
+            raise Conflict("nothing to pause", box.state)
+        if box.state is not S.PAUSED:
+            self.box = mailbox.pause(box)
+            self.rung = True
+
+    def resume(self) -> None:
+        """Somebody lets the task go on."""
+        if self.box.state is not S.PAUSED:
+            raise Conflict("not paused", self.box.state)
+        rested = {question.id for question in self.box.rest.questions}
+        news = any(rested.isdisjoint(message.answers) for message in self.unclaimed())
+        self.box = mailbox.resume(self.box, has_news=news)
+        self.rung = True
+
+    def cancel(self) -> None:
+        """Somebody cancels the task."""
+        box = self.box
+        if box.state is S.CANCELLED:
+            return
+        if box.state.is_over:
+            raise Conflict("nothing to cancel", box.state)
+        if box.turn_open:
+            self._tell("processed")
+        for message in self.unclaimed():
+            message.state = "dead"
+        self.box = mailbox.cancel(box)
+        self.rung = True
+
+    def unclaimed(self) -> list[ModelMessage]:
+        """Messages that wait for a turn."""
+        return [message for message in self.messages if message.state == "accepted"]
+
+    def _has_open(self, turn: int) -> bool:
+        return self.box.turn_open and self.box.turn == turn
+
+    def _may_record(self, turn: int, step: int, attempt: int) -> bool:
+        mine = self.steps.get((turn, step))
+        return self._has_open(turn) and mine is not None and (mine.state, mine.attempt) == ("running", attempt)
+
+    def _too_late(self, turn: int, step: int) -> Position:
+        return Position(Then.STEP, turn, step, self.box) if self._has_open(turn) else position(self.box)
+
+    def _after_step(self, turn: int, step: int) -> Position:
+        left = self.steps[turn, step].calls
+        return Position(Then.TOOLS, turn, step, self.box) if left else Position(Then.STEP, turn, step + 1, self.box)
+
+    def _after_calls(self, turn: int, step: int) -> Position:
+        mine = self.steps[turn, step]
+        return self._end(Ending.ANSWERED, mine.asked) if mine.asked and not mine.calls else self._after_step(turn, step)
+
+    def _end(self, ending: Ending, asked: tuple[Question, ...] = ()) -> Position:
+        self.box = mailbox.end(self.box, ending, asked)
+        self.rung = False
+        self._tell("dead" if ending is Ending.FAILED else "processed")
+        for (turn, _), step in self.steps.items():
+            if turn == self.box.turn:
+                step.calls = []
+                if step.state == "running":
+                    step.state = "failed" if ending is Ending.FAILED else "interrupted"
+        return position(self.box)
+
+    def _tell(self, state: str) -> None:
+        for message in self.messages:
+            if message.state == "claimed":
+                message.state = state
