@@ -80,7 +80,7 @@ class ExecutionView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message and what became of it: its receipt."""
+    """A message and what became of it: its receipt. ``task_version`` is its task's, when it was read."""
 
     id: UUID
     seq: int
@@ -97,6 +97,7 @@ class MessageView:
     accepted_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None
+    task_version: int
 
 
 @dataclass(frozen=True, slots=True)

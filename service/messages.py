@@ -34,7 +34,7 @@ async def send_message(
     """
     _check(draft)
     route = await baton.routes.find(who.tenant_id, address)
-    _may_use(who, route)
+    may_use(who, route)
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection() as connection:
         receipt = await messages.accept(
@@ -56,7 +56,7 @@ async def send_messages(
         _check(draft)
     routes = [await baton.routes.find(who.tenant_id, address) for address, _ in sends]
     for route in routes:
-        _may_use(who, route)
+        may_use(who, route)
     if len({route.execution_id for route in routes}) > 1:
         raise InvalidInput("all responses must be for tasks of one execution")
     order = sorted(range(len(sends)), key=lambda n: routes[n].task_id)
@@ -73,13 +73,21 @@ async def send_messages(
 
 
 def _check(draft: Draft) -> None:
-    if not draft.text.strip():
-        raise InvalidInput("a message needs text", ("body", "message"))
-    if reason := unstorable_text(draft.text) or unstorable(draft.metadata):
+    check_text(draft.text)
+    if reason := unstorable(draft.metadata):
         raise InvalidInput(reason, ("body", "message"))
 
 
-def _may_use(who: Principal, route: TaskRoute) -> None:
+def check_text(text: str) -> None:
+    """Raises `InvalidInput` for what no message can say."""
+    if not text.strip():
+        raise InvalidInput("a message needs text", ("body", "message"))
+    if reason := unstorable_text(text):
+        raise InvalidInput(reason, ("body", "message"))
+
+
+def may_use(who: Principal, route: TaskRoute) -> None:
+    """Raises `AgentNotFound` where a key is for another agent than the task's."""
     if who.agent_id is not None and who.agent_id != route.agent_id:
         raise AgentNotFound("this key may not use the task's agent")
 

@@ -13,7 +13,7 @@ from domain.conversation import Usage
 from domain.errors import ExecutionNotFound, MessageNotFound, TaskNotFound
 from domain.ids import ExecutionId, MessageId, TaskId
 from domain.json import INT64_MAX, INT64_MIN
-from domain.states import ExecutionState, TaskState
+from domain.states import ExecutionState, MessageState, TaskState
 from domain.views import ExecutionView, MessageView, Page, TaskView
 from service.agents import AgentReference, resolve_agent
 from service.cursors import decode_cursor, encode_cursor
@@ -171,16 +171,33 @@ async def get_message(baton: Reads, who: Principal, message_id: MessageId) -> Me
 
 
 async def list_messages(
-    baton: Reads, who: Principal, task_id: TaskId, *, limit: int, cursor: str | None = None
+    baton: Reads,
+    who: Principal,
+    task_id: TaskId,
+    *,
+    limit: int,
+    states: Sequence[MessageState] | None = None,
+    cursor: str | None = None,
 ) -> Page[MessageView]:
     """A page of a task's messages, in order. Raises `TaskNotFound`, and `InvalidInput` for a bad cursor."""
     after = 0 if cursor is None else decode_cursor(cursor, _NUMBER)[0]
     async with baton.pool.connection() as connection:
-        found = await views.messages(connection, who.tenant_id, task_id, after=after, limit=limit + 1)
+        found = await views.messages(connection, who.tenant_id, task_id, after=after, limit=limit + 1, states=states)
         if not found and await views.task(connection, who.tenant_id, task_id) is None:
             raise TaskNotFound("there is no such task")
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
+
+
+async def list_dead_messages(
+    baton: Reads, who: Principal, *, limit: int, cursor: str | None = None
+) -> Page[MessageView]:
+    """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
+    after = None if cursor is None else decode_cursor(cursor, _TIME_AND_ID)
+    async with baton.pool.connection() as connection:
+        found = await views.dead_messages(connection, who.tenant_id, limit=limit + 1, after=after)
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if len(found) > limit else None)
 
 
 async def get_usage(baton: Reads, who: Principal, execution_id: ExecutionId, task_id: TaskId | None = None) -> Usage:

@@ -27,22 +27,30 @@ from store.queries import query
 async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
     """A task's transcript up to the messages that its present turn has claimed. Raises `TaskNotFound`.
 
-    Messages and steps that are over never change, so that a repeat reads the same.
+    Messages and steps that are over never change, so that a repeat reads the same. A message that was redriven is read
+    in the turn that claimed it last; in one that failed with it, too, if the model had answered there.
     """
     task = await connection.fetchrow(query("transcript_task"), tenant_id, task_id)
     if task is None:
         raise TaskNotFound("there is no such task")
-    messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
-    for row in await connection.fetch(query("transcript_messages"), tenant_id, task_id):
-        messages[row["turn"]].append(_message(row))
+    sent = await connection.fetch(query("transcript_messages"), tenant_id, task_id)
     rows = await connection.fetch(query("transcript_steps"), tenant_id, task_id)
+    answered = {row["turn"] for row in rows if row["response"] is not None}
+    messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
+    moved: set[int] = set()
+    for row in sent:
+        moved.update(row["failed_turns"])
+        for turn in (*answered.intersection(row["failed_turns"]), row["turn"]):
+            if turn is not None:
+                messages[turn].append(_message(row))
     results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
     if any(row["calls"] for row in rows):
         for row in await connection.fetch(query("transcript_results"), tenant_id, task_id):
             results[row["turn"], row["step"]].append(ToolResult(row["call_id"], row["content"], row["failed"]))
     steps: defaultdict[int, list[RecordedStep]] = defaultdict(list)
     for row in rows:
-        steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
+        if row["turn"] not in moved or row["turn"] in messages:  # else it failed for messages that are read elsewhere
+            steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
     return Transcript(
         agent=_agent(task, tenant_id),
         title=task["title"],
@@ -51,7 +59,9 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
             DependencyResult(item["position"], item["title"], item["result"]) for item in task["dependencies"]
         ),
         turns=tuple(
-            RecordedTurn(turn, tuple(messages[turn]), tuple(steps[turn])) for turn in range(1, task["turn"] + 1)
+            RecordedTurn(turn, tuple(messages[turn]), tuple(steps[turn]))
+            for turn in range(1, task["turn"] + 1)
+            if turn == task["turn"] or messages[turn] or steps[turn] or turn not in moved
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import cast
 from uuid import UUID
 
@@ -118,10 +119,25 @@ async def single_tasks(
 
 
 async def messages(
-    connection: Connection, tenant_id: TenantId, task_id: TaskId, *, after: int, limit: int
+    connection: Connection,
+    tenant_id: TenantId,
+    task_id: TaskId,
+    *,
+    after: int,
+    limit: int,
+    states: Sequence[MessageState] | None = None,
 ) -> list[MessageView]:
     """A task's messages with a number above ``after``, in order."""
-    rows = await connection.fetch(query("list_messages"), tenant_id, task_id, after, limit)
+    rows = await connection.fetch(query("list_messages"), tenant_id, task_id, after, limit, _names(states))
+    return [_message_of(row) for row in rows]
+
+
+async def dead_messages(
+    connection: Connection, tenant_id: TenantId, *, limit: int, after: tuple[datetime, UUID] | None = None
+) -> list[MessageView]:
+    """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
+    ended_at, message_id = after or (None, None)
+    rows = await connection.fetch(query("list_dead_messages"), tenant_id, ended_at, message_id, limit)
     return [_message_of(row) for row in rows]
 
 
@@ -140,7 +156,7 @@ async def usage(
     return Usage(row["input"], row["output"])
 
 
-def _names(states: Sequence[ExecutionState] | Sequence[TaskState] | None) -> list[str] | None:
+def _names(states: Sequence[StrEnum] | None) -> list[str] | None:
     return None if states is None else list(states)
 
 
@@ -215,4 +231,5 @@ def _message_of(row: asyncpg.Record) -> MessageView:
         accepted_at=row["accepted_at"],
         claimed_at=row["claimed_at"],
         ended_at=row["ended_at"],
+        task_version=row["task_version"],
     )

@@ -94,5 +94,9 @@ SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, t.execution_id
  WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.idempotency_key = $3;
 
 -- name: has_news
--- Whether a message that answers nothing waits for a turn.
-SELECT EXISTS (SELECT FROM messages WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted' AND answers = '{}');
+-- Whether a message waits for a turn that answers none of the questions that the task rested with.
+SELECT EXISTS (
+    SELECT FROM messages m
+     WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.state = 'accepted'
+       AND NOT m.answers && ARRAY(SELECT q.value ->> 'id' FROM tasks t, jsonb_array_elements(t.rested_questions) AS q
+                                   WHERE t.tenant_id = $1 AND t.id = $2));

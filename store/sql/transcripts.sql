@@ -12,9 +12,9 @@ SELECT t.title, t.description, t.turn, a.id AS agent_id, a.number, a.name, a.mod
  WHERE t.tenant_id = $1 AND t.id = $2;
 
 -- name: transcript_messages
-SELECT id, turn, seq, text, answers, attachments FROM messages
- WHERE tenant_id = $1 AND task_id = $2 AND turn IS NOT NULL
- ORDER BY turn, seq;
+SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages
+ WHERE tenant_id = $1 AND task_id = $2 AND (turn IS NOT NULL OR failed_turns <> '{}')
+ ORDER BY seq;
 
 -- name: transcript_steps
 SELECT turn, step, state, text, response, calls, questions, error_code FROM steps

@@ -71,17 +71,27 @@ SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.dep
  LIMIT $5;
 
 -- name: list_messages
--- A page of a task's messages, in order. $3: the number at which the page before ended. $4 limit.
+-- A page of a task's messages, in order. $3: the number at which the page before ended. $4 limit, $5 states or NULL.
 SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers,
-       m.reason, m.accepted_at, m.claimed_at, m.ended_at
+       m.reason, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
- WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.seq > $3
+ WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.seq > $3 AND ($5::text[] IS NULL OR m.state = ANY ($5))
  ORDER BY m.seq
+ LIMIT $4;
+
+-- name: list_dead_messages
+-- A page of a tenant's dead messages, those first that died first. $2 and $3: where the page before ended, or NULL.
+-- $4 limit.
+SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers,
+       m.reason, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = $1 AND m.state = 'dead' AND ($2::timestamptz IS NULL OR (m.ended_at, m.id) > ($2, $3::uuid))
+ ORDER BY m.ended_at, m.id
  LIMIT $4;
 
 -- name: message_view
 SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers,
-       m.reason, m.accepted_at, m.claimed_at, m.ended_at
+       m.reason, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
  WHERE m.tenant_id = $1 AND m.id = $2;
 

@@ -91,7 +91,8 @@ async def filled(postgres: PostgresServer) -> AsyncGenerator["asyncpg.Connection
         ("list_single_tasks", ("tenant", None, None, 20, 0), "executions_by_age"),
         ("list_waiting_tasks", ("tenant", None, None, 20), "tasks_waiting"),
         ("list_tasks", ("tenant", None, None, None, 20), "tasks_number_unique"),
-        ("list_messages", ("tenant", "task", 0, 20), "messages_pkey"),
+        ("list_messages", ("tenant", "task", 0, 20, None), "messages_pkey"),
+        ("list_dead_messages", ("tenant", None, None, 20), "messages_dead"),
         ("message_view", ("tenant", "message"), "messages_id_unique"),
         ("key_by_digest", ("digest",), "keys_digest_unique"),
         ("events_after", ("tenant", "execution", 0, 20), "events_pkey"),
@@ -123,7 +124,7 @@ async def test_reads_use_their_index(
     assert index in plan, plan
     for table in ("executions", "tasks", "messages", "events", "keys"):
         assert f"Seq Scan on {table}" not in plan, plan
-    if name in ("list_waiting_tasks", "list_tasks", "list_messages", "events_after"):
+    if name in ("list_waiting_tasks", "list_tasks", "list_messages", "list_dead_messages", "events_after"):
         assert "Sort" not in plan, plan
 
 
