@@ -1,7 +1,8 @@
 """The one event vocabulary. Dialects are encoders of it.
 
 An event says what happened; `task_state` and `execution_state` say which states it brought about, and are None where
-they did not change. An execution's events are numbered 1, 2, 3, … without gaps.
+they did not change. One that brings an execution to wait has `waiting: [WaitingTask]`, whatever it is. An execution's
+events are numbered 1, 2, 3, … without gaps.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class EventType(StrEnum):
     QUESTION_ESCALATED = "question.escalated"  #: {question_id, text} somebody else should answer
     TURN_ENDED = "turn.ended"  #: {turn, outcome, result, error, messages: [{message_id, seq}], waiting: [WaitingTask]}
     TASK_PAUSED = "task.paused"  #: {by}
-    TASK_RESUMED = "task.resumed"  #: {by}
+    TASK_RESUMED = "task.resumed"  #: {by, questions: the open ones if it waits again}
     TASK_CANCELLED = "task.cancelled"  #: {by, reason}
     WORKFLOW_LOST = "workflow.lost"  #: {status} the task's workflow is gone; what became of the task, its state says
     TASK_REPAIRED = "task.repaired"  #: {what} its row did not fit its messages, and does again

@@ -69,9 +69,10 @@ class Change:
 
     async def _execution_state(self) -> ExecutionState | None:
         standings = await tasks.standings(self.connection, self.task.tenant_id, self.task.execution_id)
-        if self.events and "waiting" in self.events[-1].data:
+        state = tasks.derived(standings, self.task.execution_state)
+        if self.events and (state is ExecutionState.WAITING or "waiting" in self.events[-1].data):
             self.events[-1].data["waiting"] = tasks.waiting_json(standings)
-        return tasks.derived(standings, self.task.execution_state)
+        return state
 
     async def end_turn(
         self,

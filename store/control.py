@@ -6,9 +6,10 @@ from domain import mailbox
 from domain.errors import Conflict, ExecutionNotFound
 from domain.events import EventType
 from domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
+from domain.json import JsonObject
 from domain.mailbox import Position, position
 from domain.states import TaskState
-from store.changes import RING_SECONDS, Change, told
+from store.changes import RING_SECONDS, Change, question_data, told
 from store.pool import Connection
 from store.queries import query
 
@@ -51,7 +52,10 @@ async def _resume(change: Change, by: str) -> Position:
     if box.state is not TaskState.PAUSED:
         return change.standing()
     change.box = mailbox.resume(box, has_news=await _has_news(change))
-    change.say(EventType.TASK_RESUMED, {"by": by}, change.box.state)
+    said: JsonObject = {"by": by}
+    if change.box.state is TaskState.WAITING:
+        said["questions"] = [question_data(question) for question in change.box.questions]
+    change.say(EventType.TASK_RESUMED, said, change.box.state)
     return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
 

@@ -219,6 +219,32 @@ async def test_a_reopened_execution_goes_on_past_its_old_end(api: RunningApi) ->
     assert [frame.event for frame in await everything(api.http, path)].count("end") == 1
 
 
+async def test_a_plan_that_comes_to_wait_says_for_what_whatever_brought_it_there(api: RunningApi) -> None:
+    execution = await start_plan(api.http, kubiya_task(1), kubiya_task(2), kubiya_task(3))
+    ids = await task_ids(api.http, execution)
+    await api.ask(ids[1], "Which?")
+    for task in (ids[2], ids[3]):
+        await api.set_task(task, state="running")
+    async with api.pool.connection() as connection:
+        await connection.execute("UPDATE executions SET state = 'running' WHERE id = $1", UUID(execution))
+
+    async def said(count: int, task: str, verb: str) -> list[Seen]:
+        head = (await api.http.get(f"/baton/v1/executions/{execution}")).json()["last_event"]
+        assert (await api.http.post(f"/baton/v1/tasks/{task}/{verb}")).status_code == 200
+        cursor = f"{head}.99"
+        async with asyncio.timeout(20), frames(api.http, f"/api/v1/tasks/plan/{execution}/stream", cursor) as stream:
+            return [await anext(stream) for _ in range(count)]
+
+    (paused,) = await said(1, ids[1], "pause")
+    assert paused.data["question"] == "The task is paused. A message resumes it."
+    (resumed,) = await said(1, ids[1], "resume")
+    assert (resumed.event, resumed.data["question"]) == ("task_waiting_for_input", "Which?")
+    await said(1, ids[3], "cancel")
+    *_, last = await said(3, ids[2], "pause")
+    assert (last.event, [task["task_id"] for task in last.data["waiting_tasks"]]) == ("plan_waiting_for_input", [1])
+    assert last.data["waiting_tasks"][0]["question"] == "Which?"
+
+
 async def test_live_and_replayed_are_the_same(api: RunningApi) -> None:
     execution = await start_plan(api.http, kubiya_task(1))
     task = UUID((await task_ids(api.http, execution))[1])
