@@ -75,6 +75,15 @@ def _version(value: str) -> int | None:
     return int(digits) if len(digits) <= 19 and int(digits) <= INT64_MAX else _NEVER
 
 
+#: What the OpenAPI document says of `If-Match`, for routes that change something of a task.
+IF_MATCH_PARAMETER: Final[dict[str, Any]] = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The task's version that the caller saw: refused with 412 if it is not current any more.",
+    "schema": {"type": "string"},
+}
+
 #: What the OpenAPI document says of them, for routes that send.
 OPTION_PARAMETERS: Final[list[dict[str, Any]]] = [
     {
@@ -98,11 +107,5 @@ OPTION_PARAMETERS: Final[list[dict[str, Any]]] = [
         "description": "The id of the question that this answers; without it, all open ones.",
         "schema": {"type": "string", "maxLength": _LONGEST_KEY},
     },
-    {
-        "name": "If-Match",
-        "in": "header",
-        "required": False,
-        "description": "The task's version that the caller saw: refused with 412 if it is not current any more.",
-        "schema": {"type": "string"},
-    },
+    IF_MATCH_PARAMETER,
 ]

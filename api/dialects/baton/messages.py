@@ -1,4 +1,4 @@
-"""`/baton/v1/tasks/{id}/messages` and `/baton/v1/messages`: sending, and what became of it."""
+"""`/baton/v1/tasks/{id}/messages`: sending, and what was sent."""
 
 from typing import Annotated, cast
 
@@ -9,8 +9,7 @@ from api.access import CanRead, CanSend, Service
 from api.answers import Json, receipt_headers
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import PREFIX, PROBLEMS, SEND_PROBLEMS, Accepted, MessageOut, Messages, SendMessage
-from api.ids import message_id as parse_message_id
+from api.dialects.baton.schemas import PREFIX, PROBLEMS, SEND_PROBLEMS, Accepted, Messages, SendMessage
 from api.ids import task_id as parse_task_id
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
@@ -20,6 +19,7 @@ from domain.conversation import Attachment
 from domain.ids import TaskById
 from domain.json import JsonObject
 from domain.messages import Draft
+from domain.states import MessageState
 from service import messages, views
 
 router = APIRouter(prefix=PREFIX, tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
@@ -59,15 +59,10 @@ async def list_messages(
     task_id: str,
     who: CanRead,
     baton: Service,
+    state: Annotated[list[MessageState] | None, Query()] = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """A task's messages, in the order in which the agent reads them."""
-    page = await views.list_messages(baton, who, parse_task_id(task_id), limit=limit, cursor=cursor)
+    """A task's messages, in the order in which the agent reads them, with what became of each."""
+    page = await views.list_messages(baton, who, parse_task_id(task_id), limit=limit, states=state, cursor=cursor)
     return Json(translate.page(page, translate.message))
-
-
-@router.get("/messages/{message_id}", responses={200: {"model": MessageOut}})
-async def get_message(message_id: str, who: CanRead, baton: Service) -> Response:
-    """A message's receipt: which state it is in, since when, and which turn took it."""
-    return Json(translate.message(await views.get_message(baton, who, parse_message_id(message_id))))

@@ -48,6 +48,15 @@ class SendMessage(BaseModel):
     metadata: dict[str, Any] = {}
 
 
+class EditMessage(BaseModel):
+    """What a message that no turn has read is to say instead. What is left out, or null, stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text | None = None
+    attachments: Annotated[list[AttachmentIn] | None, Field(max_length=100)] = None
+
+
 class StartExecution(BaseModel):
     """A plan, or the prompt of a single task."""
 
@@ -201,12 +210,18 @@ class MessageOut(BaseModel):
 
 
 class TaskAfter(BaseModel):
-    """The task right after a message was accepted."""
+    """The task right after that."""
 
     model_config = ConfigDict(extra="forbid")
 
     state: TaskState
     version: int
+
+
+class ChangedMessage(MessageOut):
+    """A message right after somebody changed what becomes of it, or found that it is so already."""
+
+    task: TaskAfter
 
 
 class Accepted(BaseModel):
@@ -277,6 +292,13 @@ PROBLEMS: Final = _problems(
 #: What sending a message may come to, beside those.
 SEND_PROBLEMS: Final = PROBLEMS | _problems(
     (409, "The task's state does not allow it"),
+    (412, "The task has changed since"),
+    (413, "The body is too large"),
+)
+
+#: What editing, withdrawing or redriving a message may come to, beside those.
+CHANGE_PROBLEMS: Final = PROBLEMS | _problems(
+    (409, "It is too late: `state` is the one that the message is in, or the task's"),
     (412, "The task has changed since"),
     (413, "The body is too large"),
 )

@@ -1,0 +1,106 @@
+"""`/baton/v1/messages`: what becomes of a message. Edited or withdrawn until a turn reads it, redriven when dead."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.access import CanRead, CanSend, Service
+from api.answers import Json, etag
+from api.body import JsonBody
+from api.dialects.baton import translate
+from api.dialects.baton.schemas import (
+    CHANGE_PROBLEMS,
+    PREFIX,
+    PROBLEMS,
+    ChangedMessage,
+    EditMessage,
+    MessageOut,
+    Messages,
+)
+from api.ids import message_id as parse_id
+from api.openapi import body_of
+from api.options import IF_MATCH_PARAMETER, Options
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.conversation import Attachment
+from domain.messages import Edit
+from domain.states import MessageState
+from domain.views import MessageView
+from service import receipts, views
+from service.receipts import Settled
+
+router = APIRouter(prefix=f"{PREFIX}/messages", tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
+
+_CHANGED = {**CHANGE_PROBLEMS, 200: {"model": ChangedMessage}}
+
+
+@router.get("", responses={200: {"model": Messages}})
+async def list_dead_messages(
+    who: CanRead,
+    baton: Service,
+    state: Annotated[Literal[MessageState.DEAD], Query(description="Only dead messages are listed across tasks.")],
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """The dead messages of all tasks: those that no agent has dealt with, and why. The oldest end comes first."""
+    page = await views.list_dead_messages(baton, who, limit=limit, cursor=cursor)
+    return Json(translate.page(page, translate.message))
+
+
+@router.get("/{message_id}", responses={200: {"model": MessageOut}})
+async def get_message(message_id: str, who: CanRead, baton: Service) -> Response:
+    """A message's receipt: which state it is in, since when, and which turn took it; with its task's `ETag`."""
+    message = await views.get_message(baton, who, parse_id(message_id))
+    return Json(translate.message(message), headers=_headers(message))
+
+
+@router.patch("/{message_id}", openapi_extra=body_of(EditMessage, (IF_MATCH_PARAMETER,)), responses=_CHANGED)
+async def edit_message(message_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service) -> Response:
+    """Have a message that no turn has read yet say something else. It keeps its place and what it answers.
+
+    If a turn was faster the answer is 409 with the state that the message is in. Safe to repeat.
+    """
+    request = validated(EditMessage, body)
+    attachments = request.attachments
+    edit = Edit(
+        request.text,
+        None if attachments is None else tuple(Attachment(a.filename, a.media_type, a.url) for a in attachments),
+    )
+    settled = await receipts.edit_message(baton, who, parse_id(message_id), edit, if_version=options.if_version)
+    return _changed(settled)
+
+
+@router.delete("/{message_id}", openapi_extra={"parameters": [IF_MATCH_PARAMETER]}, responses=_CHANGED)
+async def withdraw_message(message_id: str, who: CanSend, options: Options, baton: Service) -> Response:
+    """Withdraw a message that no turn has read yet. The task is then what it would be without it: what the message
+    answered is asked again, unless a later message is waiting, too.
+
+    If a turn was faster the answer is 409 with the state that the message is in. Safe to repeat.
+    """
+    settled = await receipts.withdraw_message(baton, who, parse_id(message_id), if_version=options.if_version)
+    return _changed(settled)
+
+
+@router.post("/{message_id}/redrive", openapi_extra={"parameters": [IF_MATCH_PARAMETER]}, responses=_CHANGED)
+async def redrive_message(message_id: str, who: CanSend, options: Options, baton: Service) -> Response:
+    """Send a dead message again, under its own id: it goes to the end of its task's queue, and the task runs.
+
+    A message that is not dead stays as it is, so that this is safe to repeat. One of a cancelled task stays dead.
+    """
+    settled = await receipts.redrive_message(baton, who, parse_id(message_id), if_version=options.if_version)
+    return _changed(settled)
+
+
+def _changed(settled: Settled) -> Response:
+    message = settled.message
+    task = {"state": settled.task_state, "version": message.task_version}
+    return Json(translate.message(message) | {"task": task}, headers=_headers(message))
+
+
+def _headers(message: MessageView) -> dict[str, str]:
+    return {
+        "Baton-Message-Id": str(message.id),
+        "Baton-Execution-Id": str(message.execution_id),
+        "ETag": etag(message.task_version),
+    }
