@@ -98,6 +98,12 @@ class TaskBusy(Conflict):
     code = "task_busy"
 
 
+class NotWaiting(Conflict):
+    """The message was to answer a task that waits, and the task does not."""
+
+    code = "not_waiting"
+
+
 class MessageTaken(Conflict):
     """It is too late to edit or withdraw the message. ``state`` is the message's, ``turn`` the one that took it."""
 

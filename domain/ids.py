@@ -32,7 +32,15 @@ class TaskOfExecution:
     execution: UUID
 
 
-TaskAddress = TaskInPlan | TaskById | TaskOfExecution
+@dataclass(frozen=True, slots=True)
+class TaskByNumber:
+    """A task by its integer. ``agent``: the integer of the agent that it must belong to, None for any."""
+
+    number: int
+    agent: int | None = None
+
+
+TaskAddress = TaskInPlan | TaskById | TaskOfExecution | TaskByNumber
 
 
 @dataclass(frozen=True, slots=True)

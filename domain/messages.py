@@ -17,7 +17,8 @@ class Draft:
 
     ``origin`` is the door it came through (a dialect's name, `temporal`, `deadline`). ``mode``: None leaves it to the
     agent. ``question``: the id of the question that this answers, None for all that are open. ``if_version``: the
-    task's version that the sender saw; another one refuses the message.
+    task's version that the sender saw; another one refuses the message. ``only_if_waiting``: refuse it unless the
+    task waits for an answer.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Draft:
     idempotency_key: str | None = None
     question: str | None = None
     if_version: int | None = None
+    only_if_waiting: bool = False
 
     def digest(self) -> bytes:
         """SHA-256 of what the message says, normalised (NFC, attachments in order): equal for a repeat of the same."""

@@ -29,8 +29,9 @@ async def send_message(
     """Send a message to a task. When this returns it is durable, whatever happens to Temporal or this process.
 
     ``budget_seconds``: how long to wait at most to learn whether Temporal has been told; 0 does not wait at all.
-    Raises `ExecutionNotFound`, `TaskNotFound`, `TaskClosed`, `TaskBusy`, `Outdated`, `AnswerRefused`, `KeyReused`,
-    `InvalidInput`, `Unavailable`; nothing is stored then (after `Unavailable` it may be: repeat it with the same key).
+    Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`, `TaskClosed`, `TaskBusy`, `NotWaiting`, `Outdated`,
+    `AnswerRefused`, `KeyReused`, `InvalidInput`, `Unavailable`; nothing is stored then (after `Unavailable` it may be:
+    repeat it with the same key).
     """
     _check(draft)
     route = await baton.routes.find(who.tenant_id, address)

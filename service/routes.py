@@ -15,7 +15,7 @@ class Routes:
         self._known: dict[tuple[TenantId, TaskAddress], TaskRoute] = {}
 
     async def find(self, tenant_id: TenantId, address: TaskAddress) -> TaskRoute:
-        """Where the tenant's task lives. Raises `ExecutionNotFound`, `TaskNotFound`."""
+        """Where the tenant's task lives. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
         known = self._known.get((tenant_id, address))
         if known is None:
             async with self._pool.connection() as connection:

@@ -8,7 +8,7 @@ import asyncpg
 
 from domain.answers import problems
 from domain.conversation import Question
-from domain.errors import AnswerRefused, KeyReused, Outdated, TaskBusy, TaskClosed, TaskNotFound
+from domain.errors import AnswerRefused, KeyReused, NotWaiting, Outdated, TaskBusy, TaskClosed, TaskNotFound
 from domain.ids import TaskRoute
 from domain.messages import Draft, Receipt
 from domain.states import TaskState
@@ -61,8 +61,8 @@ async def send_message(
     Its idempotency key is looked up before anything else is judged: the same message under it gives the first receipt.
     ``relay_seconds``: when the relay rings, if nobody has taken the message up by then.
 
-    Raises `TaskNotFound`, `TaskClosed`, `TaskBusy`, `Outdated`, `KeyReused`; nothing is stored then. In a transaction
-    a repeated key aborts it, so that callers who need one look the key up with `earlier` first.
+    Raises `TaskNotFound`, `TaskClosed`, `TaskBusy`, `NotWaiting`, `Outdated`, `KeyReused`; nothing is stored then. In a
+    transaction a repeated key aborts it, so that callers who need one look the key up with `earlier` first.
     """
     message_id = uuid4()
     digest = draft.digest()
@@ -85,6 +85,7 @@ async def send_message(
             draft.if_version,
             checked_version,
             relay_seconds,
+            draft.only_if_waiting,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _KEY_TWICE:
@@ -155,6 +156,8 @@ def _refused(row: asyncpg.Record) -> Unchecked:
             raise TaskClosed(f"the task is {state}: it takes no more messages", state)
         case "busy":
             raise TaskBusy(f"the task is {state}: send again when it waits, or let the message queue", state)
+        case "not_waiting":
+            raise NotWaiting(f"the task is {state}: it waits for no answer", state)
         case "outdated":
             raise Outdated(
                 "the task has changed since: read it again",

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import cast
 
 from domain.conversation import Question
-from domain.errors import ExecutionNotFound, TaskNotFound
-from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskInPlan, TaskRoute, TenantId
+from domain.errors import AgentNotFound, ExecutionNotFound, TaskNotFound
+from domain.ids import ExecutionId, TaskAddress, TaskById, TaskByNumber, TaskId, TaskInPlan, TaskRoute, TenantId
 from domain.json import JsonObject, JsonValue
 from domain.mailbox import Mailbox, Rest
 from domain.states import ExecutionState, TaskState, execution_state
@@ -42,12 +42,14 @@ class TaskStanding:
 
 
 async def route(connection: Connection, tenant_id: TenantId, address: TaskAddress) -> TaskRoute:
-    """Where a task lives: never changes, may be cached. Raises `ExecutionNotFound`, `TaskNotFound`."""
+    """Where a task lives: never changes, may be cached. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
     match address:
         case TaskInPlan(execution, position):
             row = await connection.fetchrow(query("route_by_position"), tenant_id, execution, position)
         case TaskById(task):
             row = await connection.fetchrow(query("route_by_task"), tenant_id, task)
+        case TaskByNumber(number, _):
+            row = await connection.fetchrow(query("route_by_number"), tenant_id, number)
         case _:
             row = await connection.fetchrow(query("route_by_only_task"), tenant_id, address.execution)
     if row is None:
@@ -57,6 +59,8 @@ async def route(connection: Connection, tenant_id: TenantId, address: TaskAddres
                 raise TaskNotFound(f"the execution has no task {address.position}")
             raise ExecutionNotFound("there is no such execution")
         raise TaskNotFound("there is no such task")
+    if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
+        raise AgentNotFound("the task belongs to another agent")
     return TaskRoute(
         tenant_id=tenant_id,
         tenant=row["tenant"],

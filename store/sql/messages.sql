@@ -4,7 +4,8 @@
 -- start, which may lie before a lock was had). A duplicate idempotency key raises messages_idempotency_unique.
 -- $1 tenant, $2 execution, $3 task, $4 message id, $5 text, $6 attachments, $7 metadata, $8 origin, $9 sender,
 -- $10 mode or NULL, $11 idempotency key or NULL, $12 digest, $13 question or NULL, $14 the version the sender saw or
--- NULL, $15 the version at which an answer was checked against its question's schema, or NULL, $16 relay's delay.
+-- NULL, $15 the version at which an answer was checked against its question's schema, or NULL, $16 relay's delay,
+-- $17 whether only a task that waits takes it.
 WITH e AS MATERIALIZED (
     SELECT id, in_plan, state AS execution_state FROM executions WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 ), locked AS MATERIALIZED (
@@ -15,7 +16,8 @@ WITH e AS MATERIALIZED (
        FOR UPDATE OF t
 ), judged AS MATERIALIZED (
     SELECT *,
-           CASE WHEN state = 'cancelled' THEN 'closed'
+           CASE WHEN $17::boolean AND state <> 'waiting' THEN 'not_waiting'
+                WHEN state = 'cancelled' THEN 'closed'
                 WHEN $14::bigint IS NOT NULL AND version <> $14 THEN 'outdated'
                 WHEN $13::text IS NOT NULL AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', $13::text))
                     THEN 'outdated'

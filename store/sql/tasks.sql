@@ -14,6 +14,14 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
        JOIN tenants x ON x.id = t.tenant_id
  WHERE t.tenant_id = $1 AND t.id = $2;
 
+-- name: route_by_number
+SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
+       t.agent_id, a.number AS agent_number
+  FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       JOIN tenants x ON x.id = t.tenant_id
+ WHERE t.tenant_id = $1 AND t.number = $2;
+
 -- name: lock_task
 -- Lock an execution, then one of its tasks, and read both as they are now.
 WITH e AS MATERIALIZED (

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from domain.conversation import Attachment
-from domain.errors import AnswerRefused, Outdated, TaskBusy, TaskClosed, TaskNotFound
+from domain.errors import AnswerRefused, NotWaiting, Outdated, TaskBusy, TaskClosed, TaskNotFound
 from domain.events import EventType
 from domain.ids import TaskRoute
 from domain.json import JsonObject
@@ -321,3 +321,20 @@ async def test_all_that_came_with_a_message_is_kept(world: World) -> None:
         {"filename": "b", "media_type": "image/png", "url": "https://x/y"},
     ]
     assert message["metadata"] == {"deep": [{"n": 2**53, "ü": None}]}
+
+
+@pytest.mark.parametrize("state", S)
+async def test_a_message_that_only_answers(world: World, state: S) -> None:
+    """Whether the task waits is decided in the statement that stores; a repeat under its key gives the first receipt."""
+    route = await world.in_state(state)
+    if state is S.WAITING:
+        first = await world.send(route, "an answer", only_if_waiting=True, idempotency_key="k")
+        assert first.state is S.RUNNING
+        again = await world.send(route, "an answer", only_if_waiting=True, idempotency_key="k")
+        assert again == replace(first, replayed=True, event_seq=0)
+        return
+    before = await world.row(route)
+    with pytest.raises(NotWaiting) as told:
+        await world.send(route, "an answer", only_if_waiting=True)
+    assert told.value.state == state
+    assert await world.row(route) == before

@@ -24,6 +24,7 @@ ERRORS: Final[ErrorTable] = {
     errors.Conflict: Answer(409, "conflict"),
     errors.TaskClosed: Answer(409, "task_closed"),
     errors.TaskBusy: Answer(409, "task_busy"),
+    errors.NotWaiting: Answer(409, "not_waiting"),
     errors.MessageTaken: Answer(409, "message_taken"),
     errors.Outdated: Answer(412, "outdated"),
     errors.AnswerRefused: Answer(422, "answer_refused"),

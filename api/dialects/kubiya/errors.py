@@ -23,6 +23,7 @@ ERRORS: Final[ErrorTable] = {
     errors.Conflict: Answer(409),
     errors.TaskClosed: Answer(409),
     errors.TaskBusy: Answer(409),
+    errors.NotWaiting: Answer(409),
     errors.MessageTaken: Answer(409),
     errors.Outdated: Answer(412),
     errors.AnswerRefused: Answer(422),
