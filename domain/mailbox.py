@@ -16,11 +16,13 @@ class Rest:
     """What a task would be if none of its unclaimed messages had been sent: withdrawing all of them leads there.
 
     With no message unclaimed it is what the task is. ``questions``: what it would ask; all that unclaimed messages have
-    answered are among them.
+    answered are among them. ``seq``: of a paused task, the last message accepted before that; it is the later ones that
+    make it run.
     """
 
     state: TaskState
     questions: tuple[Question, ...] = ()
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = ()) -> Mailb
         turn_open=False,
         questions=questions,
         state=box.state if box.has_unclaimed else _after(box.state, ending, questions),
-        rest=Rest(_after(box.rest.state, ending, rested), rested),
+        rest=replace(box.rest, state=_after(box.rest.state, ending, rested), questions=rested),
     )
 
 
@@ -140,7 +142,7 @@ def pause(box: Mailbox) -> Mailbox:
         version=box.version + 1,
         state=TaskState.PAUSED,
         interrupt_turn=box.turn if box.turn_open else box.interrupt_turn,
-        rest=Rest(TaskState.PAUSED, box.rest.questions),
+        rest=Rest(TaskState.PAUSED, box.rest.questions, box.accepted_seq),
     )
 
 
@@ -181,27 +183,40 @@ def put(box: Mailbox, questions: Collection[Question]) -> Mailbox:
     return replace(
         box,
         questions=tuple(new.get(question.id, question) for question in box.questions),
-        rest=Rest(box.rest.state, tuple(new.get(question.id, question) for question in box.rest.questions)),
+        rest=replace(box.rest, questions=tuple(new.get(question.id, question) for question in box.rest.questions)),
     )
 
 
-def withdraw(box: Mailbox, answers: Collection[str], *, later: bool, only_answers: bool) -> Mailbox:
-    """Take an unclaimed message back: the task is again what it would be without it.
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The unclaimed messages beside one: ``newest`` is the last of them (0: there is none), ``all_answer`` whether each
+    answers a question that the task rested with."""
 
-    ``answers``: ids of the questions that it answered. They are open again unless a ``later`` message is unclaimed;
-    then the task runs on for that one. ``only_answers``: every other unclaimed message answers a question that the
-    task rested with, so that it is for the open ones to say whether the task waits.
+    newest: int = 0
+    all_answer: bool = True
+
+
+def withdraw(box: Mailbox, seq: int, answers: Collection[str], others: Others) -> Mailbox:
+    """Take the unclaimed message ``seq`` back: the task is again what it would be without it.
+
+    The questions that it answered are open again, unless a later message is unclaimed: then the task runs on for that.
     """
     left = max(box.unclaimed - 1, 0)
     taken = replace(box, version=box.version + 1, unclaimed=left)
     if not left:
         return replace(taken, state=box.rest.state, questions=box.rest.questions)
-    if later:
+    if others.newest > seq:
         return taken
     open_now = {question.id for question in box.questions}.union(answers)
     questions = tuple(question for question in box.rest.questions if question.id in open_now)
-    waits = questions and only_answers and box.rest.state is TaskState.WAITING
-    return replace(taken, state=TaskState.WAITING if waits else box.state, questions=questions)
+    match box.rest.state:
+        case TaskState.PAUSED:
+            rests = others.newest <= box.rest.seq
+        case TaskState.WAITING:
+            rests = others.all_answer and bool(questions)
+        case _:
+            rests = False
+    return replace(taken, state=box.rest.state if rests else box.state, questions=questions)
 
 
 def accept_again(box: Mailbox) -> Mailbox:

@@ -15,7 +15,7 @@ from domain.errors import AnswerRefused, MessageNotFound, MessageTaken, Outdated
 from domain.events import EventType
 from domain.ids import MessageId, TaskId, TaskRoute, TenantId
 from domain.json import JsonObject, JsonValue
-from domain.mailbox import Mailbox, accept_again, put, withdraw
+from domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from domain.messages import Edit
 from domain.states import MessageState, TaskState
 from store.changes import RING_SECONDS, Change, question_data
@@ -97,14 +97,10 @@ async def withdraw_message(
     names = (route.tenant_id, route.task_id)
     was = change.task.box
     rested = [question.id for question in was.rest.questions]
-    others = await connection.fetchrow(query("withdraw_message"), *names, message_id, row["seq"], rested)
+    others = await connection.fetchrow(query("withdraw_message"), *names, message_id, rested)
     assert others is not None
-    change.box = withdraw(
-        _without_deadlines(was, row["answers"]) if row["origin"] == _DEADLINE else was,
-        row["answers"],
-        later=others["later"],
-        only_answers=others["only_answers"],
-    )
+    box = _without_deadlines(was, row["answers"]) if row["origin"] == _DEADLINE else was
+    change.box = withdraw(box, row["seq"], row["answers"], Others(others["newest"], others["all_answer"]))
     waits_anew = change.box.state is TaskState.WAITING and change.box.questions != was.questions
     is_over_again = change.box.state.is_over and not was.state.is_over
     told: JsonObject = {"message_id": str(message_id), "seq": row["seq"], "result": None, "error": None, "waiting": []}

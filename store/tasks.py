@@ -94,7 +94,7 @@ async def lock(connection: Connection, tenant_id: TenantId, execution_id: Execut
             accepted_seq=row["accepted_seq"],
             unclaimed=row["unclaimed"],
             questions=questions_of(row["open_questions"]),
-            rest=Rest(TaskState(row["rested"]), questions_of(row["rested_questions"])),
+            rest=Rest(TaskState(row["rested"]), questions_of(row["rested_questions"]), row["rested_seq"]),
         ),
         execution_state=ExecutionState(row["execution_state"]),
         in_plan=row["in_plan"],
@@ -130,6 +130,7 @@ async def save(
         datetime.fromisoformat(box.next_timer) if box.next_timer else None,
         box.rest.state,
         [question_json(question) for question in box.rest.questions],
+        box.rest.seq,
         keep_ring,
     )
 

@@ -90,6 +90,7 @@ CREATE TABLE tasks (
     answers_ruled  boolean     NOT NULL DEFAULT false, -- an open question has a JSON Schema
     rested         text        NOT NULL DEFAULT 'pending',  -- what it would be without its unclaimed messages,
     rested_questions jsonb     NOT NULL DEFAULT '[]',       -- what it would ask, since when, why it would have failed:
+    rested_seq     bigint      NOT NULL DEFAULT 0,          -- paused: the last message that was accepted before
     rested_since   timestamptz NOT NULL DEFAULT now(),      -- withdrawing all of them leads back there
     rested_error   text,
     waiting_since  timestamptz,

@@ -24,12 +24,12 @@ SELECT q.value
 UPDATE messages SET text = $3, attachments = $4 WHERE tenant_id = $1 AND id = $2;
 
 -- name: withdraw_message
--- Take an unclaimed message out of a locked task. Tells of the others that are unclaimed: whether one came later than
--- $4, and whether each answers one of the questions $5 that the task rested with.
+-- Take an unclaimed message out of a locked task. Tells of the others that are unclaimed: which is the last, and whether
+-- each answers one of the questions $4 that the task rested with.
 WITH gone AS (
     UPDATE messages SET state = 'withdrawn', ended_at = clock_timestamp() WHERE tenant_id = $1 AND id = $3
 )
-SELECT coalesce(bool_or(seq > $4), false) AS later, coalesce(bool_and(answers && $5::text[]), true) AS only_answers
+SELECT coalesce(max(seq), 0) AS newest, coalesce(bool_and(answers && $4::text[]), true) AS all_answer
   FROM messages WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted' AND id <> $3;
 
 -- name: come_back

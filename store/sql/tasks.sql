@@ -29,7 +29,8 @@ WITH e AS MATERIALIZED (
      WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 )
 SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.unclaimed,
-       t.open_questions, t.rested, t.rested_questions, t.title, e.execution_state, e.in_plan, e.event_seq
+       t.open_questions, t.rested, t.rested_questions, t.rested_seq, t.title, e.execution_state, e.in_plan,
+       e.event_seq
   FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
    FOR UPDATE OF t;
 
@@ -66,14 +67,15 @@ SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
 
 -- name: save_mailbox
 -- What the mailbox's rules decided for a locked task. $11: seconds until the relay rings, NULL for never; $12: when a
--- question's time comes; $13 and $14: what it would be without its unclaimed messages, and ask; $15: whether a ring
--- that is due stays so. A task that comes back to where it rested waits, or is over, since it first was.
+-- question's time comes; $13 to $15: what it would be without its unclaimed messages; $16: whether a ring that is
+-- due stays so. A task that comes back to where it rested waits, or is over, since it first was.
 UPDATE tasks
    SET state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, unclaimed = $8, open_questions = $9,
        answers_ruled = $10, timer_at = $12, updated_at = now(),
-       ring_at = coalesce(CASE WHEN $15 THEN ring_at END, now() + make_interval(secs => $11)),
-       rings = CASE WHEN $15 THEN rings ELSE 0 END,
-       rested = $13, rested_questions = $14, rested_since = CASE WHEN rested = $13 THEN rested_since ELSE now() END,
+       ring_at = coalesce(CASE WHEN $16 THEN ring_at END, now() + make_interval(secs => $11)),
+       rings = CASE WHEN $16 THEN rings ELSE 0 END,
+       rested = $13, rested_questions = $14, rested_seq = $15,
+       rested_since = CASE WHEN rested = $13 THEN rested_since ELSE now() END,
        waiting_since = CASE WHEN $3 = 'waiting' THEN CASE WHEN rested = $3 THEN rested_since ELSE now() END END,
        started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
        completed_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled')
