@@ -45,6 +45,11 @@ class EventType(StrEnum):
     WORKFLOW_LOST = "workflow.lost"  #: {status} the task's workflow is gone; what became of the task, its state says
     TASK_REPAIRED = "task.repaired"  #: {what} its row did not fit its messages, and does again
     EXECUTION_CHANGED = "execution.changed"  #: {} only the execution's state changed
+    OTHER = "other"  #: an event of newer code than this, which shares the database while it is rolled out
+
+    @classmethod
+    def _missing_(cls, value: object) -> "EventType":
+        return cls.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from domain.mailbox import Position
 from domain.states import TaskState
 from service.context import Baton
 from service.routes import plan_of
-from store import control, events, tasks
+from store import control, events, executions, tasks
 from store.pool import Connection
 
 
@@ -29,17 +29,17 @@ async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskStat
 
 
 async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
-    """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`."""
+    """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`, `AgentNotFound`."""
     await _all(baton, who, execution_id, control.pause_all)
 
 
 async def resume_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
-    """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`."""
+    """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`, `AgentNotFound`."""
     await _all(baton, who, execution_id, control.resume_all)
 
 
 async def cancel_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
-    """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`."""
+    """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`, `AgentNotFound`."""
     await _all(baton, who, execution_id, control.cancel_all)
 
 
@@ -64,6 +64,10 @@ async def _all(
     do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
 ) -> None:
     async with baton.pool.transaction() as connection:
+        if who.agent_id is not None and not await executions.is_of_agent(
+            connection, who.tenant_id, execution_id, who.agent_id
+        ):
+            raise AgentNotFound("this key may not use the agents of the execution's tasks")
         changed = await do(connection, who.tenant_id, execution_id, who.subject)
     for task_id in changed:
         await _ring(baton, await baton.routes.find(who.tenant_id, TaskById(task_id)))

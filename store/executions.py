@@ -84,3 +84,10 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
         data,
     )
     return new.id
+
+
+async def is_of_agent(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, agent_id: AgentId
+) -> bool:
+    """Whether all tasks of an execution are the agent's; also where there is no such execution."""
+    return await connection.fetchval(query("is_of_agent"), tenant_id, execution_id, agent_id)

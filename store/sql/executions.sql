@@ -27,3 +27,6 @@ WITH e AS (
            LEFT JOIN t ON NOT $3 AND n > 1
 )
 SELECT created_at FROM e;
+
+-- name: is_of_agent
+SELECT NOT EXISTS (SELECT FROM tasks WHERE tenant_id = $1 AND execution_id = $2 AND agent_id <> $3);

@@ -212,6 +212,10 @@ async def test_a_key_that_is_bound_to_an_agent_uses_no_other(api: RunningApi) ->
     bound = api.client(await api.new_key(agent_number=second))
     assert (await start_task(bound))["agent"]["number"] == second
     assert (await bound.post("/baton/v1/executions", json={"prompt": "x", "agent": own["number"]})).status_code == 404
+    others = (await api.http.post("/baton/v1/executions", json={"prompt": "x"})).json()
+    for action in ("pause", "cancel"):
+        assert (await bound.post(f"/baton/v1/executions/{others['id']}/{action}")).status_code == 404
+    assert (await api.http.get(f"/baton/v1/executions/{others['id']}")).json()["state"] == "running"
     task = (await start_task(api.http))["tasks"][0]["id"]
     answer = await bound.post(f"/baton/v1/tasks/{task}/messages", json={"text": "x"})
     assert (answer.status_code, answer.json()["code"]) == (404, "agent_not_found")
