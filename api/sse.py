@@ -7,7 +7,7 @@ A dialect's frames are a pure function of one event, so that a stream can be cut
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -21,14 +21,17 @@ from domain.agents import Principal
 from domain.errors import CursorExpired, InvalidInput
 from domain.events import Event
 from domain.json import INT64_MAX
+from domain.states import TaskState
 from service.context import Baton
-from service.feed import Subscription
+from service.feed import OVER, Subscription
 from settings import Settings
 
 #: A frame: its event's name, and its data.
 Frame: TypeAlias = tuple[str, Mapping[str, object]]
 
 _CURSOR: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,4}))?")
+#: How long to wait before reading on after an end that was none any more.
+_AGAIN_SECONDS: Final = 0.1
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
 #: Many read the same log: what was encoded a moment ago is kept for the others, a megabyte per log at most.
 _SHARED_FRAMES: Final = 256
@@ -76,12 +79,14 @@ class Encoder:
     """How a dialect writes events. ``name`` tells encoders apart, also those of different tasks' streams.
 
     ``frames`` gives an event's frames, none where the dialect has no word for it; ``end`` the end frame of a
-    subscription that has come to its end.
+    subscription that has come to its end, None if the log has gone on since; ``cut`` the last frame of a connection
+    that the server ends before, None where the dialect has no word for that.
     """
 
     name: str
     frames: Callable[[UUID, Event], Sequence[Frame]]
-    end: Callable[[Subscription], Frame]
+    end: Callable[[Subscription], Frame | Awaitable[Frame | None]]
+    cut: Callable[[], Frame] | None = None
 
 
 async def open_stream(
@@ -93,19 +98,21 @@ async def open_stream(
     *,
     snapshot: str,
     task_id: UUID | None = None,
+    ends: Collection[TaskState] = OVER,
 ) -> "EventStream":
-    """Follow an execution's log from ``cursor``; with ``task_id`` until that task is over, else until all are.
+    """Follow an execution's log from ``cursor`` until all tasks are over; with ``task_id``, until that task is in one
+    of the states that it ``ends`` with.
 
     Events that are gone for good become a `gap` frame, with ``snapshot``: the path where the present state can be read.
     Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, and `Unavailable`.
     """
     gap: Frame | None = None
     try:
-        subscription = await baton.feed.subscribe(who, execution_id, cursor.after, task_id=task_id)
+        subscription = await baton.feed.subscribe(who, execution_id, cursor.after, task_id=task_id, ends=ends)
     except CursorExpired as expired:
         if expired.oldest > cursor.seq + 1:
             gap = "gap", {"oldest": expired.oldest, "snapshot": snapshot}
-        subscription = await baton.feed.subscribe(who, execution_id, expired.oldest - 1, task_id=task_id)
+        subscription = await baton.feed.subscribe(who, execution_id, expired.oldest - 1, task_id=task_id, ends=ends)
     if cursor.seq > subscription.began_at:
         subscription.close()
         raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
@@ -157,15 +164,25 @@ class EventStream(Response):
             speaks_at = silent_since + self._settings.stream_keepalive_seconds
             events = await self._subscription.read(min(speaks_at, ends_at) - now())
             if events is None:
-                if self._subscription.ended is not None:
-                    await _say(send, encode_frame(None, self._encoder.end(self._subscription)))
-                return
+                if self._subscription.ended is None:
+                    break
+                if frame := await self._end():
+                    await _say(send, encode_frame(None, frame))
+                    return
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
             data = b"".join(map(self._encode, events))
             if not data and now() >= speaks_at:
                 data = _KEEP_ALIVE
             if data:
                 await _say(send, data)
                 silent_since = now()
+        if self._encoder.cut is not None:
+            await _say(send, encode_frame(None, self._encoder.cut()))
+
+    async def _end(self) -> Frame | None:
+        end = self._encoder.end(self._subscription)
+        return end if isinstance(end, tuple) else await end
 
     def _encode(self, event: Event) -> bytes:
         execution_id = self._subscription.execution_id

@@ -7,7 +7,7 @@ those who follow them. Hints may be lost: every now and then the heads of all fo
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from store.feed import Known
 from store.notify import EVENTS, Listener
 from store.pool import Pool
 
+#: The states at which the log of a followed task ends, where its reader names no others.
+OVER: Final = frozenset(state for state in TaskState if state.is_over)
 #: Events read of one log at once, live or by who is behind.
 _PAGE: Final = 200
 _RETRY_SECONDS: Final = 0.2
@@ -74,11 +76,18 @@ class Feed:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def subscribe(
-        self, who: Principal, execution_id: ExecutionId, after: int, *, task_id: TaskId | None = None
+        self,
+        who: Principal,
+        execution_id: ExecutionId,
+        after: int,
+        *,
+        task_id: TaskId | None = None,
+        ends: Collection[TaskState] = OVER,
     ) -> "Subscription":
         """Follow an execution's log from its first event with a number above ``after``. The caller closes it.
 
-        It ends at the head of the log while the execution is over; with ``task_id``, while that task is.
+        It ends at the head of the log while the execution is over; with ``task_id``, while that task is in one of the
+        states that it ``ends`` with.
         Raises `ExecutionNotFound` (also when another tenant owns it), `CursorExpired`, and `InvalidInput` for a cursor
         that the log has not reached.
         """
@@ -97,7 +106,7 @@ class Feed:
         elif start.head > topic.head:
             self.mark(execution_id)
         topic.readers += 1
-        return Subscription(self, topic, after, task_id, (start.head, start.task_state))
+        return Subscription(self, topic, after, task_id, (start.head, start.task_state), ends)
 
     def release(self, topic: Topic) -> None:
         """Somebody has stopped following."""
@@ -190,12 +199,14 @@ class Subscription:
         after: int,
         task_id: TaskId | None,
         task_was: tuple[int, TaskState | None],
+        ends: Collection[TaskState],
     ) -> None:
         self._feed = feed
         self._topic = topic
         self._cursor = after
         self._task_id = task_id
         self._task_seen_at, self._task_state = task_was
+        self._ends = ends
         self._closed = False
         self._ended: ExecutionState | None = None
 
@@ -227,9 +238,11 @@ class Subscription:
     async def read(self, seconds: float) -> list[Event] | None:
         """The next events, in order, without gaps, as many as there are (some 200 at most).
 
-        [] if none came within ``seconds``; None at the end, and once it is closed or the feed is stopped.
+        [] if none came within ``seconds``; None at the end, and once it is closed or the feed is stopped. Who reads on
+        after the end is told again, or what has come since.
         """
         deadline: float | None = None
+        self._ended = None
         while self._open:
             if events := await self._next():
                 self._cursor = events[-1].seq
@@ -283,4 +296,4 @@ class Subscription:
             return False
         if self._task_id is None:
             return self._topic.state.is_over
-        return self._cursor >= self._task_seen_at and self._task_state is not None and self._task_state.is_over
+        return self._cursor >= self._task_seen_at and self._task_state in self._ends
