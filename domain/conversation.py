@@ -42,11 +42,15 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool call gave; ``failed`` tells the model that ``content`` is an error."""
+    """What a tool call gave; ``failed`` tells the model that ``content`` is an error.
+
+    ``edited``: the arguments that it was made with, where an approver had changed them.
+    """
 
     call_id: str
     content: JsonValue
     failed: bool = False
+    edited: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,12 @@ class MessageNotFound(NotFound):
     code = "message_not_found"
 
 
+class ApprovalNotFound(NotFound):
+    """No such approval."""
+
+    code = "approval_not_found"
+
+
 class Conflict(DomainError):
     """The task's state does not allow this. ``state`` names it."""
 
@@ -96,6 +102,12 @@ class TaskBusy(Conflict):
     """The task is at work, and the message asked not to queue."""
 
     code = "task_busy"
+
+
+class ApprovalDecided(Conflict):
+    """The approval is not open any more. ``state`` is the approval's: what became of it."""
+
+    code = "approval_decided"
 
 
 class NotWaiting(Conflict):

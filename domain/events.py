@@ -22,7 +22,8 @@ class EventType(StrEnum):
     TASKS_STARTED = "tasks.started"  #: {tasks: [position]} more than one was started side by side
     TASK_FAILED = "task.failed"  #: {code} failed without a turn (a dependency failed)
     TASK_RESET = "task.reset"  #: {} back to pending
-    MESSAGE_ACCEPTED = "message.accepted"  #: {message_id, seq, text, origin, sender, answers: [question id]}
+    MESSAGE_ACCEPTED = "message.accepted"  #: {message_id, seq, text, origin, sender, answers: [question id],
+    #: decides: [approval id], queued}
     MESSAGE_EDITED = "message.edited"  #: {message_id, seq, text}
     MESSAGE_WITHDRAWN = "message.withdrawn"  #: {message_id, seq, questions, result, error, waiting: [WaitingTask]}
     MESSAGE_REDRIVEN = "message.redriven"  #: {message_id, seq, was_seq, text, origin, sender, answers, queued}
@@ -38,7 +39,11 @@ class EventType(StrEnum):
     QUESTION_ASKED = "question.asked"  #: {question_id, text, choices, schema}
     QUESTION_REMINDED = "question.reminded"  #: {question_id, text} nobody has answered for a while
     QUESTION_ESCALATED = "question.escalated"  #: {question_id, text} somebody else should answer
-    TURN_ENDED = "turn.ended"  #: {turn, outcome, result, error, messages: [{message_id, seq}], waiting: [WaitingTask]}
+    APPROVAL_ASKED = "approval.asked"  #: {approval_id, turn, step, call_id, tool, arguments, digest}
+    APPROVAL_DECIDED = "approval.decided"  #: {approval_id, call_id, tool, decision, by, reason, arguments, digest}
+    NOTE_WRITTEN = "note.written"  #: {turn, step, call_id, name, text}
+    #: {turn, outcome, result, error, messages: [{message_id, seq}], questions, approvals, waiting: [WaitingTask]}
+    TURN_ENDED = "turn.ended"
     TASK_PAUSED = "task.paused"  #: {by}
     TASK_RESUMED = "task.resumed"  #: {by, questions: the open ones if it waits again}
     TASK_CANCELLED = "task.cancelled"  #: {by, reason}

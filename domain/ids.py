@@ -8,6 +8,7 @@ ExecutionId = UUID
 TaskId = UUID
 AgentId = UUID
 MessageId = UUID
+ApprovalId = UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,3 +45,19 @@ def unstorable_text(text: str) -> str | None:
     except UnicodeEncodeError:
         return "text contains a lone surrogate"
     return None
+
+
+def deeper_than(value: JsonValue, levels: int) -> bool:
+    """Whether objects and arrays in ``value`` are nested more than ``levels`` deep. Walks without recursion."""
+    holders: list[JsonValue] = [value]
+    for _ in range(levels + 1):
+        holders = [item for holder in holders for item in _held(holder) if isinstance(item, dict | list)]
+        if not holders:
+            return False
+    return True
+
+
+def _held(value: JsonValue) -> list[JsonValue]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from domain.approvals import Approval
 from domain.conversation import Question, ToolCall
 from domain.states import TaskState
 
@@ -15,14 +16,15 @@ from domain.states import TaskState
 class Rest:
     """What a task would be if none of its unclaimed messages had been sent: withdrawing all of them leads there.
 
-    With no message unclaimed it is what the task is. ``questions``: what it would ask; all that unclaimed messages have
-    answered are among them. ``seq``: of a paused task, the last message accepted before that; it is the later ones that
-    make it run.
+    With no message unclaimed it is what the task is. ``questions`` and ``approvals``: what it would ask; all that
+    unclaimed messages have answered, or closed, are among them. ``seq``: of a paused task, the last message accepted
+    before that; it is the later ones that make it run.
     """
 
     state: TaskState
     questions: tuple[Question, ...] = ()
     seq: int = 0
+    approvals: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Mailbox:
 
     ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` is the last message
     accepted, ``unclaimed`` how many of them no turn has claimed; ``interrupt_turn`` the last turn asked to stop.
+    ``approvals`` are open, and only while the task waits or is paused. ``held_step`` is the step whose calls were held
+    back for approvals, None if there is none: one of the last turn, or while a turn is under way of the one before it.
     ``rest``: see `Rest`; what a task does next does not depend on it.
     """
 
@@ -42,7 +46,14 @@ class Mailbox:
     accepted_seq: int
     unclaimed: int
     questions: tuple[Question, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    held_step: int | None = None
     rest: Rest = field(default=Rest(TaskState.PENDING), compare=False)
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is to answer a question or to decide on an approval."""
+        return bool(self.questions or self.approvals)
 
     @property
     def has_unclaimed(self) -> bool:
@@ -57,6 +68,12 @@ class Mailbox:
     def interrupted(self, turn: int) -> bool:
         """Whether ``turn`` was asked to stop."""
         return self.interrupt_turn >= turn
+
+    def makes_calls_of(self, turn: int, step: int) -> bool:
+        """Whether calls of that step are part of the turn under way: its own, or those held back by the one before."""
+        if not self.turn_open:
+            return False
+        return turn == self.turn or (turn == self.turn - 1 and step == self.held_step)
 
 
 class Next(Enum):
@@ -96,43 +113,73 @@ class Ending(Enum):
 
 
 def begin(box: Mailbox) -> Mailbox:
-    """Begin the next turn: all messages accepted so far are its own."""
+    """Begin the next turn: all messages accepted so far are its own, and no approval is open."""
     return replace(
         box,
         version=box.version + 1,
         turn=box.turn + 1,
         turn_open=True,
         unclaimed=0,
+        approvals=(),
         rest=Rest(TaskState.RUNNING, box.questions),
     )
 
 
-def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = ()) -> Mailbox:
-    """End the open turn, with the questions that it ``asked``.
+def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = (), held: tuple[Approval, ...] = ()) -> Mailbox:
+    """End the open turn, with the questions that it ``asked`` and the approvals of the calls that it ``held`` back.
 
     A message that was accepted meanwhile keeps the task running: nothing closes over it. It does not answer a question
-    that was asked after it was accepted, so that the question stays open through the next turn.
+    that was asked after it was accepted, so that the question stays open through the next turn. Approvals are opened
+    only where the task comes to wait: a call cannot be held through a turn, whose model is to be told what it gave.
     """
     questions = box.questions + asked
     rested = box.rest.questions + asked
+    state = box.state if box.has_unclaimed else _after(box.state, ending, bool(questions or held))
+    opened = held if state is TaskState.WAITING else ()
+    rested_state = _after(box.rest.state, ending, bool(rested or opened))
+    if held and not opened and rested_state is not TaskState.PAUSED:
+        rested_state = TaskState.RUNNING  # the model has to be told that its calls were not made
     return replace(
         box,
         version=box.version + 1,
         turn_open=False,
         questions=questions,
-        state=box.state if box.has_unclaimed else _after(box.state, ending, questions),
-        rest=replace(box.rest, state=_after(box.rest.state, ending, rested), questions=rested),
+        approvals=opened,
+        held_step=opened[0].step if opened else None,
+        state=state,
+        rest=replace(box.rest, state=rested_state, questions=rested, approvals=opened),
     )
 
 
-def _after(state: TaskState, ending: Ending, questions: tuple[Question, ...]) -> TaskState:
+def _after(state: TaskState, ending: Ending, asks: bool) -> TaskState:
     if state is TaskState.PAUSED:
         return state
     if ending is Ending.INTERRUPTED:
         return state  # running again: it was resumed before the turn had come to its end
     if ending is Ending.FAILED:
         return TaskState.FAILED
-    return TaskState.WAITING if questions else TaskState.SUCCEEDED
+    return TaskState.WAITING if asks else TaskState.SUCCEEDED
+
+
+def decide(box: Mailbox, decided: Collection[str]) -> Mailbox:
+    """Close the approvals ``decided``, by id: a waiting task runs once it asks for nothing any more."""
+    approvals = _without(box.approvals, decided)
+    rested = _without(box.rest.approvals, decided)
+    return replace(
+        box,
+        version=box.version + 1,
+        approvals=approvals,
+        state=_decided(box.state, bool(box.questions or approvals)),
+        rest=replace(box.rest, state=_decided(box.rest.state, bool(box.rest.questions or rested)), approvals=rested),
+    )
+
+
+def _without(approvals: tuple[Approval, ...], decided: Collection[str]) -> tuple[Approval, ...]:
+    return tuple(approval for approval in approvals if approval.id not in decided)
+
+
+def _decided(state: TaskState, asks: bool) -> TaskState:
+    return TaskState.RUNNING if state is TaskState.WAITING and not asks else state
 
 
 def pause(box: Mailbox) -> Mailbox:
@@ -142,25 +189,25 @@ def pause(box: Mailbox) -> Mailbox:
         version=box.version + 1,
         state=TaskState.PAUSED,
         interrupt_turn=box.turn if box.turn_open else box.interrupt_turn,
-        rest=Rest(TaskState.PAUSED, box.rest.questions, box.accepted_seq),
+        rest=replace(box.rest, state=TaskState.PAUSED, seq=box.accepted_seq),
     )
 
 
 def resume(box: Mailbox, *, has_news: bool) -> Mailbox:
-    """Let a paused task go on: it waits again if a question is open, else it takes a turn.
+    """Let a paused task go on: it waits again if a question or an approval is open, else it takes a turn.
 
     ``has_news``: a message is unclaimed that is more than an answer beside which other questions are open.
     """
     return replace(
         box,
         version=box.version + 1,
-        state=_resumed(box.questions, box.turn_open or has_news),
-        rest=Rest(_resumed(box.rest.questions, box.turn_open), box.rest.questions),
+        state=_resumed(box.asks, box.turn_open or has_news),
+        rest=replace(box.rest, state=_resumed(bool(box.rest.questions or box.rest.approvals), box.turn_open)),
     )
 
 
-def _resumed(questions: tuple[Question, ...], runs: bool) -> TaskState:
-    return TaskState.WAITING if questions and not runs else TaskState.RUNNING
+def _resumed(asks: bool, runs: bool) -> TaskState:
+    return TaskState.WAITING if asks and not runs else TaskState.RUNNING
 
 
 def cancel(box: Mailbox) -> Mailbox:
@@ -173,6 +220,8 @@ def cancel(box: Mailbox) -> Mailbox:
         interrupt_turn=box.turn,
         unclaimed=0,
         questions=(),
+        approvals=(),
+        held_step=None,
         rest=Rest(TaskState.CANCELLED),
     )
 
@@ -199,12 +248,13 @@ class Others:
 def withdraw(box: Mailbox, seq: int, answers: Collection[str], others: Others) -> Mailbox:
     """Take the unclaimed message ``seq`` back: the task is again what it would be without it.
 
-    The questions that it answered are open again, unless a later message is unclaimed: then the task runs on for that.
+    The questions that it answered, and the approvals that it closed, are open again, unless a later message is
+    unclaimed: then the task runs on for that.
     """
     left = max(box.unclaimed - 1, 0)
     taken = replace(box, version=box.version + 1, unclaimed=left)
     if not left:
-        return replace(taken, state=box.rest.state, questions=box.rest.questions)
+        return replace(taken, state=box.rest.state, questions=box.rest.questions, approvals=box.rest.approvals)
     if others.newest > seq:
         return taken
     open_now = {question.id for question in box.questions}.union(answers)
@@ -213,16 +263,19 @@ def withdraw(box: Mailbox, seq: int, answers: Collection[str], others: Others) -
         case TaskState.PAUSED:
             rests = others.newest <= box.rest.seq
         case TaskState.WAITING:
-            rests = others.all_answer and bool(questions)
+            rests = others.all_answer and bool(questions or box.rest.approvals)
         case _:
             rests = False
-    return replace(taken, state=box.rest.state if rests else box.state, questions=questions)
+    if not rests:
+        return replace(taken, questions=questions)
+    return replace(taken, state=box.rest.state, questions=questions, approvals=box.rest.approvals)
 
 
 def accept_again(box: Mailbox) -> Mailbox:
     """Accept a dead message again, as the last one, for the next turn of a task that is not cancelled.
 
     It answers no question that was asked after it was sent: a task that waits for an answer reads it, and waits again.
+    Approvals it closes, like any message that begins a turn.
     """
     return replace(
         box,
@@ -230,6 +283,7 @@ def accept_again(box: Mailbox) -> Mailbox:
         accepted_seq=box.accepted_seq + 1,
         unclaimed=box.unclaimed + 1,
         state=box.state if box.state is TaskState.PENDING else TaskState.RUNNING,
+        approvals=(),
     )
 
 

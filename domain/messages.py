@@ -18,7 +18,9 @@ class Draft:
     ``origin`` is the door it came through (a dialect's name, `temporal`, `deadline`). ``mode``: None leaves it to the
     agent. ``question``: the id of the question that this answers, None for all that are open. ``if_version``: the
     task's version that the sender saw; another one refuses the message. ``only_if_waiting``: refuse it unless the
-    task waits for an answer.
+    task waits for an answer. ``grants``: tools that the sender consents to for the rest of the task, whatever their
+    calls. ``plan_only``: whether the agent may only plan from now on, and call no tool that changes things; None leaves
+    that as it is. Both count from the turn that claims the message.
     """
 
     text: str
@@ -30,12 +32,15 @@ class Draft:
     question: str | None = None
     if_version: int | None = None
     only_if_waiting: bool = False
+    grants: tuple[str, ...] = ()
+    plan_only: bool | None = None
 
     def digest(self) -> bytes:
         """SHA-256 of what the message says, normalised (NFC, attachments in order): equal for a repeat of the same."""
         sha = hashlib.sha256()
         files = (piece for a in self.attachments for piece in (a.filename, a.media_type, a.url))
-        for piece in (self.text, *files, self.question or ""):
+        grants = sorted(set(self.grants))
+        for piece in (self.text, self.question or "", str(self.plan_only), str(len(grants)), *grants, *files):
             data = unicodedata.normalize("NFC", piece).encode()
             sha.update(len(data).to_bytes(8, "big"))
             sha.update(data)

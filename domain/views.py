@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from domain.approvals import Approval, ApprovalState
 from domain.conversation import Attachment, Question
 from domain.json import JsonObject
 from domain.states import ExecutionState, MessageState, TaskState
@@ -25,8 +26,9 @@ class AgentRef:
 class TaskView:
     """A task as it is now.
 
-    ``queued`` counts the messages that no turn has claimed, ``questions`` are the open ones, ``result`` is what the
-    last turn that ended it said, ``error`` a stable code.
+    ``queued`` counts the messages that no turn has claimed, ``questions`` and ``approvals`` are the open ones,
+    ``granted_tools`` were consented to for the rest of the task, ``plan_only``: it may call none that changes things;
+    ``result`` is what the last turn that ended it said, ``error`` a stable code.
     """
 
     id: UUID
@@ -42,6 +44,9 @@ class TaskView:
     turn: int
     queued: int
     questions: tuple[Question, ...]
+    approvals: tuple[Approval, ...]
+    granted_tools: tuple[str, ...]
+    plan_only: bool
     waiting_since: datetime | None
     result: str | None
     error: str | None
@@ -98,6 +103,34 @@ class MessageView:
     claimed_at: datetime | None
     ended_at: datetime | None
     task_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """An approval and what became of it.
+
+    ``arguments`` are the model's, bound by ``digest``; ``edited`` those it was approved with where they are others,
+    bound by ``approved_digest``. ``decided_by``, ``decided_at`` and ``reason`` are None while it is open.
+    """
+
+    id: UUID
+    task_id: UUID
+    execution_id: UUID
+    agent_id: UUID
+    task_version: int
+    turn: int
+    step: int
+    call_id: str
+    tool: str
+    arguments: JsonObject
+    digest: str
+    state: ApprovalState
+    asked_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+    edited: JsonObject | None
+    approved_digest: str | None
 
 
 @dataclass(frozen=True, slots=True)

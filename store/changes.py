@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 from uuid import UUID
 
+from domain.approvals import Approval
 from domain.conversation import Question
 from domain.events import EventType, NewEvent
 from domain.ids import ExecutionId, TaskId, TenantId
@@ -18,6 +19,12 @@ from store.tasks import LockedTask
 
 #: How long a ring may take before the relay rings in its place.
 RING_SECONDS: Final = 2.0
+#: What a call gives that was not made because its turn came to another end.
+INTERRUPTED: Final = "interrupted"
+#: The same where its task was cancelled.
+CANCELLED: Final = "cancelled"
+#: What a call gives that waited for consent when messages came that knew nothing of it.
+OVERTAKEN: Final = "Not called: messages came before anybody was asked. Call it again if it is still wanted."
 
 
 @dataclass(slots=True)
@@ -81,13 +88,16 @@ class Change:
         text: str = "",
         code: str | None = None,
         ring_seconds: float | None = None,
+        held: Sequence[Approval] = (),
     ) -> Position:
         """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed.
 
-        ``ring_seconds``: when the relay rings if another turn is due and no workflow is there to take it.
+        ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. All other calls
+        that were not made are done, with a result that says so. ``ring_seconds``: when the relay rings if another turn
+        is due and no workflow is there to take it.
         """
         task, turn = self.task, self.task.box.turn
-        self.box = end(task.box, ending, tuple(asked))
+        self.box = end(task.box, ending, tuple(asked), tuple(held))
         state = self.box.state if self.box.state is not task.box.state else None
         failed = ending is Ending.FAILED
         rows = await self.connection.fetch(
@@ -99,32 +109,43 @@ class Change:
             self.box.state,
             "dead" if failed else "processed",
             code,
+            OVERTAKEN if ending is Ending.ANSWERED else INTERRUPTED,
+            bool(self.box.approvals),
         )
         if self.box.rest.state.is_over:
             error = code if self.box.state.is_over else None
             await self.connection.execute(query("set_result"), task.tenant_id, task.id, text, error, code)
         for question in asked:
             self.say(EventType.QUESTION_ASKED, question_data(question))
+        if self.box.approvals:
+            await self._open_approvals()
         if failed and rows:
             self.say(EventType.MESSAGES_DEAD, {"messages": told(rows), "reason": code})
-        self.say(
-            EventType.TURN_ENDED,
-            {
-                "turn": turn,
-                "outcome": ending.name.lower(),
-                "result": text if self.box.state.is_over else None,
-                "error": code,
-                "messages": told(rows),
-                "questions": [question_data(question) for question in self.box.questions],
-                "waiting": [],
-            },
-            state,
-        )
+        ended_data: JsonObject = {
+            "turn": turn,
+            "outcome": ending.name.lower(),
+            "result": text if self.box.state.is_over else None,
+            "error": code,
+            "messages": told(rows),
+            "waiting": [],
+        }
+        self.say(EventType.TURN_ENDED, ended_data | asked_data(self.box), state)
         event_seq = await self.commit(ring_seconds=None if self.box.state.is_over else ring_seconds)
         ended = self.box.state.is_over and task.in_plan
         if ended:
             await self.ring_plan()
         return position(self.box, event_seq=event_seq, ended=ended)
+
+    async def _open_approvals(self) -> None:
+        approvals = self.box.approvals
+        await self.connection.execute(
+            query("open_approvals"),
+            self.task.tenant_id,
+            self.task.id,
+            [tasks.approval_json(approval) for approval in approvals],
+        )
+        for approval in approvals:
+            self.say(EventType.APPROVAL_ASKED, approval_data(approval))
 
     async def ring_plan(self) -> None:
         """Have the relay ring the execution's plan, unless somebody does so before."""
@@ -139,6 +160,14 @@ def told(rows: Sequence[object]) -> list[JsonValue]:
     ]
 
 
+def asked_data(box: Mailbox) -> JsonObject:
+    """What a task asks, as events show it."""
+    return {
+        "questions": [question_data(question) for question in box.questions],
+        "approvals": [approval_data(approval) for approval in box.approvals],
+    }
+
+
 def question_data(question: Question) -> JsonObject:
     """A question as events show it."""
     return {
@@ -146,4 +175,17 @@ def question_data(question: Question) -> JsonObject:
         "text": question.text,
         "choices": cast("list[JsonValue]", list(question.choices)),
         "schema": question.schema,
+    }
+
+
+def approval_data(approval: Approval) -> JsonObject:
+    """An open approval as events show it."""
+    return {
+        "approval_id": approval.id,
+        "turn": approval.turn,
+        "step": approval.step,
+        "call_id": approval.call_id,
+        "tool": approval.tool,
+        "arguments": approval.arguments,
+        "digest": approval.digest,
     }

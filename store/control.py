@@ -9,7 +9,8 @@ from domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from domain.json import JsonObject
 from domain.mailbox import Position, position
 from domain.states import TaskState
-from store.changes import RING_SECONDS, Change, question_data, told
+from store import approvals
+from store.changes import CANCELLED, RING_SECONDS, Change, asked_data, told
 from store.pool import Connection
 from store.queries import query
 
@@ -54,7 +55,7 @@ async def _resume(change: Change, by: str) -> Position:
     change.box = mailbox.resume(box, has_news=await _has_news(change))
     said: JsonObject = {"by": by}
     if change.box.state is TaskState.WAITING:
-        said["questions"] = [question_data(question) for question in change.box.questions]
+        said |= asked_data(change.box)
     change.say(EventType.TASK_RESUMED, said, change.box.state)
     return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
@@ -129,8 +130,18 @@ async def cancel_change(change: Change, by: str, reason: str) -> Position:
     names = (task.tenant_id, task.id)
     if box.turn_open:
         await connection.fetch(
-            query("end_turn"), *names, box.turn, "interrupted", TaskState.CANCELLED, "processed", None
+            query("end_turn"),
+            *names,
+            box.turn,
+            "interrupted",
+            TaskState.CANCELLED,
+            "processed",
+            None,
+            CANCELLED,
+            False,
         )
+    elif box.held_step is not None:
+        await approvals.cancel_held(change, by)
     dead = await connection.fetch(query("bury_unclaimed"), *names, "task_cancelled")
     if dead:
         change.say(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": "task_cancelled"})

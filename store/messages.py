@@ -86,6 +86,8 @@ async def send_message(
             checked_version,
             relay_seconds,
             draft.only_if_waiting,
+            list(draft.grants),
+            draft.plan_only,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _KEY_TWICE:

@@ -18,7 +18,7 @@ from domain.json import JsonObject, JsonValue
 from domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from domain.messages import Edit
 from domain.states import MessageState, TaskState
-from store.changes import RING_SECONDS, Change, question_data
+from store.changes import RING_SECONDS, Change, asked_data
 from store.pool import Connection
 from store.queries import query
 from store.tasks import questions_of
@@ -101,10 +101,11 @@ async def withdraw_message(
     assert others is not None
     box = _without_deadlines(was, row["answers"]) if row["origin"] == _DEADLINE else was
     change.box = withdraw(box, row["seq"], row["answers"], Others(others["newest"], others["all_answer"]))
-    waits_anew = change.box.state is TaskState.WAITING and change.box.questions != was.questions
+    asks_anew = (change.box.questions, change.box.approvals) != (was.questions, was.approvals)
+    waits_anew = change.box.state is TaskState.WAITING and asks_anew
     is_over_again = change.box.state.is_over and not was.state.is_over
     told: JsonObject = {"message_id": str(message_id), "seq": row["seq"], "result": None, "error": None, "waiting": []}
-    told["questions"] = [question_data(question) for question in change.box.questions]
+    told |= asked_data(change.box)
     if is_over_again:
         back = await connection.fetchrow(query("come_back"), *names)
         assert back is not None

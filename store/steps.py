@@ -4,21 +4,25 @@ Every function locks the execution and the task first and decides by `domain.mai
 may come late: what is recorded already stays as it is, and the answer says where the task stands now.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
+from domain.approvals import Policy, ToolRules
 from domain.conversation import Question, StepAnswer, ToolCall, ToolResult, Usage
 from domain.events import EventType, NewEvent
 from domain.ids import ExecutionId, StepKey, TaskId, TenantId
 from domain.json import JsonObject
 from domain.mailbox import Ending, Next, Position, Then, begin, next_for, position
 from domain.states import StepState
-from store import events
+from store import approvals, events
 from store.changes import Change, told
 from store.pool import Connection
 from store.queries import query
 from store.tasks import question_json
 from store.tools import add_calls, after_call, after_step, end_call
+
+_NO_RULES: Final = ToolRules({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,28 @@ async def start_step(connection: Connection, key: StepKey) -> Started | Position
             return change.standing()
 
 
-async def _begin_turn(change: Change, key: StepKey) -> Started:
-    task = change.task
+async def _begin_turn(change: Change, key: StepKey) -> Started | Position:
+    """Begin a turn: claim the messages. Calls that were held back and may be made now come before its first step."""
+    task, held_step = change.task, change.task.box.held_step
     change.box = begin(task.box)
-    claimed = await change.connection.fetch(
-        query("begin_turn"), key.tenant_id, key.task_id, key.turn, task.event_seq + 2
-    )
+    first_event = task.event_seq + 2 if held_step is None else None
+    claimed = await change.connection.fetch(query("begin_turn"), key.tenant_id, key.task_id, key.turn, first_event)
     change.say(EventType.TURN_STARTED, {"turn": key.turn, "messages": told(claimed)})
+    await approvals.allow_tools(change, claimed)
+    if held_step is not None:
+        held = replace(key, turn=task.box.turn, step=held_step)
+        if calls := await approvals.settle(change, held, claimed):
+            return Position(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
+        return await _begin_step(change, key)
     change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": 0})
+    return Started(1, 0, await change.commit(), task.position)
+
+
+async def _begin_step(change: Change, key: StepKey) -> Started:
+    task = change.task
+    first_event = task.event_seq + len(change.events) + 1
+    await change.connection.execute(query("begin_step"), *_names(key), first_event)
+    change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": key.step})
     return Started(1, 0, await change.commit(), task.position)
 
 
@@ -91,14 +109,21 @@ async def _go_on(change: Change, key: StepKey) -> Started | Position:
             return await _interrupt(change, key, row["attempt"], row["streamed"], None, ())
         return await change.end_turn(Ending.INTERRUPTED)
     if row is None:
-        await connection.execute(query("begin_step"), *_names(key), task.event_seq + 1)
-        change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": key.step})
-        return Started(1, 0, await change.commit(), task.position)
+        return await _held_calls(change, key) or await _begin_step(change, key)
     again = await connection.fetchrow(query("retry_step"), *_names(key))
     assert again is not None
     if row["streamed"]:
         change.say(EventType.STEP_VOIDED, {"turn": key.turn, "step": key.step, "attempt": row["attempt"]})
     return Started(again["attempt"], again["failures"], await change.commit(), task.position)
+
+
+async def _held_calls(change: Change, key: StepKey) -> Position | None:
+    """The calls of the turn before that the turn begins with, as long as they are not made."""
+    step = change.task.box.held_step
+    if key.step > 0 or step is None:
+        return None
+    where = await after_step(change, replace(key, turn=key.turn - 1, step=step))
+    return where if where.then is Then.TOOLS else None
 
 
 async def record_step(
@@ -109,11 +134,13 @@ async def record_step(
     asked: Sequence[Question],
     refused: Sequence[ToolResult],
     streamed: Sequence[Delta],
+    rules: ToolRules = _NO_RULES,
 ) -> Position:
     """Record a step's answer, and the end of its turn where there is nothing left to do in it.
 
     ``asked`` are the questions of its `ask_user` calls, ``refused`` results of calls that cannot be made (the model
-    reads them in the next step), ``streamed`` the last deltas, not yet in the log. An attempt that was overtaken, or
+    reads them in the next step), ``streamed`` the last deltas, not yet in the log. ``rules`` say which of the other
+    calls are made, held back for an approval, or refused. An attempt that was overtaken, or
     whose turn is over, records nothing.
     """
     change = await _change(connection, key)
@@ -129,10 +156,28 @@ async def record_step(
     calls = [call for call in answer.calls if call.id not in asking]
     if not calls:
         return await change.end_turn(Ending.ANSWERED, asked, answer.text)
-    await add_calls(change, key, calls)
-    for result in refused:
+    held, denied = _judged(change, rules, calls, {result.call_id for result in refused})
+    await add_calls(change, key, calls, held)
+    for result in (*refused, *denied):
         await end_call(change, key, result)
     return await after_call(change, key)
+
+
+def _judged(
+    change: Change, rules: ToolRules, calls: Sequence[ToolCall], refused: Collection[str]
+) -> tuple[set[str], list[ToolResult]]:
+    """The ids of calls that wait for consent, and the results of those that the rules forbid."""
+    granted, plan_only = change.task.granted, change.task.plan_only
+    held: set[str] = set()
+    denied: list[ToolResult] = []
+    for call in calls:
+        if call.id in refused:
+            continue
+        if reason := rules.refusal(call.name, granted, plan_only=plan_only):
+            denied.append(ToolResult(call.id, reason, failed=True))
+        elif rules.policy(call.name, granted) is Policy.ASK:
+            held.add(call.id)
+    return held, denied
 
 
 async def record_interrupted(
@@ -181,7 +226,7 @@ async def count_failure(
 async def fail_turn(connection: Connection, key: StepKey, code: str) -> Position:
     """Record that a turn failed for good: its messages are dead, and the task failed unless another message waits."""
     change = await _change(connection, key)
-    if not change.has_open(key.turn):
+    if not change.task.box.makes_calls_of(key.turn, key.step):
         return change.standing()
     return await change.end_turn(Ending.FAILED, code=code)
 

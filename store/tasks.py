@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
+from domain.approvals import Approval, question_text
 from domain.conversation import Question
 from domain.errors import AgentNotFound, ExecutionNotFound, TaskNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskByNumber, TaskId, TaskInPlan, TaskRoute, TenantId
@@ -16,7 +17,11 @@ from store.queries import query
 
 @dataclass(frozen=True, slots=True)
 class LockedTask:
-    """A task whose row, and whose execution's row, are locked until the transaction ends."""
+    """A task whose row, and whose execution's row, are locked until the transaction ends.
+
+    ``granted``: tools that were consented to for the rest of the task; ``plan_only``: it may call none that changes
+    things.
+    """
 
     tenant_id: TenantId
     execution_id: ExecutionId
@@ -27,6 +32,8 @@ class LockedTask:
     execution_state: ExecutionState
     in_plan: bool
     event_seq: int
+    granted: tuple[str, ...] = ()
+    plan_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class TaskStanding:
     title: str
     state: TaskState
     questions: tuple[Question, ...]
+    approvals: tuple[Approval, ...]
     waiting_since: datetime | None
 
 
@@ -94,11 +102,20 @@ async def lock(connection: Connection, tenant_id: TenantId, execution_id: Execut
             accepted_seq=row["accepted_seq"],
             unclaimed=row["unclaimed"],
             questions=questions_of(row["open_questions"]),
-            rest=Rest(TaskState(row["rested"]), questions_of(row["rested_questions"]), row["rested_seq"]),
+            approvals=approvals_of(row["open_approvals"]),
+            held_step=row["held_step"],
+            rest=Rest(
+                TaskState(row["rested"]),
+                questions_of(row["rested_questions"]),
+                row["rested_seq"],
+                approvals_of(row["rested_approvals"]),
+            ),
         ),
         execution_state=ExecutionState(row["execution_state"]),
         in_plan=row["in_plan"],
         event_seq=row["event_seq"],
+        granted=tuple(row["granted_tools"]),
+        plan_only=row["plan_only"],
     )
 
 
@@ -132,6 +149,9 @@ async def save(
         [question_json(question) for question in box.rest.questions],
         box.rest.seq,
         keep_ring,
+        [approval_json(approval) for approval in box.rest.approvals],
+        box.held_step,
+        [approval_json(approval) for approval in box.approvals],
     )
 
 
@@ -145,6 +165,7 @@ async def standings(connection: Connection, tenant_id: TenantId, execution_id: E
             row["title"],
             TaskState(row["state"]),
             questions_of(row["open_questions"]),
+            approvals_of(row["open_approvals"]),
             row["waiting_since"],
         )
         for row in rows
@@ -213,13 +234,46 @@ def question_json(question: Question) -> JsonObject:
     }
 
 
+def approvals_of(items: list[JsonObject]) -> tuple[Approval, ...]:
+    """Approvals from a task's row."""
+    return tuple(
+        Approval(
+            id=cast("str", item["id"]),
+            call_id=cast("str", item["call_id"]),
+            turn=cast("int", item["turn"]),
+            step=cast("int", item["step"]),
+            tool=cast("str", item["tool"]),
+            arguments=cast("JsonObject", item["arguments"]),
+            digest=cast("str", item["digest"]),
+            asked_at=cast("str", item["asked_at"]),
+        )
+        for item in items
+    )
+
+
+def approval_json(approval: Approval) -> JsonObject:
+    """An approval as a task's row holds it."""
+    return {
+        "id": approval.id,
+        "call_id": approval.call_id,
+        "turn": approval.turn,
+        "step": approval.step,
+        "tool": approval.tool,
+        "arguments": approval.arguments,
+        "digest": approval.digest,
+        "asked_at": approval.asked_at,
+    }
+
+
 def waiting_json(standings: list[TaskStanding]) -> list[JsonValue]:
     """What an execution waits for: one entry per waiting task."""
     return [
         {
             "task_id": str(standing.id),
             "position": standing.position,
-            "question": "\n".join(question.text for question in standing.questions),
+            "question": "\n".join(
+                (*(q.text for q in standing.questions), *(question_text(a) for a in standing.approvals))
+            ),
             "waiting_since": standing.waiting_since and standing.waiting_since.isoformat(),
         }
         for standing in standings

@@ -46,7 +46,8 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
     results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
     if any(row["calls"] for row in rows):
         for row in await connection.fetch(query("transcript_results"), tenant_id, task_id):
-            results[row["turn"], row["step"]].append(ToolResult(row["call_id"], row["content"], row["failed"]))
+            result = ToolResult(row["call_id"], row["content"], row["failed"], row["edited"])
+            results[row["turn"], row["step"]].append(result)
     steps: defaultdict[int, list[RecordedStep]] = defaultdict(list)
     for row in rows:
         if row["turn"] not in moved or row["turn"] in messages:  # else it failed for messages that are read elsewhere

@@ -14,7 +14,7 @@ from domain.states import ExecutionState, MessageState, TaskState
 from domain.views import AgentRef, ExecutionView, MessageView, TaskView
 from store.pool import Connection
 from store.queries import query
-from store.tasks import questions_of
+from store.tasks import approvals_of, questions_of
 
 
 async def execution(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> ExecutionView | None:
@@ -203,6 +203,9 @@ def _task_of(row: asyncpg.Record) -> TaskView:
         turn=row["turn"],
         queued=row["queued"],
         questions=questions_of(row["open_questions"]),
+        approvals=approvals_of(row["open_approvals"]),
+        granted_tools=tuple(row["granted_tools"]),
+        plan_only=row["plan_only"],
         waiting_since=row["waiting_since"],
         result=row["result"],
         error=row["error_code"],

@@ -88,10 +88,15 @@ CREATE TABLE tasks (
     unclaimed      integer     NOT NULL DEFAULT 0 CHECK (unclaimed >= 0),  -- messages that no turn has claimed
     open_questions jsonb       NOT NULL DEFAULT '[]',  -- what it asks and nobody has answered
     answers_ruled  boolean     NOT NULL DEFAULT false, -- an open question has a JSON Schema
+    open_approvals jsonb       NOT NULL DEFAULT '[]',  -- tool calls that wait for consent and nobody has decided on
+    held_step      integer,                            -- the step whose calls were held back, until they are made
+    granted_tools  text[]      NOT NULL DEFAULT '{}',  -- consented to for the rest of the task
+    plan_only      boolean     NOT NULL DEFAULT false, -- the agent may call no tool that changes things
     rested         text        NOT NULL DEFAULT 'pending',  -- what it would be without its unclaimed messages,
     rested_questions jsonb     NOT NULL DEFAULT '[]',       -- what it would ask, since when, why it would have failed:
+    rested_approvals jsonb     NOT NULL DEFAULT '[]',       -- withdrawing all of them leads back there
     rested_seq     bigint      NOT NULL DEFAULT 0,          -- paused: the last message that was accepted before
-    rested_since   timestamptz NOT NULL DEFAULT now(),      -- withdrawing all of them leads back there
+    rested_since   timestamptz NOT NULL DEFAULT now(),
     rested_error   text,
     waiting_since  timestamptz,
     timer_at       timestamptz,                      -- when an open question's time comes: a reminder, the deadline
@@ -124,6 +129,9 @@ CREATE TABLE messages (
     origin          text        NOT NULL,      -- the door it came through: a dialect's name, 'temporal', 'deadline'
     sender          text        NOT NULL,
     answers         text[]      NOT NULL DEFAULT '{}',  -- the questions it answered when it was accepted
+    decides         text[]      NOT NULL DEFAULT '{}',  -- the approvals it closed when it was accepted
+    grants          text[]      NOT NULL DEFAULT '{}',  -- tools it consents to for the rest of the task
+    plan_only       boolean,                   -- from its turn on; NULL leaves that as it is
     state           text        NOT NULL DEFAULT 'accepted',
     turn            integer,                   -- the turn that claimed it
     failed_turns    integer[]   NOT NULL DEFAULT '{}',  -- turns that had claimed it before it was redriven
@@ -186,13 +194,49 @@ CREATE TABLE tool_calls (
     ordinal    integer     NOT NULL,
     name       text        NOT NULL,
     arguments  jsonb       NOT NULL,
-    state      text        NOT NULL DEFAULT 'pending',  -- pending, running, done
+    edited     boolean     NOT NULL DEFAULT false,      -- the arguments are not the model's, but an approver's
+    state      text        NOT NULL DEFAULT 'pending',  -- held, pending, running, done
     content    jsonb,
     failed     boolean     NOT NULL DEFAULT false,
     started_at timestamptz,
     ended_at   timestamptz,
     PRIMARY KEY (tenant_id, task_id, turn, step, call_id),
     FOREIGN KEY (tenant_id, task_id, turn, step) REFERENCES steps ON DELETE CASCADE
+);
+
+-- Consent to tool calls: what was asked, and what was decided. Which are open, the task's row says (open_approvals).
+CREATE TABLE approvals (
+    tenant_id  uuid        NOT NULL,
+    id         uuid        NOT NULL,
+    task_id    uuid        NOT NULL,
+    turn       integer     NOT NULL,
+    step       integer     NOT NULL,
+    call_id    text        NOT NULL,
+    tool       text        NOT NULL,
+    arguments  jsonb       NOT NULL,           -- as the model asked
+    digest     text        NOT NULL,           -- SHA-256 of tool and arguments
+    state      text        NOT NULL DEFAULT 'open',  -- open, approved, declined, cancelled
+    decided_by text,
+    reason     text,
+    edited     jsonb,                          -- the arguments that were approved, where they are others
+    approved_digest text,                      -- of what was approved: checked again just before the call
+    asked_at   timestamptz NOT NULL,
+    decided_at timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT approvals_call_unique UNIQUE (tenant_id, task_id, turn, step, call_id),
+    FOREIGN KEY (tenant_id, task_id, turn, step, call_id) REFERENCES tool_calls ON DELETE CASCADE
+);
+
+-- What agents wrote down for the tasks of their execution to read.
+CREATE TABLE notes (
+    tenant_id    uuid        NOT NULL,
+    execution_id uuid        NOT NULL,
+    name         text        NOT NULL,
+    text         text        NOT NULL,
+    task_id      uuid        NOT NULL,         -- who wrote it last
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, execution_id, name),
+    FOREIGN KEY (tenant_id, execution_id) REFERENCES executions ON DELETE CASCADE
 );
 
 CREATE TABLE events (

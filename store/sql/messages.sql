@@ -5,12 +5,12 @@
 -- $1 tenant, $2 execution, $3 task, $4 message id, $5 text, $6 attachments, $7 metadata, $8 origin, $9 sender,
 -- $10 mode or NULL, $11 idempotency key or NULL, $12 digest, $13 question or NULL, $14 the version the sender saw or
 -- NULL, $15 the version at which an answer was checked against its question's schema, or NULL, $16 relay's delay,
--- $17 whether only a task that waits takes it.
+-- $17 whether only a task that waits takes it, $18 granted tools, $19 plan only, or NULL.
 WITH e AS MATERIALIZED (
     SELECT id, in_plan, state AS execution_state FROM executions WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 ), locked AS MATERIALIZED (
     SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.open_questions, t.answers_ruled,
-           coalesce($10, a.mode) AS mode, e.in_plan, e.execution_state
+           t.open_approvals, coalesce($10, a.mode) AS mode, e.in_plan, e.execution_state
       FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
              JOIN agents a ON a.tenant_id = $1 AND a.id = t.agent_id
        FOR UPDATE OF t
@@ -33,18 +33,20 @@ WITH e AS MATERIALIZED (
            CASE WHEN state = 'waiting' AND $13::text IS NULL THEN '[]'
                 WHEN $13::text IS NOT NULL
                     THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id != $q)', jsonb_build_object('q', $13::text))
-                ELSE open_questions END AS still_open
+                ELSE open_questions END AS still_open,
+           -- what it closes: all approvals, unless it is for a question alone, beside which the task goes on waiting
+           CASE WHEN state = 'waiting' AND $13::text IS NOT NULL THEN open_approvals ELSE '[]' END AS still_held
       FROM locked
 ), decided AS MATERIALIZED (
     SELECT *,
-           CASE WHEN state = 'pending' OR (state = 'waiting' AND still_open <> '[]') THEN state
+           CASE WHEN state = 'pending' OR (state = 'waiting' AND (still_open <> '[]' OR still_held <> '[]')) THEN state
                 ELSE 'running' END AS next_state,
            CASE WHEN mode = 'interrupt' AND state = 'running' AND turn_open THEN turn ELSE 0 END AS interrupts
       FROM judged
 ), u AS (
     UPDATE tasks t
        SET accepted_seq = t.accepted_seq + 1, unclaimed = t.unclaimed + 1, version = t.version + 1, state = d.next_state,
-           open_questions = d.still_open,
+           open_questions = d.still_open, open_approvals = d.still_held,
            answers_ruled = jsonb_path_exists(d.still_open, '$[*].schema ? (@ != null)'),
            interrupt_turn = greatest(t.interrupt_turn, d.interrupts),
            timer_at = CASE WHEN d.still_open = '[]' THEN NULL ELSE t.timer_at END,
@@ -69,20 +71,24 @@ WITH e AS MATERIALIZED (
      WHERE ex.tenant_id = $1 AND ex.id = $2
     RETURNING ex.event_seq
 ), m AS (
-    INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, answers,
-                          idempotency_key, digest, receipt)
+    INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, answers, decides,
+                          grants, plan_only, idempotency_key, digest, receipt)
     SELECT $1, u.id, u.accepted_seq, $4, $5, $6, $7, $8, $9,
-           ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'), $11, $12,
+           ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'),
+           CASE WHEN d.still_held = '[]' THEN ARRAY(SELECT jsonb_path_query(d.open_approvals, '$[*].id') #>> '{}')
+                ELSE '{}' END,
+           $18, $19, $11, $12,
            jsonb_build_object('state', d.next_state, 'version', u.version, 'turn', d.turn, 'turn_open', d.turn_open)
       FROM u, decided d
-    RETURNING accepted_at, answers
+    RETURNING accepted_at, answers, decides
 ), ev AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
     SELECT $1, $2, x.event_seq, 'message.accepted', u.id, d.position,
            CASE WHEN d.next_state <> d.state THEN d.next_state END,
            CASE WHEN d.next_state = 'running' AND d.execution_state <> 'running' THEN 'running' END,
            jsonb_build_object('message_id', $4::uuid, 'seq', u.accepted_seq, 'text', $5::text, 'origin', $8::text,
-                              'sender', $9::text, 'answers', to_jsonb(m.answers), 'queued', d.turn_open)
+                              'sender', $9::text, 'answers', to_jsonb(m.answers), 'decides', to_jsonb(m.decides),
+                              'queued', d.turn_open)
       FROM u, x, m, decided d
 )
 SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.version) AS version, d.turn, d.turn_open,

@@ -29,14 +29,14 @@ WITH e AS MATERIALIZED (
      WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 )
 SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.unclaimed,
-       t.open_questions, t.rested, t.rested_questions, t.rested_seq, t.title, e.execution_state, e.in_plan,
-       e.event_seq
+       t.open_questions, t.open_approvals, t.held_step, t.rested, t.rested_questions, t.rested_seq, t.rested_approvals,
+       t.granted_tools, t.plan_only, t.title, e.execution_state, e.in_plan, e.event_seq
   FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
    FOR UPDATE OF t;
 
 -- name: task_states
 -- The states of an execution's tasks; exact while its row is locked.
-SELECT id, position, title, state, open_questions, waiting_since FROM tasks
+SELECT id, position, title, state, open_questions, open_approvals, waiting_since FROM tasks
  WHERE tenant_id = $1 AND execution_id = $2
  ORDER BY position;
 
@@ -67,14 +67,15 @@ SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
 
 -- name: save_mailbox
 -- What the mailbox's rules decided for a locked task. $11: seconds until the relay rings, NULL for never; $12: when a
--- question's time comes; $13 to $15: what it would be without its unclaimed messages; $16: whether a ring that is
--- due stays so. A task that comes back to where it rested waits, or is over, since it first was.
+-- question's time comes; $13 to $15 and $17: what it would be without its unclaimed messages; $16: whether a ring that is
+-- due stays so; $18: the step whose calls are held back, $19: open approvals. A task that comes back to where it rested
+-- waits, or is over, since it first was.
 UPDATE tasks
    SET state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, unclaimed = $8, open_questions = $9,
-       answers_ruled = $10, timer_at = $12, updated_at = now(),
+       answers_ruled = $10, timer_at = $12, updated_at = now(), held_step = $18, open_approvals = $19,
        ring_at = coalesce(CASE WHEN $16 THEN ring_at END, now() + make_interval(secs => $11)),
        rings = CASE WHEN $16 THEN rings ELSE 0 END,
-       rested = $13, rested_questions = $14, rested_seq = $15,
+       rested = $13, rested_questions = $14, rested_seq = $15, rested_approvals = $17,
        rested_since = CASE WHEN rested = $13 THEN rested_since ELSE now() END,
        waiting_since = CASE WHEN $3 = 'waiting' THEN CASE WHEN rested = $3 THEN rested_since ELSE now() END END,
        started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,

@@ -22,7 +22,7 @@ SELECT turn, step, state, text, response, calls, questions, error_code FROM step
  ORDER BY turn, step;
 
 -- name: transcript_results
-SELECT turn, step, call_id, content, failed FROM tool_calls
+SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END AS edited FROM tool_calls
  WHERE tenant_id = $1 AND task_id = $2 AND state = 'done'
  ORDER BY turn, step, ordinal;
 

@@ -1,15 +1,16 @@
 -- name: begin_turn
--- Begin a turn of a locked task: claim all accepted messages. $4: the number that the event of its first step will have.
+-- Begin a turn of a locked task: claim all accepted messages. $4: the number that the event of its first step will have,
+-- NULL where calls were held back: then the messages' texts are reasons, and the step begins later.
 WITH claimed AS (
     UPDATE messages SET state = 'claimed', turn = $3, claimed_at = now()
      WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted'
-    RETURNING id, seq
+    RETURNING id, seq, decides, grants, plan_only, sender, CASE WHEN $4::bigint IS NULL THEN text END AS reason
 ), turn AS (
     INSERT INTO turns (tenant_id, task_id, turn) VALUES ($1, $2, $3)
 ), step AS (
-    INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, 0, $4)
+    INSERT INTO steps (tenant_id, task_id, turn, step, first_event) SELECT $1, $2, $3, 0, $4::bigint WHERE $4 IS NOT NULL
 )
-SELECT id, seq FROM claimed ORDER BY seq;
+SELECT id, seq, decides, grants, plan_only, sender, reason FROM claimed ORDER BY seq;
 
 -- name: begin_step
 INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES ($1, $2, $3, $4, $5);
@@ -53,20 +54,25 @@ UPDATE steps
  WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND state = 'running' AND attempt = $5;
 
 -- name: add_tool_calls
-INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, arguments)
-SELECT $1, $2, $3, $4, call_id, n, name, arguments
-  FROM unnest($5::text[], $6::text[], $7::jsonb[]) WITH ORDINALITY AS new (call_id, name, arguments, n);
+INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, arguments, state)
+SELECT $1, $2, $3, $4, call_id, n, name, arguments, state
+  FROM unnest($5::text[], $6::text[], $7::jsonb[], $8::text[])
+       WITH ORDINALITY AS new (call_id, name, arguments, state, n);
 
 -- name: tool_calls_left
--- The calls of a step that are still to be made, in the order of the model.
-SELECT call_id, name, arguments FROM tool_calls
+-- The calls of a step that are still to be made or to be decided on, in the order of the model.
+SELECT call_id, name, arguments, state = 'held' AS is_held FROM tool_calls
  WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND state <> 'done'
  ORDER BY ordinal;
 
 -- name: start_tool_call
-UPDATE tool_calls SET state = 'running', started_at = coalesce(started_at, clock_timestamp())
- WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND call_id = $5 AND state <> 'done'
-RETURNING name, arguments, ordinal;
+-- Start a call that may be made. With what its approval covers, where it needed one.
+UPDATE tool_calls c SET state = 'running', started_at = coalesce(c.started_at, clock_timestamp())
+ WHERE c.tenant_id = $1 AND c.task_id = $2 AND c.turn = $3 AND c.step = $4 AND c.call_id = $5
+   AND c.state IN ('pending', 'running')
+RETURNING c.name, c.arguments,
+          (SELECT jsonb_build_object('state', a.state, 'digest', a.approved_digest) FROM approvals a
+            WHERE a.tenant_id = $1 AND a.task_id = $2 AND a.turn = $3 AND a.step = $4 AND a.call_id = $5) AS approval;
 
 -- name: end_tool_call
 UPDATE tool_calls SET state = 'done', content = $6, failed = $7, ended_at = clock_timestamp()
@@ -75,6 +81,8 @@ RETURNING name;
 
 -- name: end_turn
 -- End a locked task's open turn. Its messages become $6 ('processed' or 'dead'), with the reason $7 where they are dead.
+-- Calls that were not made, also those that the turn before had held back, are done with the result $8; those held back
+-- for approvals that this turn opens ($9) stay.
 WITH turn AS (
     UPDATE turns SET state = $4, outcome = $5, ended_at = clock_timestamp()
      WHERE tenant_id = $1 AND task_id = $2 AND turn = $3
@@ -82,8 +90,9 @@ WITH turn AS (
     UPDATE steps SET state = CASE WHEN $4 = 'failed' THEN 'failed' ELSE 'interrupted' END, ended_at = clock_timestamp()
      WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state = 'running'
 ), calls_left AS (
-    UPDATE tool_calls SET state = 'done', failed = true, content = '"interrupted"', ended_at = clock_timestamp()
-     WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state <> 'done'
+    UPDATE tool_calls SET state = 'done', failed = true, content = $8, ended_at = clock_timestamp()
+     WHERE tenant_id = $1 AND task_id = $2 AND turn BETWEEN $3 - 1 AND $3
+       AND (state IN ('pending', 'running') OR (state = 'held' AND NOT $9))
 ), told AS (
     UPDATE messages SET state = $6, reason = $7, ended_at = clock_timestamp()
      WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state = 'claimed'

@@ -32,14 +32,14 @@ SELECT count(*) FROM executions e
 
 -- name: task_view
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
-       t.unclaimed AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = $1 AND t.id = $2;
 
 -- name: tasks_of_execution
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
-       t.unclaimed AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = $1 AND t.execution_id = $2
@@ -48,7 +48,7 @@ SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.dep
 -- name: list_waiting_tasks
 -- The inbox: tasks that wait, longest first. $2 and $3: where the page before ended, or NULL. $4 limit.
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
-       t.unclaimed AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = $1 AND t.state = 'waiting' AND t.waiting_since IS NOT NULL
@@ -60,7 +60,7 @@ SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.dep
 -- A page of a tenant's tasks, newest first. $2 states or NULL, $3 execution or NULL, $4 the number at which the page
 -- before ended, or NULL, $5 limit.
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
-       t.unclaimed AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = $1
@@ -105,7 +105,7 @@ SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_
 -- A page of the tasks of executions that are no plans, newest first, with what their steps have used. $2 states or NULL,
 -- $3 agent or NULL, $4 limit, $5 offset.
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
-       t.unclaimed AS queued, t.open_questions, t.waiting_since, t.result, t.error_code, t.created_at,
+       t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name,
        used.input, used.output
   FROM executions e

@@ -98,6 +98,7 @@ async def test_state_and_mode(world: World, state: TaskState, turn_open: bool, m
         "origin": "test",
         "sender": "somebody",
         "answers": answers,
+        "decides": [],
         "queued": turn_open,
     }
     execution = await world.execution(route)

@@ -160,6 +160,7 @@ async def test_an_answer_without_calls_ends_turn_and_task(world: World) -> None:
         "error": None,
         "messages": [{"message_id": str(message["id"]), "seq": 1}],
         "questions": [],
+        "approvals": [],
         "waiting": [],
     }
 

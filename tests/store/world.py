@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from domain.agents import Agent
+from domain.approvals import ToolRules
 from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
 from domain.events import Event
 from domain.ids import StepKey, TaskById, TaskRoute
@@ -22,6 +23,8 @@ from store.executions import NewExecution, NewTask
 from store.plans import PlanStanding, advance_plan
 from store.pool import Connection, Pool, open_pool
 from store.steps import Delta, Started
+
+NO_RULES = ToolRules({})
 
 
 @dataclass(slots=True)
@@ -124,12 +127,15 @@ class World:
         calls: Sequence[ToolCall] = (),
         refused: Sequence[ToolResult] = (),
         streamed: Sequence[Delta] = (),
+        rules: ToolRules = NO_RULES,
     ) -> Position:
         """A worker records a step; its answer has the calls of ``asks``, then ``calls``."""
         asking = [ToolCall(one.call_id, "ask_user", {"question": one.text}) for one in asks]
         answer = StepAnswer(text, (*asking, *calls), {"text": text})
         async with self.pool.transaction() as connection:
-            return await steps.record_step(connection, key(route, turn, step), attempt, answer, asks, refused, streamed)
+            return await steps.record_step(
+                connection, key(route, turn, step), attempt, answer, asks, refused, streamed, rules
+            )
 
     async def interrupted(
         self, route: TaskRoute, turn: int, step: int = 0, attempt: int = 1, *, text: str = "", **rest: Any
