@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn, TypeVar
 
-from temporalio.worker import Worker
+import uvloop
+from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -37,18 +38,20 @@ from store.notify import INTERRUPTS, Listener, Notifier
 from store.pool import open_pool
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.plan import PlanWorkflow
+from workflows.runner import WithoutContexts
 
 _log = logging.getLogger("baton.worker")
 _T = TypeVar("_T")
 
 
-def sandbox() -> SandboxedWorkflowRunner:
+def sandbox() -> WorkflowRunner:
     """The workflow sandbox: an import in workflow code that nobody meant to pass through stops the worker at start."""
     policy = (
         SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
         | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
     )
-    return SandboxedWorkflowRunner(restrictions=replace(SandboxRestrictions.default, import_notification_policy=policy))
+    restrictions = replace(SandboxRestrictions.default, import_notification_policy=policy)
+    return WithoutContexts(SandboxedWorkflowRunner(restrictions=restrictions))
 
 
 async def serve(
@@ -176,7 +179,7 @@ def main(queue: str | None = None) -> NoReturn:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     code = 0
     try:
-        asyncio.run(serve(settings, queue))
+        uvloop.run(serve(settings, queue))
     except Exception:  # noqa: BLE001 - the process's edge
         _log.exception("the worker ended")
         code = 1
