@@ -7,7 +7,7 @@ known, doorbells may be lost, and the relay rings what nobody has taken up.
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from activities.encoding import outcome
 from domain.conversation import Question
@@ -19,6 +19,8 @@ from workflows.contracts import TOOLS, ProgressState
 from workflows.progress import Progress
 
 S = TaskState
+
+_BEGINNINGS = ("new", "at work", "waiting", "waiting for two", "succeeded", "failed", "paused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,20 @@ class MailboxMachine(RuleBasedStateMachine):
         """Whether the relay will ring."""
         return self.model.rung
 
+    @initialize(state=st.sampled_from(_BEGINNINGS))
+    def begin(self, state: str) -> None:
+        """Start where something can happen: at random, most states would hardly ever be reached."""
+        if state == "new":
+            return
+        self.a_worker_comes(True)
+        if state == "failed":
+            self.the_model_fails_for_good(True)
+        elif state != "at work":
+            self.the_worker_records({"waiting": 1, "waiting for two": 2}.get(state, 0), 0, True)
+        if state == "paused":
+            self.both("send", "a")
+            self.both("pause")
+
     # -- those who write ------------------------------------------------------------------------------------------
 
     @rule(mode=st.sampled_from(SendMode), text=st.sampled_from("ab"))
@@ -69,6 +85,11 @@ class MailboxMachine(RuleBasedStateMachine):
         self.both("send", "a", if_version=self.model.box.version - behind, mode=mode)
 
     @precondition(lambda self: self.model.box.questions)
+    @rule()
+    def send_while_questions_are_open(self) -> None:
+        self.both("send", "b")
+
+    @precondition(lambda self: self.model.box.questions)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         question = data.draw(st.sampled_from(self.model.box.questions))
@@ -79,6 +100,7 @@ class MailboxMachine(RuleBasedStateMachine):
     def answer_something(self, data: st.DataObject) -> None:
         self.both("send", "an answer", question=f"q{data.draw(st.integers(0, self.asked))}")
 
+    @precondition(lambda self: self.model.box.state is not S.PAUSED)
     @rule()
     def pause(self) -> None:
         self.both("pause")
@@ -150,6 +172,38 @@ class MailboxMachine(RuleBasedStateMachine):
         assert isinstance(found, Position)
         self._saw(found, is_told)
         self.at_work = None
+
+    @precondition(lambda self: self.at_work is None and self._can_come())
+    @rule(
+        meanwhile=st.sampled_from(["nothing", "nothing", "a message", "an interrupt", "a pause", "a loss"]),
+        questions=st.sampled_from([0, 1, 2]),
+        calls=st.sampled_from([0, 0, 1]),
+    )
+    def a_turn_is_taken(self, meanwhile: str, questions: int, calls: int) -> None:
+        """What mostly happens, in one go: alone, the rules would hardly ever come in this order."""
+        self.progress.heard(*self.bell())
+        for _ in range(4):
+            if self.at_work is None and (self.progress.is_working or self.progress.should_look):
+                self.a_worker_comes(True)
+        if self.at_work is None:
+            return
+        if meanwhile == "a message":
+            self.both("send", "a")
+        elif meanwhile == "an interrupt":
+            self.both("send", "a", mode=SendMode.INTERRUPT)
+        elif meanwhile == "a pause":
+            self.both("pause")
+        elif meanwhile == "a loss":
+            self.the_worker_is_lost()
+            self.a_worker_comes(True)
+        if self._is_at_work():
+            self.the_worker_records(questions, calls, True)
+
+    def _is_at_work(self) -> bool:
+        return self.at_work is not None
+
+    def _can_come(self) -> bool:
+        return self.progress.is_working or self.progress.should_look or self.is_rung()
 
     @precondition(lambda self: self.at_work)
     @rule()
@@ -271,10 +325,14 @@ class MailboxMachine(RuleBasedStateMachine):
                     break
             else:
                 break
-        box = self.model.box
-        assert due(box) is None
+        assert due(self.model.box) is None
         assert not self.progress.is_working
         assert not self.progress.should_look
+        self.everything_has_ended()
+
+    def everything_has_ended(self) -> None:
+        """At the end: what is left unread are answers beside which other questions are open."""
+        box = self.model.box
         unread = [message for message in self.model.messages if message.state not in ("processed", "dead")]
         if box.state is not S.PAUSED:
             assert all(message.state == "accepted" and message.answers for message in unread)
