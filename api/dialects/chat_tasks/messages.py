@@ -1,0 +1,61 @@
+"""What a user says to a task: the next message, or the answer to its question."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from api.access import CanSend, Service
+from api.answers import Json, receipt_headers
+from api.body import JsonBody
+from api.dialects.chat_tasks import translate
+from api.dialects.chat_tasks.access import address
+from api.dialects.chat_tasks.schemas import PREFIX, SEND_ERRORS, AppendMessageRequest, AppendMessageResponse
+from api.openapi import body_of
+from api.options import OPTION_PARAMETERS, Options, SendOptions
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.agents import Principal
+from domain.json import JsonObject
+from service.context import Baton
+from service.messages import send_message
+
+router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], responses=SEND_ERRORS, route_class=DirectRoute)
+
+
+@router.post(
+    "/{task_id}/messages",
+    status_code=202,
+    openapi_extra=body_of(AppendMessageRequest),
+    responses={202: {"model": AppendMessageResponse}},
+)
+async def append_message_to_task(
+    task_id: Annotated[int, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
+) -> Response:
+    """Send the next message to a task. One that is at work refuses it; of two at once, one is accepted.
+
+    When this answers, the message is stored and the task's status has changed.
+    """
+    return await _send(baton, who, task_id, body, options, only_if_waiting=False)
+
+
+@router.post(
+    "/{task_id}/reply",
+    status_code=202,
+    openapi_extra=body_of(AppendMessageRequest, OPTION_PARAMETERS),
+    responses={202: {"model": AppendMessageResponse}},
+)
+async def reply_to_task(
+    task_id: Annotated[int, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
+) -> Response:
+    """Answer what a task asks. Refused unless it waits."""
+    return await _send(baton, who, task_id, body, options, only_if_waiting=True)
+
+
+async def _send(
+    baton: Baton, who: Principal, task_id: int, body: JsonObject, options: SendOptions, *, only_if_waiting: bool
+) -> Response:
+    request = validated(AppendMessageRequest, body)
+    draft = translate.draft(request, options, only_if_waiting=only_if_waiting)
+    receipt = (await send_message(baton, who, address(task_id, request.agent_id), draft)).receipt
+    return Json(translate.accepted(task_id, request.agent_id, receipt), 202, receipt_headers(receipt))

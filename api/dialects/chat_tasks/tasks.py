@@ -1,0 +1,97 @@
+"""Tasks: made, read, and followed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanWrite, Service
+from api.answers import Json, etag, execution_headers
+from api.body import JsonBody
+from api.dialects.chat_tasks import translate
+from api.dialects.chat_tasks.access import find
+from api.dialects.chat_tasks.schemas import (
+    PREFIX,
+    READ_ERRORS,
+    WRITE_ERRORS,
+    CreateTaskRequest,
+    CreateTaskResponse,
+    StepsResponse,
+    TaskInfoResponse,
+)
+from api.dialects.chat_tasks.stream import ENDS, task_encoder
+from api.openapi import body_of
+from api.routing import DirectRoute
+from api.sse import cursor_of, open_stream
+from api.validate import validated
+from domain.errors import InvalidInput
+from domain.views import TaskView
+from service import executions, timeline, views
+
+router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], route_class=DirectRoute)
+
+
+@router.post(
+    "",
+    status_code=202,
+    openapi_extra=body_of(CreateTaskRequest),
+    responses=WRITE_ERRORS | {202: {"model": CreateTaskResponse}},
+)
+async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+    """Start a task with what the user says first."""
+    request = validated(CreateTaskRequest, body)
+    if not request.message.content.strip():
+        raise InvalidInput("a message needs text", ("body", "message", "content"))
+    started = await executions.start_task(
+        baton, who, request.message.content, agent=request.agent_id, metadata=request.metadata
+    )
+    task = await views.get_task(baton, who, started.tasks[0])
+    return Json(translate.created(task), 202, execution_headers(task.execution_id))
+
+
+@router.get("/{task_id}", responses=READ_ERRORS | {200: {"model": TaskInfoResponse}})
+async def get_task(task_id: Annotated[int, Path()], who: CanRead, baton: Service) -> Response:
+    """A task: its status, what it was told last, and what came of it."""
+    route = await find(baton, who, task_id)
+    task = await views.get_task(baton, who, route.task_id)
+    last_message = await timeline.get_last_message(baton, who, route.task_id)
+    return Json(translate.task_info(task, last_message), headers=_headers(task))
+
+
+@router.get("/{task_id}/steps", responses=READ_ERRORS | {200: {"model": StepsResponse}})
+async def list_task_steps(task_id: Annotated[int, Path()], who: CanRead, baton: Service) -> Response:
+    """All that was said and done in a task, in order of its beginning."""
+    route = await find(baton, who, task_id)
+    task = await views.get_task(baton, who, route.task_id)
+    return Json(translate.steps(task, await timeline.get_timeline(baton, who, route.task_id)), headers=_headers(task))
+
+
+@router.get(
+    "/{task_id}/events",
+    response_class=Response,
+    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def stream_task_events(
+    task_id: Annotated[int, Path()], request: Request, who: CanRead, baton: Service
+) -> Response:
+    """A task's events as they happen, from the start or from `Last-Event-ID`, until it is over or needs the user.
+
+    The last frame says which. Who reconnects after an answer reads on.
+    """
+    cursor = cursor_of(request, "after")
+    route = await find(baton, who, task_id)
+    return await open_stream(
+        baton,
+        who,
+        route.execution_id,
+        cursor,
+        task_encoder(baton, who, task_id, route.task_id),
+        snapshot=f"{PREFIX}/{task_id}/steps",
+        task_id=route.task_id,
+        ends=ENDS,
+    )
+
+
+def _headers(task: TaskView) -> dict[str, str]:
+    return execution_headers(task.execution_id) | {"ETag": etag(task.version)}
