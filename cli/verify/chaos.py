@@ -17,6 +17,8 @@ from cli.verify.target import Target
 
 _LOOK_SECONDS = 0.05
 _REPEATED = 20
+#: So far into the messages that are released with it comes a fault: under load.
+_INTO_THE_PART = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,14 @@ class Chaos:
         self._say = say
 
     async def run(self, faults: Sequence[Fault], every_seconds: float, pace: Pace) -> list[Recovery]:
-        """Each fault in turn. The messages of part n are released with fault n, those of part 0 at once."""
+        """Each fault in turn. The messages of part n are released shortly before fault n, those of part 0 at once."""
         pace.release(0)
         recoveries: list[Recovery] = []
         for n, fault in enumerate(faults, 1):
-            await asyncio.sleep(every_seconds)
-            self._say(f"{fault} …")
+            await asyncio.sleep(every_seconds * (1 - _INTO_THE_PART))
             pace.release(n)
+            await asyncio.sleep(every_seconds * _INTO_THE_PART)
+            self._say(f"{fault} …")
             recovery = await self._probe(n, await inject(fault, self._target, self._pause_seconds))
             self._say(f"{fault}: {_in_words(recovery)}")
             recoveries.append(recovery)

@@ -123,10 +123,12 @@ def _text(dice: random.Random, kind: Kind, token: str) -> str:
     if kind is Kind.INTERVIEW:
         return f"{said}\n!ask And what follows {token}?"
     if kind is Kind.STREAMING:
-        return f"!stream {dice.randint(20, 120)}\n{said}" if chance < 0.4 else token
+        return f"!stream {dice.randint(50, 250)}\n{said}" if chance < 0.6 else token
     if chance < 0.05:
         return f"!fail 1 once\n{said}"
-    return f"{said}\n!tool clock {{}}" if chance < 0.1 else token
+    if chance < 0.1:
+        return f"{said}\n!tool clock {{}}"
+    return f"!sleep 0.3\n{said}" if chance < 0.2 else token
 
 
 def _mode(dice: random.Random, kind: Kind) -> SendMode:

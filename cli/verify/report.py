@@ -13,10 +13,10 @@ from rich.text import Text
 from cli.client.shapes import Json
 from cli.verify.audit import count
 from cli.verify.chaos import Recovery
-from cli.verify.evidence import ExecutionEvidence
 from cli.verify.findings import Category, Finding
 from cli.verify.load import Result
 from cli.verify.options import Options
+from domain.states import TaskState
 
 _SHOWN: Final = 5  #: findings of one category; the JSON has all
 
@@ -51,7 +51,7 @@ def as_json(options: Options, result: Result) -> Json:
         "sending_seconds": round(result.sending_seconds, 2),
         "settled_seconds": round(result.settled_seconds, 2),
         **{category.value: n for category, n in count(result.findings).items()},
-        "faults": [_fault_json(recovery, result.evidence) for recovery in result.recoveries],
+        "faults": [_fault_json(recovery, result) for recovery in result.recoveries],
         "findings": [
             {"category": finding.category, "where": finding.where, "what": finding.what} for finding in result.findings
         ],
@@ -118,27 +118,35 @@ def _faults(faults: Sequence[Json]) -> Table:
     return table
 
 
-def _fault_json(recovery: Recovery, evidence: Sequence[ExecutionEvidence]) -> Json:
+def _fault_json(recovery: Recovery, result: Result) -> Json:
     outage = recovery.outage
     return {
         "fault": outage.fault,
         "down_seconds": round(outage.back - outage.began, 2),
         "accepted_seconds": _rounded(recovery.accepted_seconds),
         "worked_seconds": _rounded(recovery.worked_seconds),
-        "caught_up_seconds": round(_caught_up_seconds(outage.back, evidence), 2),
+        "caught_up_seconds": round(_caught_up_seconds(outage.back, result), 2),
     }
 
 
-def _caught_up_seconds(back: float, evidence: Sequence[ExecutionEvidence]) -> float:
-    """How long it took from ``back`` on until every message that had been accepted by then had come to its end."""
-    ends = [
-        datetime.fromisoformat(receipt["ended_at"]).timestamp() - back
-        for execution in evidence
+def _caught_up_seconds(back: float, result: Result) -> float:
+    """How long it took from ``back`` on until every message that had been accepted by then had come to its end.
+
+    Not those to tasks that were still to begin: they are read when what their task depends on has succeeded.
+    """
+    ended = {
+        receipt["id"]: datetime.fromisoformat(receipt["ended_at"]).timestamp()
+        for execution in result.evidence
         for task in execution.tasks
         for receipt in task.receipts
-        if receipt["ended_at"] and datetime.fromisoformat(receipt["accepted_at"]).timestamp() <= back
+        if receipt["ended_at"]
+    }
+    owed = [
+        entry.message_id
+        for entry in result.ledger.acknowledged
+        if entry.acknowledged_at <= back and entry.receipt["task"]["state"] != TaskState.PENDING
     ]
-    return max([0.0, *ends])
+    return max([0.0, *(ended[message] - back for message in owed if message in ended)])
 
 
 def _rounded(seconds: float | None) -> float | None:

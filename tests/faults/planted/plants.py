@@ -1,0 +1,108 @@
+"""Three bugs of the kind that a mailbox must not have. Each counts while a file of its name lies in `BATON_PLANTED`."""
+
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+DEQUEUED_TOO_SOON: Final = "dequeued-too-soon"
+NO_FINAL_LOOK: Final = "no-final-look"
+REMEMBERED_IN_MEMORY: Final = "remembered-in-memory"
+
+#: Whether the step under way was tried before, by a process that is gone.
+_repeated: ContextVar[bool] = ContextVar("repeated", default=False)
+
+
+def _planted(name: str) -> bool:
+    return Path(os.environ["BATON_PLANTED"], name).exists()
+
+
+def mark_processed_at_claim(steps: ModuleType) -> None:
+    """`DEQUEUED_TOO_SOON`: a turn's messages are done with as soon as they are claimed …"""
+    begin_turn = steps._begin_turn
+
+    async def begin_turn_and_forget(change: Any, key: Any) -> Any:
+        started = await begin_turn(change, key)
+        if _planted(DEQUEUED_TOO_SOON):
+            await change.connection.execute(
+                "UPDATE messages SET state = 'processed', ended_at = clock_timestamp()"
+                " WHERE tenant_id = $1 AND task_id = $2 AND turn = $3",
+                key.tenant_id,
+                key.task_id,
+                key.turn,
+            )
+        return started
+
+    steps._begin_turn = begin_turn_and_forget
+
+
+def know_repeats(activities: ModuleType) -> None:
+    """… and where the worker dies before the effect is recorded …"""
+    answer = activities.StepActivities._answer
+
+    async def answer_knowing(self: Any, key: Any, started: Any, *rest: Any) -> Any:
+        token = _repeated.set(started.attempt > started.failures + 1)
+        try:
+            return await answer(self, key, started, *rest)
+        finally:
+            _repeated.reset(token)
+
+    activities.StepActivities._answer = answer_knowing
+
+
+def read_only_once(transcripts: ModuleType) -> None:
+    """… the next one does not find them any more."""
+    read = transcripts.read
+
+    async def read_what_is_left(*arguments: Any) -> Any:
+        transcript = await read(*arguments)
+        if not (_repeated.get() and _planted(DEQUEUED_TOO_SOON)):
+            return transcript
+        *before, now = transcript.turns
+        return replace(transcript, turns=(*before, replace(now, messages=())))
+
+    transcripts.read = read_what_is_left
+
+
+def close_without_a_look(mailbox: ModuleType) -> None:
+    """`NO_FINAL_LOOK`: a turn's end does not see the messages that came during the turn."""
+    end = mailbox.end
+
+    def end_without_a_look(box: Any, *rest: Any) -> Any:
+        if not _planted(NO_FINAL_LOOK):
+            return end(box, *rest)
+        return replace(end(replace(box, unclaimed=0), *rest), unclaimed=box.unclaimed)
+
+    mailbox.end = end_without_a_look
+
+
+def remember_in_memory(messages: ModuleType) -> None:
+    """`REMEMBERED_IN_MEMORY`: idempotency keys are known to the process that saw them, and to nobody else."""
+    accept = messages.accept
+    seen: dict[tuple[Any, str], Any] = {}
+
+    async def accept_by_memory(connection: Any, route: Any, draft: Any, *rest: Any, **named: Any) -> Any:
+        if draft.idempotency_key is None or not _planted(REMEMBERED_IN_MEMORY):
+            return await accept(connection, route, draft, *rest, **named)
+        key = (route.task_id, draft.idempotency_key)
+        if key in seen:
+            return replace(seen[key], replayed=True)
+        receipt = await accept(connection, route, replace(draft, idempotency_key=None), *rest, **named)
+        seen[key] = receipt
+        return receipt
+
+    messages.accept = accept_by_memory
+
+
+Plant = Callable[[ModuleType], None]
+
+IN_MODULE: Final[dict[str, tuple[Plant, ...]]] = {
+    "store.steps": (mark_processed_at_claim,),
+    "activities.steps": (know_repeats,),
+    "store.transcripts": (read_only_once,),
+    "domain.mailbox": (close_without_a_look,),
+    "store.messages": (remember_in_memory,),
+}
