@@ -8,8 +8,8 @@ from collections.abc import Generator
 from typing import Any, Protocol
 
 import uvicorn
-from api.app import create_app
 
+from api.app import create_app
 from settings import Settings
 
 
