@@ -25,8 +25,8 @@ class EventType(StrEnum):
     MESSAGE_ACCEPTED = "message.accepted"  #: {message_id, seq, text, origin, sender, answers: [question id],
     #: decides: [approval id], queued}
     MESSAGE_EDITED = "message.edited"  #: {message_id, seq, text}
-    MESSAGE_WITHDRAWN = "message.withdrawn"  #: {message_id, seq, questions, result, error, waiting: [WaitingTask]}
-    MESSAGE_REDRIVEN = "message.redriven"  #: {message_id, seq, was_seq, text, origin, sender, answers, queued}
+    MESSAGE_WITHDRAWN = "message.withdrawn"  #: {message_id, seq, questions, approvals, result, error, waiting: […]}
+    MESSAGE_REDRIVEN = "message.redriven"  #: as `MESSAGE_ACCEPTED`, and was_seq
     MESSAGES_DEAD = "messages.dead"  #: {messages: [{message_id, seq}], reason}
     TURN_STARTED = "turn.started"  #: {turn, messages: [{message_id, seq}]}
     STEP_STARTED = "step.started"  #: {turn, step}

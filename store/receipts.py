@@ -138,7 +138,8 @@ async def redrive_message(
     if was.state is TaskState.CANCELLED:
         raise TaskClosed("the task is cancelled: its messages cannot be redriven", was.state)
     _check_version(change, if_version)
-    seq = await connection.fetchval(query("redrive_message"), route.tenant_id, route.task_id, message_id)
+    decides = [approval.id for approval in was.approvals]
+    seq = await connection.fetchval(query("redrive_message"), route.tenant_id, route.task_id, message_id, decides)
     change.box = accept_again(was)
     runs = change.box.state is TaskState.RUNNING
     told: JsonObject = {
@@ -149,6 +150,7 @@ async def redrive_message(
         "origin": row["origin"],
         "sender": row["sender"],
         "answers": cast("list[JsonValue]", list(row["answers"])),
+        "decides": cast("list[JsonValue]", decides),
         "queued": was.turn_open,
     }
     change.say(EventType.MESSAGE_REDRIVEN, told, change.box.state if change.box.state is not was.state else None)

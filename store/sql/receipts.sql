@@ -38,6 +38,7 @@ UPDATE tasks SET error_code = rested_error WHERE tenant_id = $1 AND id = $2 RETU
 
 -- name: redrive_message
 -- Put a dead message at the end of its locked task's queue. Its receipt keeps the number that its sender was told.
+-- $4: the approvals that it closes.
 WITH t AS (
     UPDATE tasks SET accepted_seq = accepted_seq + 1, error_code = NULL WHERE tenant_id = $1 AND id = $2
     RETURNING accepted_seq
@@ -45,6 +46,6 @@ WITH t AS (
 UPDATE messages m
    SET seq = t.accepted_seq, state = 'accepted', turn = NULL, reason = NULL, claimed_at = NULL, ended_at = NULL,
        failed_turns = CASE WHEN m.turn IS NULL THEN m.failed_turns ELSE m.failed_turns || m.turn END,
-       receipt = jsonb_build_object('seq', m.seq) || m.receipt
+       receipt = jsonb_build_object('seq', m.seq) || m.receipt, decides = $4
   FROM t WHERE m.tenant_id = $1 AND m.id = $3
 RETURNING m.seq;

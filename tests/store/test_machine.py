@@ -140,13 +140,17 @@ class StoreMachine(MailboxMachine):
             (row["seq"], row["text"], tuple(row["answers"]), row["state"], row["turn"])
             for row in await self.world.messages(route)
         ]
-        assert messages == [
-            (seq, message.text, message.answers, message.state, message.turn)
-            for seq, message in enumerate(self.model.messages, 1)
-        ]
+        assert messages == self.expected_messages()
         steps = {(row["turn"], row["step"]): (row["state"], row["attempt"]) for row in await self.world.steps(route)}
         assert steps == {name: (step.state, step.attempt) for name, step in self.model.steps.items()}
         assert (await self.world.execution(route))["state"] == ExecutionState(box.state)
+
+    def expected_messages(self) -> list[tuple[object, ...]]:
+        """The messages' rows, as the model has them."""
+        return [
+            (seq, message.text, message.answers, message.state, message.turn)
+            for seq, message in enumerate(self.model.messages, 1)
+        ]
 
     def teardown(self) -> None:
         super().teardown()
@@ -194,11 +198,7 @@ def test_the_store_does_what_the_rules_say(in_a_loop: tuple[Run, World]) -> None
             max_examples=80,
             stateful_step_count=25,
             deadline=None,
-            phases=[
-                Phase.explicit,
-                Phase.reuse,
-                Phase.generate,
-            ],  # a failure is not made smaller: it would take minutes
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller would take minutes
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )
