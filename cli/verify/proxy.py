@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import Final
 
 _CHUNK_BYTES: Final = 16 * 1024
@@ -60,37 +59,38 @@ class SlowProxy:
             asyncio.ensure_future(self._pipe(onward_reader, writer)),
         ]
         try:
-            await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(pipes, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for pipe in pipes:
                 pipe.cancel()
-            await asyncio.gather(*pipes, return_exceptions=True)
+            await asyncio.gather(*pipes, return_exceptions=True)  # a broken connection breaks the other, no more
             writer.close()
             onward_writer.close()
 
     async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on one direction up to its end, and the end, too. Raises OSError if either connection breaks."""
         held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS_IN_FLIGHT)
-        writing = asyncio.ensure_future(_write(held, writer))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read(reader, held))
+            group.create_task(_write(held, writer))
+
+    async def _read(self, reader: asyncio.StreamReader, held: asyncio.Queue[tuple[float, bytes]]) -> None:
         free_at = 0.0
-        try:
-            with suppress(OSError):
-                while data := await reader.read(_CHUNK_BYTES):
-                    due = max(free_at, time.monotonic() + self._latency_seconds)
-                    free_at = due + (len(data) / self._bytes_per_second if self._bytes_per_second else 0.0)
-                    await held.put((due, data))
-            await held.put((0.0, b""))
-            await writing
-        finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+        at_end = False
+        while not at_end:
+            data = await reader.read(_CHUNK_BYTES)
+            at_end = not data
+            due = max(free_at, time.monotonic() + self._latency_seconds)
+            free_at = due + (len(data) / self._bytes_per_second if self._bytes_per_second else 0.0)
+            await held.put((due, data))
 
 
 async def _write(held: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while True:
-            due, data = await held.get()
-            if not data:
-                return
-            await asyncio.sleep(due - time.monotonic())
-            writer.write(data)
-            await writer.drain()
+    while True:
+        due, data = await held.get()
+        await asyncio.sleep(due - time.monotonic())
+        if not data:
+            writer.write_eof()
+            return
+        writer.write(data)
+        await writer.drain()
