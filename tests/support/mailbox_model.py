@@ -211,6 +211,7 @@ class ModelTask:
             raise Conflict("nothing to cancel", box.state)
         if box.turn_open:
             self._tell("processed")
+            self._end_steps("interrupted")
         for message in self.unclaimed():
             message.state = "dead"
         self.box = mailbox.cancel(box)
@@ -242,12 +243,14 @@ class ModelTask:
         self.box = mailbox.end(self.box, ending, asked)
         self.rung = False
         self._tell("dead" if ending is Ending.FAILED else "processed")
+        self._end_steps("failed" if ending is Ending.FAILED else "interrupted")
+        return position(self.box)
+
+    def _end_steps(self, state: str) -> None:
         for (turn, _), step in self.steps.items():
             if turn == self.box.turn:
                 step.calls = []
-                if step.state == "running":
-                    step.state = "failed" if ending is Ending.FAILED else "interrupted"
-        return position(self.box)
+                step.state = state if step.state == "running" else step.state
 
     def _tell(self, state: str) -> None:
         for message in self.messages:
