@@ -16,6 +16,8 @@ _DIRECTORY: Final = os.environ.get("BATON_FAULTPOINTS")
 SEND_CHECKED: Final = "send.checked"
 #: A message is committed, nobody has been told.
 SEND_COMMITTED: Final = "send.committed"
+#: Temporal has brought the step to a worker, nothing is claimed.
+STEP_ARRIVED: Final = "step.arrived"
 #: A turn has claimed its messages, and nothing else has happened.
 STEP_CLAIMED: Final = "step.claimed"
 #: The model has answered in full, nothing of it is recorded.
@@ -23,7 +25,7 @@ STEP_ANSWERED: Final = "step.answered"
 #: The answer is recorded, Temporal has not been told.
 STEP_RECORDED: Final = "step.recorded"
 
-ALL: Final = (SEND_CHECKED, SEND_COMMITTED, STEP_CLAIMED, STEP_ANSWERED, STEP_RECORDED)
+ALL: Final = (SEND_CHECKED, SEND_COMMITTED, STEP_ARRIVED, STEP_CLAIMED, STEP_ANSWERED, STEP_RECORDED)
 
 
 def at(name: str) -> None:

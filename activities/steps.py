@@ -66,6 +66,7 @@ class StepActivities:
     async def model_step(self, step: StepRef) -> Outcome:
         """See `workflows.contracts.model_step`."""
         key = step_key(step)
+        faultpoints.at(faultpoints.STEP_ARRIVED)
         with self._interrupts.reaching(key) as reach:
             started = await finish(self._in_transaction(steps.start_step, key))
             self._notify(key.execution_id)

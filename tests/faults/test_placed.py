@@ -52,7 +52,7 @@ async def test_committed_but_never_signalled_is_still_processed(stack: DevStack,
 async def test_a_worker_killed_while_it_streams(stack: DevStack, work: Workload) -> None:
     task = await work.start("!ask How much?")
     await work.until(task["id"], "waiting")
-    await work.send(task["id"], "!stream 800\n!finish end")
+    await work.send(task["id"], "!stream 300\n!finish end")
 
     async with asyncio.timeout(30), work.client.stream("GET", f"/baton/v1/tasks/{task['id']}/events") as stream:
         async for line in stream.aiter_lines():

@@ -1,6 +1,10 @@
-"""Three bugs of the kind that a mailbox must not have. Each counts while a file of its name lies in `BATON_PLANTED`."""
+"""What is planted in the processes of a stack. Each counts while a file of its name lies in `BATON_PLANTED`.
+
+Three bugs of the kind that a mailbox must not have, and a death at an instant that is no activity's.
+"""
 
 import os
+import signal
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -11,6 +15,9 @@ from typing import Any, Final
 DEQUEUED_TOO_SOON: Final = "dequeued-too-soon"
 NO_FINAL_LOOK: Final = "no-final-look"
 REMEMBERED_IN_MEMORY: Final = "remembered-in-memory"
+
+#: The first worker to do so dies when a task's workflow has decided to continue as new and nobody knows.
+DIES_ROLLING_OVER: Final = "dies-rolling-over"
 
 #: Whether the step under way was tried before, by a process that is gone.
 _repeated: ContextVar[bool] = ContextVar("repeated", default=False)
@@ -97,6 +104,22 @@ def remember_in_memory(messages: ModuleType) -> None:
     messages.accept = accept_by_memory
 
 
+def die_rolling_over(workflows: ModuleType) -> None:
+    """`DIES_ROLLING_OVER`."""
+    roll_over = workflows.AgentTaskWorkflow._roll_over
+
+    def roll_over_and_die(self: Any) -> None:
+        try:
+            roll_over(self)
+        except BaseException:  # to continue as new is an exception
+            if _planted(DIES_ROLLING_OVER):
+                Path(os.environ["BATON_PLANTED"], DIES_ROLLING_OVER).unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise
+
+    workflows.AgentTaskWorkflow._roll_over = roll_over_and_die
+
+
 Plant = Callable[[ModuleType], None]
 
 IN_MODULE: Final[dict[str, tuple[Plant, ...]]] = {
@@ -104,5 +127,6 @@ IN_MODULE: Final[dict[str, tuple[Plant, ...]]] = {
     "activities.steps": (know_repeats,),
     "store.transcripts": (read_only_once,),
     "domain.mailbox": (close_without_a_look,),
+    "workflows.agent_task": (die_rolling_over,),
     "store.messages": (remember_in_memory,),
 }

@@ -11,14 +11,14 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 
+import plants
+
 
 class _Planter(SourceFileLoader):
     """Loads a module as usual, then changes it."""
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
-        import plants
-
         for plant in plants.IN_MODULE[module.__name__]:
             plant(module)
 
@@ -27,16 +27,13 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in MODULES:
+        if fullname not in plants.IN_MODULE:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:
             spec.loader = _Planter(fullname, spec.origin)
         return spec
 
-
-#: The modules that `plants.IN_MODULE` changes. Said here, since importing that takes the product along.
-MODULES = frozenset({"domain.mailbox", "store.steps", "store.transcripts", "activities.steps", "store.messages"})
 
 if "BATON_PLANTED" in os.environ:
     sys.meta_path.insert(0, _Finder())
