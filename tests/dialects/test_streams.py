@@ -2,56 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlparse
 from uuid import UUID
 
-import httpx
-import orjson
 import pytest
-from httpx_sse import aconnect_sse
 
 from domain.events import EventType, NewEvent
 from domain.states import ExecutionState, TaskState
 from tests.dialects.requests import kubiya_task, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, delta, ended, running_api
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A frame, as a client sees it. ``id``: "" where the frame had none of its own."""
-
-    id: str
-    event: str
-    data: Any
-
-
-@asynccontextmanager
-async def frames(
-    http: httpx.AsyncClient, path: str, cursor: str | None = None, **query: str
-) -> AsyncGenerator[AsyncGenerator[Seen]]:
-    """Follow a stream."""
-    headers = {} if cursor is None else {"Last-Event-ID": cursor}
-    async with aconnect_sse(http, "GET", path, headers=headers, params=query) as source:
-        assert source.response.status_code == 200, await source.response.aread()
-
-        async def follow() -> AsyncGenerator[Seen]:
-            last = ""
-            async for frame in source.aiter_sse():
-                if frame.data:
-                    yield Seen("" if frame.id == last else frame.id, frame.event, orjson.loads(frame.data))
-                    last = frame.id
-
-        yield follow()
-
-
-async def everything(http: httpx.AsyncClient, path: str, cursor: str | None = None, **query: str) -> list[Seen]:
-    """All frames until the server ends the stream."""
-    async with asyncio.timeout(20), frames(http, path, cursor, **query) as stream:
-        return [frame async for frame in stream]
+from tests.support.frames import Seen, everything, frames
 
 
 async def finished_plan(api: RunningApi) -> tuple[str, dict[int, str]]:

@@ -1,0 +1,34 @@
+"""The API with a worker, PostgreSQL and Temporal, all real, shared by the tests of this folder."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from uuid import uuid4
+
+import pytest
+
+import worker
+from tests.support.api import RunningApi, running_api
+from tests.support.postgres import PostgresServer
+from tests.support.temporal import RunningTemporal
+
+
+@pytest.fixture(scope="package")
+async def shared_working_api(postgres: PostgresServer, temporal_server: RunningTemporal) -> AsyncGenerator[RunningApi]:
+    """A running API, and a worker that serves its task queue."""
+    dsn = await postgres.create_database()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+        async with running_api(dsn, task_queue=f"walks-{uuid4()}", stream_retry_seconds=0.1) as api:
+            stop = asyncio.Event()
+            serving = asyncio.create_task(worker.serve(api.settings, stop=stop, fail_fast=True))
+            yield api
+            stop.set()
+            await serving
+
+
+@pytest.fixture
+async def api(shared_working_api: RunningApi) -> AsyncGenerator[RunningApi]:
+    """The running API, with keys of two tenants that nobody has used before."""
+    mine = await shared_working_api.for_new_tenants()
+    yield mine
+    await mine.close_clients()
