@@ -22,6 +22,11 @@ class Reach:
         self._interrupted = False
         self._work: asyncio.Future[Any] | None = None
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt has come."""
+        return self._interrupted
+
     def interrupt(self) -> None:
         """End the work, or do not let it begin."""
         self._interrupted = True

@@ -83,7 +83,7 @@ class StepActivities:
             async with heartbeats():
                 answer = await reach.run(self._answer(key, started, draft, stream))
         except asyncio.CancelledError:
-            _leave_to_next_worker()
+            _leave_unless_interrupted(reach)
             return await finish(self._record_interrupted(key, started, draft, stream))
         except ModelFailed as error:
             raise await finish(self._failed(key, started, error, stream)) from None
@@ -141,7 +141,7 @@ class StepActivities:
                 async with heartbeats():
                     result = await reach.run(_call(started))
             except asyncio.CancelledError:
-                _leave_to_next_worker()
+                _leave_unless_interrupted(reach)
                 result = ToolResult(call.call, "interrupted", failed=True)
         position = await finish(self._in_transaction(tools.record_tool, key, result))
         return await finish(self._done(key, position))
@@ -176,10 +176,16 @@ class StepActivities:
         return outcome(position, words=self._words)
 
 
-def _leave_to_next_worker() -> None:
-    """A worker that is stopping does not interrupt a turn: the next one retries the step."""
-    if activity.is_worker_shutdown():
-        raise ApplicationError("worker_shutdown", type="worker_shutdown") from None
+def _leave_unless_interrupted(reach: Reach) -> None:
+    """Only an interrupt ends a turn: what was cancelled otherwise is left to the attempt that follows.
+
+    A worker that is stopping does not interrupt it, nor does Temporal when it has given the attempt up (its heartbeats
+    did not arrive for a while, a person paused or reset the activity).
+    """
+    details = activity.cancellation_details()
+    asked = reach.interrupted or (details is not None and details.cancel_requested)
+    if activity.is_worker_shutdown() or not asked:
+        raise ApplicationError("step_given_up", type="step_given_up") from None
 
 
 async def _call(call: ToolCall) -> ToolResult:

@@ -1,0 +1,80 @@
+"""A step that Temporal gives up, because it has not heard of it for a while, is not one that somebody interrupted."""
+
+import asyncio
+
+import pytest
+from temporalio.activity import ActivityCancellationDetails
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.deltas import DeltaWriter
+from activities.interrupts import Interrupts
+from activities.steps import StepActivities
+from agents.models import Models
+from domain.ids import PlanRoute, TaskRoute
+from tests.store.world import World
+from tests.support.system import eventually
+from workflows.contracts import StepRef, TaskRef
+
+GIVEN_UP = (
+    ActivityCancellationDetails(not_found=True),
+    ActivityCancellationDetails(timed_out=True),
+    ActivityCancellationDetails(paused=True),
+    ActivityCancellationDetails(reset=True),
+)
+
+
+class NobodyRings:
+    """A single task's step rings nothing."""
+
+    def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0) -> object:
+        raise AssertionError
+
+    def ring_plan(self, route: PlanRoute, seq: int) -> object:
+        raise AssertionError
+
+
+def activities_of(world: World) -> StepActivities:
+    deltas = DeltaWriter(world.pool, lambda _: None, 0.01)
+    return StepActivities(world.pool, Models(), deltas, Interrupts(), NobodyRings(), lambda _: None)
+
+
+@pytest.mark.parametrize("details", GIVEN_UP)
+async def test_the_turn_stays_open_for_the_next_attempt(
+    database_url: str, details: ActivityCancellationDetails
+) -> None:
+    async with World.open(database_url) as world:
+        route = await world.task()
+        await world.execute("UPDATE tasks SET description = '!stream 100000' WHERE tenant_id = $1")
+        environment, taken = await _working(world, route)
+        environment.cancel(details)
+        with pytest.raises(ApplicationError) as failure:
+            await taken
+        assert (failure.value.type, failure.value.non_retryable) == ("step_given_up", False)
+        box = await world.box(route)
+        assert (box.turn, box.turn_open) == (1, True)
+        assert [step["state"] for step in await world.steps(route)] == ["running"]
+
+
+async def test_a_cancel_of_the_workflow_ends_the_turn(database_url: str) -> None:
+    async with World.open(database_url) as world:
+        route = await world.task()
+        await world.execute("UPDATE tasks SET description = '!stream 100000' WHERE tenant_id = $1")
+        environment, taken = await _working(world, route)
+        environment.cancel(ActivityCancellationDetails(cancel_requested=True))
+        await taken
+        assert not (await world.box(route)).turn_open
+        assert [step["state"] for step in await world.steps(route)] == ["interrupted"]
+
+
+async def _working(world: World, route: TaskRoute) -> tuple[ActivityEnvironment, "asyncio.Task[object]"]:
+    """The task's first step, streaming."""
+    environment = ActivityEnvironment()
+    ref = StepRef(TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id)), 1, 0)
+    taken = asyncio.create_task(environment.run(activities_of(world).model_step, ref))
+
+    async def streams() -> bool:
+        return bool(await world.rows("SELECT FROM events WHERE tenant_id = $1 AND type = 'text.delta'"))
+
+    await eventually(streams)
+    return environment, taken
