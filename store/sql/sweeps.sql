@@ -3,24 +3,35 @@
 SELECT pg_try_advisory_xact_lock(5714621);
 
 -- name: sweep_silent
--- Running tasks that nobody is going to look at: no turn is open and no ring is due.
+-- Running tasks that nobody is going to look at: no turn is open and no ring is due. Passes by what is locked: others
+-- lock an execution first, then its tasks by id, and must not meet one who holds some of them.
 UPDATE tasks SET ring_at = now(), rings = 0
- WHERE state = 'running' AND NOT turn_open AND ring_at IS NULL AND updated_at < now() - make_interval(secs => $1)
+ WHERE (tenant_id, id) IN (
+           SELECT tenant_id, id FROM tasks
+            WHERE state = 'running' AND NOT turn_open AND ring_at IS NULL
+              AND updated_at < now() - make_interval(secs => $1)
+              FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
 -- name: sweep_timers
 -- Waiting tasks whose question's time has come and gone: their workflow, and its timer with it, may be lost.
 UPDATE tasks SET ring_at = now(), rings = 0, timer_at = NULL
- WHERE timer_at < now() - make_interval(secs => $1) AND state = 'waiting' AND ring_at IS NULL
+ WHERE (tenant_id, id) IN (
+           SELECT tenant_id, id FROM tasks
+            WHERE timer_at < now() - make_interval(secs => $1) AND state = 'waiting' AND ring_at IS NULL
+              FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
 -- name: sweep_plans
 -- Plans whose next tasks nobody starts.
-UPDATE executions e SET ring_at = now(), rings = 0
- WHERE e.in_plan AND e.state IN ('pending', 'running') AND e.ring_at IS NULL
-   AND e.updated_at < now() - make_interval(secs => $1)
-   AND NOT EXISTS (SELECT FROM tasks t WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id
-                      AND t.state IN ('running', 'waiting', 'paused'))
+UPDATE executions SET ring_at = now(), rings = 0
+ WHERE (tenant_id, id) IN (
+           SELECT e.tenant_id, e.id FROM executions e
+            WHERE e.in_plan AND e.state IN ('pending', 'running') AND e.ring_at IS NULL
+              AND e.updated_at < now() - make_interval(secs => $1)
+              AND NOT EXISTS (SELECT FROM tasks t WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id
+                                 AND t.state IN ('running', 'waiting', 'paused'))
+              FOR UPDATE OF e SKIP LOCKED)
 RETURNING id;
 
 -- name: open_turns

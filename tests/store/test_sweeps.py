@@ -1,0 +1,49 @@
+"""The sweeper's look at everybody's rows keeps nobody waiting."""
+
+import asyncio
+
+import pytest
+
+from store import sweeps
+from tests.store.world import World
+
+
+@pytest.fixture
+def world(lone_world: World) -> World:
+    """A tenant alone: the sweeper serves all that are in a database."""
+    return lone_world
+
+
+async def sweep(world: World) -> int:
+    """What a sweeper does."""
+    async with world.pool.transaction() as connection:
+        return await sweeps.ring_silent(connection, 0)
+
+
+async def test_it_passes_by_what_somebody_works_on(world: World) -> None:
+    """Others lock an execution, then its tasks by id: a sweep that held some rows and waited for one could deadlock."""
+    one, two = await world.task(), await world.task()
+    plan = await world.plan(())
+    await world.execute("UPDATE tasks SET ring_at = NULL, updated_at = now() - interval '1 hour' WHERE tenant_id = $1")
+    await world.execute(
+        "UPDATE executions SET ring_at = NULL, updated_at = now() - interval '1 hour' WHERE tenant_id = $1"
+    )
+    async with world.pool.transaction() as connection:
+        await connection.fetch("SELECT FROM tasks WHERE id = $1 FOR UPDATE", one.task_id)
+        await connection.fetch("SELECT FROM executions WHERE id = $1 FOR UPDATE", plan[0].execution_id)
+        assert await asyncio.wait_for(sweep(world), 5) == 1
+        assert (await world.row(two))["ring_at"] is not None
+    assert await sweep(world) == 2, "the next sweep finds what was passed by"
+    assert await sweep(world) == 0
+
+
+async def test_nothing_is_swept_that_somebody_will_come_to(world: World) -> None:
+    rung, at_work, waiting = await world.task(), await world.task(), await world.task()
+    await world.start(at_work, 1)
+    await world.start(waiting, 1)
+    await world.pause(waiting)
+    await world.interrupted(waiting, 1)
+    await world.execute("UPDATE tasks SET updated_at = now() - interval '1 hour' WHERE tenant_id = $1")
+    before = [(await world.row(route))["ring_at"] for route in (rung, at_work, waiting)]
+    assert await sweep(world) == 0
+    assert [(await world.row(route))["ring_at"] for route in (rung, at_work, waiting)] == before
