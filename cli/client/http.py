@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -14,7 +14,7 @@ import orjson
 
 from cli.client.connection import Connection
 from cli.client.errors import Refused, Unreachable, UsageError
-from cli.client.shapes import Execution, Json, Receipt, Task
+from cli.client.shapes import Execution, Json, Message, Receipt, Task
 from domain.json import unstorable_text
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
@@ -91,12 +91,45 @@ class Client:
 
     async def waiting_tasks(self) -> AsyncIterator[tuple[Task, Json]]:
         """The inbox: every task that waits, longest first, as typed and as the server wrote it."""
+        async for item in self._pages("/tasks", ["waiting"]):
+            yield Task.of(item), item
+
+    async def messages(self, task_id: str, states: Sequence[str] = ()) -> AsyncIterator[Message]:
+        """A task's messages, in order; only those in ``states`` if any are named."""
+        async for item in self._pages(f"/tasks/{task_id}/messages", states):
+            yield Message.of(item)
+
+    async def dead_messages(self) -> AsyncIterator[Message]:
+        """The dead messages of all tasks, those first that died first."""
+        async for item in self._pages("/messages", ["dead"]):
+            yield Message.of(item)
+
+    async def edit(self, message_id: str, text: str, *, if_version: int | None = None) -> Message:
+        """Have a message that no turn has read say something else. Raises UsageError like `send`."""
+        _check_text(text)
+        return await self._change("PATCH", message_id, if_version, {"text": text})
+
+    async def withdraw(self, message_id: str, *, if_version: int | None = None) -> Message:
+        """Withdraw a message that no turn has read."""
+        return await self._change("DELETE", message_id, if_version)
+
+    async def redrive(self, message_id: str) -> Message:
+        """Send a dead message again; any other stays as it is."""
+        return await self._change("POST", f"{message_id}/redrive")
+
+    async def _change(self, method: str, path: str, if_version: int | None = None, json: Json | None = None) -> Message:
+        """Change what becomes of a message. Safe to repeat: what is done already stays so."""
+        headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+        return Message.of((await self._call(method, f"/messages/{path}", json=json, headers=headers)).json())
+
+    async def _pages(self, path: str, states: Sequence[str]) -> AsyncIterator[Json]:
+        """All items of a list, page by page."""
         cursor: str | None = None
         while True:
-            query = {"state": "waiting", "limit": "100"} | ({"cursor": cursor} if cursor else {})
-            page = (await self._call("GET", "/tasks", query=query)).json()
+            query: dict[str, str | list[str]] = {"state": [*states], "limit": "100"}
+            page = (await self._call("GET", path, query=query | ({"cursor": cursor} if cursor else {}))).json()
             for item in page["items"]:
-                yield Task.of(item), item
+                yield item
             cursor = page.get("next_cursor")
             if not cursor:
                 return
@@ -115,8 +148,7 @@ class Client:
 
         Raises UsageError for a text that cannot be sent as UTF-8.
         """
-        if reason := unstorable_text(text):
-            raise UsageError(f"this cannot be sent: {reason}")
+        _check_text(text)
         headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
         if question:
             headers["Baton-Question"] = question
@@ -134,7 +166,7 @@ class Client:
         *,
         json: Json | None = None,
         headers: dict[str, str] | None = None,
-        query: dict[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
         repeat: bool = True,
     ) -> httpx.Response:
         patience_seconds = self._patience_seconds if repeat and self._was_there else 0.0
@@ -159,6 +191,11 @@ class Client:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return Unreachable(f"no Baton at {url}. Start one with `baton dev`, or say where it is with --url.")
         return Unreachable(f"the connection to {url} was lost: {str(error) or type(error).__name__}")
+
+
+def _check_text(text: str) -> None:
+    if reason := unstorable_text(text):
+        raise UsageError(f"this cannot be sent: {reason}")
 
 
 def refusal(response: httpx.Response) -> Refused | Unreachable:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.states import ExecutionState, TaskState
+from domain.states import ExecutionState, MessageState, TaskState
 
 Json = dict[str, Any]
 
@@ -115,6 +115,41 @@ class Receipt:
             task_state=TaskState(task.get("state", "running")),
             task_version=int(task.get("version") or 0),
             replayed=replayed,
+            json=json,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message and what became of it. ``task_state`` is known where somebody has just changed something about it."""
+
+    id: str
+    seq: int
+    task_id: str
+    state: MessageState
+    turn: int | None
+    text: str
+    sender: str
+    reason: str | None
+    since: datetime | None  #: when it came into its state
+    task_state: TaskState | None
+    json: Json
+
+    @classmethod
+    def of(cls, json: Json) -> "Message":
+        """Decode a message."""
+        task: Json = json.get("task") or {}
+        return cls(
+            id=json["id"],
+            seq=int(json["seq"]),
+            task_id=json["task_id"],
+            state=MessageState(json["state"]),
+            turn=json.get("turn"),
+            text=str(json.get("text") or ""),
+            sender=str(json.get("sender") or ""),
+            reason=json.get("reason"),
+            since=time_of(json.get("ended_at") or json.get("claimed_at") or json.get("accepted_at")),
+            task_state=TaskState(task["state"]) if task else None,
             json=json,
         )
 

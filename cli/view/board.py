@@ -86,8 +86,12 @@ class Board:
             case EventType.MESSAGE_ACCEPTED:
                 yield from _accepted(task, data)
             case EventType.MESSAGE_WITHDRAWN:
-                task.queued.discard(int(data.get("seq") or 0))
-                yield Noted(task, "a message was withdrawn")
+                yield from _withdrawn(task, data)
+            case EventType.MESSAGE_EDITED:
+                yield Noted(task, "a message was edited before it was read")
+            case EventType.MESSAGE_REDRIVEN:
+                task.queued.add(int(data.get("seq") or 0))
+                yield Noted(task, "a message that was not delivered is sent again")
             case EventType.MESSAGES_DEAD:
                 task.queued.difference_update(_numbers(data))
                 yield Noted(task, f"messages were not delivered: {data.get('reason')}")
@@ -137,6 +141,20 @@ def _accepted(task: TaskView, data: dict[str, Any]) -> Iterable[Happening]:
         task.questions.pop(question_id, None)
     task.queued.add(int(data.get("seq") or 0))
     yield Answered(task, str(data.get("text") or ""), tuple(answers), str(data.get("sender")))
+
+
+def _withdrawn(task: TaskView, data: dict[str, Any]) -> Iterable[Happening]:
+    """The task is what it was before the message: what that answered is asked again."""
+    task.queued.discard(int(data.get("seq") or 0))
+    yield Noted(task, "a message was withdrawn")
+    if task.state is TaskState.SUCCEEDED:
+        task.result = data.get("result")
+    if task.state is TaskState.FAILED:
+        task.error = _code(data.get("error"))
+    for question in map(Question.of, data.get("questions") or ()):
+        if question.id not in task.questions:
+            task.questions[question.id] = question
+            yield Asked(task, question)
 
 
 def _numbers(data: dict[str, Any]) -> set[int]:

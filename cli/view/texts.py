@@ -12,6 +12,11 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\
 _C1: Final = re.compile("[\x7f-\x9f]")
 
 STYLES: Final[dict[str, str]] = {
+    "accepted": "yellow",
+    "claimed": "cyan",
+    "processed": "green",
+    "withdrawn": "dim",
+    "dead": "red",
     "pending": "dim",
     "running": "cyan",
     "waiting": "yellow",
