@@ -59,9 +59,10 @@ class Edit:
 class Receipt:
     """What became of a send when it was accepted.
 
-    ``state`` and ``version`` are the task's right after it, ``turn_open`` whether a turn was under way then (the
-    message waits for the next), ``interrupts`` the turn that it asked to stop (0: none). ``replayed``: this is the
-    receipt of an earlier send with the same Idempotency-Key; nothing was stored.
+    ``state`` and ``version`` are the task's right after it, ``was`` its state before, ``turn`` the last turn begun,
+    ``turn_open`` whether that was under way then (the message waits for the next), ``interrupts`` the turn that it
+    asked to stop (0: none). ``replayed``: this is the receipt of an earlier send with the same Idempotency-Key; nothing
+    was stored, and what the task ``was`` is not known any more (None).
     """
 
     message_id: UUID
@@ -74,9 +75,14 @@ class Receipt:
     turn: int
     turn_open: bool
     interrupts: int = 0
-    reopened: bool = False
+    was: TaskState | None = None
     event_seq: int = 0
     replayed: bool = False
+
+    @property
+    def reopened(self) -> bool:
+        """Whether the message has reopened a task that was over."""
+        return self.was is not None and self.was.is_over
 
     @property
     def rings(self) -> bool:

@@ -13,21 +13,26 @@ from uuid import UUID
 from domain.errors import Unavailable
 from domain.ids import PlanRoute, TaskRoute
 from domain.messages import Receipt
+from domain.states import TaskState
 from service.temporal import Temporal
 
 _log = logging.getLogger(__name__)
 
-#: The workflows that were last rung for a turn are remembered, so many.
+#: The workflows that were told to take a turn are remembered, so many.
 _REMEMBERED = 20_000
 
 
 @dataclass(slots=True)
 class _Bell:
-    """The rings of one workflow: the highest sequence number and interrupt asked for, and who waits for them."""
+    """The rings of one workflow: the highest sequence number and interrupt asked for, and who waits for them.
+
+    ``runs``: nobody who rings has reason to think that the workflow does not run.
+    """
 
     seq: int = 0
     turn: int = 0
     interrupt: int = 0
+    runs: bool = True
     waiting: list[asyncio.Future[bool]] = field(default_factory=list["asyncio.Future[bool]"])
     again: bool = True
 
@@ -40,37 +45,48 @@ class Doorbell:
         self._slots = asyncio.Semaphore(concurrency)
         self._bells: dict[UUID, _Bell] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: dict[UUID, int] = {}
+        self._told: dict[UUID, tuple[int, asyncio.Future[bool]]] = {}
 
-    def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0) -> asyncio.Future[bool]:
+    def ring_task(
+        self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool = False
+    ) -> asyncio.Future[bool]:
         """Ring a task's workflow. The future says whether Temporal has taken a ring that covers ``seq``.
 
-        ``turn``: the one to start with if there is no workflow; ``interrupt``: a turn to stop.
+        ``turn``: the one to start with if there is no workflow; ``interrupt``: a turn to stop; ``runs``: the workflow
+        is likely to run, which makes it cheaper.
         """
         return self._ring(
             route.task_id,
             seq,
             turn,
             interrupt,
-            lambda bell: self._temporal.ring_task(route, bell.seq, bell.turn, bell.interrupt),
+            runs,
+            lambda bell: self._temporal.ring_task(route, bell.seq, bell.turn, bell.interrupt, runs=bell.runs),
         )
 
     def ring_for(self, route: TaskRoute, receipt: Receipt) -> asyncio.Future[bool]:
         """Ring for a message that was accepted.
 
-        A workflow that has been told once during a turn looks for messages when the turn ends: it is not told again
-        during that turn, however many come.
+        The turn after the last one begun will claim it. Once Temporal takes a ring for that turn the workflow comes to
+        it, unless the task ceases to run: until then it is not told again, however many messages come.
         """
-        if receipt.turn_open and not receipt.interrupts and self._told.get(route.task_id) == receipt.turn:
-            return _known(True)
-        rung = self.ring_task(route, receipt.version, receipt.turn + (not receipt.turn_open), receipt.interrupts)
-        if receipt.turn_open:
-            rung.add_done_callback(lambda done: self._remember(route.task_id, receipt.turn, done))
+        claiming = receipt.turn + 1
+        told = self._told.get(route.task_id)
+        if told and told[0] == claiming and receipt.was is TaskState.RUNNING and not receipt.interrupts:
+            return told[1]
+        rung = self.ring_task(
+            route,
+            receipt.version,
+            receipt.turn + (not receipt.turn_open),
+            receipt.interrupts,
+            runs=receipt.turn > 0 and not receipt.reopened,
+        )
+        self._remember(route.task_id, claiming, rung)
         return rung
 
     def ring_plan(self, route: PlanRoute, seq: int) -> asyncio.Future[bool]:
         """Ring a plan's workflow, like `ring_task`."""
-        return self._ring(route.execution_id, seq, 0, 0, lambda bell: self._temporal.ring_plan(route, bell.seq))
+        return self._ring(route.execution_id, seq, 0, 0, False, lambda bell: self._temporal.ring_plan(route, bell.seq))
 
     async def close(self) -> None:
         """Wait a moment for the rings under way; the relay of another process does the rest."""
@@ -80,7 +96,7 @@ class Doorbell:
             task.cancel()
 
     def _ring(
-        self, key: UUID, seq: int, turn: int, interrupt: int, ring: Callable[[_Bell], Awaitable[None]]
+        self, key: UUID, seq: int, turn: int, interrupt: int, runs: bool, ring: Callable[[_Bell], Awaitable[None]]
     ) -> asyncio.Future[bool]:
         bell = self._bells.get(key)
         if bell is None:
@@ -90,6 +106,7 @@ class Doorbell:
             task.add_done_callback(self._tasks.discard)
         bell.seq, bell.turn = max(bell.seq, seq), max(bell.turn, turn)
         bell.interrupt = max(bell.interrupt, interrupt)
+        bell.runs = bell.runs and runs
         bell.again = True
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         bell.waiting.append(future)
@@ -119,16 +136,14 @@ class Doorbell:
             return False
         return True
 
-    def _remember(self, task_id: UUID, turn: int, rung: asyncio.Future[bool]) -> None:
-        if rung.cancelled() or not rung.result():
-            return
+    def _remember(self, task_id: UUID, claiming: int, rung: asyncio.Future[bool]) -> None:
         self._told.pop(task_id, None)
-        self._told[task_id] = turn
+        self._told[task_id] = claiming, rung
         if len(self._told) > _REMEMBERED:
             del self._told[next(iter(self._told))]
 
+        def forget_failed(done: asyncio.Future[bool]) -> None:
+            if (done.cancelled() or not done.result()) and self._told.get(task_id) == (claiming, rung):
+                del self._told[task_id]
 
-def _known(value: bool) -> asyncio.Future[bool]:
-    future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    future.set_result(value)
-    return future
+        rung.add_done_callback(forget_failed)

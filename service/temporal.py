@@ -81,9 +81,15 @@ class Temporal:
         self._client = client
         self._timeout_seconds = timeout_seconds
 
-    async def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0) -> None:
-        """Ring a task's workflow, starting it at ``turn`` if none is running. ``seq``: the task's version."""
+    async def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool = False) -> None:
+        """Ring a task's workflow, starting it at ``turn`` if none is running. ``seq``: the task's version.
+
+        ``runs``: it is likely to run, so that a signal alone is tried first: three quarters of the work for Temporal.
+        """
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
+        ring = Doorbell(seq, interrupt)
+        if runs and await self._signal(task_workflow_id(ref.task), ring):
+            return
         label = f"task {route.position} · agent {route.agent}"
         start = AgentTaskStart(ref, label, ProgressState(turn=turn, heard=seq, state="running"))
         await self._signal_with_start(
@@ -91,7 +97,7 @@ class Temporal:
             start,
             task_workflow_id(ref.task),
             route.queue,
-            Doorbell(seq, interrupt),
+            ring,
             TypedSearchAttributes(
                 [
                     SearchAttributePair(TENANT, route.tenant),
@@ -184,6 +190,18 @@ class Temporal:
                 return await self._client.service_client.check_health()
         except Unavailable:
             return False
+
+    async def _signal(self, workflow_id: str, ring: Doorbell) -> bool:
+        """Ring a workflow that runs; False if none does."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        async with self._translated():
+            try:
+                await handle.signal("doorbell", ring)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                raise
+        return True
 
     async def _signal_with_start(
         self,

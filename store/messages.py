@@ -113,7 +113,7 @@ async def send_message(
         turn=row["turn"],
         turn_open=row["turn_open"],
         interrupts=row["interrupts"],
-        reopened=TaskState(row["was"]).is_over,
+        was=TaskState(row["was"]),
         event_seq=row["event_seq"],
     )
 

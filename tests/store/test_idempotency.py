@@ -18,7 +18,7 @@ S = TaskState
 
 def _as_replayed(receipt: Receipt) -> Receipt:
     """What a repeat is told: what was true then, and that nothing is to be done now."""
-    return replace(receipt, replayed=True, interrupts=0, reopened=False, event_seq=0)
+    return replace(receipt, replayed=True, interrupts=0, was=None, event_seq=0)
 
 
 @pytest.mark.parametrize("state", [state for state in S if state is not S.CANCELLED])

@@ -332,7 +332,7 @@ async def test_a_message_that_only_answers(world: World, state: S) -> None:
         first = await world.send(route, "an answer", only_if_waiting=True, idempotency_key="k")
         assert first.state is S.RUNNING
         again = await world.send(route, "an answer", only_if_waiting=True, idempotency_key="k")
-        assert again == replace(first, replayed=True, event_seq=0)
+        assert again == replace(first, replayed=True, event_seq=0, was=None)
         return
     before = await world.row(route)
     with pytest.raises(NotWaiting) as told:

@@ -1,0 +1,119 @@
+"""When the doorbell rings, and when it need not."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from domain.errors import Unavailable
+from domain.ids import TaskRoute
+from domain.messages import Receipt
+from domain.states import TaskState
+from service.doorbell import Doorbell
+from service.temporal import Temporal
+
+ROUTE = TaskRoute(uuid4(), "acme", uuid4(), uuid4(), 1, False, "queue", "assistant", uuid4())
+
+
+class Bells:
+    """Takes rings in Temporal's place; while ``away`` it takes none."""
+
+    def __init__(self) -> None:
+        self.rung: list[dict[str, Any]] = []
+        self.away = False
+
+    async def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool) -> None:
+        """Take a ring."""
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("away") from OSError()
+        self.rung.append({"seq": seq, "turn": turn, "interrupt": interrupt, "runs": runs})
+
+
+@pytest.fixture
+def bells() -> Bells:
+    return Bells()
+
+
+@pytest.fixture
+def doorbell(bells: Bells) -> Doorbell:
+    return Doorbell(cast("Temporal", bells), 8)
+
+
+def accepted(was: TaskState, version: int, turn: int = 1, *, turn_open: bool = False, interrupts: int = 0) -> Receipt:
+    running = TaskState.RUNNING
+    return Receipt(
+        uuid4(), version, ROUTE.task_id, ROUTE.execution_id, datetime.now(UTC), running, version, turn, turn_open,
+        interrupts, was,
+    )  # fmt: skip
+
+
+async def test_messages_for_a_turn_that_is_due_ring_once(bells: Bells, doorbell: Doorbell) -> None:
+    assert await doorbell.ring_for(ROUTE, accepted(TaskState.WAITING, 2))
+    for version in (3, 4, 5):
+        assert await doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, version))
+    assert [ring["seq"] for ring in bells.rung] == [2]
+
+
+async def test_those_that_come_while_a_ring_is_on_its_way_wait_for_it(bells: Bells, doorbell: Doorbell) -> None:
+    rings = [doorbell.ring_for(ROUTE, accepted(TaskState.WAITING, 2))]
+    rings += [doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, version)) for version in (3, 4)]
+    assert await asyncio.gather(*rings) == [True, True, True]
+    assert len(bells.rung) == 1
+
+
+async def test_the_next_turn_is_rung_for_by_itself(bells: Bells, doorbell: Doorbell) -> None:
+    await doorbell.ring_for(ROUTE, accepted(TaskState.WAITING, 2))
+    for version in (4, 5):
+        await doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, version, turn=2, turn_open=True))
+    assert [ring["seq"] for ring in bells.rung] == [2, 4]
+
+
+@pytest.mark.parametrize("was", [TaskState.WAITING, TaskState.PAUSED, TaskState.SUCCEEDED, TaskState.FAILED])
+async def test_a_task_that_did_not_run_is_always_rung(bells: Bells, doorbell: Doorbell, was: TaskState) -> None:
+    """Its workflow may have looked for the same turn before, and found nothing to do."""
+    await doorbell.ring_for(ROUTE, accepted(was, 2))
+    await doorbell.ring_for(ROUTE, accepted(was, 4))
+    assert [ring["seq"] for ring in bells.rung] == [2, 4]
+
+
+async def test_an_interrupt_is_always_rung(bells: Bells, doorbell: Doorbell) -> None:
+    await doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, 4, turn=2, turn_open=True))
+    await doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, 5, turn=2, turn_open=True, interrupts=2))
+    assert [ring["interrupt"] for ring in bells.rung] == [0, 2]
+
+
+async def test_a_ring_that_was_not_taken_is_not_relied_on(bells: Bells, doorbell: Doorbell) -> None:
+    bells.away = True
+    assert not await doorbell.ring_for(ROUTE, accepted(TaskState.WAITING, 2))
+    assert not await doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, 3))
+    bells.away = False
+    assert await doorbell.ring_for(ROUTE, accepted(TaskState.RUNNING, 4))
+    assert [ring["seq"] for ring in bells.rung] == [4]
+
+
+@pytest.mark.parametrize(
+    ("receipt", "runs"),
+    [
+        (accepted(TaskState.RUNNING, 2, turn=0), False),
+        (accepted(TaskState.WAITING, 2), True),
+        (accepted(TaskState.SUCCEEDED, 2), False),
+        (accepted(TaskState.FAILED, 2), False),
+    ],
+)
+async def test_a_workflow_is_started_where_none_is_likely_to_run(
+    bells: Bells, doorbell: Doorbell, receipt: Receipt, runs: bool
+) -> None:
+    await doorbell.ring_for(ROUTE, receipt)
+    assert bells.rung[0]["runs"] is runs
+
+
+async def test_one_who_knows_of_no_workflow_is_enough(bells: Bells, doorbell: Doorbell) -> None:
+    await asyncio.gather(
+        doorbell.ring_for(ROUTE, accepted(TaskState.WAITING, 2)),
+        doorbell.ring_task(ROUTE, 3, 2),
+        return_exceptions=True,
+    )
+    assert bells.rung == [{"seq": 3, "turn": 2, "interrupt": 0, "runs": False}]
