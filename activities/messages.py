@@ -8,15 +8,15 @@ from temporalio import activity
 
 from activities.encoding import outcome
 from activities.rings import Ringer
-from domain.errors import DomainError, InvalidInput, Unavailable
-from domain.ids import TaskById, TaskInPlan, TaskRoute
-from domain.json import unstorable_text
+from domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
+from domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
+from domain.json import INT64_MAX, INT64_MIN, unstorable_text
 from domain.mailbox import position
 from domain.messages import Draft
 from store import messages, tasks
 from store.changes import RING_SECONDS
 from store.pool import Pool
-from workflows.contracts import Outcome, TypedMessage
+from workflows.contracts import REST, Outcome, TypedMessage
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +33,11 @@ class MessageActivities:
     async def accept_message(self, message: TypedMessage) -> Outcome:
         """See `workflows.contracts.accept_message`. A message that is refused is dropped, and the log says why."""
         tenant = UUID(message.tenant)
-        address = (
-            TaskById(UUID(message.task)) if message.task else TaskInPlan(UUID(message.execution), message.position)
-        )
-        async with self._pool.connection() as connection:
-            route = await tasks.route(connection, tenant, address)
+        try:
+            route = await self._route(tenant, message)
+        except NotFound as error:  # a person may name any task: the plan goes on
+            _log.warning("a message typed into Temporal was refused: %s (execution %s)", error.code, message.execution)
+            return Outcome(REST, turn=0, step=0, seq=0, state="")
         try:
             await self._accept(route, message)
         except Unavailable:
@@ -48,6 +48,15 @@ class MessageActivities:
             locked = await tasks.lock(connection, tenant, route.execution_id, route.task_id)
         return outcome(position(locked.box), words=False)
 
+    async def _route(self, tenant: TenantId, message: TypedMessage) -> TaskRoute:
+        if not message.task and not INT64_MIN <= message.position <= INT64_MAX:
+            raise TaskNotFound("there is no such task")
+        address = (
+            TaskById(UUID(message.task)) if message.task else TaskInPlan(UUID(message.execution), message.position)
+        )
+        async with self._pool.connection() as connection:
+            return await tasks.route(connection, tenant, address)
+
     async def _accept(self, route: TaskRoute, message: TypedMessage) -> None:
         if not message.text.strip() or unstorable_text(message.text):
             raise InvalidInput("a message needs text that can be stored")
@@ -55,5 +64,5 @@ class MessageActivities:
         async with self._pool.connection() as connection:
             receipt = await messages.accept(connection, route, draft, "temporal", relay_seconds=RING_SECONDS)
         self._notify(route.execution_id)
-        if message.position:  # the plan's workflow heard it: the task's own has to be told
+        if not message.task:  # the plan's workflow heard it: the task's own has to be told
             self._ringer.ring_task(route, receipt.version, receipt.turn + 1, receipt.interrupts)

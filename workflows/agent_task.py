@@ -9,7 +9,6 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from workflows.activities import failure_code, start_step, write
     from workflows.contracts import (
-        REST,
         TASK_WORKFLOW,
         TOOLS,
         AgentTaskStart,
@@ -52,7 +51,9 @@ class AgentTaskWorkflow:
         """Serve the task until it is over. Returns its state."""
         try:
             return await self._serve()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
             await asyncio.shield(self._cancel())
             raise
 
@@ -147,11 +148,11 @@ class AgentTaskWorkflow:
         workflow.set_current_details(state.details or f"{self._label}: {state.state}")
 
     def _roll_over(self) -> None:
-        """Continue as new between turns, well before the limits; what was heard goes along."""
+        """Continue as new between steps, well before the limits; what was heard goes along."""
         state = self._progress.state
         if not workflow.info().is_continue_as_new_suggested() or self._typed or self._cancelled:
             return
-        if (state.next == REST or state.step == 0) and workflow.all_handlers_finished():
+        if workflow.all_handlers_finished():
             workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state))
 
     @workflow.signal

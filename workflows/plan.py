@@ -4,6 +4,7 @@ import asyncio
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows.activities import write
@@ -40,7 +41,9 @@ class PlanWorkflow:
         """Advance the plan until its tasks are over. Returns the execution's state."""
         try:
             return await self._serve()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
             await asyncio.shield(self._cancel())
             raise
 

@@ -39,8 +39,8 @@ class Progress:
 
     @property
     def should_look(self) -> bool:
-        """Whether a doorbell told of something that no outcome has shown."""
-        return self.state.next == REST and self.state.heard > self.state.seq
+        """Whether a doorbell told of something that no outcome has shown, and nobody has looked for since."""
+        return self.state.next == REST and self.state.heard > max(self.state.seq, self.state.looked)
 
     @property
     def interrupts_this_turn(self) -> bool:
@@ -48,7 +48,8 @@ class Progress:
         return self.state.interrupt >= self.state.turn > 0
 
     def look(self) -> None:
-        """Go and look: at the step after the last turn."""
+        """Go and look, once for all that was heard by now: at the step after the last turn."""
+        self.state.looked = self.state.heard
         self.state.next = STEP
         self.state.turn += 1
         self.state.step = 0
