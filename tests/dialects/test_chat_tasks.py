@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,12 +12,14 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from api.dialects.chat_tasks import chat_tasks_dialect
+from api.dialects.chat_tasks import chat_tasks_dialect, translate
 from api.dialects.chat_tasks.stream import task_encoder
 from api.dialects.chat_tasks.translate import STATUS, STEP_STATUS
 from domain.agents import Agent, Principal, Scope
+from domain.approvals import Approval
 from domain.events import Event, EventType, NewEvent
 from domain.states import ExecutionState, StepState, TaskState
+from service import views
 from store import agents
 from tests.dialects.requests import Json, start_task
 from tests.support.api import RunningApi, delta, ended, running_api
@@ -130,6 +133,22 @@ async def test_what_a_task_waits_for(api: RunningApi) -> None:
         assert "is not of type 'integer'" in refused(answer, 422, "invalid_input")
     assert (await api.http.post(f"{TASKS}/{task}/reply", json=said(agent, "3"))).status_code == 202
     assert "pending_interaction" not in (await api.http.get(f"{TASKS}/{task}")).json()
+
+
+async def test_what_a_task_waits_for_that_asks_for_consent(api: RunningApi) -> None:
+    task, _, task_id, _ = await single(api)
+    who = Principal(await api.tenant_id(), api.tenant, "s", "k", frozenset())
+    seen = await views.get_task(api.app.state.baton, who, UUID(task_id))
+    held = Approval("a1", "c", 1, 0, "clock", {"zone": "UTC"}, "digest", "2026-01-01T00:00:00+00:00")
+    shown = translate.task_info(replace(seen, state=TaskState.WAITING, approvals=(held,)), None)
+    text = 'May clock be called with {"zone": "UTC"}?'
+    assert (shown["task_id"], shown["status"]) == (task, "waiting_for_user")
+    assert shown["pending_interaction"] == {
+        "question": text,
+        "interactions": [
+            {"type": "approval", "id": "a1", "question": text, "tool": "clock", "arguments": {"zone": "UTC"}}
+        ],
+    }
 
 
 @pytest.mark.parametrize("path", ["messages", "reply"])

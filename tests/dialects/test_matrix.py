@@ -23,11 +23,14 @@ S, M = TaskState, SendMode
 
 @dataclass(frozen=True)
 class Door:
-    """A way in: how a message to a task is sent, what says that it was taken, and the dialect's own mode."""
+    """A way in: how a message to a task is sent, what says that it was taken, and the dialect's own mode.
+
+    ``request`` is given the task's route, its integer, and its agent's.
+    """
 
     name: str
     dialect: str
-    request: Callable[[TaskRoute, int], tuple[str, dict[str, Any]]]
+    request: Callable[[TaskRoute, int, int], tuple[str, dict[str, Any]]]
     taken: int
     detail: Callable[[httpx.Response], str]
     mode: SendMode | None = None
@@ -37,14 +40,14 @@ DOORS: Final = (
     Door(
         "baton",
         "baton",
-        lambda route, _: (f"/baton/v1/tasks/{route.task_id}/messages", {"text": "hello"}),
+        lambda route, _task, _agent: (f"/baton/v1/tasks/{route.task_id}/messages", {"text": "hello"}),
         202,
         lambda answer: answer.json()["detail"],
     ),
     Door(
         "kubiya plan",
         "kubiya",
-        lambda route, _: (
+        lambda route, _task, _agent: (
             f"/api/v1/tasks/plan/{route.execution_id}/tasks/{route.position}/message",
             {"message": "hello"},
         ),
@@ -54,19 +57,30 @@ DOORS: Final = (
     Door(
         "kubiya execution",
         "kubiya",
-        lambda route, _: (f"/api/v1/executions/{route.task_id}/message", {"message": "hello"}),
+        lambda route, _task, _agent: (f"/api/v1/executions/{route.task_id}/message", {"message": "hello"}),
         202,
         lambda answer: answer.json()["detail"],
     ),
     Door(
         "kubiya continue",
         "kubiya",
-        lambda route, _: (
+        lambda route, _task, _agent: (
             f"/api/v1/tasks/plan/{route.execution_id}/continue",
             {"responses": [{"execution_id": str(route.task_id), "message": "hello"}]},
         ),
         200,
         lambda answer: answer.json()["detail"],
+    ),
+    Door(
+        "chat tasks",
+        "chat_tasks",
+        lambda _, task, agent: (
+            f"/v1/chat/tasks/{task}/messages",
+            {"agent_id": agent, "message": {"role": "user", "content": "hello"}},
+        ),
+        202,
+        lambda answer: answer.json()["error"]["message"],
+        M.REJECT,
     ),
 )
 
@@ -113,7 +127,7 @@ async def test_a_message(
     world = await world_of(api, mode if by == "agent" else None)
     route = await world.in_state(state, turn_open=turn_open)
     before = await world.row(route)
-    path, body = door.request(route, await number_of(api, route))
+    path, body = door.request(route, await number_of(api, route), world.agent.number)
     answer = await api.http.post(path, json=body, headers={"Baton-Mode": mode} if by == "header" else {})
     effective = mode if by == "header" or door.mode is None else door.mode
     after = TABLE[state, turn_open][effective]
