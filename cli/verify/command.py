@@ -118,7 +118,7 @@ async def _verify(options: Options, *, json: bool) -> int:
     except PartFailed as failure:
         raise ClientError(str(failure)) from failure
     finally:
-        if clean:
+        if clean or not any(directory.iterdir()):
             shutil.rmtree(directory, ignore_errors=True)
         else:
             say(f"The ledger, what it was compared with, and the logs of a stack of our own are in {directory}")

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from io import RawIOBase
 from pathlib import Path
 
 import orjson
@@ -47,12 +48,16 @@ class GivenUp:
 
 
 class Ledger:
-    """Who was promised what. ``acknowledged`` holds every answer, repeats of one key among them, as they came."""
+    """Who was promised what. ``acknowledged`` holds every answer, repeats of one key among them, as they came.
+
+    ``file`` is made with the first entry.
+    """
 
     def __init__(self, file: Path) -> None:
         self.acknowledged: list[Acknowledged] = []
         self.given_up: list[GivenUp] = []
-        self._file = file.open("ab", buffering=0)
+        self._path = file
+        self._file: RawIOBase | None = None
 
     def acknowledge(self, outgoing: Outgoing, receipt: Json, sent_at: float) -> None:
         """A receipt has come."""
@@ -75,7 +80,10 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, kind: str, entry: Acknowledged | GivenUp) -> None:
+        if self._file is None:
+            self._file = self._path.open("ab", buffering=0)
         self._file.write(orjson.dumps({"kind": kind, **asdict(entry)}, option=orjson.OPT_APPEND_NEWLINE))

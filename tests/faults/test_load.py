@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.client.errors import UsageError
+from cli.client.errors import EXIT_UNREACHABLE, EXIT_USAGE, UsageError
+from cli.main import build
 from cli.verify.options import Fault, Options, parse_faults
 from cli.verify.pace import Pace
 from cli.verify.plots import SAID, Kind, lines, plots
@@ -117,3 +118,18 @@ async def test_a_slow_proxy_holds_back_and_loses_nothing() -> None:
         writer.close()
         await proxy.close()
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--faults", "kill-cat"], EXIT_USAGE, "there is no fault 'kill-cat'"),
+        (["--url", "http://127.0.0.1:9"], EXIT_UNREACHABLE, "cannot be reached"),
+        (["--data", "/nowhere"], EXIT_USAGE, "no `baton dev --data /nowhere` runs"),
+    ],
+)
+def test_what_cannot_be_verified(
+    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(["verify"])(["verify", "--patience", "1", *arguments], standalone_mode=False) == code
+    assert said in capsys.readouterr().err
