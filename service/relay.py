@@ -9,6 +9,7 @@ import logging
 from domain.errors import NotFound, Unavailable
 from domain.ids import TaskById
 from service.doorbell import Doorbell
+from service.faults import whereabouts
 from service.routes import Routes
 from store import plans, rings
 from store.pool import Pool
@@ -59,6 +60,9 @@ class Relay:
                 rung = await self.look()
             except Unavailable:
                 _log.warning("the relay waits: the database cannot be reached")
+                continue
+            except Exception as error:  # noqa: BLE001 the edge of a background task: nothing may end it
+                _log.error("the relay stumbled: %s", whereabouts(error))
                 continue
             if rung:
                 _log.info("the relay rang %d that nobody had taken up", rung)

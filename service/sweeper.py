@@ -12,6 +12,7 @@ from typing import Final
 
 from domain.errors import NotFound, Unavailable
 from domain.ids import TaskId
+from service.faults import whereabouts
 from service.temporal import Temporal
 from store import sweeps
 from store.notify import Notifier
@@ -60,6 +61,8 @@ class Sweeper:
                 await self.sweep()
             except Unavailable as error:
                 _log.warning("the sweeper waits: %s", error)
+            except Exception as error:  # noqa: BLE001 the edge of a background task: nothing may end it
+                _log.error("the sweeper stumbled: %s", whereabouts(error))
 
     async def sweep(self) -> None:
         """Sweep once. Raises `Unavailable` while PostgreSQL or Temporal is away."""
