@@ -1,6 +1,7 @@
 """Whether an answer obeys its question's JSON Schema."""
 
 import json
+import math
 from functools import lru_cache
 from typing import Final
 
@@ -36,10 +37,19 @@ def problems(question: Question, text: str) -> tuple[str, ...]:
 
 
 def _value(text: str) -> JsonValue:
+    """The JSON that ``text`` holds; itself where it holds none, or such as no number type can hold (`NaN`, `1e400`)."""
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_number)
+    except (ValueError, OverflowError):
         return text
+
+
+def _number(digits: str) -> int | float:
+    """Raises ValueError or OverflowError for what is no finite number."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return int(digits) if digits.lstrip("-").isdigit() else number
 
 
 def _shortened(message: str) -> str:

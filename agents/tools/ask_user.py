@@ -21,6 +21,8 @@ def _not_blank(text: str) -> str:
 
 
 _Text = Annotated[str, AfterValidator(_not_blank)]
+#: Up to ten years: beyond that calendars end.
+_Seconds = Annotated[PositiveFloat, Field(le=10 * 365 * 86_400)]
 
 
 class _Arguments(BaseModel):
@@ -37,11 +39,11 @@ class _Arguments(BaseModel):
         Field(alias="schema", description="A JSON Schema (draft 2020-12) that the answer has to obey."),
     ] = None
     deadline_seconds: Annotated[
-        PositiveFloat | None, Field(description="After this time the default is taken for the answer.")
+        _Seconds | None, Field(description="After this time the default is taken for the answer.")
     ] = None
     default: Annotated[_Text | None, Field(description="The answer that is taken at the deadline.")] = None
-    remind_after_seconds: Annotated[PositiveFloat | None, Field(description="When to remind the person.")] = None
-    escalate_after_seconds: Annotated[PositiveFloat | None, Field(description="When to ask someone else, too.")] = None
+    remind_after_seconds: Annotated[_Seconds | None, Field(description="When to remind the person.")] = None
+    escalate_after_seconds: Annotated[_Seconds | None, Field(description="When to ask someone else, too.")] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,3 +88,8 @@ def test_json_of_a_type_is_of_that_type(value: JsonValue) -> None:
     kinds: dict[type, str] = {type(None): "null", bool: "boolean", int: "integer", str: "string", list: "array"}
     assert problems(asking({"type": kinds[type(value)]}), json.dumps(value)) == ()
     assert problems(asking({"const": value}), json.dumps(value)) == ()
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e400", "1" * 400])
+def test_what_no_number_can_hold_is_no_number(text: str) -> None:
+    assert problems(asking({"type": "number", "multipleOf": 0.5}), text)

@@ -135,6 +135,7 @@ def test_a_bare_question() -> None:
         ({"question": "?", "colour": "red"}, "colour"),
         ({"question": "?", "deadline_seconds": 0}, "deadline_seconds"),
         ({"question": "?", "deadline_seconds": "soon"}, "deadline_seconds"),
+        ({"question": "?", "deadline_seconds": 1e300}, "deadline_seconds"),
         ({"question": "?", "schema": "string"}, "schema"),
         ({"INVALID_JSON": "{"}, "INVALID_JSON"),
     ],
