@@ -118,7 +118,13 @@ async def _verify(options: Options, *, json: bool) -> int:
     except PartFailed as failure:
         raise ClientError(str(failure)) from failure
     finally:
-        if clean or not any(directory.iterdir()):
-            shutil.rmtree(directory, ignore_errors=True)
-        else:
+        if _tidied(directory, keep=not clean):
             say(f"The ledger, what it was compared with, and the logs of a stack of our own are in {directory}")
+
+
+def _tidied(directory: Path, *, keep: bool) -> bool:
+    """Remove what nobody needs any more. Whether something was kept."""
+    if keep and any(directory.iterdir()):
+        return True
+    shutil.rmtree(directory, ignore_errors=True)
+    return False

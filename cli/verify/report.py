@@ -12,7 +12,6 @@ from rich.text import Text
 
 from cli.client.shapes import Json
 from cli.verify.audit import count
-from cli.verify.chaos import Recovery
 from cli.verify.findings import Category, Finding
 from cli.verify.load import Result
 from cli.verify.options import Options
@@ -29,6 +28,14 @@ _MEANS: Final = {
     Category.DIFFERING: "told differently in two places",
     Category.UNSENT: "never acknowledged",
 }
+
+#: What is said of a fault: the column's name, the key in the JSON, and what stands for None.
+_COLUMNS: Final = (
+    ("down", "down_seconds", ""),
+    ("accepts again", "accepted_seconds", "never"),
+    ("works again", "worked_seconds", "never"),
+    ("all caught up", "caught_up_seconds", ""),
+)
 
 
 def is_clean(result: Result) -> bool:
@@ -51,7 +58,7 @@ def as_json(options: Options, result: Result) -> Json:
         "sending_seconds": round(result.sending_seconds, 2),
         "settled_seconds": round(result.settled_seconds, 2),
         **{category.value: n for category, n in count(result.findings).items()},
-        "faults": [_fault_json(recovery, result) for recovery in result.recoveries],
+        "faults": [_fault_json(result, n) for n in range(len(result.recoveries))],
         "findings": [
             {"category": finding.category, "where": finding.where, "what": finding.what} for finding in result.findings
         ],
@@ -94,38 +101,39 @@ def _figures(findings: Sequence[Finding]) -> Table:
 
 
 def _faults(faults: Sequence[Json]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="seconds; after “down”: from when the part was back")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption="in seconds; after “down”: from when the part was back; empty: not before the next fault",
+    )
     table.add_column("fault")
-    for name in ("down", "accepts again", "works again", "all caught up"):
+    for name, _, _ in _COLUMNS:
         table.add_column(name, justify="right")
-    rows = [
-        (
+    for fault in faults:
+        table.add_row(
             fault["fault"],
-            fault["down_seconds"],
-            fault["accepted_seconds"],
-            fault["worked_seconds"],
-            fault["caught_up_seconds"],
+            *(empty if fault[key] is None else f"{fault[key]:.1f}" for _, key, empty in _COLUMNS),
         )
-        for fault in faults
-    ]
-    for name, *seconds in rows:
-        table.add_row(name, *("never" if value is None else f"{value:.1f}" for value in seconds))
-    if len(rows) > 1:
+    if len(faults) > 1:
         table.add_section()
-        columns = list(zip(*rows, strict=True))[1:]
-        worst = [None if None in column else max(column) for column in columns]
-        table.add_row("longest", *("never" if value is None else f"{value:.1f}" for value in worst), style="bold")
+        known = [[fault[key] for fault in faults if fault[key] is not None] for _, key, _ in _COLUMNS]
+        table.add_row("longest", *(f"{max(column):.1f}" if column else "" for column in known), style="bold")
     return table
 
 
-def _fault_json(recovery: Recovery, result: Result) -> Json:
+def _fault_json(result: Result, n: int) -> Json:
+    """`caught_up_seconds` is None where the next fault came before that."""
+    recovery = result.recoveries[n]
     outage = recovery.outage
+    caught_up = _caught_up_seconds(outage.back, result)
+    following = result.recoveries[n + 1].outage.began if n + 1 < len(result.recoveries) else None
+    disturbed = following is not None and outage.back + caught_up > following
     return {
         "fault": outage.fault,
         "down_seconds": round(outage.back - outage.began, 2),
         "accepted_seconds": _rounded(recovery.accepted_seconds),
         "worked_seconds": _rounded(recovery.worked_seconds),
-        "caught_up_seconds": round(_caught_up_seconds(outage.back, result), 2),
+        "caught_up_seconds": None if disturbed else round(caught_up, 2),
     }
 
 
