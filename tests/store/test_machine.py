@@ -195,7 +195,7 @@ def test_the_store_does_what_the_rules_say(in_a_loop: tuple[Run, World]) -> None
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=80,
+            max_examples=40,
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller would take minutes

@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 _L = TypeVar("_L")
 _S = TypeVar("_S")
 
-ROUNDS = 80
+ROUNDS = 48
 
 
 @pytest.fixture
