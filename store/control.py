@@ -7,7 +7,7 @@ from domain.errors import Conflict, ExecutionNotFound
 from domain.events import EventType
 from domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from domain.json import JsonObject
-from domain.mailbox import Position, position
+from domain.mailbox import Ending, Position, position
 from domain.states import TaskState
 from store import approvals
 from store.changes import CANCELLED, RING_SECONDS, Change, asked_data, told
@@ -129,7 +129,7 @@ async def cancel_change(change: Change, by: str, reason: str) -> Position:
         return change.standing()
     names = (task.tenant_id, task.id)
     if box.turn_open:
-        await connection.fetch(
+        read = await connection.fetch(
             query("end_turn"),
             *names,
             box.turn,
@@ -139,6 +139,19 @@ async def cancel_change(change: Change, by: str, reason: str) -> Position:
             None,
             CANCELLED,
             False,
+        )
+        change.say(
+            EventType.TURN_ENDED,
+            {
+                "turn": box.turn,
+                "outcome": Ending.INTERRUPTED.name.lower(),
+                "result": None,
+                "error": None,
+                "messages": told(read),
+                "questions": [],
+                "approvals": [],
+                "waiting": [],
+            },
         )
     elif box.held_step is not None:
         await approvals.cancel_held(change, by)

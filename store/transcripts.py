@@ -39,7 +39,7 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
     messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
     moved: set[int] = set()
     for row in sent:
-        moved.update(row["failed_turns"])
+        moved.update(turn for turn in row["failed_turns"] if turn > 1)  # the first has read the description, too
         for turn in (*answered.intersection(row["failed_turns"]), row["turn"]):
             if turn is not None:
                 messages[turn].append(_message(row))

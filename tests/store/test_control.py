@@ -182,7 +182,7 @@ async def test_cancelling_a_single_task_rings_no_plan(world: World) -> None:
 
 async def test_cancel_ends_the_open_turn_and_tells_what_became_of_its_messages(world: World) -> None:
     route = await world.task()
-    await world.send(route, "claimed")
+    claimed = await world.send(route, "claimed")
     await world.start(route, 1)
     await world.record(route, 1, calls=[call("c")])
     await world.start(route, 1, 1)
@@ -193,6 +193,9 @@ async def test_cancel_ends_the_open_turn_and_tells_what_became_of_its_messages(w
     assert [step["state"] for step in await world.steps(route)] == ["recorded", "interrupted"]
     dead = next(event for event in await world.log(route) if event.type is T.MESSAGES_DEAD)
     assert dead.data["messages"] == [{"message_id": str(unread.message_id), "seq": 2}]
+    ended = next(event for event in await world.log(route) if event.type is T.TURN_ENDED)
+    assert ended.data["messages"] == [{"message_id": str(claimed.message_id), "seq": 1}]
+    assert (ended.data["turn"], ended.data["outcome"], ended.task_state) == (1, "interrupted", None)
     box = await world.box(route)
     assert (box.has_unclaimed, box.turn_open) == (False, False)
     log = await world.log(route)

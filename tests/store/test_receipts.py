@@ -628,22 +628,26 @@ async def test_where_a_redriven_message_stands_in_the_transcript(world: World) -
             for turn in transcript.turns
         ]
 
-    route, (one, two) = await failed(world, "one", "two")
-    assert await read() == [(1, ["one", "two"], ["failed"])]
-    await redrive(world, one)
-    assert await read() == [(1, ["two"], ["failed"])], "it is read where it comes last"
-    await redrive(world, two)
+    route, (first,) = await failed(world, "first")
+    one, two = await world.send(route, "one"), await world.send(route, "two")
     await world.start(route, 2)
-    assert await read() == [(2, ["one", "two"], [])], "of a turn that nothing is left of, nothing is read"
-    await world.record(route, 2, calls=[call("c")])
     await world.fail(route, 2)
+    assert await read() == [(1, ["first"], ["failed"]), (2, ["one", "two"], ["failed"])]
     await redrive(world, one)
+    assert (await read())[1] == (2, ["two"], ["failed"]), "it is read where it comes last"
+    await redrive(world, two)
+    await redrive(world, first)
     await world.start(route, 3)
-    await world.record(route, 3)
-    told = await read()
-    assert [turn for turn, _, _ in told] == [2, 3]
-    assert sorted(told[0][1]) == ["one", "two"], "the model had answered it there"
-    assert told[1] == (3, ["one"], ["recorded"])
+    assert await read() == [(1, [], ["failed"]), (3, ["one", "two", "first"], [])], "nothing is left of the second"
+    await world.record(route, 3, calls=[call("c")])
+    await world.fail(route, 3)
+    await redrive(world, one)
+    await world.start(route, 4)
+    await world.record(route, 4)
+    told = (await read())[1:]
+    assert [turn for turn, _, _ in told] == [3, 4]
+    assert sorted(told[0][1]) == ["first", "one", "two"], "the model had answered it there"
+    assert told[1] == (4, ["one"], ["recorded"])
 
 
 async def test_the_dead_are_listed_oldest_end_first(world: World) -> None:
