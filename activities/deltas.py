@@ -12,6 +12,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from domain.errors import NotFound, Unavailable
+from domain.faults import whereabouts
 from domain.ids import ExecutionId, StepKey, TenantId
 from store import steps
 from store.pool import Pool
@@ -112,4 +113,6 @@ class DeltaWriter:
                 log.put_back(batch)
             except NotFound:
                 _log.warning("streamed text dropped: execution %s is gone", log.execution_id)
+            except Exception as error:  # noqa: BLE001 - the step's record holds the whole text: the stream goes on
+                _log.error("streamed text dropped: %s", whereabouts(error))
         self._notify(log.execution_id)

@@ -7,7 +7,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from domain.errors import DomainError
+from domain.errors import DomainError, NotFound
+from domain.faults import whereabouts
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ _log = logging.getLogger(__name__)
 class ErrorsAsCodes(Interceptor):
     """Turns whatever an activity raises into an `ApplicationError` whose type and message are a code.
 
-    All of them are retryable: what is not, the activities say themselves.
+    All of them are retryable but what is gone; what else is not, the activities say themselves.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
@@ -29,21 +30,11 @@ class _Edge(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         except (ApplicationError, CancelledError):
             raise
+        except NotFound as error:  # it was deleted: no attempt will find it
+            raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
         except DomainError as error:
             code = error.code
         except Exception as error:  # noqa: BLE001 - the process's edge: its text could hold what a user wrote
             code = type(error).__name__
-            info = activity.info()
-            where = error.__traceback__
-            while where and where.tb_next:
-                where = where.tb_next
-            _log.error(
-                "%s failed with %s at %s:%s (workflow %s, attempt %s)",
-                info.activity_type,
-                code,
-                where.tb_frame.f_code.co_filename if where else "?",
-                where.tb_lineno if where else 0,
-                info.workflow_id,
-                info.attempt,
-            )
+            _log.error("%s failed: %s", activity.info().activity_type, whereabouts(error))
         raise ApplicationError(code, type=code)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from agents.tools.registry import tool_names
 from domain.ids import StepKey
 from domain.mailbox import Position, Then
 from domain.states import TaskState
@@ -28,7 +29,7 @@ def outcome(position: Position, *, words: bool) -> Outcome:
         step=position.step,
         seq=position.box.version,
         state=position.box.state,
-        calls=[CallRef(call.id, call.name) for call in position.calls],
+        calls=[CallRef(call.id, call.name if call.name in tool_names() else "unknown tool") for call in position.calls],
         details=_details(position, words=words),
         wake_seconds=_wake_seconds(position),
     )

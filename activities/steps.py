@@ -1,6 +1,7 @@
 """Model steps and tool calls: claim, work, record."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -15,13 +16,14 @@ from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
-from agents.errors import ModelFailed
+from agents.errors import STEP_BROKEN, ModelFailed
 from agents.models import Models
 from agents.steps import Draft, take_step
 from agents.tools import ASK_USER, ToolFailed, call_tool, question_of
 from domain.answers import problems
 from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
 from domain.errors import Unavailable
+from domain.faults import whereabouts
 from domain.ids import StepKey, TaskById
 from domain.mailbox import Position
 from store import control, plans, steps, tasks, tools, transcripts
@@ -32,9 +34,12 @@ from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFaile
 #: A step whose model has failed so often has failed for good.
 MODEL_ATTEMPTS: Final = 6
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+#: What a provider asks for beyond that is not waited for.
+LONGEST_PAUSE: Final = 3600.0
 #: How long a finished answer waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
@@ -68,7 +73,8 @@ class StepActivities:
         key = step_key(step)
         faultpoints.at(faultpoints.STEP_ARRIVED)
         with self._interrupts.reaching(key) as reach:
-            started = await finish(self._in_transaction(steps.start_step, key))
+            async with heartbeats():  # the locks may be waited for
+                started = await finish(self._in_transaction(steps.start_step, key))
             self._notify(key.execution_id)
             if isinstance(started, Position):
                 return await finish(self._done(key, started))
@@ -82,13 +88,18 @@ class StepActivities:
         try:
             async with heartbeats():
                 answer = await reach.run(self._answer(key, started, draft, stream))
+            faultpoints.at(faultpoints.STEP_ANSWERED)
+            position = await finish(self._record(key, started, answer, stream))
         except asyncio.CancelledError:
             _leave_unless_interrupted(reach)
             return await finish(self._record_interrupted(key, started, draft, stream))
         except ModelFailed as error:
             raise await finish(self._failed(key, started, error, stream)) from None
-        faultpoints.at(faultpoints.STEP_ANSWERED)
-        position = await finish(self._record(key, started, answer, stream))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
+            _log.error("a step failed in a way that nobody foresaw: %s", whereabouts(error))
+            raise await finish(self._failed(key, started, ModelFailed(STEP_BROKEN), stream)) from None
         faultpoints.at(faultpoints.STEP_RECORDED)
         return position
 
@@ -125,7 +136,8 @@ class StepActivities:
         self._notify(key.execution_id)
         if failures >= limit:
             return ApplicationError(error.code, type=error.code, non_retryable=True)
-        pause = max(error.retry_after_seconds or 0.0, MODEL_BACKOFF[min(failures, len(MODEL_BACKOFF)) - 1])
+        asked = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
+        pause = max(asked, MODEL_BACKOFF[min(failures, len(MODEL_BACKOFF)) - 1])
         return ApplicationError(error.code, type=error.code, next_retry_delay=timedelta(seconds=pause))
 
     @activity.defn(name="tool_step")
@@ -193,6 +205,9 @@ async def _call(call: ToolCall) -> ToolResult:
         return ToolResult(call.id, await call_tool(call.name, call.arguments))
     except ToolFailed as error:
         return ToolResult(call.id, error.message, failed=True)
+    except Exception as error:  # noqa: BLE001 - a tool's bug is a result that the model reads, and the log names it
+        _log.error("the tool %s failed: %s", call.name, whereabouts(error))
+        return ToolResult(call.id, f"{call.name} failed with {type(error).__name__}.", failed=True)
 
 
 def _questions(answer: StepAnswer, turn: int) -> tuple[list[Question], list[ToolResult]]:

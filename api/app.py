@@ -15,7 +15,7 @@ from api.dialect import Dialect
 from api.dialects import all_dialects
 from api.root import root_app
 from service.context import Baton, open_baton
-from service.faults import whereabouts
+from domain.faults import whereabouts
 from settings import Settings, load_settings
 
 #: What a page of another origin may read of an answer.

@@ -14,9 +14,9 @@ from uuid import UUID
 from domain.agents import Principal
 from domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
 from domain.events import Event
+from domain.faults import whereabouts
 from domain.ids import ExecutionId, TaskId
 from domain.states import ExecutionState, TaskState
-from service.faults import whereabouts
 from service.topics import Topic
 from settings import Settings
 from store import feed

@@ -7,9 +7,9 @@ import asyncio
 import logging
 
 from domain.errors import NotFound, Unavailable
+from domain.faults import whereabouts
 from domain.ids import TaskById
 from service.doorbell import Doorbell
-from service.faults import whereabouts
 from service.routes import Routes
 from store import plans, rings
 from store.pool import Pool

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from domain.errors import NotFound, Unavailable
+from domain.faults import whereabouts
 from domain.ids import TaskId
-from service.faults import whereabouts
 from service.temporal import Temporal
 from store import sweeps
 from store.notify import Notifier
