@@ -1,0 +1,96 @@
+"""What a person at a terminal sees of a change of mind."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+
+from cli.client.shapes import Message, Question
+from cli.messages import messages_table
+from cli.view.board import Board
+from cli.view.happenings import Asked, Ended, Happening, Noted
+from domain.states import TaskState
+from tests.unit.cli.events import Log, execution
+
+
+def told(board: Board, *events: object) -> list[Happening]:
+    return [happening for event in events for happening in board.apply(event)]  # type: ignore[arg-type]
+
+
+def asked(log: Log) -> list[object]:
+    """A task has asked, and was answered."""
+    question = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
+    return [
+        log("task.started", 1, "running"),
+        log("question.asked", 1, **question),
+        log("turn.ended", 1, "waiting", "waiting", turn=1),
+        log("message.accepted", 1, "running", "running", message_id="m", seq=1, text="a", answers=["q"], sender="ada"),
+    ]
+
+
+def test_a_withdrawn_answer_is_asked_again() -> None:
+    board, log = Board(execution([])), Log()
+    told(board, *asked(log))
+    task = board.tasks["t1"]
+    assert (task.questions, task.queued) == ({}, {1})
+    question = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
+    gone = log("message.withdrawn", 1, "waiting", "waiting", message_id="m", seq=1, questions=[question], result=None)
+    happened = told(board, gone)
+    assert [type(one) for one in happened] == [Noted, Asked]
+    assert happened[1] == Asked(task, Question("q", "Which?"))
+    assert (list(task.questions), task.queued, task.state) == (["q"], set(), TaskState.WAITING)
+    assert task.waiting_since is not None
+
+
+def test_a_task_that_is_over_after_all() -> None:
+    board, log = Board(execution([])), Log()
+    task = board.tasks["t1"]
+    told(board, log("task.started", 1, "running"), log("turn.ended", 1, "succeeded", "succeeded", result="Done."))
+    told(board, log("message.accepted", 1, "running", "running", seq=1, text="and?", answers=[], sender="ada"))
+    assert task.result is None
+    gone = log("message.withdrawn", 1, "succeeded", "succeeded", seq=1, questions=[], result="Done.", error=None)
+    assert told(board, gone)[-1] == Ended(task, TaskState.SUCCEEDED, "Done.", None)
+    told(board, log("message.accepted", 1, "running", "running", seq=2, text="and?", answers=[], sender="ada"))
+    gone = log("message.withdrawn", 1, "failed", "failed", seq=2, questions=[], result=None, error="broken")
+    assert told(board, gone)[-1] == Ended(task, TaskState.FAILED, None, "broken")
+
+
+def test_an_edit_and_another_try() -> None:
+    board, log = Board(execution([])), Log()
+    task = board.tasks["t1"]
+    told(board, log("task.started", 1, "running"), log("messages.dead", 1, messages=[{"seq": 1}], reason="broken"))
+    happened = told(board, log("message.redriven", 1, seq=2, text="a"), log("message.edited", 1, seq=2, text="b"))
+    assert [type(one) for one in happened] == [Noted, Noted]
+    assert task.queued == {2}
+
+
+def test_messages_as_a_table() -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def message(seq: int, state: str, **more: Any) -> Message:
+        times = {"accepted_at": (now - timedelta(hours=seq)).isoformat()}
+        known = {"id": f"id-{seq}", "seq": seq, "task_id": "t", "state": state, "text": f"text {seq}\nand more"}
+        return Message.of({**known, "sender": "ada", **times, **more})
+
+    found = [
+        message(1, "processed", turn=3, ended_at=(now - timedelta(seconds=5)).isoformat()),
+        message(2, "dead", reason="model_broken"),
+        message(3, "accepted", sender="", text="\x1b[31mevil\x07"),
+    ]
+
+    def drawn(*, name_tasks: bool) -> str:
+        console = Console(width=80, color_system=None)
+        with console.capture() as capture:
+            console.print(messages_table(found, now, name_tasks=name_tasks))
+        return capture.get()
+
+    lines = [" ".join(line.split()) for line in drawn(name_tasks=False).splitlines()]
+    assert "1 processed 5 s text 1" in lines
+    assert "from ada · turn 3" in lines
+    assert "2 dead 2 h text 2" in lines
+    assert "from ada · model_broken" in lines
+    assert "3 accepted 3 h [31mevil" in lines
+    assert "from somebody" in lines
+    assert "id-3" in lines
+    assert "task t" not in lines
+    assert "task t" in drawn(name_tasks=True)
