@@ -252,14 +252,38 @@ async def test_a_message_in_the_instant_the_task_finishes_is_never_lost(system: 
 
 async def test_a_step_is_one_activity_and_histories_hold_no_text(system: System) -> None:
     secret = "xyzzy-plugh"
-    task = await system.start(f"!say {secret}-described\n!finish {secret}-first")
+    plain = await system.start(f"!say {secret}-described\n!finish {secret}-first")
+    broken = await system.start(f'!tool {secret} {{"{secret}": 1}}\n!fail 1 {secret}\n!fatal {secret}')
+    for task, state in ((plain, "succeeded"), (broken, "failed")):
+        await system.until(task, state)
+        handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
+        await handle.result()
+        history = await handle.fetch_history()
+        raw = b"".join(event.SerializeToString() for event in history.events)
+        assert secret.encode() not in raw
+        if task == plain:
+            assert sum(e.HasField("activity_task_scheduled_event_attributes") for e in history.events) == 1
+
+
+async def test_a_step_that_fails_as_nobody_foresaw_is_not_tried_for_ever(
+    system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = 0
+
+    async def broken(*_: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise KeyError("what a " + "user wrote")  # the line itself stands in the traceback
+
+    with monkeypatch.context() as patched:
+        patched.setattr("activities.steps.take_step", broken)
+        patched.setattr("activities.steps.MODEL_ATTEMPTS", 2)
+        task = await system.start("!say hello")
+        row = await system.until(task, "failed")
+    assert (row["error_code"], tried) == ("step_broken", 2)
+    assert "what a user wrote" not in caplog.text
+    await system.send(task, "go on")
     await system.until(task, "succeeded")
-    handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
-    await handle.result()
-    history = await handle.fetch_history()
-    raw = b"".join(event.SerializeToString() for event in history.events)
-    assert secret.encode() not in raw
-    assert sum(event.HasField("activity_task_scheduled_event_attributes") for event in history.events) == 1
 
 
 async def _in_turn(system: System, task: object) -> bool:
