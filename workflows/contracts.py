@@ -44,10 +44,9 @@ class ProgressState:
     """What an `AgentTaskWorkflow` carries over when it continues as new: `workflows.progress.Progress` in plain data.
 
     (``turn``, ``step``) is what is due while ``next`` is `STEP`; ``seq`` the task's version that the last outcome
-    reported, ``heard`` the highest that a doorbell named, ``looked`` the highest that was looked for (more than there
-    is, where PostgreSQL lost its newest commits in a failover); ``interrupt`` the last turn that was asked to stop;
-    ``typed`` counts the messages typed into Temporal; ``state`` is the task's, ``details`` what it waits for in words,
-    ``wake_at`` when a question's time comes (seconds since the epoch).
+    reported, ``heard`` the highest that a doorbell named since the last look; ``interrupt`` the last turn that was
+    asked to stop; ``typed`` counts the messages typed into Temporal; ``state`` is the task's, ``details`` what it waits
+    for in words, ``wake_at`` when a question's time comes (seconds since the epoch).
     """
 
     turn: int = 1
@@ -55,7 +54,6 @@ class ProgressState:
     next: str = STEP
     seq: int = 0
     heard: int = 0
-    looked: int = 0
     interrupt: int = 0
     typed: int = 0
     state: str = ""

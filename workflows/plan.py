@@ -55,6 +55,7 @@ class PlanWorkflow:
                 self._cancelled = False
                 await self._cancel()
             elif self._start.heard > self._seen:
+                self._start.heard = 0  # more than PostgreSQL has, as after a failover, is looked for once
                 self._saw(await write(advance_plan, self._start, PlanOutcome))
             elif self._over:
                 return self._state

@@ -40,7 +40,7 @@ class Progress:
     @property
     def should_look(self) -> bool:
         """Whether a doorbell told of something that no outcome has shown, and nobody has looked for since."""
-        return self.state.next == REST and self.state.heard > max(self.state.seq, self.state.looked)
+        return self.state.next == REST and self.state.heard > self.state.seq
 
     @property
     def interrupts_this_turn(self) -> bool:
@@ -48,8 +48,12 @@ class Progress:
         return self.state.interrupt >= self.state.turn > 0
 
     def look(self) -> None:
-        """Go and look, once for all that was heard by now: at the step after the last turn."""
-        self.state.looked = self.state.heard
+        """Go and look, once for all that was heard by now: at the step after the last turn.
+
+        What was heard is forgotten: it may be more than there is (PostgreSQL lost its newest commits in a failover),
+        and must neither be looked for again nor hide what is committed after it.
+        """
+        self.state.heard = 0
         self.state.next = STEP
         self.state.turn += 1
         self.state.step = 0

@@ -84,6 +84,26 @@ def test_a_look_goes_to_the_step_after_the_last_turn(outcome: Outcome, ring: tup
         assert (progress.state.turn, progress.state.step) == (outcome.turn + 1, 0)
 
 
+@given(resting, st.lists(rings, min_size=1), resting, st.integers(1, 5))
+def test_no_doorbell_makes_it_deaf_to_those_after_it(
+    outcome: Outcome, heard: list[tuple[int, int]], now: Outcome, ahead: int
+) -> None:
+    """One may be ahead of what PostgreSQL has (after a failover, or typed by a person): it is looked for once, and
+    what is committed after that is looked for again."""
+    progress = Progress(ProgressState())
+    progress.saw(outcome)
+    for ring in heard:
+        progress.heard(*ring)
+    if not progress.should_look:
+        return
+    progress.look()
+    now.seq = max(now.seq, outcome.seq)
+    progress.saw(now)
+    assert not progress.should_look, "once is enough"
+    progress.heard(now.seq + ahead, 0)
+    assert progress.should_look
+
+
 @given(st.integers(0, 5), st.lists(rings))
 def test_an_interrupt_is_for_the_turn_it_names_and_those_before(turn: int, heard: list[tuple[int, int]]) -> None:
     progress = Progress(ProgressState(turn=turn))

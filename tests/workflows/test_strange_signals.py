@@ -47,6 +47,34 @@ async def test_a_ring_for_more_than_postgresql_has_is_looked_for_once(system: Sy
     assert (await handle.describe()).history_length < before + 40
 
 
+async def test_such_a_ring_does_not_drown_those_that_come_after_it(system: System) -> None:
+    task = await system.start("!ask x?")
+    await system.until(task, "waiting")
+    handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
+    before = (await handle.describe()).history_length
+    await handle.signal("doorbell", Doorbell(10**6))
+
+    async def has_looked() -> bool:
+        described = await handle.describe()
+        return described.history_length > before + 6 and not described.raw_description.pending_activities
+
+    await eventually(has_looked)
+    await system.send(task, "an answer")
+    await system.until(task, "succeeded")
+
+
+async def test_a_plan_looks_once_for_more_than_postgresql_has(system: System) -> None:
+    execution = await system.start_plan(("!ask go?", ()), ("!finish two", (1,)))
+    await eventually(lambda: _states(system, execution, {1: "waiting"}))
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    before = (await handle.describe()).history_length
+    await handle.signal("doorbell", Doorbell(10**6))
+    await system.send((execution, 1), "go")
+    async with asyncio.timeout(30):
+        assert await handle.result() == "succeeded"
+    assert (await handle.describe()).history_length < before + 40
+
+
 async def test_a_long_turn_continues_as_new_between_its_steps(rolling: System) -> None:
     task = await rolling.start("!tool clock\n" * 20)
     await rolling.until(task, "succeeded", seconds=60)
