@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from domain.errors import ExecutionNotFound
 from domain.events import Event, EventType, NewEvent
 from domain.ids import ExecutionId, TenantId
 from domain.states import ExecutionState, TaskState
@@ -33,9 +34,9 @@ async def append(
     """Append ``events`` and, with the last of them, the execution's new ``state`` if it changed.
 
     ``positions`` gives the task's integer in the plan for each task id. Takes the lock on the execution's row until the
-    transaction ends. Returns the number of the last event.
+    transaction ends. Returns the number of the last event. Raises `ExecutionNotFound`.
     """
-    return await connection.fetchval(
+    last = await connection.fetchval(
         query("append_events"),
         tenant_id,
         execution_id,
@@ -46,6 +47,9 @@ async def append(
         [event.data for event in events],
         state,
     )
+    if last is None:
+        raise ExecutionNotFound("there is no such execution")
+    return last
 
 
 async def after(
