@@ -38,7 +38,9 @@ class Garden:
             "--data", str(self.stack.data), *_LOAD, str(patience), "--faults", faults, directory=directory
         )
         assert (report["exit_code"] == 0) == report["clean"], report["said"]
-        return figures(report)
+        found = figures(report)
+        print({name: n for name, n in found.items() if n})
+        return found
 
 
 @pytest.fixture(scope="module")

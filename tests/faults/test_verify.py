@@ -7,6 +7,7 @@ import pytest
 
 from cli.verify.options import Fault
 from tests.faults.verifying import CLEAN, figures, verify
+from tests.support.second_api import second_api
 from tests.support.stack import DevStack
 
 #: From when the part is back to when a message that is sent then has been worked off (design §10).
@@ -42,6 +43,17 @@ async def test_under_load(fault: Fault, tmp_path: Path, capsys: pytest.CaptureFi
 async def test_one_fault_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each once, in one run: what one leaves behind meets the next."""
     _expect_clean(await verify(*_LOAD, "--seed", "2", "--faults", ",".join(Fault), directory=tmp_path), capsys)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+async def test_two_api_processes(stack: DevStack, tmp_path: Path) -> None:
+    """Every sender goes to one and the other, and twins of one key to both at once."""
+    async with second_api(stack) as url:
+        where = ("--url", stack.url, "--url", url, "--key", stack.api_key)
+        report = await verify(*where, *_LOAD, directory=tmp_path)
+    assert figures(report) == CLEAN, report["findings"]
+    assert report["exit_code"] == 0
 
 
 def _expect_clean(report: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
