@@ -1,5 +1,6 @@
 """How a plan advances: which tasks start, fail or go back, decided from all their states."""
 
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -35,16 +36,19 @@ def advance(nodes: Sequence[Node]) -> Advance:
     and so do those that need it. One that failed so goes back when that is not so any more.
     """
     now = {node.position: node for node in nodes}
-    changed = True
-    while changed:
-        changed = False
-        for position, node in list(now.items()):
-            state = _next(node, [now[needed].state for needed in node.depends_on])
-            if state is not node.state:
-                now[position] = replace(
-                    node, state=state, error_code=DEPENDENCY_FAILED if state is TaskState.FAILED else None
-                )
-                changed = True
+    dependents: defaultdict[int, list[int]] = defaultdict(list)
+    for node in nodes:
+        for needed in node.depends_on:
+            dependents[needed].append(node.position)
+    pending = deque(now)
+    while pending:
+        node = now[pending.popleft()]
+        state = _next(node, [now[needed].state for needed in node.depends_on])
+        if state is not node.state:
+            code = DEPENDENCY_FAILED if state is TaskState.FAILED else None
+            now[node.position] = replace(node, state=state, error_code=code)
+            pending.append(node.position)
+            pending.extend(dependents[node.position])
     moved = [(node, now[node.position].state) for node in nodes if now[node.position].state is not node.state]
     return Advance(
         start=tuple(node.position for node, state in moved if state is TaskState.RUNNING),

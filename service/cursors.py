@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import orjson
@@ -25,6 +26,10 @@ def decode_cursor(cursor: str, kind: TypeAdapter[T]) -> T:
         if len(cursor) > _LONGEST:
             raise ValueError("too long")
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return kind.validate_json(text)
-    except (ValueError, binascii.Error, ValidationError) as error:
+        place = kind.validate_json(text)
+        for part in place if isinstance(place, tuple) else ():
+            if isinstance(part, datetime):
+                part.astimezone(UTC)  # what is no time in UTC is none in PostgreSQL
+        return place
+    except (ValueError, OverflowError, binascii.Error, ValidationError) as error:
         raise InvalidInput("the cursor is not one that this list gave", ("query", "cursor")) from error

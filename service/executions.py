@@ -15,7 +15,8 @@ from store import executions
 from store.executions import NewExecution, NewTask
 
 _TITLE_CHARACTERS: Final = 80
-_QUEUE_CHARACTERS: Final = 1000
+#: Temporal refuses longer ones, and those under /_sys/.
+_QUEUE_BYTES: Final = 1000
 _ID_CHARACTERS: Final = 255
 
 
@@ -109,7 +110,11 @@ async def _store(
     plan: Plan | None = None,
     plan_generation_id: str | None = None,
 ) -> tuple[NewExecution, Agent]:
-    _check_text(queue, "queue", _QUEUE_CHARACTERS)
+    _check_text(queue, "queue", None)
+    if queue and (len(queue.encode()) > _QUEUE_BYTES or queue.startswith("/_sys/")):
+        raise InvalidInput(
+            f"a queue's name has at most {_QUEUE_BYTES} bytes, and no /_sys/ in front", ("body", "queue")
+        )
     if metadata and (reason := unstorable(metadata)):
         raise InvalidInput(reason, ("body", "metadata"))
     async with baton.pool.connection() as connection:

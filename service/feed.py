@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Coroutine
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -209,6 +210,12 @@ class Subscription:
         self._ends = ends
         self._closed = False
         self._ended: ExecutionState | None = None
+        self._last_at: datetime | None = None
+
+    @property
+    def last_at(self) -> datetime | None:
+        """When the last event that was read happened; None before the first."""
+        return self._last_at
 
     @property
     def execution_id(self) -> ExecutionId:
@@ -245,7 +252,7 @@ class Subscription:
         self._ended = None
         while self._open:
             if events := await self._next():
-                self._cursor = events[-1].seq
+                self._cursor, self._last_at = events[-1].seq, events[-1].at
                 self._follow_task(events)
                 return events
             if self._is_over():

@@ -5,6 +5,7 @@ that the chunks of that attempt do not count.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
@@ -29,7 +30,7 @@ def task_encoder(shown_as: UUID, task_id: UUID) -> Encoder:
 
     def end(subscription: Subscription) -> Frame:
         state = subscription.task_state
-        return "done", {"execution_id": str(shown_as), "status": EXECUTION_STATUS[state] if state else "completed"}
+        return _done(subscription, str(shown_as), EXECUTION_STATUS[state] if state else "completed")
 
     return Encoder(f"kubiya.task:{shown_as}", frames, end)
 
@@ -42,14 +43,20 @@ def plan_as_execution_encoder() -> Encoder:
 
     def end(subscription: Subscription) -> Frame:
         state = subscription.ended or ExecutionState.SUCCEEDED
-        return "done", {"execution_id": str(subscription.execution_id), "status": EXECUTION_STATUS[state]}
+        return _done(subscription, str(subscription.execution_id), EXECUTION_STATUS[state])
 
     return Encoder("kubiya.execution", frames, end)
 
 
 def _plan_end(subscription: Subscription) -> Frame:
     state = subscription.ended or ExecutionState.SUCCEEDED
-    return "done", {"execution_id": str(subscription.execution_id), "status": PLAN_STATUS[state]}
+    return _done(subscription, str(subscription.execution_id), PLAN_STATUS[state])
+
+
+def _done(subscription: Subscription, execution_id: str, status: str) -> Frame:
+    """The last frame, with the time of the event that it follows: whoever reads again reads the same."""
+    at = subscription.last_at or datetime.now(UTC)
+    return "done", {"execution_id": execution_id, "status": status, "timestamp": at.isoformat()}
 
 
 def _plan_frames(execution_id: UUID, event: Event) -> Sequence[Frame]:
