@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.dialect import Dialect
 from api.dialects import all_dialects
 from api.root import root_app
-from service.context import Baton, open_baton
 from domain.faults import whereabouts
+from service.context import Baton, open_baton
 from settings import Settings, load_settings
 
 #: What a page of another origin may read of an answer.
