@@ -20,7 +20,7 @@ _RESULTS: Final = Path(__file__).with_name("results")
 
 #: In this order: what takes Temporal away comes last. (stack, quick) → rows.
 _ROWS: Final[dict[str, Callable[[Stack, bool], Awaitable[list[Row]]]]] = {
-    "latency": lambda stack, quick: rows_latency.measure(stack, rounds=30 if quick else 150),
+    "latency": lambda stack, quick: rows_latency.measure(stack, rounds=20 if quick else 100),
     "history": lambda stack, quick: rows_history.measure(stack, late=40 if quick else 300),
     "stream": lambda stack, quick: rows_stream.measure(stack, turns=20 if quick else 100),
     "turns": lambda stack, quick: rows_load.measure_turns(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from temporalio.worker import Worker
 
 from bench.bare import QUEUE, BareWorkflow, bare_turn
-from bench.marks import MarkActivities, Marker
+from bench.marks import MarkActivities
 from cli.process import leave
 from service.temporal import connect
 from settings import load_settings
@@ -23,7 +23,7 @@ async def serve() -> None:
         task_queue=QUEUE,
         workflows=[BareWorkflow],
         activities=[bare_turn],
-        interceptors=[MarkActivities(Marker())],
+        interceptors=[MarkActivities()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.max_concurrent_activities,
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,

@@ -5,18 +5,18 @@ from typing import Any
 
 import worker
 from agents.scripted import ScriptedModel
-from bench.marks import MODEL, MarkActivities, Marker
+from bench.marks import MODEL, MarkActivities, mark
 
 
-def hook(marker: Marker) -> None:
+def hook() -> None:
     """Mark activities as the bare worker does, and calls of the model."""
     original_worker, original_stream = worker.Worker, ScriptedModel.request_stream
 
     def marked_worker(*args: Any, interceptors: Any = (), **kwargs: Any) -> Any:
-        return original_worker(*args, interceptors=[MarkActivities(marker), *interceptors], **kwargs)
+        return original_worker(*args, interceptors=[MarkActivities(), *interceptors], **kwargs)
 
     def marked_stream(self: ScriptedModel, *args: Any, **kwargs: Any) -> AbstractAsyncContextManager[Any]:
-        marker.mark(MODEL)
+        mark(MODEL)
         return original_stream(self, *args, **kwargs)
 
     worker.Worker = marked_worker  # type: ignore[assignment,misc]
@@ -24,5 +24,5 @@ def hook(marker: Marker) -> None:
 
 
 if __name__ == "__main__":
-    hook(Marker())
+    hook()
     worker.main()

@@ -12,9 +12,7 @@ class Cpu:
     """CPU seconds of every part of the stack, and of this process, the load generator."""
 
     def __init__(self, stack: Stack) -> None:
-        self._processes = {
-            name: psutil.Process(part.pid) for name, part in stack.parts.items() if part.process.returncode is None
-        }
+        self._processes = {name: psutil.Process(part.pid) for name, part in stack.parts.items()}
         self._processes["load generator"] = psutil.Process(os.getpid())
         self._children = {"postgres"}  # a process for each connection
 

@@ -1,4 +1,4 @@
-"""When activities began and ended, told by the workers to the load generator: one datagram each, one clock for all.
+"""When activities began and ended, told by the workers to the load generator: one datagram per turn, one clock for all.
 
 The clock is CLOCK_MONOTONIC, which all processes of a machine share. Both workers are hooked in the same way, so that
 what the hook costs is on both sides.
@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections import defaultdict
+from contextvars import ContextVar
 from typing import Any, Final
 
 from temporalio import activity
@@ -22,46 +23,49 @@ MODEL: Final = "model"  #: the model is called
 ENDED: Final = "ended"  #: the activity is about to return, everything it writes is committed
 
 
-class Marker:
-    """Tells the load generator."""
+_times: ContextVar[dict[str, int] | None] = ContextVar("times", default=None)
+
+
+def mark(what: str) -> None:
+    """Note that ``what`` has happened now in the activity that calls this."""
+    times = _times.get()
+    if times is not None:
+        times[what] = time.monotonic_ns()
+
+
+class MarkActivities(Interceptor):
+    """Marks the beginning and the end of every activity that takes a turn, and tells the load generator."""
 
     def __init__(self) -> None:
         host, _, port = os.environ[VARIABLE].partition(":")
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect((host, int(port)))
 
-    def mark(self, what: str) -> None:
-        """Say that ``what`` has happened now in the activity that calls this."""
-        self._socket.send(f"{what} {activity.info().workflow_id} {time.monotonic_ns()}".encode())
-
-
-class MarkActivities(Interceptor):
-    """Marks the beginning and the end of every activity that takes a turn."""
-
-    def __init__(self, marker: Marker) -> None:
-        self._marker = marker
-
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Put the marks around an activity."""
-        return _Marked(next, self._marker)
+        return _Marked(next, self._socket)
 
 
 class _Marked(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, marker: Marker) -> None:
+    def __init__(self, next: ActivityInboundInterceptor, to: socket.socket) -> None:
         super().__init__(next)
-        self._marker = marker
+        self._to = to
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        if activity.info().activity_type not in ("model_step", "bare_turn"):
+        info = activity.info()
+        if info.activity_type not in ("model_step", "bare_turn"):
             return await super().execute_activity(input)
-        self._marker.mark(BEGUN)
+        times: dict[str, int] = {}
+        _times.set(times)
+        mark(BEGUN)
         result = await super().execute_activity(input)
-        self._marker.mark(ENDED)
+        mark(ENDED)
+        self._to.send(" ".join((str(info.workflow_id), *(f"{what}={at}" for what, at in times.items()))).encode())
         return result
 
 
 class Marks:
-    """What the workers have told. Counts everything, and wakes who waits for something."""
+    """What the workers have told, at the end of each activity. Counts everything, and wakes who waits for something."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -95,10 +99,11 @@ class Marks:
     def _read(self) -> None:
         while True:
             try:
-                what, workflow_id, at = self._socket.recv(512).decode().split(" ")
+                workflow_id, *told = self._socket.recv(512).decode().split(" ")
             except BlockingIOError:
                 return
-            self.counts[what] += 1
-            future = self._waiting.pop((what, workflow_id), None)
-            if future is not None and not future.done():
-                future.set_result(int(at) / 1e9)
+            for what, at in (one.split("=") for one in told):
+                self.counts[what] += 1
+                future = self._waiting.pop((what, workflow_id), None)
+                if future is not None and not future.done():
+                    future.set_result(int(at) / 1e9)

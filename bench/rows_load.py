@@ -1,16 +1,14 @@
 """Sixteen clients and two hundred tasks: calls a second, and turns a second."""
 
-import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bench.cpu import Cpu, cost, figure
-from bench.marks import ENDED, Marks
 from bench.report import Row, per_second
 from bench.stack import Stack
-from bench.targets import Bare, Caller, Task, all_clients, signal, start_bare, start_tasks, until_ended
+from bench.targets import Bare, Caller, Task, all_clients, signal, start_bare, start_tasks, until_ended, until_quiet
 
 
 class _Contender:
@@ -31,7 +29,7 @@ class _Contender:
         before, began = self._cpu.now(), time.monotonic()
         await all_clients(self._stack, items, self._do)
         self.rates.append(count / (time.monotonic() - began))
-        await _until_quiet(self._stack.marks)
+        await until_quiet(self._stack.marks)
         self.costs.append(cost(before, self._cpu.now(), count))
 
     @property
@@ -61,10 +59,11 @@ async def measure_outage(stack: Stack, targets: int, blocks: int, calls: int) ->
     """Sends a second, beside one INSERT, with Temporal away: takes it away for the rest of the run."""
     tasks = await start_tasks(stack, targets)
     await stack.stop_temporal()
-    cpu = Cpu(stack)
-    baton = _Contender(stack, cpu, tasks, Caller.send)
-    insert = _Contender(stack, cpu, tasks, lambda caller, _: caller.insert())
-    await _alternate(blocks, calls, baton, insert)
+    async with stack.insert_api():
+        cpu = Cpu(stack)
+        baton = _Contender(stack, cpu, tasks, Caller.send)
+        insert = _Contender(stack, cpu, tasks, lambda caller, _: caller.insert())
+        await _alternate(blocks, calls, baton, insert)
     figures = (
         per_second("accept", baton.rates),
         per_second("one INSERT", insert.rates),
@@ -106,11 +105,3 @@ async def _alternate(blocks: int, count: int, *contenders: _Contender) -> None:
     for n in range(blocks):
         for contender in contenders if n % 2 == 0 else reversed(contenders):
             await contender.block(count)
-
-
-async def _until_quiet(marks: Marks) -> None:
-    """Wait until no turn has ended for a while: what was sent is worked off."""
-    seen = -1
-    while marks.counts[ENDED] != seen:
-        seen = marks.counts[ENDED]
-        await asyncio.sleep(0.5)

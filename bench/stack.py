@@ -4,9 +4,9 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -32,36 +32,72 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 
 @dataclass(slots=True)
 class Stack:
-    """What runs. ``api_port`` is Baton's API, ``insert_port`` the same application with a route of one INSERT."""
+    """What runs. ``api_port`` is that of Baton's API; ``insert_port`` 0 unless `insert_api` is open."""
 
     dsn: str
     api_key: str
     client: Client
     marks: Marks
     api_port: int
-    insert_port: int
-    parts: dict[str, RunningPart]
+    logs: Path
+    environment: Mapping[str, str]
+    parts: dict[str, RunningPart] = field(default_factory=dict[str, RunningPart])
+    insert_port: int = 0
 
     async def stop_temporal(self) -> None:
         """Take Temporal away for the rest of the run."""
-        await self.parts["temporal"].stop()
+        await self.parts.pop("temporal").stop()
+
+    @asynccontextmanager
+    async def insert_api(self) -> AsyncGenerator[None]:
+        """The same application with a route of one INSERT, in a process of its own."""
+        listener = listen("127.0.0.1", 0)
+        self.parts["insert"] = await start(self.server("insert", ["-m", "bench.insert_app"], listener))
+        self.insert_port = listener.getsockname()[1]
+        try:
+            yield
+        finally:
+            self.insert_port = 0
+            await self.parts.pop("insert").stop()
+            listener.close()
+
+    def server(self, name: str, module: Sequence[str], listener: socket.socket) -> Part:
+        """A process that serves on an inherited socket, whose number comes last on its command line."""
+        fd = listener.fileno()
+        return self.part(name, [*module, str(fd)], api_answers(listener), [fd])
+
+    def part(
+        self, name: str, module: Sequence[str], is_up: Callable[[int], Awaitable[bool]], fds: Sequence[int]
+    ) -> Part:
+        """A process of Python's."""
+        return Part(
+            name,
+            [sys.executable, *module],
+            self.logs / f"{name}.log",
+            is_up,
+            environment=self.environment,
+            directory=_ROOT,
+            pass_fds=fds,
+            stop_seconds=15,
+            up_seconds=60,
+        )
 
 
 @asynccontextmanager
 async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
-    """PostgreSQL and Temporal as `baton dev` starts them, API, worker, and what they are compared with."""
+    """PostgreSQL and Temporal as `baton dev` starts them, API, worker, and the bare workflow's worker."""
     logs = directory / "logs"
     logs.mkdir(parents=True)
     async with AsyncExitStack() as cleanup:
-        marks = Marks()
-        marks.listen()
-        cleanup.callback(marks.close)
         parts: dict[str, RunningPart] = {}
 
         async def run(part: Part) -> None:
-            parts[part.name] = await start(part)
-            cleanup.push_async_callback(parts[part.name].stop)
+            running = parts[part.name] = await start(part)
+            cleanup.push_async_callback(running.stop)
 
+        marks = Marks()
+        marks.listen()
+        cleanup.callback(marks.close)
         postgres = Postgres(directory / "postgres", logs / "postgres.log")
         cleanup.callback(postgres.close)
         await run(await postgres.part())
@@ -75,7 +111,8 @@ async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
         await run(server.part())
         client = await _connect(server.address)
         await register_search_attributes(client)
-
+        listener = listen("127.0.0.1", 0)
+        cleanup.callback(listener.close)
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))
         }
@@ -86,35 +123,14 @@ async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             VARIABLE: marks.address,
         }
-
-        def part(
-            name: str, module: Sequence[str], is_up: Callable[[int], Awaitable[bool]], fds: Sequence[int] = ()
-        ) -> Part:
-            return Part(
-                name,
-                [sys.executable, *module],
-                logs / f"{name}.log",
-                is_up,
-                environment=environment,
-                directory=_ROOT,
-                pass_fds=fds,
-                stop_seconds=15,
-                up_seconds=60,
-            )
-
-        def server_part(name: str, module: Sequence[str], listener: socket.socket) -> Part:
-            cleanup.callback(listener.close)
-            fd = listener.fileno()
-            return part(name, [*module, str(fd)], api_answers(listener), [fd])
-
-        api, insert = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        port = listener.getsockname()[1]
+        stack = Stack(dsn, credentials.api_key, client, marks, port, logs, environment, parts)
         await asyncio.gather(
-            run(part("worker", ["-m", "bench.baton_worker"], worker_polls(client, QUEUE))),
-            run(part("bare worker", ["-m", "bench.bare_worker"], worker_polls(client, BARE_QUEUE))),
-            run(server_part("api", ["-m", "cli.main", "api", "--fd"], api)),
-            run(server_part("insert", ["-m", "bench.insert_app"], insert)),
+            run(stack.part("worker", ["-m", "bench.baton_worker"], worker_polls(client, QUEUE), [])),
+            run(stack.part("bare worker", ["-m", "bench.bare_worker"], worker_polls(client, BARE_QUEUE), [])),
+            run(stack.server("api", ["-m", "cli.main", "api", "--fd"], listener)),
         )
-        yield Stack(dsn, credentials.api_key, client, marks, api.getsockname()[1], insert.getsockname()[1], parts)
+        yield stack
 
 
 async def _connect(address: str) -> Client:

@@ -47,24 +47,26 @@ class Bare:
 
 
 class Caller:
-    """A client of both servers, and of Temporal. One call at a time."""
+    """A client of both servers. One call at a time. Close it at the end."""
 
-    def __init__(self, api: Connection, insert: Connection) -> None:
+    def __init__(self, api: Connection, insert: Connection | None) -> None:
         self._api = api
         self._insert = insert
 
     @classmethod
     async def open(cls, stack: Stack) -> "Caller":
-        """Connect."""
-        return cls(
-            await Connection.open("127.0.0.1", stack.api_port, stack.api_key),
-            await Connection.open("127.0.0.1", stack.insert_port, stack.api_key),
-        )
+        """Connect to what is there."""
+
+        async def connect(port: int) -> Connection:
+            return await Connection.open("127.0.0.1", port, stack.api_key)
+
+        return cls(await connect(stack.api_port), await connect(stack.insert_port) if stack.insert_port else None)
 
     def close(self) -> None:
         """Drop the connections."""
         self._api.close()
-        self._insert.close()
+        if self._insert:
+            self._insert.close()
 
     async def send(self, task: Task, text: str = ASK) -> None:
         """Send a message by Baton's own API, or by Kubiya's. Raises ConnectionError unless it was accepted."""
@@ -72,7 +74,8 @@ class Caller:
         _accepted(await self._api.post(task.path, orjson.dumps({field: text})))
 
     async def insert(self) -> None:
-        """Have one row inserted."""
+        """Have one row inserted, while `Stack.insert_api` is open."""
+        assert self._insert is not None
         _accepted(await self._insert.post(INSERT_PATH, orjson.dumps({"text": ASK})))
 
     async def start(self, path: str, body: object) -> Any:
@@ -142,6 +145,14 @@ async def until_ended(marks: Marks, target: Task | Bare, send: Callable[[], Awai
     ended = marks.next(ENDED, target.workflow)
     await send()
     await asyncio.wait_for(ended, _SECONDS)
+
+
+async def until_quiet(marks: Marks) -> None:
+    """Wait until no activity has begun or ended for a second: what was sent is worked off."""
+    seen: dict[str, int] = {}
+    while marks.counts != seen:
+        seen = dict(marks.counts)
+        await asyncio.sleep(1)
 
 
 async def all_clients(
