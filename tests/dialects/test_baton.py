@@ -290,7 +290,9 @@ async def test_controlling_a_task_and_an_execution(api: RunningApi) -> None:
     assert (await api.http.get(f"{V1}/executions/{execution['id']}")).json()["state"] == "cancelled"
 
 
-@pytest.mark.parametrize("name", [NOBODY, "x", "%00", "1", "é", "0" * 36])
+@pytest.mark.parametrize(
+    "name", [NOBODY, "x", "%00", "1", "é", "0" * 36], ids=["nobody", "x", "nul", "1", "accent", "zeros"]
+)
 async def test_what_is_not_there(api: RunningApi, name: str) -> None:
     for method, path, code in (
         ("GET", f"executions/{name}", "execution_not_found"),
