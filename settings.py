@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     max_cached_workflows: int = Field(
         default=1000, ge=0, description="Workflows that a worker keeps in memory between their tasks."
     )
+    tools_modules: tuple[str, ...] = Field(
+        default=(),
+        description="Modules with tools of your own, as a JSON list: their functions that are marked with "
+        "`agents.tools.tool`. Installed packages bring theirs by the entry point group `baton.tools`.",
+    )
     worker_shutdown_seconds: float = Field(
         default=5.0, ge=0, description="How long a stopping worker lets steps finish before it cancels them."
     )

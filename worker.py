@@ -18,6 +18,7 @@ from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from activities.approvals import ApprovalActivities
 from activities.deltas import DeltaWriter
 from activities.edge import ErrorsAsCodes
 from activities.interrupts import Interrupts
@@ -26,6 +27,7 @@ from activities.plans import PlanActivities
 from activities.questions import QuestionActivities
 from activities.steps import StepActivities
 from agents.models import Models
+from agents.tools import load_tools
 from cli.process import leave
 from domain.errors import Unavailable
 from service.doorbell import Doorbell
@@ -61,6 +63,7 @@ async def serve(
 
     ``fail_fast``: a bug in workflow code fails the workflow, for tests; otherwise it waits for a worker without it.
     """
+    tools = load_tools(settings.tools_modules)
     stop = stop or _stop_on_signals()
     pool = await _patiently(
         "PostgreSQL",
@@ -108,6 +111,7 @@ async def serve(
     )
     typed = MessageActivities(pool, doorbell, notifier.events)
     questions = QuestionActivities(pool, notifier.events, words=settings.temporal_details == "words")
+    approvals = ApprovalActivities(pool, notifier.events, words=settings.temporal_details == "words")
     plans = PlanActivities(pool, doorbell, notifier.events)
     worker = Worker(
         client,
@@ -119,6 +123,7 @@ async def serve(
             steps.fail_turn,
             steps.cancel_task,
             typed.accept_message,
+            approvals.decide_approvals,
             questions.tick,
             plans.advance_plan,
             plans.cancel_plan,
@@ -140,7 +145,7 @@ async def serve(
     listener.start()
     relay.start()
     sweeper.start()
-    _log.info("serving the task queue %s", worker.task_queue)
+    _log.info("serving the task queue %s with the tools %s", worker.task_queue, ", ".join(tools))
     try:
         async with worker:
             await stop.wait()

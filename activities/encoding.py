@@ -43,10 +43,16 @@ def _wake_seconds(position: Position) -> float | None:
 
 
 def _details(position: Position, *, words: bool) -> str:
+    """What a waiting task asks, since when, and who may answer. Of a tool call never its arguments."""
     box = position.box
     if box.state is not TaskState.WAITING:
         return ""
-    since = min((question.asked_at for question in box.questions), default="")[:19]
-    who = "any key of the tenant with tasks:send may answer"
-    text = " / ".join(question.text for question in box.questions) if words else f"{len(box.questions)} question(s)"
-    return f"asks: {text[:DETAILS_CHARACTERS]} (since {since}Z; {who})"
+    since = min((asked.asked_at for asked in (*box.questions, *box.approvals)), default="")[:19]
+    said: list[str] = []
+    if box.questions:
+        text = " / ".join(question.text for question in box.questions) if words else f"{len(box.questions)} question(s)"
+        said.append(f"asks: {text[:DETAILS_CHARACTERS]}")
+    if box.approvals:
+        calls = ", ".join(f"{approval.tool} ({approval.call_id})" for approval in box.approvals)
+        said.append(f"wants to call: {calls[:DETAILS_CHARACTERS]}")
+    return f"{'; '.join(said)} (since {since}Z; any key of the tenant with tasks:send may answer)"

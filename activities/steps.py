@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 import faultpoints
+from activities.calls import make_call, missing_calls
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
@@ -19,9 +20,10 @@ from activities.rings import Ringer
 from agents.errors import STEP_BROKEN, ModelFailed
 from agents.models import Models
 from agents.steps import Draft, take_step
-from agents.tools import ASK_USER, ToolFailed, call_tool, question_of
+from agents.tools import ASK_USER, ToolFailed, question_of, rules_of
+from domain.agents import Agent
 from domain.answers import problems
-from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
+from domain.conversation import Question, StepAnswer, ToolResult
 from domain.errors import Unavailable
 from domain.faults import whereabouts
 from domain.ids import StepKey, TaskById
@@ -87,9 +89,9 @@ class StepActivities:
         draft = Draft()
         try:
             async with heartbeats():
-                answer = await reach.run(self._answer(key, started, draft, stream))
+                agent, answer = await reach.run(self._answer(key, started, draft, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
-            position = await finish(self._record(key, started, answer, stream))
+            position = await finish(self._record(key, started, agent, answer, stream))
         except asyncio.CancelledError:
             _leave_unless_interrupted(reach)
             return await finish(self._record_interrupted(key, started, draft, stream))
@@ -103,23 +105,33 @@ class StepActivities:
         faultpoints.at(faultpoints.STEP_RECORDED)
         return position
 
-    async def _answer(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> StepAnswer:
+    async def _answer(
+        self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream
+    ) -> tuple[Agent, StepAnswer]:
         async with self._pool.connection() as connection:
             transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
-        return await take_step(self._models, transcript, started.failures + 1, draft, stream.write)
+        answer = await take_step(self._models, transcript, started.failures + 1, draft, stream.write)
+        return transcript.agent, answer
 
-    async def _record(self, key: StepKey, started: Started, answer: StepAnswer, stream: DeltaStream) -> Position:
+    async def _record(
+        self, key: StepKey, started: Started, agent: Agent, answer: StepAnswer, stream: DeltaStream
+    ) -> Position:
         asked, refused = _questions(answer, key.turn)
+        refused += missing_calls(agent, answer)
         rest = await stream.rest()
+
+        def record() -> Awaitable[Position]:
+            return self._in_transaction(
+                steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
+            )
+
         async with heartbeats():
             for pause in RECORD_PAUSES:
                 try:
-                    return await self._in_transaction(
-                        steps.record_step, key, started.attempt, answer, asked, refused, rest
-                    )
+                    return await record()
                 except Unavailable:  # an answer costs money: it is not asked for again while that can be helped
                     await asyncio.sleep(pause)
-        return await self._in_transaction(steps.record_step, key, started.attempt, answer, asked, refused, rest)
+        return await record()
 
     async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Position:
         rest = await stream.rest()
@@ -151,7 +163,7 @@ class StepActivities:
                 return await finish(self._done(key, started))
             try:
                 async with heartbeats():
-                    result = await reach.run(_call(started))
+                    result = await reach.run(make_call(self._pool, key, started))
             except asyncio.CancelledError:
                 _leave_unless_interrupted(reach)
                 result = ToolResult(call.call, "interrupted", failed=True)
@@ -198,16 +210,6 @@ def _leave_unless_interrupted(reach: Reach) -> None:
     asked = reach.interrupted or (details is not None and details.cancel_requested)
     if activity.is_worker_shutdown() or not asked:
         raise ApplicationError("step_given_up", type="step_given_up") from None
-
-
-async def _call(call: ToolCall) -> ToolResult:
-    try:
-        return ToolResult(call.id, await call_tool(call.name, call.arguments))
-    except ToolFailed as error:
-        return ToolResult(call.id, error.message, failed=True)
-    except Exception as error:  # noqa: BLE001 - a tool's bug is a result that the model reads, and the log names it
-        _log.error("the tool %s failed: %s", call.name, whereabouts(error))
-        return ToolResult(call.id, f"{call.name} failed with {type(error).__name__}.", failed=True)
 
 
 def _questions(answer: StepAnswer, turn: int) -> tuple[list[Question], list[ToolResult]]:

@@ -25,7 +25,15 @@ from pydantic_ai.messages import (
 from agents.attachments import content_of, mention_of
 from agents.notes import Lost, Read, RequestNotes, Source, begun_in, request_metadata
 from agents.responses import decoded
-from domain.conversation import DependencyResult, ReadMessage, RecordedStep, RecordedTurn, Transcript
+from domain.conversation import (
+    DependencyResult,
+    ReadMessage,
+    RecordedStep,
+    RecordedTurn,
+    ToolResult,
+    Transcript,
+)
+from domain.json import JsonValue
 from domain.states import StepState
 
 INTERRUPTED_MARK: Final = "[Interrupted here.]"
@@ -33,6 +41,7 @@ NO_ANSWER: Final = "No answer yet; the question stays open. What follows was sen
 NO_RESULT: Final = "Interrupted before it gave a result."
 NO_TEXT: Final = "[No text.]"
 GO_ON: Final = "Go on."
+EDITED: Final = "called_with_changed_arguments"
 
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)  # parts want a time; no provider gets to see it
 
@@ -121,7 +130,7 @@ class _Conversation:
         for call in response.tool_calls:
             result = results.get(call.tool_call_id)
             question = questions.get(call.tool_call_id)
-            returned = result and _return(call, result.content, failed=result.failed)
+            returned = result and _return(call, _content(result), failed=result.failed)
             self.pending.append(_Pending(call, question, returned))
 
     def _return_all(self, messages: Sequence[ReadMessage]) -> list[ReadMessage]:
@@ -167,6 +176,11 @@ class _Conversation:
 
 def _prompt(text: str) -> UserPromptPart:
     return UserPromptPart(text, timestamp=_NO_TIME)
+
+
+def _content(result: ToolResult) -> JsonValue:
+    """What a call gave; with what it was made with, where that is not what the model wrote."""
+    return result.content if result.edited is None else {EDITED: result.edited, "result": result.content}
 
 
 def _return(call: ToolCallPart, content: object, *, failed: bool = False, interrupted: bool = False) -> ToolReturnPart:

@@ -13,6 +13,7 @@ from store.pool import Connection, Pool
 #: The agent that a new tenant begins with: the scripted model needs no provider.
 FIRST_AGENT: Final = "assistant"
 FIRST_MODEL: Final = "scripted"
+FIRST_TOOLS: Final = ("clock", "write_note", "read_notes")
 
 #: How callers name an agent: its uuid, its integer, its name; None for the key's own agent, else the default one.
 AgentReference = UUID | int | str | None
@@ -25,7 +26,7 @@ async def ensure_tenant(pool: Pool, name: str) -> TenantId:
     async with pool.transaction() as connection:
         tenant_id = await tenants.ensure(connection, name)
         if await agents.default(connection, tenant_id) is None:
-            await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL)
+            await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS)
         return tenant_id
 
 
@@ -33,7 +34,7 @@ async def default_agent(pool: Pool, tenant_name: str) -> Agent:
     """The default agent of a tenant; both are made if there are none. Raises `InvalidInput`."""
     tenant_id = await ensure_tenant(pool, tenant_name)
     async with pool.connection() as connection:
-        return await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL)
+        return await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS)
 
 
 async def resolve_agent(connection: Connection, who: Principal, reference: AgentReference) -> Agent:

@@ -72,14 +72,27 @@ async def start_task(
     queue: str | None = None,
     agent: AgentReference = None,
     metadata: JsonObject | None = None,
+    granted_tools: tuple[str, ...] = (),
+    plan_only: bool = False,
 ) -> Started:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
-    ``title``: the first line of the prompt if None. Raises like `start_plan`.
+    ``title``: the first line of the prompt if None. ``granted_tools``: tools whose calls need no approval in this task,
+    ``plan_only``: its agent may call no tool that changes things, until a message says otherwise. Raises like
+    `start_plan`.
     """
     _check_text(prompt, "prompt", None)
     _check_text(title, "title", None)
-    task = NewTask(uuid4(), 1, (title or "").strip() or _first_line(prompt), prompt)
+    for tool in granted_tools:
+        _check_text(tool, "granted_tools", _ID_CHARACTERS)
+    task = NewTask(
+        uuid4(),
+        1,
+        (title or "").strip() or _first_line(prompt),
+        prompt,
+        granted_tools=granted_tools,
+        plan_only=plan_only,
+    )
     new, chosen = await _store(baton, who, agent, queue, metadata, in_plan=False, title=task.title, tasks=(task,))
     baton.notifier.events(new.id)
     route = TaskRoute(

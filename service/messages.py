@@ -75,7 +75,7 @@ async def send_messages(
 
 def _check(draft: Draft) -> None:
     check_text(draft.text)
-    if reason := unstorable(draft.metadata):
+    if reason := unstorable(draft.metadata) or unstorable(list(draft.grants)):
         raise InvalidInput(reason, ("body", "message"))
 
 

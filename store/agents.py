@@ -1,5 +1,6 @@
 """Agents, by each of the names that callers have for them."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 import asyncpg
@@ -30,10 +31,12 @@ async def insert(connection: Connection, agent: Agent) -> Agent:
     return agent_of(row)
 
 
-async def ensure_default(connection: Connection, tenant_id: TenantId, name: str, model: str) -> Agent:
-    """The tenant's default agent; made with this name and model if it has none. Raises LookupError if the name is
-    another agent's: that one is not made the default behind its owner's back."""
-    await connection.execute(query("insert_default_agent"), tenant_id, uuid4(), name, model)
+async def ensure_default(
+    connection: Connection, tenant_id: TenantId, name: str, model: str, tools: Sequence[str] = ()
+) -> Agent:
+    """The tenant's default agent; made with this name, model and tools if it has none. Raises LookupError if the name
+    is another agent's: that one is not made the default behind its owner's back."""
+    await connection.execute(query("insert_default_agent"), tenant_id, uuid4(), name, model, list(tools))
     agent = await default(connection, tenant_id)
     if agent is None:
         raise LookupError(f"the tenant has an agent {name!r}, but none that is the default")

@@ -15,13 +15,18 @@ from store.queries import query
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task that is to be made. ``position`` is its integer in the plan."""
+    """A task that is to be made. ``position`` is its integer in the plan.
+
+    ``granted_tools`` need no approvals in it; ``plan_only``: its agent may call no tool that changes things.
+    """
 
     id: TaskId
     position: int
     title: str
     description: str
     depends_on: tuple[int, ...] = ()
+    granted_tools: tuple[str, ...] = ()
+    plan_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
             "title": task.title,
             "description": task.description,
             "depends_on": cast("list[JsonValue]", list(task.depends_on)),
+            "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
+            "plan_only": task.plan_only,
         }
         for task in new.tasks
     ]

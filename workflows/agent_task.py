@@ -14,15 +14,18 @@ with workflow.unsafe.imports_passed_through():
         AgentTaskStart,
         CallRef,
         CancelTask,
+        Decide,
         Doorbell,
         Outcome,
         StepRef,
         TaskStatus,
         ToolRef,
         TurnFailed,
+        TypedDecision,
         TypedMessage,
         accept_message,
         cancel_task,
+        decide_approvals,
         fail_turn,
         model_step,
         tick,
@@ -42,7 +45,7 @@ class AgentTaskWorkflow:
         self._ref = start.ref
         self._label = start.label
         self._progress = Progress(start.progress)
-        self._typed: list[str] = []
+        self._typed: list[str | Decide] = []
         self._cancelled = False
         self._steps: list[workflow.ActivityHandle[Outcome]] = []
 
@@ -131,14 +134,21 @@ class AgentTaskWorkflow:
         self._show()
         return outcome.state
 
-    async def _accept(self, text: str) -> None:
-        """Accept what a person typed into Temporal like any other message: after that it is a doorbell."""
+    async def _accept(self, typed: str | Decide) -> None:
+        """Accept what a person typed into Temporal like any other message or decision: then it is a doorbell."""
+        if isinstance(typed, str):
+            outcome = await self._accept_message(typed)
+        else:
+            decision = TypedDecision(self._ref, typed.decision, typed.reason, typed.approval_id)
+            outcome = await write(decide_approvals, decision)
+        self._progress.heard(outcome.seq, 0)
+
+    async def _accept_message(self, text: str) -> Outcome:
         state = self._progress.state
         state.typed += 1
         key = f"temporal-{workflow.info().first_execution_run_id}-{state.typed}"
         message = TypedMessage(self._ref.tenant, self._ref.execution, key, text, task=self._ref.task)
-        outcome: Outcome = await write(accept_message, message)
-        self._progress.heard(outcome.seq, 0)
+        return await write(accept_message, message)
 
     def _show(self) -> None:
         """Show the state that the task rests in, and what it waits for, to those who look into Temporal."""
@@ -165,6 +175,11 @@ class AgentTaskWorkflow:
     def user_message(self, text: str) -> None:
         """A message from a person in Temporal's own UI or CLI, handled like one that came by REST."""
         self._typed.append(text)
+
+    @workflow.signal
+    def decide(self, decision: Decide) -> None:
+        """A decision on tool calls that wait for consent, handled like one that came by REST."""
+        self._typed.append(decision)
 
     @workflow.signal
     def cancel(self) -> None:

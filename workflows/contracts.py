@@ -150,6 +150,28 @@ class TypedMessage:
 
 
 @dataclass(slots=True)
+class Decide:
+    """A decision on tool calls that wait for consent, as a person may send it in Temporal's own UI or CLI.
+
+    ``decision`` is `approve` or `decline`; without ``approval_id`` it is for all that the task waits for.
+    """
+
+    decision: str
+    reason: str = ""
+    approval_id: str = ""
+
+
+@dataclass(slots=True)
+class TypedDecision:
+    """A decision that somebody typed into Temporal, on its way to PostgreSQL."""
+
+    ref: TaskRef
+    decision: str
+    reason: str
+    approval: str
+
+
+@dataclass(slots=True)
 class CallRef:
     """A tool call that is to be made: its id within the step, and the tool's name for the activity's summary."""
 
@@ -229,6 +251,12 @@ async def cancel_task(cancelled: CancelTask) -> Outcome:
 async def accept_message(message: TypedMessage) -> Outcome:
     """Accept a message that was typed into Temporal, exactly like a REST send. Idempotent by its key."""
     raise NotImplementedError("activities.messages.MessageActivities.accept_message")
+
+
+@activity.defn(name="decide_approvals")
+async def decide_approvals(decision: TypedDecision) -> Outcome:
+    """Record a decision that was typed into Temporal, exactly like one by REST. Idempotent."""
+    raise NotImplementedError("activities.approvals.ApprovalActivities.decide_approvals")
 
 
 @activity.defn(name="tick")

@@ -5,8 +5,8 @@ RETURNING tenant_id, id, number, name, model, instructions, tools, policies, lim
 
 -- name: insert_default_agent
 -- The tenant's first default agent; nothing if it has one, or an agent of that name.
-INSERT INTO agents (tenant_id, id, name, model, is_default)
-VALUES ($1, $2, $3, $4, true)
+INSERT INTO agents (tenant_id, id, name, model, tools, is_default)
+VALUES ($1, $2, $3, $4, $5, true)
 ON CONFLICT DO NOTHING;
 
 -- name: agent_by_id

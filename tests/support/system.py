@@ -5,20 +5,21 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 import worker
-from domain.agents import Principal, Scope
+from domain.agents import Agent, Principal, Scope
 from domain.events import Event
 from domain.ids import TaskById, TaskInPlan
+from domain.json import JsonObject
 from domain.messages import Draft, Receipt
 from domain.plans import Plan, PlanTask
 from service import executions, messages
 from service.agents import ensure_tenant
 from service.context import Baton, open_baton
 from settings import Settings
-from store import events
+from store import agents, events
 from tests.support.temporal import RunningTemporal
 
 _T = TypeVar("_T")
@@ -33,10 +34,26 @@ class System:
     temporal: RunningTemporal
     queue: str
 
-    async def start(self, prompt: str) -> UUID:
-        """Start a single task; its id."""
-        started = await executions.start_task(self.baton, self.who, prompt, title="a task", queue=self.queue)
+    async def start(self, prompt: str, agent: UUID | None = None, **options: Any) -> UUID:
+        """Start a single task, of the default agent if none is named; its id."""
+        started = await executions.start_task(
+            self.baton, self.who, prompt, title="a task", queue=self.queue, agent=agent, **options
+        )
         return started.tasks[0]
+
+    async def agent(self, *tools: str, policies: dict[str, str] | None = None) -> UUID:
+        """A new agent with these tools and policies; its id."""
+        new = Agent(
+            self.who.tenant_id,
+            uuid4(),
+            0,
+            f"agent-{uuid4()}",
+            "scripted",
+            tools=tools,
+            policies=cast("JsonObject", policies or {}),
+        )
+        async with self.baton.pool.connection() as connection:
+            return (await agents.insert(connection, new)).id
 
     async def start_plan(self, *tasks: tuple[str, tuple[int, ...]]) -> UUID:
         """Start a plan of (description, positions that it needs), numbered from 1; the execution's id."""

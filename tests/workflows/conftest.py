@@ -13,7 +13,7 @@ from tests.support.temporal import RunningTemporal
 async def system(postgres: PostgresServer, temporal_server: RunningTemporal) -> AsyncGenerator[System]:
     """A tenant's view of Baton on a real Temporal server, the sandbox on."""
     dsn = await postgres.create_database()
-    async with running_system(dsn, temporal_server) as running:
+    async with running_system(dsn, temporal_server, tools_modules=("tests.support.tools",)) as running:
         yield running
 
 

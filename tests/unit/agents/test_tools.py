@@ -2,13 +2,33 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from pydantic_ai.tools import Tool
 
-from agents.tools import ASK_USER, AskedQuestion, ToolFailed, call_tool, definitions, question_of, registry
+from agents.tools import (
+    ASK_USER,
+    AskedQuestion,
+    CallContext,
+    ToolFailed,
+    ToolsUnusable,
+    add_tool,
+    call_tool,
+    current_call,
+    definitions,
+    load_tools,
+    missing_tool,
+    question_of,
+    registry,
+    rules_of,
+    tool,
+    tool_names,
+)
+from domain.approvals import Policy
 from domain.conversation import ToolCall
+from tests.unit.agents.talk import an_agent
 
 
 def ask(**arguments: Any) -> AskedQuestion:
@@ -60,11 +80,18 @@ async def later(text: str) -> str:
     return text
 
 
+@tool(changes_things=False)
+def whose() -> list[str]:
+    """Say which call this is, from a thread."""
+    return [current_call().key, str(current_call().task_id)]
+
+
 @pytest.fixture
 def more_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    for function in (add, later):
-        monkeypatch.setitem(registry._TOOLS, function.__name__, Tool[None](function, takes_ctx=False))  # type: ignore[arg-type]
+    monkeypatch.setattr(registry, "_TOOLS", dict(registry._TOOLS))
     registry.definitions.cache_clear()
+    for function in (add, later, whose):
+        add_tool(function)
 
 
 @pytest.mark.usefixtures("more_tools")
@@ -75,6 +102,74 @@ async def test_plain_functions_run_in_a_thread_and_give_json() -> None:
 @pytest.mark.usefixtures("more_tools")
 async def test_async_functions() -> None:
     assert await call_tool("later", {"text": "so"}) == "so"
+
+
+class NoNotes:
+    """Notes that nobody has written."""
+
+    async def write(self, name: str, text: str) -> bool:
+        return len(name) + len(text) < 10
+
+    async def read(self) -> dict[str, str]:
+        return {}
+
+
+def context(key: str = "key") -> CallContext:
+    return CallContext(uuid4(), uuid4(), uuid4(), key, NoNotes())
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_a_tool_knows_its_call_and_no_other() -> None:
+    one, two = context("one"), context("two")
+    calls = [call_tool("whose", {}, one), call_tool("whose", {}, two)]
+    assert await asyncio.gather(*calls) == [["one", str(one.task_id)], ["two", str(two.task_id)]]
+    with pytest.raises(LookupError):
+        current_call()
+
+
+async def test_notes() -> None:
+    assert await call_tool("write_note", {"name": " a ", "text": "b"}, context()) == "Noted: a"
+    with pytest.raises(ToolFailed, match="note_refused"):
+        await call_tool("write_note", {"name": "a", "text": "b" * 10}, context())
+    for wrong in ({"name": " ", "text": "b"}, {"name": "a", "text": ""}, {"name": "a" * 101, "text": "b"}):
+        with pytest.raises(ToolFailed, match="tool_bad_arguments"):
+            await call_tool("write_note", wrong, context())
+    assert await call_tool("read_notes", {}, context()) == {}
+
+
+@pytest.mark.usefixtures("more_tools")
+def test_tools_of_a_deployer_are_added_once() -> None:
+    names = load_tools(["tests.support.tools"])
+    assert {"record", "look", "linger", "refuse", "fail", "add"} <= set(names)
+    assert load_tools(["tests.support.tools"]) == names == tool_names()
+    rules = rules_of(replace(an_agent(tools=("record", "look")), policies={"record": "ask"}))
+    assert {"look", "clock", "read_notes", "whose"} <= set(rules.harmless)
+    assert not {"record", "write_note", "add"} & set(rules.harmless), "what has no mark changes things"
+    assert (rules.policy("record", ()), rules.policy("look", ())) == (Policy.ASK, Policy.ALLOW)
+
+
+@pytest.mark.usefixtures("more_tools")
+def test_what_cannot_be_a_tool() -> None:
+    def ask_user() -> None: ...
+
+    def add() -> None: ...
+
+    unfit = ((ask_user, "a tool's name"), (add, "two tools called 'add'"), (lambda: None, "a tool's name"))
+    for function, reason in unfit:
+        with pytest.raises(ToolsUnusable, match=reason):
+            add_tool(function)
+    for module, reason in (("no.such.module", "cannot be imported"), ("tests.support.postgres", "no function")):
+        with pytest.raises(ToolsUnusable, match=reason):
+            load_tools([module])
+
+
+def test_an_agent_has_the_tools_that_it_was_given() -> None:
+    agent = an_agent(tools=("clock", "unheard_of"))
+    assert missing_tool(agent, "clock") is None
+    for name in ("write_note", "unheard_of", "ask_user "):
+        missing = missing_tool(agent, name)
+        assert missing is not None
+        assert missing.message == f"There is no tool {name!r}. Tools: clock, ask_user."
 
 
 @pytest.mark.usefixtures("more_tools")

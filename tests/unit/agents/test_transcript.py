@@ -89,6 +89,16 @@ def test_messages_of_the_first_turn_follow_the_task() -> None:
     assert parts_of(request) == [("user", "Title\n\nDescription"), ("user", "one"), ("user", "two")]
 
 
+def test_what_was_called_with_other_arguments_says_so() -> None:
+    write = ToolCallPart("write", {"path": "a"}, "write-1")
+    results = (ToolResult("clock-1", "noon"), ToolResult("write-1", "written", edited={"path": "b"}))
+    messages = model_messages(a_transcript(a_turn(a_step(CLOCK, write, results=results)), a_turn()))
+    assert parts_of(messages[2]) == [
+        ("clock-1", "noon"),
+        ("write-1", {"called_with_changed_arguments": {"path": "b"}, "result": "written"}),
+    ]
+
+
 def test_an_answer_is_the_return_of_the_call_that_asked() -> None:
     asked = a_turn(a_step(TextPart("Hm."), ASK, questions=(("ask-1", "q1"),)))
     answered = a_turn(messages=(message("hi"), message("blue", "q1"), message("bye")))

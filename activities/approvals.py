@@ -1,0 +1,68 @@
+"""Decisions on tool calls that somebody typed into Temporal's own UI or CLI."""
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.encoding import outcome
+from domain.approvals import Decision, Verdict
+from domain.errors import DomainError, InvalidInput, Unavailable
+from domain.ids import TaskById, TaskRoute
+from store import approvals, tasks
+from store.pool import Pool
+from workflows.contracts import Outcome, TypedDecision
+
+_log = logging.getLogger(__name__)
+
+#: Who decided: Temporal does not say who typed it.
+BY = "temporal"
+
+
+class ApprovalActivities:
+    """Records what was typed into Temporal exactly like a decision by REST."""
+
+    def __init__(self, pool: Pool, notify: Callable[[UUID], None], *, words: bool = True) -> None:
+        self._pool = pool
+        self._notify = notify
+        self._words = words
+
+    @activity.defn(name="decide_approvals")
+    async def decide_approvals(self, typed: TypedDecision) -> Outcome:
+        """See `workflows.contracts.decide_approvals`. One that is refused is dropped, and the log says why."""
+        async with self._pool.connection() as connection:
+            route = await tasks.route(connection, UUID(typed.ref.tenant), TaskById(UUID(typed.ref.task)))
+        try:
+            await self._decide(route, typed)
+        except Unavailable:
+            raise
+        except DomainError as error:
+            _log.warning("a decision typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
+        self._notify(route.execution_id)
+        async with self._pool.transaction() as connection:
+            where = await approvals.decide_all(connection, route, (), BY)
+        return outcome(where, words=self._words)
+
+    async def _decide(self, route: TaskRoute, typed: TypedDecision) -> None:
+        decision = _decision(typed)
+        decision.check()
+        async with self._pool.transaction() as connection:
+            if typed.approval:
+                await approvals.decide_all(connection, route, [(_id(typed.approval), decision)], BY)
+            else:
+                await approvals.decide_every_open(connection, route, decision, BY)
+
+
+def _decision(typed: TypedDecision) -> Decision:
+    try:
+        return Decision(Verdict(typed.decision.strip().lower()), typed.reason)
+    except ValueError as error:
+        raise InvalidInput(f"a decision is one of {', '.join(Verdict)}") from error
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text.strip())
+    except ValueError as error:
+        raise InvalidInput("an approval's id is a uuid") from error

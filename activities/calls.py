@@ -1,0 +1,38 @@
+"""One tool call, from what the model wrote to what it is told."""
+
+import logging
+
+from activities.notes import CallNotes
+from agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, missing_tool
+from domain.agents import Agent
+from domain.conversation import StepAnswer, ToolCall, ToolResult
+from domain.errors import Unavailable
+from domain.faults import whereabouts
+from domain.ids import StepKey
+from store.pool import Pool
+
+_log = logging.getLogger(__name__)
+
+
+async def make_call(pool: Pool, key: StepKey, call: ToolCall) -> ToolResult:
+    """Make a call of the step ``key``. Raises `Unavailable` where Baton itself could not do its part."""
+    name = f"{key.task_id}/{key.turn}/{key.step}/{call.id}"
+    context = CallContext(key.tenant_id, key.execution_id, key.task_id, name, CallNotes(pool, key, call.id))
+    try:
+        return ToolResult(call.id, await call_tool(call.name, call.arguments, context))
+    except ToolFailed as error:
+        return ToolResult(call.id, error.message, failed=True)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a tool's bug is a result that the model reads, and the log names it
+        _log.error("the tool %s failed: %s", call.name, whereabouts(error))
+        return ToolResult(call.id, f"{call.name} failed with {type(error).__name__}.", failed=True)
+
+
+def missing_calls(agent: Agent, answer: StepAnswer) -> list[ToolResult]:
+    """What the model is told of calls of tools that its agent does not have."""
+    return [
+        ToolResult(call.id, missing.message, failed=True)
+        for call in answer.calls
+        if call.name != ASK_USER and (missing := missing_tool(agent, call.name))
+    ]

@@ -1,0 +1,50 @@
+"""Tools as a deployer would bring them, which remember what they were called with."""
+
+import asyncio
+from typing import Final
+
+from agents.tools import ToolFailed, current_call, tool
+
+#: (key of the call, tool, what it was called with), in the order of the calls, of all tests of this process.
+CALLS: Final[list[tuple[str, str, str]]] = []
+
+
+def calls_of(task: object) -> list[tuple[str, str]]:
+    """The calls that were really made for a task."""
+    return [(name, text) for key, name, text in CALLS if key.startswith(f"{task}/")]
+
+
+@tool()
+def record(text: str) -> str:
+    """Leave a mark."""
+    CALLS.append((current_call().key, "record", text))
+    return f"recorded {text}"
+
+
+@tool(changes_things=False)
+async def look(text: str) -> str:
+    """Look at something."""
+    CALLS.append((current_call().key, "look", text))
+    return f"seen {text}"
+
+
+@tool()
+async def linger(seconds: float) -> str:
+    """Take some time."""
+    CALLS.append((current_call().key, "linger", str(seconds)))
+    await asyncio.sleep(seconds)
+    return "done"
+
+
+@tool()
+def refuse(text: str) -> str:
+    """Say that it cannot be done."""
+    CALLS.append((current_call().key, "refuse", text))
+    raise ToolFailed("refused", f"no {text}")
+
+
+@tool()
+def fail(text: str) -> str:
+    """Raise something that nobody has thought of."""
+    CALLS.append((current_call().key, "fail", text))
+    raise ZeroDivisionError(text)
