@@ -118,17 +118,18 @@ def _line(dice: random.Random, task: int, kind: Kind, token: str) -> Line:
 
 
 def _text(dice: random.Random, kind: Kind, token: str) -> str:
+    """Much of it takes a while, as models do: so that a fault finds steps under way."""
     chance = dice.random()
     said = f"!say {SAID}{token}"
     if kind is Kind.INTERVIEW:
-        return f"{said}\n!ask And what follows {token}?"
+        return f"!sleep 0.3\n{said}\n!ask And what follows {token}?"
     if kind is Kind.STREAMING:
         return f"!stream {dice.randint(50, 250)}\n{said}" if chance < 0.6 else token
     if chance < 0.05:
         return f"!fail 1 once\n{said}"
     if chance < 0.1:
         return f"{said}\n!tool clock {{}}"
-    return f"!sleep 0.3\n{said}" if chance < 0.2 else token
+    return f"!sleep {dice.uniform(0.2, 0.8):.1f}\n{said}" if chance < 0.6 else token
 
 
 def _mode(dice: random.Random, kind: Kind) -> SendMode:
