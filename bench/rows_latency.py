@@ -52,6 +52,7 @@ async def _measure(stack: Stack, rounds: int) -> list[Row]:
     tasks = cycle(await start_tasks(stack, _TARGETS))
     plans = cycle(await start_plans(stack, _TARGETS))
     bares = cycle(await start_bare(stack, _TARGETS))
+    await stack.analyze()
     caller, times = await Caller.open(stack), _Times(stack.marks)
 
     async def accept() -> None:

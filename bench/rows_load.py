@@ -43,7 +43,7 @@ async def measure_accept(stack: Stack, targets: int, blocks: int, calls: int) ->
     cpu = Cpu(stack)
     baton = _Contender(stack, cpu, await start_tasks(stack, targets), Caller.send)
     bare = _Contender(stack, cpu, await start_bare(stack, targets), lambda _, one: signal(one))
-    await _alternate(blocks, calls, baton, bare)
+    await _alternate(stack, blocks, calls, baton, bare)
     figures = (
         per_second("accept", baton.rates),
         per_second("bare signals", bare.rates),
@@ -63,7 +63,7 @@ async def measure_outage(stack: Stack, targets: int, blocks: int, calls: int) ->
         cpu = Cpu(stack)
         baton = _Contender(stack, cpu, tasks, Caller.send)
         insert = _Contender(stack, cpu, tasks, lambda caller, _: caller.insert())
-        await _alternate(blocks, calls, baton, insert)
+        await _alternate(stack, blocks, calls, baton, insert)
     figures = (
         per_second("accept", baton.rates),
         per_second("one INSERT", insert.rates),
@@ -86,7 +86,7 @@ async def measure_turns(stack: Stack, targets: int, blocks: int, turns: int) -> 
 
     baton = _Contender(stack, cpu, await start_tasks(stack, targets), baton_turn)
     bare = _Contender(stack, cpu, await start_bare(stack, targets), bare_turn)
-    await _alternate(blocks, turns, baton, bare)
+    await _alternate(stack, blocks, turns, baton, bare)
     figures = (
         per_second("Baton's turns", baton.rates),
         per_second("bare turns", bare.rates),
@@ -96,8 +96,9 @@ async def measure_turns(stack: Stack, targets: int, blocks: int, turns: int) -> 
     return [Row("turns", "turns ÷ bare turns, 16 clients", baton.rate / bare.rate, "×", None, 0.8, figures)]
 
 
-async def _alternate(blocks: int, count: int, *contenders: _Contender) -> None:
+async def _alternate(stack: Stack, blocks: int, count: int, *contenders: _Contender) -> None:
     """A block of each in turns; the first of each only warms up."""
+    await stack.analyze()
     for contender in contenders:
         await contender.block(count // 2)
         contender.rates.clear()

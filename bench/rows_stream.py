@@ -44,6 +44,7 @@ class _Reader:
 async def measure(stack: Stack, turns: int) -> list[Row]:
     """Turns that stream a little text, one after the other on several tasks, each with a reader."""
     tasks = await start_tasks(stack, _TASKS)
+    await stack.analyze()
     readers = [_Reader() for _ in tasks]
     reading = [asyncio.create_task(reader.read(stack, task)) for reader, task in zip(readers, tasks, strict=True)]
     await asyncio.sleep(0.5)  # what was written before they came is no matter

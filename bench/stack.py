@@ -44,6 +44,16 @@ class Stack:
     parts: dict[str, RunningPart] = field(default_factory=dict[str, RunningPart])
     insert_port: int = 0
 
+    async def analyze(self) -> None:
+        """Let PostgreSQL know its tables, as autovacuum does within a minute of their first rows.
+
+        Until then it guesses, and plans that were guessed for empty tables read all of a tenant's rows.
+        """
+        pool = await open_pool(self.dsn, min_size=0, max_size=1, application="bench")
+        async with pool.connection() as connection:
+            await connection.execute("ANALYZE")
+        await pool.close()
+
     async def stop_temporal(self) -> None:
         """Take Temporal away for the rest of the run."""
         await self.parts.pop("temporal").stop()
