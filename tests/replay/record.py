@@ -145,6 +145,7 @@ async def record(names: list[str]) -> None:
 def _write(name: str, history: dict[str, Any]) -> None:
     path = HISTORIES / f"{name}.json"
     text = re.sub(r"\d+@[\w.]+", "worker", json.dumps(history, indent=1))  # who recorded it is nobody's business
+    text = text.replace(f"{Path.cwd()}/", "")  # and neither is where
     path.write_text(text + "\n", encoding="utf-8")
     print(path, len(history["events"]), "events")
 
