@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain.errors import ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
+from domain.errors import ApprovalNotFound, ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
 from domain.json import INT64_MAX, INT64_MIN
 
 
@@ -29,6 +29,11 @@ def task_id(text: str) -> UUID:
 def message_id(text: str) -> UUID:
     """A message's id. Raises `MessageNotFound`."""
     return _known(text, MessageNotFound("there is no such message"))
+
+
+def approval_id(text: str) -> UUID:
+    """An approval's id. Raises `ApprovalNotFound`."""
+    return _known(text, ApprovalNotFound("there is no such approval"))
 
 
 def in_range(position: int) -> int:

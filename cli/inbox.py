@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.approvals import approval_lines
 from cli.client.address import address_of
 from cli.client.http import Client
 from cli.client.options import KeyOption, UrlOption, call
@@ -59,6 +60,8 @@ def _asked(task: Task) -> RenderableType:
         if rule := rule_of(question):
             lines.append(Text(rule, style="dim"))
         lines.append(_command(task, question))
+    for approval in task.approvals:
+        lines += approval_lines(approval)
     return Group(*lines)
 
 

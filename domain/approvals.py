@@ -149,8 +149,12 @@ def _canonical(value: JsonValue) -> JsonValue:
 
 def question_text(approval: Approval) -> str:
     """An approval as a question, for people whose API knows nothing else."""
-    arguments = json.dumps(approval.arguments, ensure_ascii=False)
-    return f"May {approval.tool} be called with {shortened(arguments)}?"
+    return call_question(approval.tool, approval.arguments)
+
+
+def call_question(tool: str, arguments: JsonValue) -> str:
+    """Whether a call may be made, as a question; its arguments are cut where they are long."""
+    return f"May {tool} be called with {shortened(json.dumps(arguments, ensure_ascii=False))}?"
 
 
 def declined(reason: str) -> str:

@@ -110,7 +110,8 @@ class ApprovalView:
     """An approval and what became of it.
 
     ``arguments`` are the model's, bound by ``digest``; ``edited`` those it was approved with where they are others,
-    bound by ``approved_digest``. ``decided_by``, ``decided_at`` and ``reason`` are None while it is open.
+    bound by ``approved_digest``. ``decided_by``, ``decided_at`` and ``reason`` are None while it is open;
+    ``task_version`` and ``task_state`` are its task's, when it was read.
     """
 
     id: UUID
@@ -118,6 +119,7 @@ class ApprovalView:
     execution_id: UUID
     agent_id: UUID
     task_version: int
+    task_state: TaskState
     turn: int
     step: int
     call_id: str

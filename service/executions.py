@@ -38,13 +38,19 @@ async def start_plan(
     agent: AgentReference = None,
     plan_generation_id: str | None = None,
     metadata: JsonObject | None = None,
+    granted_tools: tuple[str, ...] = (),
+    plan_only: bool = False,
 ) -> Started:
     """Start a plan: stored as a whole in one commit; its workflow then starts the tasks that depend on nothing.
 
-    ``queue`` is the Temporal task queue, the configured one if None. Raises `AgentNotFound`, `InvalidInput`,
-    `Unavailable`; nothing is started then.
+    ``queue`` is the Temporal task queue, the configured one if None. ``granted_tools``: tools whose calls need no
+    approval in its tasks, ``plan_only``: their agents may call no tool that changes things, until a message says
+    otherwise. Raises `AgentNotFound`, `InvalidInput`, `Unavailable`; nothing is started then.
     """
-    tasks = tuple(NewTask(uuid4(), t.position, t.title, t.description, t.depends_on) for t in plan.tasks)
+    _check_tools(granted_tools)
+    tasks = tuple(
+        NewTask(uuid4(), t.position, t.title, t.description, t.depends_on, granted_tools, plan_only) for t in plan.tasks
+    )
     _check_text(plan_generation_id, "plan_generation_id", _ID_CHARACTERS)
     new, chosen = await _store(
         baton,
@@ -77,14 +83,11 @@ async def start_task(
 ) -> Started:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
-    ``title``: the first line of the prompt if None. ``granted_tools``: tools whose calls need no approval in this task,
-    ``plan_only``: its agent may call no tool that changes things, until a message says otherwise. Raises like
-    `start_plan`.
+    ``title``: the first line of the prompt if None. The rest, and what it raises, is as for `start_plan`.
     """
     _check_text(prompt, "prompt", None)
     _check_text(title, "title", None)
-    for tool in granted_tools:
-        _check_text(tool, "granted_tools", _ID_CHARACTERS)
+    _check_tools(granted_tools)
     task = NewTask(
         uuid4(),
         1,
@@ -158,6 +161,11 @@ def _check_text(text: str | None, name: str, longest: int | None) -> None:
         raise InvalidInput(f"{name} must not be longer than {longest} characters", ("body", name))
     if reason := unstorable_text(text):
         raise InvalidInput(reason, ("body", name))
+
+
+def _check_tools(names: tuple[str, ...]) -> None:
+    for name in names:
+        _check_text(name, "granted_tools", _ID_CHARACTERS)
 
 
 def _first_line(prompt: str) -> str:

@@ -9,6 +9,7 @@ from domain.agents import Principal
 from domain.errors import Unavailable
 from domain.explanation import Explanation, Reason
 from domain.ids import TaskId
+from domain.json import JsonObject
 from domain.states import TaskState
 from service.context import Baton
 from service.temporal import Pending
@@ -39,6 +40,10 @@ def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
             for question in facts.questions:
                 since = datetime.fromisoformat(question.asked_at) if question.asked_at else facts.waiting_since
                 yield Reason("asks", question.text, since, {"question_id": question.id})
+            for approval in facts.approvals:
+                text = f"wants to call {approval.tool}, and waits for somebody to approve or decline it"
+                data: JsonObject = {"approval_id": approval.id, "tool": approval.tool, "call_id": approval.call_id}
+                yield Reason("approval", text, datetime.fromisoformat(approval.asked_at), data)
         case TaskState.PAUSED:
             yield Reason("paused", "was paused: a resume or a message lets it go on", facts.updated_at)
         case TaskState.RUNNING if facts.turn_open:

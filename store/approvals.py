@@ -1,6 +1,6 @@
 """Approvals: decided by people, or closed by a message; each recorded once, by the transaction that holds its task.
 
-Which approvals are open, the locked task's row says (docs/adr/0008). The table `approvals` keeps what became of them.
+Which approvals are open, the locked task's row says (docs/adr/0010). The table `approvals` keeps what became of them.
 """
 
 from collections.abc import Sequence
@@ -236,6 +236,7 @@ def _view_of(row: asyncpg.Record) -> ApprovalView:
         execution_id=row["execution_id"],
         agent_id=row["agent_id"],
         task_version=row["version"],
+        task_state=TaskState(row["task_state"]),
         turn=row["turn"],
         step=row["step"],
         call_id=row["call_id"],

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.approvals import Approval
 from domain.conversation import Question
 from domain.errors import TaskNotFound
 from domain.ids import ExecutionId, TaskId, TenantId
@@ -10,7 +11,7 @@ from domain.json import JsonObject
 from domain.states import TaskState
 from store.pool import Connection
 from store.queries import query
-from store.tasks import questions_of
+from store.tasks import approvals_of, questions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class TaskFacts:
     unclaimed: int
     oldest_unclaimed: datetime | None
     questions: tuple[Question, ...]
+    approvals: tuple[Approval, ...]
     ring_at: datetime | None
     rings: int
     timer_at: datetime | None
@@ -61,6 +63,7 @@ async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) ->
         unclaimed=row["unclaimed"],
         oldest_unclaimed=row["oldest_unclaimed"],
         questions=questions_of(row["open_questions"]),
+        approvals=approvals_of(row["open_approvals"]),
         ring_at=row["ring_at"],
         rings=row["rings"],
         timer_at=row["timer_at"],

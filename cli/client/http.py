@@ -14,8 +14,8 @@ import orjson
 
 from cli.client.connection import Connection
 from cli.client.errors import Refused, Unreachable, UsageError
-from cli.client.shapes import Execution, Json, Message, Receipt, Task
-from domain.json import unstorable_text
+from cli.client.shapes import Approval, Execution, Json, Message, Receipt, Task
+from domain.json import unstorable, unstorable_text
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _RETRIED: Final = frozenset({502, 503, 504})
@@ -158,6 +158,19 @@ class Client:
             headers["If-Match"] = f'"{if_version}"'
         response = await self._call("POST", f"/tasks/{task_id}/messages", json={"text": text}, headers=headers)
         return Receipt.of(response.json(), replayed=response.headers.get("Idempotent-Replayed") == "true")
+
+    async def approval(self, approval_id: str) -> Approval:
+        """An approval."""
+        return Approval.of((await self._call("GET", f"/approvals/{approval_id}")).json())
+
+    async def decide(self, approval_id: str, decision: Json) -> Approval:
+        """Decide on an approval. Safe to repeat: the same decision again changes nothing.
+
+        Raises UsageError for text that cannot be sent as UTF-8.
+        """
+        if reason := unstorable(decision):
+            raise UsageError(f"this cannot be sent: {reason}")
+        return Approval.of((await self._call("POST", f"/approvals/{approval_id}", json=decision)).json())
 
     async def _call(
         self,

@@ -30,6 +30,32 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """A tool call that waits for consent, or what became of it. ``state`` is `open` for those of a waiting task."""
+
+    id: str
+    tool: str
+    arguments: Json
+    digest: str
+    state: str
+    reason: str
+    json: Json
+
+    @classmethod
+    def of(cls, json: Json) -> "Approval":
+        """Decode an approval, or `Task.approvals[]`."""
+        return cls(
+            id=json["id"],
+            tool=str(json.get("tool") or ""),
+            arguments=json.get("arguments") or {},
+            digest=str(json.get("digest") or ""),
+            state=str(json.get("state") or "open"),
+            reason=str(json.get("reason") or ""),
+            json=json,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task, as it was when it was read."""
 
@@ -44,6 +70,7 @@ class Task:
     waiting_since: datetime | None
     result: str | None
     error: str | None
+    approvals: tuple[Approval, ...] = ()
 
     @classmethod
     def of(cls, json: Json) -> "Task":
@@ -61,6 +88,7 @@ class Task:
             waiting_since=time_of(json.get("waiting_since")),
             result=json.get("result"),
             error=error.get("code"),
+            approvals=tuple(Approval.of(approval) for approval in json.get("approvals") or ()),
         )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
+import orjson
+
 from cli.client.shapes import Event, Execution, Json, Question
 from cli.view.happenings import (
     Answered,
@@ -83,6 +85,11 @@ class Board:
                 question = Question.of(data)
                 task.questions[question.id] = question
                 yield Asked(task, question)
+            case EventType.APPROVAL_ASKED:
+                call = f"{data.get('tool')} {orjson.dumps(data.get('arguments')).decode()}"
+                yield Noted(task, f"needs consent: baton approve {data.get('approval_id')} (calls {call})")
+            case EventType.APPROVAL_DECIDED:
+                yield Noted(task, f"the call of {data.get('tool')} was {data.get('decision')} by {data.get('by')}")
             case EventType.MESSAGE_ACCEPTED:
                 yield from _accepted(task, data)
             case EventType.MESSAGE_WITHDRAWN:

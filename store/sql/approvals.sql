@@ -40,7 +40,7 @@ UPDATE tasks
 -- name: approval_view
 -- An approval. A message closes it as it is accepted, which is recorded by the turn that claims the message: until then
 -- the message says what became of it.
-SELECT a.id, a.task_id, t.execution_id, t.agent_id, t.version, a.turn, a.step, a.call_id, a.tool, a.arguments, a.digest,
+SELECT a.id, a.task_id, t.execution_id, t.agent_id, t.version, t.state AS task_state, a.turn, a.step, a.call_id, a.tool, a.arguments, a.digest,
        a.asked_at, a.edited, a.approved_digest,
        CASE WHEN m.id IS NULL THEN a.state WHEN a.tool = ANY (m.grants) THEN 'approved' ELSE 'declined' END AS state,
        coalesce(a.decided_by, m.sender) AS decided_by, coalesce(a.decided_at, m.accepted_at) AS decided_at,

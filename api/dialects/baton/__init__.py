@@ -1,9 +1,9 @@
 """Baton's own API: complete, and in one style. The CLI uses nothing else."""
 
 from api.dialect import Dialect, new_app
-from api.dialects.baton import executions, messages, receipts, tasks
+from api.dialects.baton import approvals, executions, messages, receipts, tasks
 from api.dialects.baton.errors import ERRORS, render
-from api.dialects.baton.schemas import PREFIX, EditMessage, ProblemOut, SendMessage, StartExecution
+from api.dialects.baton.schemas import PREFIX, DecideApproval, EditMessage, ProblemOut, SendMessage, StartExecution
 from api.errors import install
 from api.openapi import document
 from api.routing import add_routes
@@ -12,12 +12,14 @@ from api.routing import add_routes
 def baton_dialect() -> Dialect:
     """Baton's own dialect, with an application of its own."""
     app = new_app("Baton", "1", "Executions, their tasks, and the messages that tasks take.")
-    add_routes(app, messages.router, executions.router, tasks.router, receipts.router)  # sends are matched first
+    add_routes(
+        app, messages.router, executions.router, tasks.router, receipts.router, approvals.router
+    )  # sends are matched first
     install(app, ERRORS, render)
     document(
         app,
         security={"BearerAuth": {"type": "http", "scheme": "bearer"}},
-        bodies=(StartExecution, SendMessage, EditMessage, ProblemOut),
+        bodies=(StartExecution, SendMessage, EditMessage, DecideApproval, ProblemOut),
     )
     return Dialect(
         name="baton",

@@ -45,6 +45,8 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
             queue=request.queue,
             agent=request.agent,
             metadata=request.metadata,
+            granted_tools=tuple(request.granted_tools),
+            plan_only=request.plan_only,
         )
     else:
         assert request.prompt is not None
@@ -56,6 +58,8 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
             queue=request.queue,
             agent=request.agent,
             metadata=request.metadata,
+            granted_tools=tuple(request.granted_tools),
+            plan_only=request.plan_only,
         )
     execution = await views.get_execution(baton, who, started.execution_id)
     headers = execution_headers(execution.id) | {"Location": f"{PREFIX}/executions/{execution.id}"}

@@ -48,6 +48,8 @@ async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Opti
         idempotency_key=options.idempotency_key,
         question=options.question,
         if_version=options.if_version,
+        grants=tuple(request.grants),
+        plan_only=request.plan_only,
     )
     receipt = (await messages.send_message(baton, who, TaskById(parse_task_id(task_id)), draft)).receipt
     headers = receipt_headers(receipt) | {"Location": f"{PREFIX}/messages/{receipt.message_id}"}

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
 
+from domain.approvals import ApprovalState, Verdict
 from domain.states import ExecutionState, MessageState, TaskState
 
 PREFIX: Final = "/baton/v1"
@@ -26,6 +27,7 @@ def _url(text: str) -> str:
 
 
 Text = Annotated[StrictStr, AfterValidator(_not_blank)]
+Tools = Annotated[list[Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)]], Field(max_length=100)]
 
 
 class AttachmentIn(BaseModel):
@@ -46,6 +48,27 @@ class SendMessage(BaseModel):
     text: Text
     attachments: Annotated[list[AttachmentIn], Field(max_length=100)] = []
     metadata: dict[str, Any] = {}
+    grants: Annotated[
+        Tools, Field(description="Tools whose calls need no approval any more; calls of others that wait are declined.")
+    ] = []
+    plan_only: Annotated[
+        StrictBool | None, Field(description="Whether the agent may only plan from then on, and change nothing.")
+    ] = None
+
+
+class DecideApproval(BaseModel):
+    """A decision on a tool call that waits for consent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Verdict
+    reason: Annotated[StrictStr, StringConstraints(max_length=10_000)] = ""
+    arguments: Annotated[
+        dict[str, Any] | None, Field(description="What the call is to be made with instead of what was asked for.")
+    ] = None
+    digest: Annotated[
+        StrictStr | None, Field(description="The digest of the call that was seen: refused with 412 if it is another.")
+    ] = None
 
 
 class EditMessage(BaseModel):
@@ -68,6 +91,11 @@ class StartExecution(BaseModel):
     agent: Annotated[StrictInt | Text | None, Field(description="An agent's uuid, integer or name.")] = None
     queue: Annotated[Text | None, Field(description="The Temporal task queue.")] = None
     metadata: dict[str, Any] = {}
+    granted_tools: Annotated[Tools, Field(description="Tools whose calls need no approval.")] = []
+    plan_only: Annotated[
+        StrictBool,
+        Field(description="Whether the agent may only plan, and change nothing, until a message lifts that."),
+    ] = False
 
 
 class AgentOut(BaseModel):
@@ -90,6 +118,40 @@ class QuestionOut(BaseModel):
     choices: list[str]
     schema_: dict[str, Any] | None = Field(alias="schema")
     asked_at: str
+
+
+class OpenApproval(BaseModel):
+    """A tool call that waits for consent, bound to ``digest``, the SHA-256 of tool and arguments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    turn: int
+    step: int
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+    digest: str
+    asked_at: datetime
+
+
+class ApprovalOut(OpenApproval):
+    """An approval, and what became of it. ``edited_arguments`` were approved instead of ``arguments``."""
+
+    task_id: UUID
+    execution_id: UUID
+    state: ApprovalState
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+    edited_arguments: dict[str, Any] | None
+    approved_digest: str | None
+
+
+class DecidedApproval(ApprovalOut):
+    """An approval right after somebody decided on it, or found that it is so already."""
+
+    task: "TaskAfter"
 
 
 class ErrorOut(BaseModel):
@@ -118,6 +180,9 @@ class TaskOut(BaseModel):
     turn: int
     queued: int
     questions: list[QuestionOut]
+    approvals: list[OpenApproval]
+    granted_tools: list[str]
+    plan_only: bool
     waiting_since: datetime | None
     result: str | None
     error: ErrorOut | None
@@ -287,6 +352,13 @@ PROBLEMS: Final = _problems(
     (404, "There is none, or it belongs to somebody else"),
     (422, "What was sent does not fit"),
     (503, "Nothing was stored: try again"),
+)
+
+#: What deciding on an approval may come to, beside those.
+DECIDE_PROBLEMS: Final = PROBLEMS | _problems(
+    (409, "Something else was decided: `state` says what became of the approval"),
+    (412, "The call is another than the one that was seen"),
+    (413, "The body is too large"),
 )
 
 #: What sending a message may come to, beside those.

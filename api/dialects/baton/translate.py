@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from domain.explanation import Explanation
 from domain.messages import Receipt
-from domain.views import AgentRef, ExecutionView, MessageView, Page, TaskView
+from domain.views import AgentRef, ApprovalView, ExecutionView, MessageView, Page, TaskView
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -65,6 +65,21 @@ def task(view: TaskView) -> Json:
             {"id": q.id, "text": q.text, "choices": q.choices, "schema": q.schema, "asked_at": q.asked_at}
             for q in view.questions
         ],
+        "approvals": [
+            {
+                "id": a.id,
+                "turn": a.turn,
+                "step": a.step,
+                "call_id": a.call_id,
+                "tool": a.tool,
+                "arguments": a.arguments,
+                "digest": a.digest,
+                "asked_at": a.asked_at,
+            }
+            for a in view.approvals
+        ],
+        "granted_tools": view.granted_tools,
+        "plan_only": view.plan_only,
         "waiting_since": view.waiting_since,
         "result": view.result,
         "error": None if view.error is None else {"code": view.error},
@@ -93,6 +108,28 @@ def message(view: MessageView) -> Json:
         "accepted_at": view.accepted_at,
         "claimed_at": view.claimed_at,
         "ended_at": view.ended_at,
+    }
+
+
+def approval(view: ApprovalView) -> Json:
+    """An approval, and what became of it."""
+    return {
+        "id": view.id,
+        "task_id": view.task_id,
+        "execution_id": view.execution_id,
+        "state": view.state,
+        "turn": view.turn,
+        "step": view.step,
+        "call_id": view.call_id,
+        "tool": view.tool,
+        "arguments": view.arguments,
+        "digest": view.digest,
+        "asked_at": view.asked_at,
+        "decided_at": view.decided_at,
+        "decided_by": view.decided_by,
+        "reason": view.reason,
+        "edited_arguments": view.edited,
+        "approved_digest": view.approved_digest,
     }
 
 

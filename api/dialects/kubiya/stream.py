@@ -11,6 +11,7 @@ from uuid import UUID
 
 from api.dialects.kubiya.translate import EXECUTION_STATUS, PAUSED_QUESTION, PLAN_STATUS, TASK_STATUS
 from api.sse import Encoder, Frame
+from domain.approvals import call_question
 from domain.events import Event, EventType
 from domain.json import JsonObject, JsonValue
 from domain.states import ExecutionState, TaskState
@@ -219,7 +220,10 @@ def _execution_frames(shown_as: str, event: Event) -> Iterator[Frame]:
 
 def _question(event: Event) -> str:
     questions = cast("list[JsonObject]", event.data.get("questions") or [])
-    return "\n".join(str(question.get("text", "")) for question in questions)
+    approvals = cast("list[JsonObject]", event.data.get("approvals") or [])
+    asked = (str(question.get("text", "")) for question in questions)
+    calls = (call_question(str(approval.get("tool", "")), approval.get("arguments")) for approval in approvals)
+    return "\n".join((*asked, *calls))
 
 
 def _waiting(event: Event) -> list[JsonValue]:

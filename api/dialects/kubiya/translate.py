@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from api.ids import parse_uuid
 from api.options import SendOptions
+from domain.approvals import question_text
 from domain.conversation import Usage
 from domain.errors import InvalidInput
 from domain.ids import TaskById
@@ -155,7 +156,7 @@ def question_of(task: TaskView) -> str:
     """What a task waits for, in words."""
     if task.state is TaskState.PAUSED:
         return PAUSED_QUESTION
-    return "\n".join(question.text for question in task.questions)
+    return "\n".join((*(question.text for question in task.questions), *map(question_text, task.approvals)))
 
 
 def plan_status(execution: ExecutionView) -> JsonObject:
