@@ -18,20 +18,14 @@ from cli.process import leave
 
 _RESULTS: Final = Path(__file__).with_name("results")
 
-#: In this order: what takes Temporal away comes last. (stack, quick) → rows.
+#: In this order: what takes Temporal away comes last. (stack, quick) → rows. Loads have tasks, blocks and seconds.
 _ROWS: Final[dict[str, Callable[[Stack, bool], Awaitable[list[Row]]]]] = {
     "latency": lambda stack, quick: rows_latency.measure(stack, rounds=20 if quick else 100),
     "history": lambda stack, quick: rows_history.measure(stack, late=40 if quick else 300),
     "stream": lambda stack, quick: rows_stream.measure(stack, turns=20 if quick else 100),
-    "turns": lambda stack, quick: rows_load.measure_turns(
-        stack, targets=50 if quick else 200, blocks=3 if quick else 7, turns=100 if quick else 400
-    ),
-    "accept": lambda stack, quick: rows_load.measure_accept(
-        stack, targets=50 if quick else 200, blocks=3 if quick else 7, calls=200 if quick else 800
-    ),
-    "outage": lambda stack, quick: rows_load.measure_outage(
-        stack, targets=50 if quick else 200, blocks=5 if quick else 15, calls=400 if quick else 1600
-    ),
+    "turns": lambda stack, quick: rows_load.measure_turns(stack, *((50, 3, 3.0) if quick else (200, 7, 8.0))),
+    "accept": lambda stack, quick: rows_load.measure_accept(stack, *((50, 3, 3.0) if quick else (200, 7, 8.0))),
+    "outage": lambda stack, quick: rows_load.measure_outage(stack, *((50, 3, 2.0) if quick else (200, 7, 4.0))),
 }
 
 

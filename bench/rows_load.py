@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from bench.cpu import Cpu, cost, figure
@@ -17,33 +18,39 @@ class _Contender:
     def __init__(self, stack: Stack, cpu: Cpu, items: list[Any], do: Callable[[Caller, Any], Awaitable[None]]) -> None:
         self._stack = stack
         self._cpu = cpu
-        self._items = items
+        self._items = deque(items)
         self._do = do
         self.rates: list[float] = []
         self.costs: list[dict[str, float]] = []
 
-    async def block(self, count: int) -> None:
-        """Do it ``count`` times, one item after the other."""
-        items = [self._items[n % len(self._items)] for n in range(count)]
-        self._items = self._items[count % len(self._items) :] + self._items[: count % len(self._items)]
+    async def block(self, seconds: float) -> None:
+        """Do it for so long, one item after the other; then wait until the workers have nothing left to do."""
         before, began = self._cpu.now(), time.monotonic()
-        await all_clients(self._stack, items, self._do)
-        self.rates.append(count / (time.monotonic() - began))
+        done = await all_clients(self._stack, self._until(began + seconds), self._one)
+        self.rates.append(len(done) / (time.monotonic() - began))
         await until_quiet(self._stack.marks)
-        self.costs.append(cost(before, self._cpu.now(), count))
+        self.costs.append(cost(before, self._cpu.now(), len(done)))
 
     @property
     def rate(self) -> float:
         """The median of all blocks."""
         return statistics.median(self.rates)
 
+    def _until(self, end: float) -> Iterator[Any]:
+        while time.monotonic() < end:
+            yield self._items.popleft()
 
-async def measure_accept(stack: Stack, targets: int, blocks: int, calls: int) -> list[Row]:
+    async def _one(self, caller: Caller, item: Any) -> None:
+        await self._do(caller, item)
+        self._items.append(item)
+
+
+async def measure_accept(stack: Stack, targets: int, blocks: int, seconds: float) -> list[Row]:
     """Sends a second, beside bare signals, while the workers work them off."""
     cpu = Cpu(stack)
     baton = _Contender(stack, cpu, await start_tasks(stack, targets), Caller.send)
     bare = _Contender(stack, cpu, await start_bare(stack, targets), lambda _, one: signal(one))
-    await _alternate(stack, blocks, calls, baton, bare)
+    await _alternate(stack, blocks, seconds, baton, bare)
     figures = (
         per_second("accept", baton.rates),
         per_second("bare signals", bare.rates),
@@ -55,7 +62,7 @@ async def measure_accept(stack: Stack, targets: int, blocks: int, calls: int) ->
     ]
 
 
-async def measure_outage(stack: Stack, targets: int, blocks: int, calls: int) -> list[Row]:
+async def measure_outage(stack: Stack, targets: int, blocks: int, seconds: float) -> list[Row]:
     """Sends a second, beside one INSERT, with Temporal away: takes it away for the rest of the run."""
     tasks = await start_tasks(stack, targets)
     await stack.stop_temporal()
@@ -63,7 +70,7 @@ async def measure_outage(stack: Stack, targets: int, blocks: int, calls: int) ->
         cpu = Cpu(stack)
         baton = _Contender(stack, cpu, tasks, Caller.send)
         insert = _Contender(stack, cpu, tasks, lambda caller, _: caller.insert())
-        await _alternate(stack, blocks, calls, baton, insert)
+        await _alternate(stack, blocks, seconds, baton, insert)
     figures = (
         per_second("accept", baton.rates),
         per_second("one INSERT", insert.rates),
@@ -74,7 +81,7 @@ async def measure_outage(stack: Stack, targets: int, blocks: int, calls: int) ->
     return [Row("accept_outage", what, baton.rate / insert.rate, "×", None, 0.85, figures)]
 
 
-async def measure_turns(stack: Stack, targets: int, blocks: int, turns: int) -> list[Row]:
+async def measure_turns(stack: Stack, targets: int, blocks: int, seconds: float) -> list[Row]:
     """Turns a second: each client sends and waits until the turn has ended."""
     cpu = Cpu(stack)
 
@@ -86,7 +93,7 @@ async def measure_turns(stack: Stack, targets: int, blocks: int, turns: int) -> 
 
     baton = _Contender(stack, cpu, await start_tasks(stack, targets), baton_turn)
     bare = _Contender(stack, cpu, await start_bare(stack, targets), bare_turn)
-    await _alternate(stack, blocks, turns, baton, bare)
+    await _alternate(stack, blocks, seconds, baton, bare)
     figures = (
         per_second("Baton's turns", baton.rates),
         per_second("bare turns", bare.rates),
@@ -96,13 +103,13 @@ async def measure_turns(stack: Stack, targets: int, blocks: int, turns: int) -> 
     return [Row("turns", "turns ÷ bare turns, 16 clients", baton.rate / bare.rate, "×", None, 0.8, figures)]
 
 
-async def _alternate(stack: Stack, blocks: int, count: int, *contenders: _Contender) -> None:
+async def _alternate(stack: Stack, blocks: int, seconds: float, *contenders: _Contender) -> None:
     """A block of each in turns; the first of each only warms up."""
     await stack.analyze()
     for contender in contenders:
-        await contender.block(count // 2)
+        await contender.block(seconds / 2)
         contender.rates.clear()
         contender.costs.clear()
     for n in range(blocks):
         for contender in contenders if n % 2 == 0 else reversed(contenders):
-            await contender.block(count)
+            await contender.block(seconds)

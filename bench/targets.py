@@ -1,7 +1,7 @@
 """What is sent to: waiting tasks of Baton's, by both its doors, and bare workflows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -156,16 +156,16 @@ async def until_quiet(marks: Marks) -> None:
 
 
 async def all_clients(
-    stack: Stack, items: Sequence[Any], do: Callable[[Caller, Any], Awaitable[_T]], clients: int = CLIENTS
+    stack: Stack, items: Iterable[Any], do: Callable[[Caller, Any], Awaitable[_T]], clients: int = CLIENTS
 ) -> list[_T]:
     """``do`` every item, by so many clients side by side, each with connections of its own."""
-    left, done = list(reversed(items)), list[_T]()
+    left, done = iter(items), list[_T]()
 
     async def client() -> None:
         caller = await Caller.open(stack)
         try:
-            while left:
-                done.append(await do(caller, left.pop()))
+            for item in left:
+                done.append(await do(caller, item))
         finally:
             caller.close()
 
