@@ -17,9 +17,10 @@ from domain.states import ExecutionState, SendMode, TaskState
 from domain.views import ApprovalView
 from store import approvals, receipts, steps, tools, transcripts
 from store.changes import OVERTAKEN
+from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.test_tools import begin, rows
-from tests.store.world import Tally, World, call, key, question
+from tests.store.world import World, call, key, question
 
 S, T, A = TaskState, EventType, ApprovalState
 APPROVE, DECLINE = Decision(Verdict.APPROVE), Decision(Verdict.DECLINE, "too risky")
@@ -481,55 +482,52 @@ async def test_a_decision_counts_whatever_is_withdrawn(world: World) -> None:
 
 
 async def test_two_who_decide_at_once(world: World) -> None:
-    tally = Tally()
-    for n in range(10):
+    race = Race(A.APPROVED, A.DECLINED)
+    for _ in range(10):
         route, (approval,) = await waiting(world)
-        both = [decide(world, route, approval, APPROVE), decide(world, route, approval, DECLINE)]
-        results = await asyncio.gather(*(both if n % 2 else both[::-1]), return_exceptions=True)
+        results = await race.run(
+            outcome_of(decide(world, route, approval, APPROVE)), outcome_of(decide(world, route, approval, DECLINE))
+        )
         refused = [result for result in results if isinstance(result, ApprovalDecided)]
         assert len(refused) == 1
         state = (await view(world, approval)).state
         assert refused[0].state == state
         assert len(await events(world, route, T.APPROVAL_DECIDED)) == 1
-        tally.saw(state)
+        race.saw(state)
         twins = await asyncio.gather(
             *(decide(world, route, approval, APPROVE) for _ in range(4)), return_exceptions=True
         )
         assert all(isinstance(twin, Position if state is A.APPROVED else ApprovalDecided) for twin in twins)
-    assert sum(tally.seen.values()) == 10
+    race.check()
 
 
 async def test_a_decision_and_a_message_at_once(world: World) -> None:
-    tally = Tally()
-    for n in range(20):
+    race = Race("decision first", "message first")
+    for _ in range(20):
         route, (approval,) = await waiting(world)
-        both = [decide(world, route, approval, APPROVE), world.send(route, "no")]
-        results = await asyncio.gather(*(both if n % 2 else both[::-1]), return_exceptions=True)
+        decided, _ = await race.run(outcome_of(decide(world, route, approval, APPROVE)), world.send(route, "no"))
         box = await world.box(route)
         assert (box.state, box.approvals, box.unclaimed) == (S.RUNNING, (), 1)
-        refused = any(isinstance(result, ApprovalDecided) for result in results)
-        assert not any(
-            isinstance(result, BaseException) and not isinstance(result, ApprovalDecided) for result in results
-        )
+        refused = isinstance(decided, ApprovalDecided)
+        assert refused or isinstance(decided, Position)
         where = await world.start(route, 2)
         assert isinstance(where, Position) is not refused
         assert (await view(world, approval)).state is (A.DECLINED if refused else A.APPROVED)
-        tally.saw("message first" if refused else "decision first")
-    assert set(tally.seen) == {"message first", "decision first"}
+        race.saw("message first" if refused else "decision first")
+    race.check()
 
 
 async def test_a_decision_and_a_cancel_at_once(world: World) -> None:
-    tally = Tally()
-    for n in range(20):
+    race = Race("decision first", "cancel first")
+    for _ in range(20):
         route, (approval,) = await waiting(world)
-        both = [decide(world, route, approval, APPROVE), world.cancel(route)]
-        results = await asyncio.gather(*(both if n % 2 else both[::-1]), return_exceptions=True)
-        refused = any(isinstance(result, ApprovalDecided) for result in results)
+        decided, _ = await race.run(outcome_of(decide(world, route, approval, APPROVE)), world.cancel(route))
+        refused = isinstance(decided, ApprovalDecided)
         assert (await world.box(route)).state is S.CANCELLED
         assert await rows(world, route) == [("w", "done", "cancelled")]
         assert (await view(world, approval)).state is (A.CANCELLED if refused else A.APPROVED)
-        tally.saw("cancel first" if refused else "decision first")
-    assert set(tally.seen) == {"cancel first", "decision first"}
+        race.saw("cancel first" if refused else "decision first")
+    race.check()
 
 
 async def test_a_send_that_waits_for_the_lock_decides_by_what_it_finds_then(world: World) -> None:

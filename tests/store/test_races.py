@@ -3,8 +3,8 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -16,13 +16,11 @@ from domain.messages import Receipt
 from domain.states import SendMode, TaskState
 from store import control, rings
 from store.steps import Started
+from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
-from tests.store.world import Tally, World, question
+from tests.store.world import World, question
 
 S, T = TaskState, EventType
-_T = TypeVar("_T")
-_L = TypeVar("_L")
-_S = TypeVar("_S")
 
 ROUNDS = 48
 
@@ -32,28 +30,6 @@ async def world(shared_database: str) -> AsyncGenerator[World]:
     """A tenant whose callers and workers each find a connection."""
     async with World.open(shared_database, connections=24) as world:
         yield world
-
-
-async def outcome_of(work: Awaitable[_T]) -> _T | DomainError:
-    """What came of it, also if it was refused."""
-    try:
-        return await work
-    except DomainError as error:
-        return error
-
-
-async def at_once(round: int, one: Awaitable[_T], other: Awaitable[_L]) -> tuple[_T, _L]:
-    """Both in the same instant, sometimes the one first, sometimes the other, sometimes a little later."""
-
-    async def late(work: Awaitable[_S]) -> _S:
-        for _ in range(round // 2 % 12):
-            await asyncio.sleep(0)
-        return await work
-
-    if round % 2:
-        return await asyncio.gather(one, late(other))
-    second, first = await asyncio.gather(other, late(one))
-    return first, second
 
 
 async def work_off(world: World, route: TaskRoute) -> None:
@@ -83,35 +59,35 @@ async def check_claims(world: World, route: TaskRoute) -> None:
 
 
 async def test_a_send_in_the_instant_the_task_closes(world: World) -> None:
-    tally = Tally()
-    for n in range(ROUNDS):
+    race = Race("kept open", "reopened")
+    for _ in range(ROUNDS):
         route = await world.task()
         await world.start(route, 1)
-        receipt, where = await at_once(n, world.send(route), world.record(route, 1))
+        receipt, where = await race.run(world.send(route), world.record(route, 1))
         box = await world.box(route)
         assert (box.state, box.turn_open, box.has_unclaimed) == (S.RUNNING, False, True)
         if receipt.reopened:
-            tally.saw("reopened")
+            race.saw("reopened")
             assert stands(where) == (Then.REST, 1, 0)
             assert (await world.row(route))["ring_at"] is not None, "nobody else would come"
             assert not receipt.turn_open
         else:
-            tally.saw("kept open")
+            race.saw("kept open")
             assert stands(where) == (Then.STEP, 2, 0)
             assert receipt.turn_open
         started(await world.start(route, 2))
         assert (await world.record(route, 2)).box.state is S.SUCCEEDED
         assert [(m["state"], m["turn"]) for m in await world.messages(route)] == [("processed", 2)]
-    assert set(tally.seen) == {"reopened", "kept open"}, tally
+    race.check()
 
 
 async def test_a_send_in_the_instant_a_question_opens(world: World) -> None:
     """Accepted before the question it answers nothing, and the question stays open; after it, it answers it."""
-    tally = Tally()
-    for n in range(ROUNDS):
+    race = Race("comes before", "answers")
+    for _ in range(ROUNDS):
         route = await world.task()
         await world.start(route, 1)
-        receipt, where = await at_once(n, world.send(route), world.record(route, 1, asks=[question("q")]))
+        receipt, where = await race.run(world.send(route), world.record(route, 1, asks=[question("q")]))
         log = await world.log(route)
         order = [event.type for event in log if event.type in (T.QUESTION_ASKED, T.MESSAGE_ACCEPTED)]
         asked_first = order == [T.QUESTION_ASKED, T.MESSAGE_ACCEPTED]
@@ -125,57 +101,57 @@ async def test_a_send_in_the_instant_a_question_opens(world: World) -> None:
         started(await world.start(route, 2))
         end = await world.record(route, 2)
         assert end.box.state is (S.SUCCEEDED if asked_first else S.WAITING)
-        tally.saw("answers" if asked_first else "comes before")
-    assert set(tally.seen) == {"answers", "comes before"}, tally
+        race.saw("answers" if asked_first else "comes before")
+    race.check()
 
 
 async def test_a_send_in_the_instant_a_turn_begins(world: World) -> None:
-    tally = Tally()
-    for n in range(ROUNDS // 2):
+    race = Race("claimed", "waits")
+    for _ in range(ROUNDS // 2):
         route = await world.task()
-        receipt, _ = await at_once(n, world.send(route), world.start(route, 1))
+        receipt, _ = await race.run(world.send(route), world.start(route, 1))
         (message,) = await world.messages(route)
         assert (message["state"], message["turn"]) == (("accepted", None) if receipt.turn_open else ("claimed", 1))
-        tally.saw("waits" if receipt.turn_open else "claimed")
+        race.saw("waits" if receipt.turn_open else "claimed")
         await work_off(world, route)
         await check_claims(world, route)
         assert [m["state"] for m in await world.messages(route)] == ["processed"]
-    assert set(tally.seen) == {"waits", "claimed"}, tally
+    race.check()
 
 
 async def test_a_send_in_the_instant_the_task_is_cancelled(world: World) -> None:
-    tally = Tally()
-    for n in range(ROUNDS // 2):
+    race = Race("dead", "refused")
+    for _ in range(ROUNDS // 2):
         route = await world.task()
         await world.start(route, 1)
-        sent, _ = await at_once(n, outcome_of(world.send(route)), world.cancel(route))
+        sent, _ = await race.run(outcome_of(world.send(route)), world.cancel(route))
         assert (await world.box(route)).state is S.CANCELLED
         messages = await world.messages(route)
         if isinstance(sent, Receipt):
-            tally.saw("dead")
+            race.saw("dead")
             assert [(m["state"], m["reason"]) for m in messages] == [("dead", "task_cancelled")]
         else:
-            tally.saw("refused")
+            race.saw("refused")
             assert isinstance(sent, TaskClosed)
             assert messages == []
         await world.log(route)
-    assert set(tally.seen) == {"dead", "refused"}, tally
+    race.check()
 
 
 async def test_an_interrupt_in_the_instant_the_turn_ends(world: World) -> None:
     """Either it stops the turn, or it comes to the next one and stops nothing."""
-    tally = Tally()
-    for n in range(ROUNDS // 2):
+    race = Race("interrupted", "recorded")
+    for _ in range(ROUNDS // 2):
         route = await world.task()
         await world.start(route, 1)
-        receipt, _ = await at_once(n, world.send(route, mode=SendMode.INTERRUPT), world.record(route, 1))
+        receipt, _ = await race.run(world.send(route, mode=SendMode.INTERRUPT), world.record(route, 1))
         (first,) = await world.steps(route)
-        tally.saw(first["state"])
+        race.saw(first["state"])
         assert receipt.interrupts == (1 if first["state"] == "interrupted" else 0)
         await work_off(world, route)
         assert [step["state"] for step in await world.steps(route)] == [first["state"], "recorded"]
         assert [(m["state"], m["turn"]) for m in await world.messages(route)] == [("processed", 2)]
-    assert set(tally.seen) == {"interrupted", "recorded"}, tally
+    race.check()
 
 
 async def test_a_burst_while_a_worker_takes_turns(world: World) -> None:
@@ -238,17 +214,20 @@ async def test_answers_to_a_ruled_question_at_once(world: World) -> None:
 
 async def test_two_workers_at_the_same_step(world: World) -> None:
     """A retry that overlaps with what it retries: one of them records."""
-    for n in range(ROUNDS // 4):
+    race = Race("first", "second")
+    for _ in range(ROUNDS // 4):
         route = await world.task()
-        one, two = await at_once(n, world.start(route, 1), world.start(route, 1))
-        attempts = {started(one).attempt, started(two).attempt}
-        assert attempts == {1, 2}
-        await at_once(
-            n, world.record(route, 1, attempt=1, text="first"), world.record(route, 1, attempt=2, text="second")
+        one, two = await race.run(world.start(route, 1), world.start(route, 1))
+        attempts = (started(one).attempt, started(two).attempt)
+        assert sorted(attempts) == [1, 2]
+        race.saw("first" if attempts == (1, 2) else "second")
+        await race.run(
+            world.record(route, 1, attempt=1, text="first"), world.record(route, 1, attempt=2, text="second")
         )
         (step,) = await world.steps(route)
         assert (step["state"], step["text"]) == ("recorded", "second")
         assert (await world.row(route))["result"] == "second"
+    race.check()
 
 
 async def test_everybody_at_one_execution(world: World) -> None:

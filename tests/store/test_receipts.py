@@ -20,8 +20,9 @@ from domain.states import MessageState, SendMode, TaskState
 from store import questions, receipts, rings, tasks, transcripts, views
 from store.receipts import Changed
 from store.steps import Started
+from tests.store.races import Race
 from tests.store.test_steps import stands, started
-from tests.store.world import Tally, World, call, question
+from tests.store.world import World, call, question
 
 S, T, M = TaskState, EventType, MessageState
 
@@ -699,28 +700,26 @@ async def test_a_withdrawal_waits_for_a_turn_that_is_being_begun(world: World) -
 
 @pytest.mark.parametrize("act", ["withdraw", "edit"])
 async def test_exactly_one_of_a_turn_and_a_change_of_mind_wins(world: World, act: str) -> None:
-    tally = Tally()
-    for n in range(40):
+    race = Race("the sender", "the turn")
+    for _ in range(40):
         route = await world.in_state(S.WAITING)
         sent = await world.send(route, "first")
         mind = withdraw(world, sent) if act == "withdraw" else edit(world, sent, "second")
-        both = [told(mind), world.start(route, 2)]
-        outcomes = await asyncio.gather(*(both if n % 2 else both[::-1]))
-        outcome, turn = outcomes if n % 2 else outcomes[::-1]
+        outcome, turn = await race.run(told(mind), world.start(route, 2))
         row = await message(world, sent)
         if outcome:
-            tally.saw("the turn")
+            race.saw("the turn")
             assert outcome == "claimed"
             assert (row["state"], row["text"], isinstance(turn, Started)) == ("claimed", "first", True)
         elif act == "withdraw":
-            tally.saw("the sender")
+            race.saw("the sender")
             assert (row["state"], isinstance(turn, Position)) == ("withdrawn", True)
             assert (await world.box(route)).state is S.WAITING
         else:
-            tally.saw("the sender")
+            race.saw("the sender")
             assert (row["state"], row["text"], isinstance(turn, Started)) == ("claimed", "second", True)
         await is_consistent(world, route)
-    assert set(tally.seen) == {"the turn", "the sender"}, tally.seen
+    race.check()
 
 
 async def test_many_who_withdraw_send_and_work(world: World) -> None:

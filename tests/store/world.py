@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -251,15 +251,4 @@ def call(id: str) -> ToolCall:
     return ToolCall(id, "clock", {"zone": "UTC"})
 
 
-@dataclass(slots=True)
-class Tally:
-    """What happened, to be told apart from what did not: a race that was never run proves nothing."""
-
-    seen: dict[str, int] = field(default_factory=dict[str, int])
-
-    def saw(self, what: str) -> None:
-        """Count one."""
-        self.seen[what] = self.seen.get(what, 0) + 1
-
-
-__all__ = ["Connection", "Tally", "World", "call", "key", "question"]
+__all__ = ["Connection", "World", "call", "key", "question"]
