@@ -177,3 +177,9 @@ class Unavailable(DomainError):
     """PostgreSQL or Temporal cannot be reached: nothing was stored, try again."""
 
     code = "unavailable"
+
+
+class TooSlow(Unavailable):
+    """PostgreSQL did not answer within the time limits: it may have been stored, repeat it with the same key."""
+
+    code = "too_slow"

@@ -8,14 +8,17 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from domain.errors import Unavailable
+from domain.errors import TooSlow, Unavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+#: What asyncpg raises when no connection comes free, or a statement does not end, within the time limits.
+SLOW: Final = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 
 #: What asyncpg raises when the server is away, starting, shutting down or out of connections, or too slow.
 AWAY: Final = (
     OSError,
-    TimeoutError,
+    *SLOW,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection whose end was just being read ("another operation is in progress")
@@ -23,8 +26,6 @@ AWAY: Final = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
 )
 
@@ -32,8 +33,9 @@ AWAY: Final = (
 class Pool:
     """A pool of connections to one database.
 
-    `connection` and `transaction` raise `Unavailable` while PostgreSQL is away or slower than the time limits; a
-    transaction that raised it may or may not have been committed, so what runs in it must be idempotent.
+    `connection` and `transaction` raise `Unavailable` while PostgreSQL is away, `TooSlow`, a kind of it, where it is
+    slower than the time limits; a transaction that raised either may or may not have been committed, so what runs in it
+    must be idempotent.
     """
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
@@ -46,6 +48,8 @@ class Pool:
         try:
             async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
                 yield connection
+        except SLOW as error:
+            raise TooSlow("the database did not answer in time") from error
         except AWAY as error:
             raise Unavailable("the database cannot be reached") from error
 

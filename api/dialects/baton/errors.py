@@ -34,6 +34,7 @@ ERRORS: Final[ErrorTable] = {
     errors.CursorExpired: Answer(410, "cursor_expired"),
     errors.TooLarge: Answer(413, "too_large"),
     errors.Unavailable: Answer(503, "unavailable"),
+    errors.TooSlow: Answer(503, "too_slow"),
 }
 
 #: What is said where no rule of the domain was broken.

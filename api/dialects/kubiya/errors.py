@@ -33,6 +33,7 @@ ERRORS: Final[ErrorTable] = {
     errors.CursorExpired: Answer(410),
     errors.TooLarge: Answer(413),
     errors.Unavailable: Answer(503),
+    errors.TooSlow: Answer(503),
 }
 
 

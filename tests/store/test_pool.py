@@ -1,0 +1,40 @@
+"""Is PostgreSQL being slow told from PostgreSQL being away?"""
+
+import pytest
+
+from domain.errors import TooSlow, Unavailable
+from store.pool import open_pool
+
+
+async def test_a_statement_over_its_time_is_too_slow(database_url: str) -> None:
+    pool = await open_pool(database_url, min_size=1, max_size=1, statement_seconds=0.2)
+    with pytest.raises(TooSlow):
+        async with pool.connection() as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+    await pool.close()
+
+
+async def test_no_connection_in_time_is_too_slow(database_url: str) -> None:
+    pool = await open_pool(database_url, min_size=1, max_size=1, acquire_seconds=0.2)
+    async with pool.connection():
+        with pytest.raises(TooSlow):
+            async with pool.connection():
+                pass
+    await pool.close()
+
+
+async def test_a_lock_that_is_not_had_in_time_is_too_slow(database_url: str) -> None:
+    pool = await open_pool(database_url, min_size=2, max_size=2)
+    async with pool.transaction() as holder:
+        await holder.execute("LOCK TABLE tenants")
+        with pytest.raises(TooSlow):
+            async with pool.transaction() as connection:
+                await connection.execute("SET LOCAL lock_timeout = '50ms'")
+                await connection.execute("LOCK TABLE tenants")
+    await pool.close()
+
+
+async def test_a_server_that_is_away_is_not_slow() -> None:
+    with pytest.raises(Unavailable) as caught:
+        await open_pool("postgresql://nobody@127.0.0.1:9/nothing")
+    assert not isinstance(caught.value, TooSlow)
