@@ -29,8 +29,7 @@ async def test_a_lock_that_is_not_had_in_time_is_too_slow(database_url: str) -> 
         await holder.execute("LOCK TABLE tenants")
         with pytest.raises(TooSlow):
             async with pool.transaction() as connection:
-                await connection.execute("SET LOCAL lock_timeout = '50ms'")
-                await connection.execute("LOCK TABLE tenants")
+                await connection.execute("SET LOCAL lock_timeout = '50ms'; LOCK TABLE tenants")
     await pool.close()
 
 
