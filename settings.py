@@ -62,6 +62,19 @@ class Settings(BaseSettings):
         default=5.0, ge=0, description="How long a key that was found good is not looked up again, revoked or not."
     )
 
+    # --- How often -------------------------------------------------------------------------------------------------
+    requests_per_minute: int = Field(
+        default=100,
+        ge=0,
+        description="Requests a minute that each key may make, unless it has a limit of its own; 0: any number. "
+        "JWTs count by issuer and subject.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Count requests in this Redis (`redis://…`, `rediss://…`), for all processes together; unset: in "
+        "each process's memory. Needs the extra `redis`.",
+    )
+
     # --- Temporal and the doorbell ----------------------------------------------------------------------------------
     task_queue: str = Field(default="baton", min_length=1, description="Task queue of workflows and activities.")
     temporal_budget_seconds: float = Field(

@@ -6,8 +6,9 @@ from typing import Annotated, Final, cast
 from fastapi import Depends
 from starlette.requests import Request
 
+from api.quotas import QUOTA
 from domain.agents import Principal, Scope
-from domain.errors import Forbidden
+from domain.errors import Forbidden, RateLimited
 from service.auth import token_of
 from service.context import Baton
 
@@ -20,11 +21,14 @@ async def service(request: Request) -> Baton:
 
 
 async def authenticate(request: Request) -> Principal:
-    """Who calls, found out once per request. Raises `Unauthenticated`."""
+    """Who calls, found out and counted once per request. Raises `Unauthenticated`, `RateLimited`."""
     known = request.scope.get(_KNOWN)
     if known is None:
         baton = await service(request)
         known = await baton.authenticator.authenticate(token_of(request.headers.get("authorization")))
+        quota = request.scope[QUOTA] = await baton.quotas.count(known)
+        if quota is not None and quota.exceeded:
+            raise RateLimited(f"more than {quota.limit} requests a minute: wait", quota.reset_seconds)
         request.scope[_KNOWN] = known
     return cast("Principal", known)
 

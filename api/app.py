@@ -13,13 +13,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.dialect import Dialect
 from api.dialects import all_dialects
+from api.quotas import telling_quota
 from api.root import root_app
 from domain.faults import whereabouts
 from service.context import Baton, open_baton
 from settings import Settings, load_settings
 
 #: What a page of another origin may read of an answer.
-_EXPOSED: Final = ("Baton-Message-Id", "Baton-Execution-Id", "ETag", "Idempotent-Replayed", "Location", "Retry-After")
+_EXPOSED: Final = (
+    "Baton-Message-Id",
+    "Baton-Execution-Id",
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+)
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +87,7 @@ class BatonApp:
         return self._root
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.find(scope["path"])(scope, receive, send)
+        await self.find(scope["path"])(scope, receive, telling_quota(scope, send))
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None]:

@@ -16,6 +16,7 @@ from domain.errors import (
     InvalidInput,
     KeyReused,
     Outdated,
+    RateLimited,
     Unauthenticated,
     Unavailable,
 )
@@ -89,6 +90,8 @@ def _problems(error: DomainError) -> tuple[Problem, ...]:
 def _headers(error: DomainError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_seconds)}
     if isinstance(error, Unavailable):
         return {"Retry-After": _RETRY_SECONDS}
     if isinstance(error, Outdated):

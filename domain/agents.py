@@ -22,7 +22,8 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls. ``agent_id``: the only agent that the key may use, None for any. ``key_id`` identifies the key, or
-    issuer and subject of a JWT."""
+    issuer and subject of a JWT. ``per_minute``: how many requests the key may make a minute, 0 for any number, None for
+    as many as any key."""
 
     tenant_id: UUID
     tenant: str
@@ -30,6 +31,7 @@ class Principal:
     key_id: str
     scopes: frozenset[Scope]
     agent_id: UUID | None = None
+    per_minute: int | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the principal has ``scope``, or `admin`."""

@@ -46,6 +46,16 @@ class Forbidden(DomainError):
     code = "forbidden"
 
 
+class RateLimited(DomainError):
+    """Too many requests for now: the same one is welcome again after ``retry_seconds``."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
 class NotFound(DomainError):
     """There is none, or it belongs to another tenant: the two are told apart nowhere."""
 

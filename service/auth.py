@@ -4,6 +4,7 @@ A key is text that only its holder knows; what is stored is its SHA-256. A JWT i
 algorithm that was set up (`none` never is), within its times, for a tenant that exists.
 """
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -78,6 +79,7 @@ class Authenticator:
             key_id=str(key.id),
             scopes=key.scopes,
             agent_id=key.agent_id,
+            per_minute=key.per_minute,
         )
         return principal, key.expires_at.timestamp() - time.time() if key.expires_at else float("inf")
 
@@ -94,7 +96,7 @@ class Authenticator:
             tenant_id=tenant_id,
             tenant=tenant,
             subject=subject,
-            key_id=f"{claims.get('iss', '')}|{subject}",
+            key_id=_id_of(claims.get("iss"), subject),
             scopes=_scopes(claims.get(self._settings.jwt_scope_claim)),
         )
         expires = claims.get("exp")
@@ -123,6 +125,11 @@ class Authenticator:
             )
         except (jwt.InvalidTokenError, jwt.PyJWTError, ValueError) as error:
             raise Unauthenticated("the token is not valid") from error
+
+
+def _id_of(issuer: object, subject: str) -> str:
+    """A JWT's issuer and subject as one name, of one length, that no other pair and no key has."""
+    return f"jwt:{digest_of(json.dumps([issuer, subject])).hex()}"
 
 
 def _scopes(claim: object) -> frozenset[Scope]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from service.auth import Authenticator
 from service.doorbell import Doorbell
 from service.feed import Feed
+from service.quotas import Quotas
 from service.relay import Relay
 from service.routes import Routes
 from service.temporal import Temporal, connect
@@ -26,6 +27,7 @@ class Baton:
     notifier: Notifier
     feed: Feed
     authenticator: Authenticator
+    quotas: Quotas
 
     async def close(self) -> None:
         """Stop what runs in the background; rings under way get a moment."""
@@ -33,6 +35,7 @@ class Baton:
         await self.doorbell.close()
         await self.feed.close()
         await self.notifier.close()
+        await self.quotas.close()
         await self.pool.close()
 
 
@@ -66,6 +69,7 @@ async def open_baton(settings: Settings) -> Baton:
         notifier=Notifier(settings.dsn),
         feed=Feed(pool, settings),
         authenticator=Authenticator(pool, settings),
+        quotas=Quotas(settings),
     )
     baton.notifier.start()
     baton.feed.start()

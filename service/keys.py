@@ -13,6 +13,7 @@ from service.agents import ensure_tenant
 from store import agents, keys, tenants
 from store.pool import Pool
 
+_MOST_PER_MINUTE: Final = 1_000_000
 #: What a key may do if nothing else is said.
 DEFAULT_SCOPES: Final = (Scope.READ, Scope.SEND, Scope.WRITE)
 
@@ -29,12 +30,13 @@ async def create_key(
     """Make a key, and its tenant with a default agent if there is none by that name. Returns the key's text, which is
     not stored and cannot be had again.
 
-    ``agent_number`` binds the key to that agent of the tenant. Raises `AgentNotFound`, `InvalidInput`.
+    ``agent_number`` binds the key to that agent of the tenant. ``per_minute``: requests that it may make a minute, 0
+    for any number, None for as many as any key (`BATON_REQUESTS_PER_MINUTE`). Raises `AgentNotFound`, `InvalidInput`.
     """
     if not scopes:
         raise InvalidInput("a key needs at least one scope", ("scopes",))
-    if per_minute is not None and per_minute < 1:
-        raise InvalidInput("requests a minute must be at least 1", ("per_minute",))
+    if per_minute is not None and not 0 <= per_minute <= _MOST_PER_MINUTE:
+        raise InvalidInput(f"requests a minute must be 0 (any number) to {_MOST_PER_MINUTE}", ("per_minute",))
     if expires_in is not None and expires_in <= timedelta():
         raise InvalidInput("a key must last longer than no time", ("expires_in",))
     if reason := unstorable_text(name):

@@ -15,7 +15,8 @@ from store.queries import query
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key without its secret. ``per_minute``: requests that it may make a minute, None for no limit."""
+    """A key without its secret. ``per_minute``: requests that it may make a minute, 0 for any number, None for as
+    many as any key."""
 
     tenant_id: TenantId
     tenant: str

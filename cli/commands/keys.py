@@ -23,7 +23,10 @@ def create(
     ] = "tasks:read,tasks:send,tasks:write",
     agent: Annotated[int | None, typer.Option(help="The only agent that it may use, by its integer.")] = None,
     name: Annotated[str, typer.Option(help="A note on what it is for.")] = "",
-    per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute.", show_default="no limit")] = None,
+    per_minute: Annotated[
+        int | None,
+        typer.Option(min=0, help="Requests a minute; 0: any number.", show_default="BATON_REQUESTS_PER_MINUTE"),
+    ] = None,
 ) -> None:
     """Make a key and print it: it is shown this once, the database keeps a digest."""
     try:

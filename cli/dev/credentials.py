@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.agents import Scope
 from domain.keys import digest_of
+from domain.quota import UNLIMITED
 from service.agents import default_agent
 from service.keys import create_key
 from store import keys
@@ -35,7 +36,7 @@ async def ensure_credentials(dsn: str, file: Path, tenant: str = TENANT) -> Cred
         agent = await default_agent(pool, tenant)
         key = await _kept_key(pool, file, tenant)
         if key is None:
-            key = await create_key(pool, tenant, tuple(Scope), name="baton dev")
+            key = await create_key(pool, tenant, tuple(Scope), name="baton dev", per_minute=UNLIMITED)
     finally:
         await pool.close()
     credentials = Credentials(tenant, agent.number, key)

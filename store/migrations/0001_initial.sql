@@ -35,7 +35,7 @@ CREATE TABLE keys (
     name         text        NOT NULL DEFAULT '',
     scopes       text[]      NOT NULL,
     agent_id     uuid,
-    per_minute   integer,                   -- requests a minute; NULL: no limit
+    per_minute   integer,                   -- requests a minute; 0: any number, NULL: as many as any key
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz,
     revoked_at   timestamptz,

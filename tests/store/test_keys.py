@@ -120,7 +120,8 @@ async def test_keys_are_made_listed_and_revoked(world: World) -> None:
     "given",
     [
         {"scopes": []},
-        {"per_minute": 0},
+        {"per_minute": -1},
+        {"per_minute": 2**40},
         {"expires_in": timedelta(0)},
         {"name": "a\x00"},
         {"tenant_name": " "},

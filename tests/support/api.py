@@ -14,6 +14,7 @@ import uvicorn
 from api.app import BatonApp, create_app
 from domain.agents import Scope
 from domain.events import EventType, NewEvent
+from domain.quota import UNLIMITED
 from domain.states import ExecutionState, TaskState
 from service.keys import create_key
 from settings import Settings
@@ -44,9 +45,9 @@ class RunningApi:
         return replace(
             self,
             tenant=one,
-            key=await create_key(self.pool, one, tuple(Scope)),
+            key=await create_key(self.pool, one, tuple(Scope), per_minute=UNLIMITED),
             other_tenant=other,
-            other_key=await create_key(self.pool, other, tuple(Scope)),
+            other_key=await create_key(self.pool, other, tuple(Scope), per_minute=UNLIMITED),
             clients=[],
         )
 
@@ -67,9 +68,11 @@ class RunningApi:
         self.clients.append(client)
         return client
 
-    async def new_key(self, *scopes: Scope, agent_number: int | None = None) -> str:
+    async def new_key(self, *scopes: Scope, agent_number: int | None = None, per_minute: int | None = UNLIMITED) -> str:
         """Another key of the tenant."""
-        return await create_key(self.pool, self.tenant, scopes or tuple(Scope), agent_number=agent_number)
+        return await create_key(
+            self.pool, self.tenant, scopes or tuple(Scope), agent_number=agent_number, per_minute=per_minute
+        )
 
     async def tenant_id(self) -> UUID:
         """The tenant's id."""
@@ -150,9 +153,9 @@ async def running_api(dsn: str, **settings: Any) -> AsyncGenerator[RunningApi]:
         pool=pool,
         settings=configured,
         tenant="acme",
-        key=await create_key(pool, "acme", tuple(Scope)),
+        key=await create_key(pool, "acme", tuple(Scope), per_minute=UNLIMITED),
         other_tenant="globex",
-        other_key=await create_key(pool, "globex", tuple(Scope)),
+        other_key=await create_key(pool, "globex", tuple(Scope), per_minute=UNLIMITED),
     )
     try:
         yield api

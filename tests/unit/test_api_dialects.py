@@ -30,6 +30,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.AnswerRefused: errors.AnswerRefused("no", ("must be a number",)),
     errors.CursorExpired: errors.CursorExpired("no", 12),
     errors.TooLarge: errors.TooLarge("no", 1024),
+    errors.RateLimited: errors.RateLimited("no", 7),
 }
 
 
@@ -55,7 +56,7 @@ def test_every_error_has_an_answer_that_says_what_to_do(kind: type[DomainError],
     assert answer.status_code != 500
     assert b"no" in answer.body or b"must be a number" in answer.body
     assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
-    assert ("retry-after" in answer.headers) == (answer.status_code == 503)
+    assert ("retry-after" in answer.headers) == (answer.status_code in (429, 503))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ ERRORS: Final[ErrorTable] = {
     errors.InvalidPlan: Answer(422, "invalid_plan"),
     errors.Unauthenticated: Answer(401, "unauthenticated"),
     errors.Forbidden: Answer(403, "forbidden"),
+    errors.RateLimited: Answer(429, "rate_limited"),
     errors.NotFound: Answer(404, "not_found"),
     errors.ExecutionNotFound: Answer(404, "execution_not_found"),
     errors.TaskNotFound: Answer(404, "task_not_found"),

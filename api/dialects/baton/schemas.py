@@ -351,6 +351,7 @@ PROBLEMS: Final = _problems(
     (403, "The credentials are good, but not for this"),
     (404, "There is none, or it belongs to somebody else"),
     (422, "What was sent does not fit"),
+    (429, "Too many requests: `Retry-After` says when there may be more"),
     (503, "Nothing was stored: try again"),
 )
 

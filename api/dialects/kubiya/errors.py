@@ -15,6 +15,7 @@ ERRORS: Final[ErrorTable] = {
     errors.InvalidPlan: Answer(422),
     errors.Unauthenticated: Answer(401),
     errors.Forbidden: Answer(403),
+    errors.RateLimited: Answer(429),
     errors.NotFound: Answer(404),
     errors.ExecutionNotFound: Answer(404),
     errors.TaskNotFound: Answer(404),

@@ -12,7 +12,7 @@ from api.access import CanRead, CanSend, CanWrite, Service
 from api.answers import Json, etag, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.kubiya import translate
-from api.dialects.kubiya.schemas import ExecuteAgent
+from api.dialects.kubiya.schemas import TOO_MANY, ExecuteAgent
 from api.dialects.kubiya.stream import plan_as_execution_encoder, task_encoder
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, body_of, with_body
@@ -35,7 +35,7 @@ from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"
 
-router = APIRouter(tags=["executions"], route_class=DirectRoute)
+router = APIRouter(tags=["executions"], responses=TOO_MANY, route_class=DirectRoute)
 
 
 @router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent))

@@ -10,7 +10,7 @@ from api.access import CanRead, CanSend, CanWrite, Service
 from api.answers import Json, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.kubiya import translate
-from api.dialects.kubiya.schemas import ExecutePlan
+from api.dialects.kubiya.schemas import TOO_MANY, ExecutePlan
 from api.dialects.kubiya.stream import plan_encoder
 from api.ids import execution_id as parse_execution_id
 from api.ids import in_range
@@ -29,7 +29,7 @@ from service.messages import send_messages as send_to_tasks
 
 PREFIX: Final = "/api/v1/tasks/plan"
 
-router = APIRouter(prefix=PREFIX, tags=["Plan Execution"], route_class=DirectRoute)
+router = APIRouter(prefix=PREFIX, tags=["Plan Execution"], responses=TOO_MANY, route_class=DirectRoute)
 
 
 @router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))

@@ -43,3 +43,20 @@ VALIDATION_ERROR: Final[dict[str, Any]] = {
         "type": {"title": "Error Type", "type": "string"},
     },
 }
+
+#: What any route may answer a key that asks too often.
+TOO_MANY: Final[dict[int | str, dict[str, Any]]] = {
+    429: {
+        "description": "Too many requests: `Retry-After` says when there may be more",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["detail"],
+                    "properties": {"detail": {"type": "string"}},
+                    "title": "TooManyRequests",
+                }
+            }
+        },
+    }
+}
