@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, is_cancelled_exception
 
 from workflows.contracts import Outcome
 
@@ -45,6 +45,15 @@ async def write(activity: Any, arg: object, result_type: type[Any] = Outcome) ->
     return await workflow.execute_activity(
         activity, arg, result_type=result_type, start_to_close_timeout=WRITE_TIMEOUT, retry_policy=RETRY
     )
+
+
+def is_undone(error: ActivityError) -> bool:
+    """Whether an activity that was cancelled came to no end of its own, so that nobody knows what it would have been.
+
+    Temporal tries nothing again that it was asked to cancel, so that a cancelled attempt which its worker's death, or a
+    database that was away, has ended is the last one, though nothing was decided.
+    """
+    return is_cancelled_exception(error) or error.retry_state is RetryState.CANCEL_REQUESTED
 
 
 def failure_code(error: ActivityError) -> str:

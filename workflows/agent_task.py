@@ -7,7 +7,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.activities import failure_code, start_step, write
+    from workflows.activities import failure_code, is_undone, start_step, write
     from workflows.contracts import (
         TASK_WORKFLOW,
         TOOLS,
@@ -110,13 +110,13 @@ class AgentTaskWorkflow:
     async def _run(self, steps: list[workflow.ActivityHandle[Outcome]], ref: StepRef) -> Outcome | None:
         """Wait for activities; the outcome that PostgreSQL gave last. A failure for good ends the turn.
 
-        None: they were cancelled before they had begun. What is due is done again, and sees the interrupt itself.
+        None: they were cancelled and have decided nothing. What is due is done again, and sees the interrupt itself.
         """
         self._steps = steps
         results = await asyncio.gather(*steps, return_exceptions=True)
         self._steps = []
         for result in results:
-            if isinstance(result, ActivityError) and not is_cancelled_exception(result):
+            if isinstance(result, ActivityError) and not is_undone(result):
                 return await write(fail_turn, TurnFailed(ref.ref, ref.turn, ref.step, failure_code(result)))
             if isinstance(result, BaseException) and not isinstance(result, ActivityError):
                 raise result

@@ -81,6 +81,29 @@ async def test_a_worker_killed_while_it_streams(stack: DevStack, work: Workload)
     assert [message["state"] for message in await work.messages(task["id"])] == ["processed"]
 
 
+async def test_an_interrupt_for_a_step_whose_worker_was_killed(stack: DevStack, work: Workload) -> None:
+    """Temporal tries nothing again that it was asked to cancel: the turn ends as interrupted, not as failed."""
+    task = await work.start("!ask How much?")
+    await work.until(task["id"], "waiting")
+    await work.send(task["id"], "!say begun\n!sleep 60")
+    async with asyncio.timeout(30), work.client.stream("GET", f"/baton/v1/tasks/{task['id']}/events") as stream:
+        async for line in stream.aiter_lines():
+            if line == "event: text.delta":
+                break
+    await stack.kill_and_wait("worker")
+    answer = await work.client.post(
+        f"/baton/v1/tasks/{task['id']}/messages", json={"text": "!finish end"}, headers={"Baton-Mode": "interrupt"}
+    )
+    assert answer.status_code == 202
+    done = await work.until(task["id"], "succeeded", seconds=60)
+    assert done["result"] == "end"
+    assert [message["state"] for message in await work.messages(task["id"])] == ["processed", "processed"]
+    log = await work.log(task["execution_id"])
+    assert gapless(log)
+    ended = [event["data"]["outcome"] for event in log if event["type"] == "turn.ended"]
+    assert ended[1:] == ["interrupted", "answered"]
+
+
 @pytest.mark.faults
 async def test_temporal_stands_still_for_ten_seconds_during_a_hundred_sends(stack: DevStack, work: Workload) -> None:
     tasks = [await work.start("!ask Go?") for _ in range(10)]
