@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import faultpoints
 from domain.agents import Principal
 from domain.errors import AgentNotFound, InvalidInput
-from domain.ids import TaskAddress, TaskRoute
+from domain.ids import ExecutionId, TaskAddress, TaskById, TaskRoute
 from domain.json import unstorable, unstorable_text
 from domain.messages import Draft, Receipt
 from service.context import Baton
 from service.routes import plan_of
-from store import messages
+from store import messages, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,39 @@ async def send_message(
     repeat it with the same key).
     """
     _check(draft)
-    route = await baton.routes.find(who.tenant_id, address)
+    return await _send(baton, who, await baton.routes.find(who.tenant_id, address), draft, budget_seconds)
+
+
+async def send_to_execution(
+    baton: Baton, who: Principal, execution_id: ExecutionId, draft: Draft, *, budget_seconds: float = 0.0
+) -> Sent:
+    """Send a message to a whole execution: to its only task, else to the task that `store.tasks.addressed` names.
+
+    The execution is locked from that choice to the commit, so that of two at once the second sees what the first has
+    brought about. An idempotency key counts across all its tasks. Raises like `send_message`, and `Conflict` where
+    several tasks are at work and none waits.
+    """
+    _check(draft)
+    only = await baton.routes.only_task(who.tenant_id, execution_id)
+    if only is not None:
+        return await _send(baton, who, only, draft, budget_seconds)
+    faultpoints.at(faultpoints.SEND_CHECKED)
+    async with baton.pool.transaction() as connection:
+        await messages.hold(connection, who.tenant_id, execution_id)
+        receipt = await messages.earlier_of_execution(connection, who.tenant_id, execution_id, draft)
+        if receipt is not None:
+            route = await tasks.route(connection, who.tenant_id, TaskById(receipt.task_id))
+        else:
+            route = await tasks.addressed(connection, who.tenant_id, execution_id, draft.question)
+        may_use(who, route)
+        receipt = receipt or await messages.accept(
+            connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
+        )
+    faultpoints.at(faultpoints.SEND_COMMITTED)
+    return Sent(receipt, await _after(baton, [(route, receipt)], budget_seconds))
+
+
+async def _send(baton: Baton, who: Principal, route: TaskRoute, draft: Draft, budget_seconds: float) -> Sent:
     may_use(who, route)
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection() as connection:
@@ -64,7 +96,7 @@ async def send_messages(
     receipts: dict[int, Receipt] = {}
     async with baton.pool.transaction() as connection:
         if routes:
-            await messages.hold(connection, routes[0])
+            await messages.hold(connection, routes[0].tenant_id, routes[0].execution_id)
         for n in order:
             receipts[n] = await messages.earlier(connection, routes[n], sends[n][1]) or await messages.accept(
                 connection, routes[n], sends[n][1], who.subject, relay_seconds=baton.settings.relay_after_seconds

@@ -8,8 +8,17 @@ import asyncpg
 
 from domain.answers import problems
 from domain.conversation import Question
-from domain.errors import AnswerRefused, KeyReused, NotWaiting, Outdated, TaskBusy, TaskClosed, TaskNotFound
-from domain.ids import TaskRoute
+from domain.errors import (
+    AnswerRefused,
+    ExecutionNotFound,
+    KeyReused,
+    NotWaiting,
+    Outdated,
+    TaskBusy,
+    TaskClosed,
+    TaskNotFound,
+)
+from domain.ids import ExecutionId, TaskRoute, TenantId
 from domain.messages import Draft, Receipt
 from domain.states import TaskState
 from store.pool import Connection
@@ -118,13 +127,13 @@ async def send_message(
     )
 
 
-async def hold(connection: Connection, route: TaskRoute) -> None:
-    """Lock an execution for the transaction, so that several messages to its tasks are accepted as one.
+async def hold(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> None:
+    """Lock an execution for the transaction: until it ends nobody else changes its tasks or accepts messages to them.
 
-    Raises `TaskNotFound`.
+    Raises `ExecutionNotFound`.
     """
-    if await connection.fetchrow(query("lock_plan"), route.tenant_id, route.execution_id) is None:
-        raise TaskNotFound("there is no such execution")
+    if await connection.fetchrow(query("lock_plan"), tenant_id, execution_id) is None:
+        raise ExecutionNotFound("there is no such execution")
 
 
 async def earlier(connection: Connection, route: TaskRoute, draft: Draft) -> Receipt | None:
@@ -132,15 +141,33 @@ async def earlier(connection: Connection, route: TaskRoute, draft: Draft) -> Rec
     if draft.idempotency_key is None:
         return None
     row = await connection.fetchrow(query("message_by_key"), route.tenant_id, route.task_id, draft.idempotency_key)
-    if row is None:
+    return None if row is None else _told(row, draft)
+
+
+async def earlier_of_execution(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, draft: Draft
+) -> Receipt | None:
+    """The receipt of an earlier send of ``draft`` under its key to any task of an execution, which must be locked.
+
+    None if there is none. Raises `KeyReused` if all that was sent under it was another message.
+    """
+    if draft.idempotency_key is None:
         return None
+    row = await connection.fetchrow(
+        query("message_of_execution_by_key"), tenant_id, execution_id, draft.idempotency_key, draft.digest()
+    )
+    return None if row is None else _told(row, draft)
+
+
+def _told(row: asyncpg.Record, draft: Draft) -> Receipt:
+    """What the sender of an earlier message under the same key was told. Raises `KeyReused` if it was another."""
     if row["digest"] != draft.digest():
-        raise KeyReused("this Idempotency-Key was used for another message to this task")
+        raise KeyReused("this Idempotency-Key was used for another message")
     told = row["receipt"]
     return Receipt(
         message_id=UUID(str(row["id"])),
         seq=told.get("seq", row["seq"]),  # it has another one since it was redriven
-        task_id=route.task_id,
+        task_id=row["task_id"],
         execution_id=row["execution_id"],
         accepted_at=row["accepted_at"],
         state=TaskState(told["state"]),

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
+import asyncpg
+
 from domain.approvals import Approval, question_text
 from domain.conversation import Question
-from domain.errors import AgentNotFound, ExecutionNotFound, TaskNotFound
+from domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskByNumber, TaskId, TaskInPlan, TaskRoute, TenantId
 from domain.json import JsonObject, JsonValue
 from domain.mailbox import Mailbox, Rest
@@ -69,6 +71,36 @@ async def route(connection: Connection, tenant_id: TenantId, address: TaskAddres
         raise TaskNotFound("there is no such task")
     if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
         raise AgentNotFound("the task belongs to another agent")
+    return _route_of(tenant_id, row)
+
+
+async def only_task(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:
+    """Where the only task of an execution lives that is no plan; None for a plan. Never changes, may be cached.
+
+    Raises `ExecutionNotFound`.
+    """
+    row = await connection.fetchrow(query("route_of_execution"), tenant_id, execution_id)
+    if row is None:
+        raise ExecutionNotFound("there is no such execution")
+    return None if row["task_id"] is None else _route_of(tenant_id, row)
+
+
+async def addressed(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, question: str | None = None
+) -> TaskRoute:
+    """The task that a message to a whole execution is for, which must be locked.
+
+    The one that asks ``question``; else the one that has waited longest; else the only one that is open (of several,
+    the only one that has begun); else the one that ended last. Raises `Conflict` where that names none.
+    """
+    row = await connection.fetchrow(query("route_for_message"), tenant_id, execution_id, question)
+    if row is None:
+        state = TaskState.RUNNING
+        raise Conflict(f"several tasks of the execution are {state}, and none waits: send to one of them", state)
+    return _route_of(tenant_id, row)
+
+
+def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
     return TaskRoute(
         tenant_id=tenant_id,
         tenant=row["tenant"],
@@ -266,7 +298,7 @@ def approval_json(approval: Approval) -> JsonObject:
 
 
 def waiting_json(standings: list[TaskStanding]) -> list[JsonValue]:
-    """What an execution waits for: one entry per waiting task."""
+    """What an execution waits for: one entry per waiting task. ``consent``: it needs that alone, and no answer."""
     return [
         {
             "task_id": str(standing.id),
@@ -275,6 +307,7 @@ def waiting_json(standings: list[TaskStanding]) -> list[JsonValue]:
                 (*(q.text for q in standing.questions), *(question_text(a) for a in standing.approvals))
             ),
             "waiting_since": standing.waiting_since and standing.waiting_since.isoformat(),
+            "consent": not standing.questions,
         }
         for standing in standings
         if standing.state is TaskState.WAITING

@@ -97,9 +97,18 @@ SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.v
 
 -- name: message_by_key
 -- The receipt of an earlier send under the same idempotency key.
-SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, t.execution_id
+SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, m.task_id, t.execution_id
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
  WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.idempotency_key = $3;
+
+-- name: message_of_execution_by_key
+-- The receipt of an earlier send under the same idempotency key to any task of an execution: of several under that key,
+-- which other doors may have let in, the one that said the same ($4) first. Exact while the execution's row is locked.
+SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, m.task_id, t.execution_id
+  FROM tasks t JOIN messages m ON m.tenant_id = t.tenant_id AND m.task_id = t.id AND m.idempotency_key = $3
+ WHERE t.tenant_id = $1 AND t.execution_id = $2
+ ORDER BY m.digest = $4 DESC, m.accepted_at, m.id
+ LIMIT 1;
 
 -- name: has_news
 -- Whether a message waits for a turn that answers none of the questions that the task rested with.

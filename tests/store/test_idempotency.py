@@ -100,7 +100,7 @@ async def test_within_a_transaction_the_key_is_looked_up_first(world: World) -> 
     route = await world.in_state(S.WAITING)
     draft = Draft("hello", "test", idempotency_key="k")
     async with world.pool.transaction() as connection:
-        await messages.hold(connection, route)
+        await messages.hold(connection, route.tenant_id, route.execution_id)
         assert await messages.earlier(connection, route, draft) is None
         first = await messages.accept(connection, route, draft, "somebody", relay_seconds=60)
         assert await messages.earlier(connection, route, draft) == _as_replayed(first)

@@ -189,6 +189,7 @@ async def test_an_answer_is_asked_again_with_its_rule_and_since_when(world: Worl
             "position": 1,
             "question": "q?",
             "waiting_since": before["waiting_since"].isoformat(),
+            "consent": False,
         }
     ]
     with pytest.raises(AnswerRefused):
