@@ -61,7 +61,8 @@ class ExecutionView:
     """An execution as it is now.
 
     ``tasks`` by position; None in lists, where only ``counts`` says how many are in which state. ``last_event`` is the
-    number of the newest event. ``plan`` is what was given, {} for a single task.
+    number of the newest event. ``plan`` is what was given, {} for a single task. ``asks``: a task of it waits for an
+    answer, and not for consent alone.
     """
 
     id: UUID
@@ -69,6 +70,7 @@ class ExecutionView:
     title: str
     summary: str
     state: ExecutionState
+    asks: bool
     agent: AgentRef
     queue: str
     plan_generation_id: str | None

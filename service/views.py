@@ -1,7 +1,7 @@
 """Reads: what a caller may see, as it is now. Another tenant's things are not found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final, Protocol
 from uuid import UUID
@@ -86,19 +86,33 @@ async def page_executions(
     in_plan: bool | None = None,
     states: Sequence[ExecutionState] | None = None,
     agent: AgentReference = None,
+    asks: bool | None = None,
+    with_only_tasks: bool = False,
 ) -> Page[ExecutionView]:
     """Executions by offset, newest first, with their total: for dialects that page so.
 
-    ``in_plan``: plans only, single tasks only, None for both. Raises `AgentNotFound`.
+    ``in_plan``: plans only, single tasks only, None for both. ``asks``: of those that wait, those that do for an answer
+    (True) or for consent alone (False). ``with_only_tasks``: those that are no plans come with their task. Raises
+    `AgentNotFound`.
     """
     async with baton.pool.connection() as connection:
         agent_id = None if agent is None else (await resolve_agent(connection, who, agent)).id
         found = await views.executions(
-            connection, who.tenant_id, limit=limit, offset=offset, in_plan=in_plan, states=states, agent_id=agent_id
+            connection,
+            who.tenant_id,
+            limit=limit,
+            offset=offset,
+            in_plan=in_plan,
+            states=states,
+            agent_id=agent_id,
+            asks=asks,
         )
         total = await views.count_executions(
-            connection, who.tenant_id, in_plan=in_plan, states=states, agent_id=agent_id
+            connection, who.tenant_id, in_plan=in_plan, states=states, agent_id=agent_id, asks=asks
         )
+        if with_only_tasks:
+            tasks = await views.only_tasks(connection, who.tenant_id, [one.id for one in found if not one.in_plan])
+            found = [replace(one, tasks=(tasks[one.id],)) if one.id in tasks else one for one in found]
     return Page(tuple(found), total=total)
 
 

@@ -1,6 +1,6 @@
 """An execution's event log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -8,6 +8,7 @@ import asyncpg
 from domain.errors import ExecutionNotFound
 from domain.events import Event, EventType, NewEvent
 from domain.ids import ExecutionId, TenantId
+from domain.json import INT64_MAX
 from domain.states import ExecutionState, TaskState
 from store.pool import Connection
 from store.queries import query
@@ -57,6 +58,28 @@ async def after(
 ) -> list[Event]:
     """Up to ``limit`` events with a number above ``seq``, in order, without gaps."""
     rows = await connection.fetch(query("events_after"), tenant_id, execution_id, seq, limit)
+    return [event_of(row) for row in rows]
+
+
+async def of_types(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    types: Collection[EventType],
+    *,
+    newest_first: bool,
+    beyond: int | None,
+    limit: int,
+) -> list[Event]:
+    """Up to ``limit`` events of some types, or that changed the execution's state, in order or newest first.
+
+    ``beyond``: the number at which the page before ended, None for the first.
+    """
+    statement = query("latest_events_of_types") if newest_first else query("events_of_types")
+    start = INT64_MAX if newest_first else 0
+    rows = await connection.fetch(
+        statement, tenant_id, execution_id, list(types), start if beyond is None else beyond, limit
+    )
     return [event_of(row) for row in rows]
 
 

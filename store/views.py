@@ -44,8 +44,12 @@ async def executions(
     agent_id: AgentId | None = None,
     after: tuple[datetime, UUID] | None = None,
     offset: int = 0,
+    asks: bool | None = None,
 ) -> list[ExecutionView]:
-    """Executions, newest first, without their tasks and plans. ``after``: created_at and id where a page ended."""
+    """Executions, newest first, without their tasks and plans. ``after``: created_at and id where a page ended.
+
+    ``asks``: of those that wait, those that do for an answer (True) or for consent alone (False).
+    """
     created_at, execution_id = after or (None, None)
     rows = await connection.fetch(
         query("list_executions"),
@@ -57,6 +61,7 @@ async def executions(
         execution_id,
         limit,
         offset,
+        asks,
     )
     return [
         _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()}) for row in rows
@@ -70,9 +75,18 @@ async def count_executions(
     states: Sequence[ExecutionState] | None = None,
     in_plan: bool | None = None,
     agent_id: AgentId | None = None,
+    asks: bool | None = None,
 ) -> int:
     """How many executions `executions` would give in all."""
-    return await connection.fetchval(query("count_executions"), tenant_id, _names(states), in_plan, agent_id)
+    return await connection.fetchval(query("count_executions"), tenant_id, _names(states), in_plan, agent_id, asks)
+
+
+async def only_tasks(
+    connection: Connection, tenant_id: TenantId, execution_ids: Sequence[ExecutionId]
+) -> dict[ExecutionId, TaskView]:
+    """The tasks of those of the executions that are no plans, by execution."""
+    rows = await connection.fetch(query("only_tasks"), tenant_id, execution_ids)
+    return {row["execution_id"]: _task_of(row) for row in rows}
 
 
 async def task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskView | None:
@@ -173,6 +187,7 @@ def _execution_of(
         title=row["title"],
         summary=row["summary"],
         state=ExecutionState(row["state"]),
+        asks=row["asks"],
         agent=_agent_of(row),
         queue=row["queue"],
         plan_generation_id=row["plan_generation_id"],

@@ -28,6 +28,23 @@ SELECT seq, type, at, data, task_id, position, task_state, execution_state
  ORDER BY seq
  LIMIT $4;
 
+-- name: events_of_types
+-- A page of what an execution's log has of some types, or that changed the execution's state, in order. $3 types, $4 the
+-- number at which the page before ended, $5 limit.
+SELECT seq, type, at, data, task_id, position, task_state, execution_state
+  FROM events
+ WHERE tenant_id = $1 AND execution_id = $2 AND seq > $4 AND (type = ANY ($3::text[]) OR execution_state IS NOT NULL)
+ ORDER BY seq
+ LIMIT $5;
+
+-- name: latest_events_of_types
+-- The same, newest first.
+SELECT seq, type, at, data, task_id, position, task_state, execution_state
+  FROM events
+ WHERE tenant_id = $1 AND execution_id = $2 AND seq < $4 AND (type = ANY ($3::text[]) OR execution_state IS NOT NULL)
+ ORDER BY seq DESC
+ LIMIT $5;
+
 -- name: log_head
 -- The number of an execution's last event, of the oldest that can still be read, and the execution's state.
 SELECT event_seq AS head, state,

@@ -1,7 +1,7 @@
 """An execution's log: numbered without gaps, visible in order, readable from anywhere."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -75,3 +75,31 @@ async def test_a_log_that_is_not_there(world: World) -> None:
                     connection, other.tenant, uuid4(), [NewEvent(EventType.TEXT_DELTA, {})], positions={}
                 )
     assert len(await world.log(route)) == 2
+
+
+async def test_a_list_of_some_types(world: World) -> None:
+    """In order or newest first, page by page, with whatever changed the execution's state."""
+    route = await world.task()
+    await append(world, route, 5)
+    await append(world, route, 1, ExecutionState.FAILED)
+    await world.send(route)
+    wanted = (EventType.TASK_STARTED, EventType.MESSAGE_ACCEPTED)
+    async with world.pool.connection() as connection:
+
+        async def listed(newest_first: bool, limit: int, tenant: UUID = world.tenant) -> list[int]:
+            read: list[int] = []
+            while page := await events.of_types(
+                connection,
+                tenant,
+                route.execution_id,
+                wanted,
+                newest_first=newest_first,
+                beyond=read[-1] if read else None,
+                limit=limit,
+            ):
+                read += [event.seq for event in page]
+            return read
+
+        assert await listed(False, 2) == await listed(False, 100) == [2, 8, 9]
+        assert await listed(True, 1) == await listed(True, 100) == [9, 8, 2]
+        assert await listed(False, 100, uuid4()) == []
