@@ -21,9 +21,12 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. ``agent_id``: the only agent that the key may use, None for any. ``key_id`` identifies the key, or
-    issuer and subject of a JWT. ``per_minute``: how many requests the key may make a minute, 0 for any number, None for
-    as many as any key."""
+    """Who calls. ``key_id`` identifies the key, or issuer and subject of a JWT.
+
+    ``agent_id`` and ``agent_number``: the only agent that the key may use, None for any; of the tasks of others it
+    knows nothing. ``per_minute``: how many requests it may make a minute, 0 for any number, None for as many as any
+    key.
+    """
 
     tenant_id: UUID
     tenant: str
@@ -31,11 +34,16 @@ class Principal:
     key_id: str
     scopes: frozenset[Scope]
     agent_id: UUID | None = None
+    agent_number: int | None = None
     per_minute: int | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the principal has ``scope``, or `admin`."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def sees(self, agent_id: UUID) -> bool:
+        """Whether the principal may know of what is this agent's."""
+        return self.agent_id is None or self.agent_id == agent_id
 
 
 @dataclass(frozen=True, slots=True)

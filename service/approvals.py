@@ -9,7 +9,6 @@ from domain.ids import ApprovalId, TaskById, TaskRoute
 from domain.mailbox import Position, Then
 from domain.views import ApprovalView
 from service.context import Baton
-from service.messages import may_use
 from store import approvals
 
 
@@ -17,7 +16,7 @@ async def get_approval(baton: Baton, who: Principal, approval_id: ApprovalId) ->
     """An approval, and what became of it. Raises `ApprovalNotFound`."""
     async with baton.pool.connection() as connection:
         found = await approvals.view(connection, who.tenant_id, approval_id)
-    if found is None:
+    if found is None or not who.sees(found.agent_id):
         raise ApprovalNotFound("there is no such approval")
     return found
 
@@ -33,7 +32,7 @@ async def decide_all(
     """Decide on approvals of one task: all decisions are recorded, or none. Returns the approvals, in the same order.
 
     The task runs as soon as it asks for nothing any more. The same decision again changes nothing. Raises
-    `ApprovalNotFound`, `AgentNotFound`, `ApprovalDecided` (with the state that the approval is in instead), `Outdated`
+    `ApprovalNotFound`, `ApprovalDecided` (with the state that the approval is in instead), `Outdated`
     where the decider saw another call, `InvalidInput`, `Unavailable`.
     """
     for _, decision in decisions:
@@ -45,7 +44,8 @@ async def decide_all(
     if len(tasks) > 1:
         raise InvalidInput("all decisions must be about approvals of one task")
     route = await baton.routes.find(who.tenant_id, TaskById(tasks.pop()))
-    may_use(who, route)
+    if not who.sees(route.agent_id):
+        raise ApprovalNotFound("there is no such approval")
     async with baton.pool.transaction() as connection:
         after = await approvals.decide_all(connection, route, decisions, who.subject)
     _ring(baton, route, after)

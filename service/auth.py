@@ -79,6 +79,7 @@ class Authenticator:
             key_id=str(key.id),
             scopes=key.scopes,
             agent_id=key.agent_id,
+            agent_number=key.agent_number,
             per_minute=key.per_minute,
         )
         return principal, key.expires_at.timestamp() - time.time() if key.expires_at else float("inf")

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 from domain.agents import Principal
-from domain.errors import AgentNotFound
+from domain.errors import ExecutionNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
 from domain.mailbox import Position
 from domain.states import TaskState
 from service.context import Baton
+from service.messages import may_use
 from service.routes import plan_of
 from store import control, events, executions, tasks
 from store.pool import Connection
@@ -29,17 +30,17 @@ async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskStat
 
 
 async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
-    """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`, `AgentNotFound`."""
+    """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`."""
     await _all(baton, who, execution_id, control.pause_all)
 
 
 async def resume_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
-    """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`, `AgentNotFound`."""
+    """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`."""
     await _all(baton, who, execution_id, control.resume_all)
 
 
 async def cancel_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
-    """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`, `AgentNotFound`."""
+    """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`."""
     await _all(baton, who, execution_id, control.cancel_all)
 
 
@@ -47,8 +48,7 @@ async def _one(
     baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Position]]
 ) -> TaskState:
     route = await baton.routes.find(who.tenant_id, address)
-    if who.agent_id is not None and who.agent_id != route.agent_id:
-        raise AgentNotFound("this key may not use the task's agent")
+    may_use(who, route)
     async with baton.pool.transaction() as connection:
         position = await do(connection, route)
     await _ring(baton, route)
@@ -67,7 +67,7 @@ async def _all(
         if who.agent_id is not None and not await executions.is_of_agent(
             connection, who.tenant_id, execution_id, who.agent_id
         ):
-            raise AgentNotFound("this key may not use the agents of the execution's tasks")
+            raise ExecutionNotFound("there is no such execution")
         changed = await do(connection, who.tenant_id, execution_id, who.subject)
     for task_id in changed:
         await _ring(baton, await baton.routes.find(who.tenant_id, TaskById(task_id)))

@@ -8,10 +8,11 @@ from typing import Final
 from domain.agents import Principal
 from domain.errors import Unavailable
 from domain.explanation import Explanation, Reason
-from domain.ids import TaskId
+from domain.ids import TaskById, TaskId
 from domain.json import JsonObject
 from domain.states import TaskState
 from service.context import Baton
+from service.messages import may_use
 from service.temporal import Pending
 from store import explain
 from store.explain import TaskFacts
@@ -25,6 +26,8 @@ async def explain_task(baton: Baton, who: Principal, task_id: TaskId) -> Explana
 
     Temporal is asked, too, but not waited for longer than the configured budget.
     """
+    if who.agent_id is not None:
+        may_use(who, await baton.routes.find(who.tenant_id, TaskById(task_id)))
     async with baton.pool.connection() as connection:
         facts = await explain.facts(connection, who.tenant_id, task_id)
     return Explanation(facts.id, facts.state, facts.version, (*_of_postgres(facts), *await _of_temporal(baton, facts)))

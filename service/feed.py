@@ -94,7 +94,7 @@ class Feed:
         """
         async with self._pool.connection() as connection:
             start = await feed.start(connection, who.tenant_id, execution_id, task_id)
-        if start is None:
+        if start is None or not who.sees(start.agent_id):
             raise ExecutionNotFound("there is no such execution")
         if after > start.head:
             raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))

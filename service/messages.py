@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import faultpoints
 from domain.agents import Principal
-from domain.errors import AgentNotFound, InvalidInput
+from domain.errors import ExecutionNotFound, InvalidInput, TaskNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskRoute
 from domain.json import unstorable, unstorable_text
 from domain.messages import Draft, Receipt
 from service.context import Baton
 from service.routes import plan_of
-from store import messages, tasks
+from store import executions, messages, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,15 @@ async def send_to_execution(
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.transaction() as connection:
         await messages.hold(connection, who.tenant_id, execution_id)
+        if who.agent_id is not None and not await executions.is_of_agent(
+            connection, who.tenant_id, execution_id, who.agent_id
+        ):
+            raise ExecutionNotFound("there is no such execution")
         receipt = await messages.earlier_of_execution(connection, who.tenant_id, execution_id, draft)
         if receipt is not None:
             route = await tasks.route(connection, who.tenant_id, TaskById(receipt.task_id))
         else:
             route = await tasks.addressed(connection, who.tenant_id, execution_id, draft.question)
-        may_use(who, route)
         receipt = receipt or await messages.accept(
             connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
@@ -120,9 +123,9 @@ def check_text(text: str) -> None:
 
 
 def may_use(who: Principal, route: TaskRoute) -> None:
-    """Raises `AgentNotFound` where a key is for another agent than the task's."""
-    if who.agent_id is not None and who.agent_id != route.agent_id:
-        raise AgentNotFound("this key may not use the task's agent")
+    """Raises `TaskNotFound` where a key is for another agent than the task's."""
+    if not who.sees(route.agent_id):
+        raise TaskNotFound("there is no such task")
 
 
 async def _after(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_seconds: float) -> bool:

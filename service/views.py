@@ -1,4 +1,5 @@
-"""Reads: what a caller may see, as it is now. Another tenant's things are not found."""
+"""Reads: what a caller may see, as it is now. Another tenant's things are not found, nor, by a key for one agent,
+those of the other agents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from domain.views import ExecutionView, MessageView, Page, TaskView
 from service.agents import AgentReference, resolve_agent
 from service.cursors import decode_cursor, encode_cursor
 from store import views
-from store.pool import Pool
+from store.pool import Connection, Pool
 
 _TIME_AND_ID: Final = TypeAdapter(tuple[datetime, UUID])
 _NUMBER: Final = TypeAdapter(tuple[Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]])
@@ -43,7 +44,7 @@ async def get_execution(baton: Reads, who: Principal, execution_id: ExecutionId)
     """An execution with its tasks. Raises `ExecutionNotFound`."""
     async with baton.pool.connection() as connection:
         found = await views.execution(connection, who.tenant_id, execution_id)
-    if found is None:
+    if found is None or not who.sees(found.agent.id):
         raise ExecutionNotFound("there is no such execution")
     return found
 
@@ -51,12 +52,12 @@ async def get_execution(baton: Reads, who: Principal, execution_id: ExecutionId)
 async def get_execution_or_task(baton: Reads, who: Principal, some_id: UUID) -> Found:
     """The execution of that id; else the task of that id and its execution. Raises `ExecutionNotFound`."""
     async with baton.pool.connection() as connection:
-        if execution := await views.execution(connection, who.tenant_id, some_id):
-            return Found(execution, None)
-        if task := await views.task(connection, who.tenant_id, some_id):
+        task = None
+        execution = await views.execution(connection, who.tenant_id, some_id)
+        if execution is None and (task := await views.task(connection, who.tenant_id, some_id)):
             execution = await views.execution(connection, who.tenant_id, task.execution_id)
-            if execution is not None:
-                return Found(execution, task)
+    if execution is not None and who.sees(execution.agent.id):
+        return Found(execution, task)
     raise ExecutionNotFound("there is no such execution")
 
 
@@ -71,7 +72,9 @@ async def list_executions(
     """A page of all executions, newest first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, _TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await views.executions(connection, who.tenant_id, limit=limit + 1, states=states, after=after)
+        found = await views.executions(
+            connection, who.tenant_id, limit=limit + 1, states=states, agent_id=who.agent_id, after=after
+        )
     page = tuple(found[:limit])
     more = len(found) > limit
     return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if more else None)
@@ -96,7 +99,7 @@ async def page_executions(
     `AgentNotFound`.
     """
     async with baton.pool.connection() as connection:
-        agent_id = None if agent is None else (await resolve_agent(connection, who, agent)).id
+        agent_id = who.agent_id if agent is None else (await resolve_agent(connection, who, agent)).id
         found = await views.executions(
             connection,
             who.tenant_id,
@@ -130,7 +133,7 @@ async def page_single_tasks(
     Raises `AgentNotFound`.
     """
     async with baton.pool.connection() as connection:
-        agent_id = None if agent is None else (await resolve_agent(connection, who, agent)).id
+        agent_id = who.agent_id if agent is None else (await resolve_agent(connection, who, agent)).id
         return await views.single_tasks(
             connection, who.tenant_id, limit=limit, offset=offset, states=states, agent_id=agent_id
         )
@@ -140,7 +143,7 @@ async def get_task(baton: Reads, who: Principal, task_id: TaskId) -> TaskView:
     """A task. Raises `TaskNotFound`."""
     async with baton.pool.connection() as connection:
         found = await views.task(connection, who.tenant_id, task_id)
-    if found is None:
+    if found is None or not who.sees(found.agent.id):
         raise TaskNotFound("there is no such task")
     return found
 
@@ -162,11 +165,19 @@ async def list_tasks(
     async with baton.pool.connection() as connection:
         if inbox:
             since = None if cursor is None else decode_cursor(cursor, _TIME_AND_ID)
-            found = await views.waiting_tasks(connection, who.tenant_id, limit=limit + 1, after=since)
+            found = await views.waiting_tasks(
+                connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=since
+            )
         else:
             before = None if cursor is None else decode_cursor(cursor, _NUMBER)[0]
             found = await views.tasks(
-                connection, who.tenant_id, limit=limit + 1, states=states, execution_id=execution_id, before=before
+                connection,
+                who.tenant_id,
+                limit=limit + 1,
+                states=states,
+                execution_id=execution_id,
+                agent_id=who.agent_id,
+                before=before,
             )
     page = tuple(found[:limit])
     if len(found) <= limit:
@@ -179,7 +190,8 @@ async def get_message(baton: Reads, who: Principal, message_id: MessageId) -> Me
     """A message's receipt. Raises `MessageNotFound`."""
     async with baton.pool.connection() as connection:
         found = await views.message(connection, who.tenant_id, message_id)
-    if found is None:
+        hidden = found is not None and not await _sees_task(connection, who, found.task_id)
+    if found is None or hidden:
         raise MessageNotFound("there is no such message")
     return found
 
@@ -199,6 +211,8 @@ async def list_messages(
         found = await views.messages(connection, who.tenant_id, task_id, after=after, limit=limit + 1, states=states)
         if not found and await views.task(connection, who.tenant_id, task_id) is None:
             raise TaskNotFound("there is no such task")
+        if not await _sees_task(connection, who, task_id):
+            raise TaskNotFound("there is no such task")
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
 
@@ -209,7 +223,9 @@ async def list_dead_messages(
     """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, _TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await views.dead_messages(connection, who.tenant_id, limit=limit + 1, after=after)
+        found = await views.dead_messages(
+            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after
+        )
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if len(found) > limit else None)
 
@@ -218,3 +234,11 @@ async def get_usage(baton: Reads, who: Principal, execution_id: ExecutionId, tas
     """Tokens that an execution, or one of its tasks, has used."""
     async with baton.pool.connection() as connection:
         return await views.usage(connection, who.tenant_id, execution_id, task_id)
+
+
+async def _sees_task(connection: Connection, who: Principal, task_id: TaskId) -> bool:
+    """Whether a task's agent is one that the caller may know of; costs only keys for one agent a query."""
+    if who.agent_id is None:
+        return True
+    task = await views.task(connection, who.tenant_id, task_id)
+    return task is not None and who.sees(task.agent.id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.events import Event
-from domain.ids import ExecutionId, TaskId, TenantId
+from domain.ids import AgentId, ExecutionId, TaskId, TenantId
 from domain.states import ExecutionState, TaskState
 from store.events import event_of
 from store.pool import Connection
@@ -41,6 +41,7 @@ class LogStart:
     head: int
     oldest: int
     state: ExecutionState
+    agent_id: AgentId
     task_state: TaskState | None
 
 
@@ -75,6 +76,7 @@ async def start(
         row["head"],
         row["oldest"],
         ExecutionState(row["state"]),
+        row["agent_id"],
         None if task_id is None else TaskState(row["task_state"]),
     )
 

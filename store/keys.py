@@ -24,6 +24,7 @@ class Key:
     name: str
     scopes: frozenset[Scope]
     agent_id: AgentId | None
+    agent_number: int | None
     per_minute: int | None
     created_at: datetime
     expires_at: datetime | None
@@ -73,6 +74,7 @@ def _key_of(row: asyncpg.Record) -> Key:
         name=row["name"],
         scopes=frozenset(Scope(scope) for scope in row["scopes"] if scope in set(Scope)),
         agent_id=row["agent_id"],
+        agent_number=row["agent_number"],
         per_minute=row["per_minute"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],

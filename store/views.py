@@ -96,11 +96,16 @@ async def task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
 
 
 async def waiting_tasks(
-    connection: Connection, tenant_id: TenantId, *, limit: int, after: tuple[datetime, UUID] | None = None
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    agent_id: AgentId | None = None,
+    after: tuple[datetime, UUID] | None = None,
 ) -> list[TaskView]:
     """Tasks that wait, longest first. ``after``: waiting_since and id where a page ended."""
     since, task_id = after or (None, None)
-    rows = await connection.fetch(query("list_waiting_tasks"), tenant_id, since, task_id, limit)
+    rows = await connection.fetch(query("list_waiting_tasks"), tenant_id, since, task_id, limit, agent_id)
     return [_task_of(row) for row in rows]
 
 
@@ -111,10 +116,11 @@ async def tasks(
     limit: int,
     states: Sequence[TaskState] | None = None,
     execution_id: ExecutionId | None = None,
+    agent_id: AgentId | None = None,
     before: int | None = None,
 ) -> list[TaskView]:
     """Tasks, newest first. ``before``: the number at which a page ended."""
-    rows = await connection.fetch(query("list_tasks"), tenant_id, _names(states), execution_id, before, limit)
+    rows = await connection.fetch(query("list_tasks"), tenant_id, _names(states), execution_id, before, limit, agent_id)
     return [_task_of(row) for row in rows]
 
 
@@ -147,11 +153,16 @@ async def messages(
 
 
 async def dead_messages(
-    connection: Connection, tenant_id: TenantId, *, limit: int, after: tuple[datetime, UUID] | None = None
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    agent_id: AgentId | None = None,
+    after: tuple[datetime, UUID] | None = None,
 ) -> list[MessageView]:
     """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
     ended_at, message_id = after or (None, None)
-    rows = await connection.fetch(query("list_dead_messages"), tenant_id, ended_at, message_id, limit)
+    rows = await connection.fetch(query("list_dead_messages"), tenant_id, ended_at, message_id, limit, agent_id)
     return [_message_of(row) for row in rows]
 
 

@@ -22,7 +22,7 @@ SELECT q.execution_id
 
 -- name: feed_start
 -- Where a log stands, and the state of one of its tasks ($3, NULL for none) at that point: one snapshot.
-SELECT x.event_seq AS head, x.state, t.id AS task_id, t.state AS task_state,
+SELECT x.event_seq AS head, x.state, x.agent_id, t.id AS task_id, t.state AS task_state,
        coalesce((SELECT e.seq FROM events e WHERE e.tenant_id = $1 AND e.execution_id = $2 ORDER BY e.seq LIMIT 1), 1)
            AS oldest
   FROM executions x LEFT JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = x.id AND t.id = $3

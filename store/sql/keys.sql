@@ -13,12 +13,14 @@ WITH k AS (
      WHERE keys.tenant_id = k.tenant_id AND keys.id = k.id
        AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute')
 )
-SELECT k.*, t.name AS tenant FROM k JOIN tenants t ON t.id = k.tenant_id;
+SELECT k.*, t.name AS tenant, a.number AS agent_number
+  FROM k JOIN tenants t ON t.id = k.tenant_id LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id;
 
 -- name: list_keys
 SELECT k.tenant_id, k.id, k.name, k.scopes, k.agent_id, k.per_minute, k.created_at, k.expires_at, k.revoked_at,
-       k.last_used_at, t.name AS tenant
+       k.last_used_at, t.name AS tenant, a.number AS agent_number
   FROM keys k JOIN tenants t ON t.id = k.tenant_id
+       LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id
  WHERE k.tenant_id = $1
  ORDER BY k.created_at, k.id;
 

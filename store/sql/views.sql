@@ -68,19 +68,20 @@ SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.dep
  WHERE e.tenant_id = $1 AND e.id = ANY ($2::uuid[]) AND NOT e.in_plan;
 
 -- name: list_waiting_tasks
--- The inbox: tasks that wait, longest first. $2 and $3: where the page before ended, or NULL. $4 limit.
+-- The inbox: tasks that wait, longest first. $2 and $3: where the page before ended, or NULL. $4 limit, $5 agent or NULL.
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
        t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = $1 AND t.state = 'waiting' AND t.waiting_since IS NOT NULL
    AND ($2::timestamptz IS NULL OR (t.waiting_since, t.id) > ($2, $3::uuid))
+   AND ($5::uuid IS NULL OR t.agent_id = $5)
  ORDER BY t.waiting_since, t.id
  LIMIT $4;
 
 -- name: list_tasks
 -- A page of a tenant's tasks, newest first. $2 states or NULL, $3 execution or NULL, $4 the number at which the page
--- before ended, or NULL, $5 limit.
+-- before ended, or NULL, $5 limit, $6 agent or NULL.
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
        t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result, t.error_code, t.created_at,
        t.started_at, t.completed_at, t.updated_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
@@ -89,6 +90,7 @@ SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.dep
    AND ($2::text[] IS NULL OR t.state = ANY ($2))
    AND ($3::uuid IS NULL OR t.execution_id = $3)
    AND ($4::bigint IS NULL OR t.number < $4)
+   AND ($6::uuid IS NULL OR t.agent_id = $6)
  ORDER BY t.number DESC
  LIMIT $5;
 
@@ -103,11 +105,12 @@ SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attach
 
 -- name: list_dead_messages
 -- A page of a tenant's dead messages, those first that died first. $2 and $3: where the page before ended, or NULL.
--- $4 limit.
+-- $4 limit, $5 agent or NULL.
 SELECT m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers,
        m.reason, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
  WHERE m.tenant_id = $1 AND m.state = 'dead' AND ($2::timestamptz IS NULL OR (m.ended_at, m.id) > ($2, $3::uuid))
+   AND ($5::uuid IS NULL OR t.agent_id = $5)
  ORDER BY m.ended_at, m.id
  LIMIT $4;
 

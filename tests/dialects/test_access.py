@@ -219,7 +219,7 @@ async def test_a_key_that_is_bound_to_an_agent_uses_no_other(api: RunningApi) ->
     assert (await api.http.get(f"/baton/v1/executions/{others['id']}")).json()["state"] == "running"
     task = (await start_task(api.http))["tasks"][0]["id"]
     answer = await bound.post(f"/baton/v1/tasks/{task}/messages", json={"text": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (404, "agent_not_found")
+    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
 
 
 async def test_expired_and_revoked_keys(database_url: str) -> None:

@@ -219,7 +219,8 @@ async def test_a_key_of_another_agent_may_not_decide(api: RunningApi) -> None:
         )
     bound = api.client(await api.new_key(agent_number=number))
     answer = await bound.post(f"{V1}/approvals/{approval['id']}", json={"decision": "approve"})
-    problem(answer, 404, "agent_not_found")
+    problem(answer, 404, "approval_not_found")
+    problem(await bound.get(f"{V1}/approvals/{approval['id']}"), 404, "approval_not_found")
 
 
 async def test_two_decisions_at_once(api: RunningApi) -> None:

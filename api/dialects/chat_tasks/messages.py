@@ -57,5 +57,5 @@ async def _send(
 ) -> Response:
     request = validated(AppendMessageRequest, body)
     draft = translate.draft(request, options, only_if_waiting=only_if_waiting)
-    receipt = (await send_message(baton, who, address(task_id, request.agent_id), draft)).receipt
+    receipt = (await send_message(baton, who, address(who, task_id, request.agent_id), draft)).receipt
     return Json(translate.accepted(task_id, request.agent_id, receipt), 202, receipt_headers(receipt))
