@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from domain.agents import Principal
-from domain.errors import ExecutionNotFound
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
 from domain.mailbox import Position
 from domain.states import TaskState
 from service.context import Baton
-from service.messages import may_use
 from service.routes import plan_of
-from store import control, events, executions, tasks
+from service.visibility import may_use, may_use_execution
+from store import control, events, tasks
 from store.pool import Connection
 
 
@@ -64,10 +63,7 @@ async def _all(
     do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
 ) -> None:
     async with baton.pool.transaction() as connection:
-        if who.agent_id is not None and not await executions.is_of_agent(
-            connection, who.tenant_id, execution_id, who.agent_id
-        ):
-            raise ExecutionNotFound("there is no such execution")
+        await may_use_execution(connection, who, execution_id)
         changed = await do(connection, who.tenant_id, execution_id, who.subject)
     for task_id in changed:
         await _ring(baton, await baton.routes.find(who.tenant_id, TaskById(task_id)))

@@ -12,8 +12,8 @@ from domain.ids import TaskById, TaskId
 from domain.json import JsonObject
 from domain.states import TaskState
 from service.context import Baton
-from service.messages import may_use
 from service.temporal import Pending
+from service.visibility import may_use
 from store import explain
 from store.explain import TaskFacts
 

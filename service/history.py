@@ -7,6 +7,7 @@ from domain.errors import ExecutionNotFound
 from domain.events import Event, EventType
 from domain.ids import ExecutionId
 from service.views import Reads
+from service.visibility import may_use_execution
 from store import events
 
 
@@ -25,6 +26,7 @@ async def list_events(
     ``beyond``: the number at which the page before ended, None for the first. Raises `ExecutionNotFound`.
     """
     async with baton.pool.connection() as connection:
+        await may_use_execution(connection, who, execution_id)
         found = await events.of_types(
             connection, who.tenant_id, execution_id, types, newest_first=newest_first, beyond=beyond, limit=limit
         )

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import faultpoints
 from domain.agents import Principal
-from domain.errors import ExecutionNotFound, InvalidInput, TaskNotFound
+from domain.errors import InvalidInput
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskRoute
 from domain.json import unstorable, unstorable_text
 from domain.messages import Draft, Receipt
 from service.context import Baton
 from service.routes import plan_of
-from store import executions, messages, tasks
+from service.visibility import may_use, may_use_execution
+from store import messages, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,7 @@ async def send_to_execution(
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.transaction() as connection:
         await messages.hold(connection, who.tenant_id, execution_id)
-        if who.agent_id is not None and not await executions.is_of_agent(
-            connection, who.tenant_id, execution_id, who.agent_id
-        ):
-            raise ExecutionNotFound("there is no such execution")
+        await may_use_execution(connection, who, execution_id)
         receipt = await messages.earlier_of_execution(connection, who.tenant_id, execution_id, draft)
         if receipt is not None:
             route = await tasks.route(connection, who.tenant_id, TaskById(receipt.task_id))
@@ -120,12 +118,6 @@ def check_text(text: str) -> None:
         raise InvalidInput("a message needs text", ("body", "message"))
     if reason := unstorable_text(text):
         raise InvalidInput(reason, ("body", "message"))
-
-
-def may_use(who: Principal, route: TaskRoute) -> None:
-    """Raises `TaskNotFound` where a key is for another agent than the task's."""
-    if not who.sees(route.agent_id):
-        raise TaskNotFound("there is no such task")
 
 
 async def _after(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_seconds: float) -> bool:

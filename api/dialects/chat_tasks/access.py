@@ -5,7 +5,7 @@ from domain.agents import Principal
 from domain.errors import AgentNotFound
 from domain.ids import TaskByNumber, TaskRoute
 from service.context import Baton
-from service.messages import may_use
+from service.visibility import may_use
 
 
 def address(who: Principal, task_id: int, agent_id: int) -> TaskByNumber:
