@@ -130,7 +130,7 @@ async def test_what_a_task_waits_for(api: RunningApi) -> None:
     }
     for path in ("messages", "reply"):
         answer = await api.http.post(f"{TASKS}/{task}/{path}", json=said(agent, "many"))
-        assert "is not of type 'integer'" in refused(answer, 422, "invalid_input")
+        assert 'is not of type "integer"' in refused(answer, 422, "invalid_input")
     assert (await api.http.post(f"{TASKS}/{task}/reply", json=said(agent, "3"))).status_code == 202
     assert "pending_interaction" not in (await api.http.get(f"{TASKS}/{task}")).json()
 

@@ -239,7 +239,7 @@ async def test_an_answer_is_checked_against_its_questions_schema(world: World) -
     before, log = await world.row(route), await world.log(route)
     with pytest.raises(AnswerRefused) as told:
         await world.send(route, "many", question="number")
-    assert told.value.problems == ("answer: 'many' is not of type 'integer'",)
+    assert told.value.problems == ('answer: "many" is not of type "integer"',)
     with pytest.raises(AnswerRefused):
         await world.send(route, "many")
     assert (await world.row(route), await world.log(route)) == (before, log)

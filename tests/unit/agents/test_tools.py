@@ -246,18 +246,53 @@ def deep(levels: int) -> dict[str, Any]:
     return schema
 
 
+def doubling(levels: int) -> dict[str, Any]:
+    """Small as it stands, 2 ** ``levels`` parts with its references written out."""
+    parts = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)}
+    return {"$defs": {**parts, f"d{levels}": {"type": "string"}}, "$ref": "#/$defs/d0"}
+
+
+def chain(links: int) -> dict[str, Any]:
+    parts: dict[str, Any] = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(links)}
+    return {"$defs": {**parts, f"d{links}": {}}, "$ref": "#/$defs/d0"}
+
+
+def unevaluated(levels: int) -> dict[str, Any]:
+    """Each level judges anew what is below it, twice."""
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(levels):
+        schema = {"allOf": [schema], "unevaluatedProperties": False}
+    return schema
+
+
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
         ({"type": "strng"}, "no valid JSON Schema"),
-        ({"pattern": "("}, "no valid JSON Schema"),
+        ({"pattern": "("}, "cannot be used"),
         ({"$schema": "http://json-schema.org/draft-07/schema#"}, "draft 2020-12"),
         ({"$ref": "http://127.0.0.1:1/schema.json"}, "nothing else is fetched"),
         ({"properties": {"a": {"$ref": "other.json"}}}, "nothing else is fetched"),
-        ({"$dynamicRef": "file:///etc/passwd"}, "nothing else is fetched"),
+        ({"$dynamicRef": "file:///etc/passwd"}, "not understood"),
         ({"$ref": "#/$defs/missing"}, "does not point to a part"),
-        ({"$ref": "#"}, "without end"),
-        ({"if": {"type": "array"}, "then": {"allOf": [{"$ref": "#"}]}}, "without end"),
+        ({"$ref": "#"}, "in a circle"),
+        ({"if": {"type": "array"}, "then": {"allOf": [{"$ref": "#"}]}}, "in a circle"),
+        ({"type": "array", "items": {"$ref": "#"}}, "in a circle"),
+        ({"properties": {"a": {"not": {"$ref": "#/properties/a"}}}}, "in a circle"),
+        ({"$defs": {"a": {"$id": "urn:a", "items": {"$ref": "urn:a"}}}}, "in a circle"),
+        ({"dependencies": {"a": {"$ref": "#"}}}, "not understood"),
+        ({"$recursiveRef": "#"}, "not understood"),
+        ({"$defs": {"a": {"$schema": "http://json-schema.org/draft-04/schema#"}}}, "draft 2020-12"),
+        ({"pattern": "(?=a)b"}, "cannot be used"),
+        ({"pattern": r"(a)\1"}, "cannot be used"),
+        ({"patternProperties": {"(a{1000}){1000}": {}}}, "cannot be used"),
+        ({"allOf": [{"pattern": f"^{n}"} for n in range(100)]}, "too large"),
+        ({"enum": list(range(1000))}, "more than 1000 values"),
+        ({"description": "a" * 70_000}, "longer than"),
+        (doubling(20), "too large"),
+        (chain(40), "more than 32 times"),
+        (unevaluated(10), "too large"),
+        ({"const": "\ud800"}, "cannot be used"),
         (deep(40), "nested more than"),
         (deep(100_000), "nested more than"),
     ],
@@ -271,7 +306,10 @@ def test_schemas_that_cannot_rule_an_answer(schema: dict[str, Any], reason: str)
     [
         {},
         {"enum": [{"$ref": "http://example.com/this-is-data"}]},
-        {"type": "array", "items": {"$ref": "#"}},
+        {"allOf": [{"$ref": "#/$defs/x"}, {"$ref": "#/$defs/x"}], "$defs": {"x": {"type": "string"}}},
+        {"type": "object", "properties": {"a": True}, "unevaluatedProperties": False},
+        {"pattern": r"^\p{L}+-\d+$"},
+        {"properties": {"$ref": {"type": "string"}, "dependencies": {}}},
         {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "integer"},
         {"$id": "https://example.com/a", "$ref": "#x", "$defs": {"x": {"$anchor": "x", "type": "string"}}},
         deep(31),
