@@ -1,9 +1,11 @@
 """One model step: a transcript in, an answer out, text as it comes."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from hashlib import sha256
+from typing import Any, Final, cast
 
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
@@ -29,6 +31,8 @@ from agents.tools import definitions
 from agents.transcript import model_messages
 from domain.conversation import StepAnswer, ToolCall, Transcript, Usage
 from domain.json import JsonObject
+
+_PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(slots=True)
@@ -145,14 +149,25 @@ def _answer(text: str, response: ModelResponse) -> StepAnswer:
     return StepAnswer(text, calls, encoded(response), usage)
 
 
+def _bounded(call_id: str) -> str:
+    if _PLAIN_ID.fullmatch(call_id):
+        return call_id
+    return f"call_{sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
 def _with_own_ids(parts: Sequence[ModelResponsePart]) -> list[ModelResponsePart]:
-    """``parts`` with an id of its own for each tool call: some servers leave them empty, or repeat them."""
+    """``parts`` with an id of its own for each tool call: some servers leave them empty, or repeat them.
+
+    Ids cross Temporal, so one that is long, or holds anything but printable ASCII, is replaced by its digest.
+    """
     seen: set[str] = set()
     own: list[ModelResponsePart] = []
     for number, part in enumerate(parts):
         if isinstance(part, ToolCallPart):
-            if not part.tool_call_id or part.tool_call_id in seen:
-                part = replace(part, tool_call_id=f"{part.tool_call_id or 'call'}_{number}")
-            seen.add(part.tool_call_id)
+            own_id = _bounded(part.tool_call_id or "call")
+            while own_id in seen:
+                own_id = f"{own_id}_{number}"
+            part = replace(part, tool_call_id=own_id)
+            seen.add(own_id)
         own.append(part)
     return own

@@ -10,15 +10,13 @@ from domain.mailbox import Position, Then
 from domain.views import ApprovalView
 from service.context import Baton
 from store import approvals
+from store.pool import Connection
 
 
 async def get_approval(baton: Baton, who: Principal, approval_id: ApprovalId) -> ApprovalView:
     """An approval, and what became of it. Raises `ApprovalNotFound`."""
     async with baton.pool.connection() as connection:
-        found = await approvals.view(connection, who.tenant_id, approval_id)
-    if found is None or not who.sees(found.agent_id):
-        raise ApprovalNotFound("there is no such approval")
-    return found
+        return await _view(connection, who, approval_id)
 
 
 async def decide(baton: Baton, who: Principal, approval_id: ApprovalId, decision: Decision) -> ApprovalView:
@@ -48,8 +46,16 @@ async def decide_all(
         raise ApprovalNotFound("there is no such approval")
     async with baton.pool.transaction() as connection:
         after = await approvals.decide_all(connection, route, decisions, who.subject)
+        decided = [await _view(connection, who, approval_id) for approval_id, _ in decisions]
     _ring(baton, route, after)
-    return [await get_approval(baton, who, approval_id) for approval_id, _ in decisions]
+    return decided
+
+
+async def _view(connection: Connection, who: Principal, approval_id: ApprovalId) -> ApprovalView:
+    found = await approvals.view(connection, who.tenant_id, approval_id)
+    if found is None or not who.sees(found.agent_id):
+        raise ApprovalNotFound("there is no such approval")
+    return found
 
 
 def _ring(baton: Baton, route: TaskRoute, after: Position) -> None:

@@ -50,7 +50,8 @@ async def _one(
     may_use(who, route)
     async with baton.pool.transaction() as connection:
         position = await do(connection, route)
-    await _ring(baton, route)
+        bell = await tasks.bell(connection, route)
+    _ring(baton, route, bell)
     if position.ended:
         baton.doorbell.ring_plan(plan_of(route), position.event_seq)
     return position.box.state
@@ -65,26 +66,19 @@ async def _all(
     async with baton.pool.transaction() as connection:
         await may_use_execution(connection, who, execution_id)
         changed = await do(connection, who.tenant_id, execution_id, who.subject)
-    for task_id in changed:
-        await _ring(baton, await baton.routes.find(who.tenant_id, TaskById(task_id)))
-    if changed:
-        await _ring_plan(baton, await baton.routes.find(who.tenant_id, TaskById(changed[0])))
+        routes = [await tasks.route(connection, who.tenant_id, TaskById(task_id)) for task_id in changed]
+        bells = [await tasks.bell(connection, route) for route in routes]
+        log = await events.head(connection, who.tenant_id, execution_id)
+    for route, bell in zip(routes, bells, strict=True):
+        _ring(baton, route, bell)
+    if log and routes and routes[0].in_plan:
+        baton.doorbell.ring_plan(plan_of(routes[0]), log.head)
 
 
-async def _ring(baton: Baton, route: TaskRoute) -> None:
-    """Tell the streams, the worker and the workflow."""
-    async with baton.pool.connection() as connection:
-        bell = await tasks.bell(connection, route)
+def _ring(baton: Baton, route: TaskRoute, bell: tasks.Bell) -> None:
+    """Tell the streams, the worker and the workflow what was committed. What they are told was read before the commit:
+    nothing after it may fail, or a caller would hear that what was done was not."""
     baton.notifier.events(route.execution_id)
     if bell.interrupt:
         baton.notifier.interrupt(route.task_id, bell.interrupt)
     baton.doorbell.ring_task(route, bell.version, bell.turn, bell.interrupt)
-
-
-async def _ring_plan(baton: Baton, route: TaskRoute) -> None:
-    if not route.in_plan:
-        return
-    async with baton.pool.connection() as connection:
-        log = await events.head(connection, route.tenant_id, route.execution_id)
-    if log:
-        baton.doorbell.ring_plan(plan_of(route), log.head)

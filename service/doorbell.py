@@ -14,7 +14,7 @@ from domain.errors import Unavailable
 from domain.ids import PlanRoute, TaskRoute
 from domain.messages import Receipt
 from domain.states import TaskState
-from service.temporal import Temporal
+from service.temporal import Temporal, TemporalRefused
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +132,10 @@ class Doorbell:
         try:
             await ring(bell)
         except Unavailable as error:
-            _log.warning("%s was not rung (%s): left to the relay", key, type(error.__cause__).__name__)
+            _log.warning("%s was not rung (%s): left to the relay", key, error)
+            return False
+        except TemporalRefused as error:
+            _log.error("%s cannot be rung (%s), by the relay neither", key, error.status)
             return False
         return True
 

@@ -1,7 +1,7 @@
 """The sweeper: notices what others do behind Baton's back, and sets the state that follows.
 
 A workflow terminated, cancelled or timed out in Temporal's UI, a namespace that lost it, a row changed by hand: within
-a minute the task's state says so, and the event log why. It runs in every worker; one of them sweeps at a time.
+a minute the task's state says so, and the event log why. It runs in every worker; the one with the lease sweeps.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
 from domain.errors import NotFound, Unavailable
 from domain.faults import whereabouts
@@ -27,6 +28,8 @@ _KNOWN_GOOD_SECONDS: Final = 30.0
 _BACK: Final = timedelta(minutes=3)
 _BATCH: Final = 200
 _AT_ONCE: Final = 8
+#: A worker that has not swept for so many intervals may be gone: another one takes over.
+_LEASE_INTERVALS: Final = 2.5
 
 
 class Sweeper:
@@ -40,6 +43,7 @@ class Sweeper:
         self._notifier = notifier
         self._interval_seconds = interval_seconds
         self._silent_seconds = silent_seconds
+        self._holder = uuid4()
         self._seen_at_work: dict[TaskId, float] = {}
         self._handled: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -65,13 +69,17 @@ class Sweeper:
                 _log.error("the sweeper stumbled: %s", whereabouts(error))
 
     async def sweep(self) -> None:
-        """Sweep once. Raises `Unavailable` while PostgreSQL or Temporal is away."""
-        async with self._pool.transaction() as connection:
-            if not await sweeps.is_only_sweeper(connection):
+        """Sweep once, unless another worker has the lease. Raises `Unavailable` while PostgreSQL or Temporal is away.
+
+        No connection is held while Temporal is asked. A sweep that outlasts its lease may meet another one: harmless,
+        since what a sweep finds is judged again under the rows' locks.
+        """
+        async with self._pool.connection() as connection:
+            if not await sweeps.take_lease(connection, self._holder, _LEASE_INTERVALS * self._interval_seconds):
                 return
-            await self._mend()
-            await self._closed_workflows()
-            await self._silent_turns()
+        await self._mend()
+        await self._closed_workflows()
+        await self._silent_turns()
 
     async def _mend(self) -> None:
         async with self._pool.transaction() as connection:

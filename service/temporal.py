@@ -39,8 +39,28 @@ EXECUTION: Final = SearchAttributeKey.for_keyword("BatonExecution")
 AGENT: Final = SearchAttributeKey.for_keyword("BatonAgent")
 
 
+#: What a server says that is well, and will say again of the same call: the call is at fault.
+_REFUSALS: Final = frozenset(
+    {
+        RPCStatusCode.INVALID_ARGUMENT,
+        RPCStatusCode.FAILED_PRECONDITION,
+        RPCStatusCode.OUT_OF_RANGE,
+        RPCStatusCode.ALREADY_EXISTS,
+        RPCStatusCode.UNIMPLEMENTED,
+    }
+)
+#: How a lazy client says that it cannot connect: a plain RuntimeError.
+_NOT_CONNECTED: Final = "Failed client connect"
 #: Of the runs that were ended from outside, one look takes so many.
 _LISTED: Final = 1000
+
+
+class TemporalRefused(Exception):
+    """Temporal is there and does not take a call: trying again is of no use. ``status`` is its word for why."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"Temporal refused a call ({status})")
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,8 @@ async def connect(*, lazy: bool = False) -> Client:
 
 
 class Temporal:
-    """Rings workflows. Every call raises `Unavailable` while Temporal is away, or does not answer in time."""
+    """Rings workflows. Every call raises `Unavailable` while Temporal is away, or does not answer in time, and
+    `TemporalRefused` where it answers that the call itself is wrong."""
 
     def __init__(self, client: Client, timeout_seconds: float) -> None:
         self._client = client
@@ -158,9 +179,8 @@ class Temporal:
         found: list[Closed] = []
         async with self._translated():
             async for run in self._client.list_workflows(query, limit=_LISTED):
-                tenant = run.typed_search_attributes.get(TENANT)
-                if tenant and run.status:
-                    task_id = UUID(run.id.removeprefix(task_workflow_id("")))
+                tenant, task_id = run.typed_search_attributes.get(TENANT), task_of_workflow(run.id)
+                if tenant and task_id and run.status:
                     found.append(Closed(tenant, task_id, run.run_id, run.status.name.lower()))
         return found
 
@@ -176,11 +196,19 @@ class Temporal:
 
     @asynccontextmanager
     async def _translated(self) -> AsyncGenerator[None]:
-        """The one translation of the client's errors. A lazy client that cannot connect raises a plain RuntimeError."""
+        """The one translation of the client's errors."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 yield
-        except (RPCError, RuntimeError, TimeoutError) as error:
+        except RPCError as error:
+            if error.status in _REFUSALS:
+                raise TemporalRefused(error.status.name) from error
+            raise Unavailable(f"Temporal cannot be reached ({error.status.name})") from error
+        except TimeoutError as error:
+            raise Unavailable("Temporal does not answer") from error
+        except RuntimeError as error:
+            if not str(error).startswith(_NOT_CONNECTED):
+                raise
             raise Unavailable("Temporal cannot be reached") from error
 
     async def is_well(self) -> bool:
@@ -188,7 +216,7 @@ class Temporal:
         try:
             async with self._translated():
                 return await self._client.service_client.check_health()
-        except Unavailable:
+        except (Unavailable, TemporalRefused):
             return False
 
     async def _signal(self, workflow_id: str, ring: Doorbell) -> bool:
@@ -224,6 +252,18 @@ class Temporal:
                 search_attributes=attributes,
                 static_summary=summary,
             )
+
+
+def task_of_workflow(workflow_id: str) -> TaskId | None:
+    """The task that a workflow serves; None for an id that Baton did not give: others may start workflows, too."""
+    prefix = task_workflow_id("")
+    if not workflow_id.startswith(prefix):
+        return None
+    try:
+        task_id = UUID(workflow_id.removeprefix(prefix))
+    except ValueError:
+        return None
+    return task_id if workflow_id == task_workflow_id(str(task_id)) else None
 
 
 def _pending(info: PendingActivityInfo) -> Pending:

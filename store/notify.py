@@ -19,8 +19,8 @@ EVENTS: Final = "baton_events"  #: payload: uuids of executions whose logs have 
 INTERRUPTS: Final = "baton_interrupts"  #: payload: `task/turn` pairs that are to stop, separated by spaces
 
 _PAYLOAD_BYTES: Final = 7900  # PostgreSQL takes less than 8000
-#: Whatever the server says, hints go on once it is well again.
-_TROUBLE: Final = (*AWAY, asyncpg.PostgresError)
+#: Whatever the server says, and however a connection was lost, hints go on once all is well again.
+_TROUBLE: Final = (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = logging.getLogger(__name__)
 
 

@@ -20,7 +20,6 @@ AWAY: Final = (
     OSError,
     *SLOW,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection whose end was just being read ("another operation is in progress")
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
@@ -47,11 +46,21 @@ class Pool:
         """A connection in autocommit: each statement is a transaction of its own."""
         try:
             async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.InterfaceError as error:
+                    # Misuse, a wrong number of arguments say, unless there is no connection any more to be misused.
+                    if _is_lost(connection):
+                        raise Unavailable("the connection to the database was lost") from error
+                    raise
         except SLOW as error:
             raise TooSlow("the database did not answer in time") from error
         except AWAY as error:
             raise Unavailable("the database cannot be reached") from error
+        except asyncpg.InterfaceError as error:
+            if self._pool.is_closing():
+                raise Unavailable("the connections to the database are being closed") from error
+            raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
@@ -66,6 +75,14 @@ class Pool:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    """Whether a connection that is still held is none any more; the pool takes one back whose end it has seen."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _limit(seconds: float) -> Any:

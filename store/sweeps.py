@@ -5,6 +5,7 @@ These queries look across tenants: a sweeper serves all of them. What they find 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from domain.events import EventType, NewEvent
 from domain.ids import ExecutionId, TaskId, TenantId
@@ -26,9 +27,9 @@ class OpenTurn:
     turn: int
 
 
-async def is_only_sweeper(connection: Connection) -> bool:
-    """Whether nobody else sweeps until this transaction ends."""
-    return await connection.fetchval(query("only_sweeper"))
+async def take_lease(connection: Connection, holder: UUID, seconds: float) -> bool:
+    """Take, or renew, the right to sweep for ``seconds``. Whether ``holder`` has it now: one at a time does."""
+    return bool(await connection.fetchval(query("only_sweeper"), holder, seconds))
 
 
 async def ring_silent(connection: Connection, seconds: float) -> int:

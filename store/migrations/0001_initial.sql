@@ -253,3 +253,10 @@ CREATE TABLE events (
     PRIMARY KEY (tenant_id, execution_id, seq),
     FOREIGN KEY (tenant_id, execution_id) REFERENCES executions ON DELETE CASCADE
 );
+
+-- Which worker sweeps: one row, and until when nobody else does.
+CREATE TABLE sweeper (
+    one    boolean     PRIMARY KEY DEFAULT true CHECK (one),
+    holder uuid        NOT NULL,
+    until  timestamptz NOT NULL
+);

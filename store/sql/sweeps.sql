@@ -1,6 +1,9 @@
 -- name: only_sweeper
--- One process sweeps at a time; the others try again later.
-SELECT pg_try_advisory_xact_lock(5714621);
+-- One process sweeps at a time; the others try again later. Nothing is returned to those who have to.
+INSERT INTO sweeper (holder, until) VALUES ($1, now() + make_interval(secs => $2))
+ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until
+ WHERE sweeper.holder = excluded.holder OR sweeper.until < now()
+RETURNING true;
 
 -- name: sweep_silent
 -- Running tasks that nobody is going to look at: no turn is open and no ring is due. Passes by what is locked: others

@@ -1,9 +1,11 @@
-"""Is PostgreSQL being slow told from PostgreSQL being away?"""
+"""Is PostgreSQL being slow told from PostgreSQL being away, and both from asking it the wrong thing?"""
 
+import asyncpg
 import pytest
 
 from domain.errors import TooSlow, Unavailable
 from store.pool import open_pool
+from tests.store.world import World
 
 
 async def test_a_statement_over_its_time_is_too_slow(database_url: str) -> None:
@@ -37,3 +39,37 @@ async def test_a_server_that_is_away_is_not_slow() -> None:
     with pytest.raises(Unavailable) as caught:
         await open_pool("postgresql://nobody@127.0.0.1:9/nothing")
     assert not isinstance(caught.value, TooSlow)
+
+
+async def test_misuse_is_a_bug_not_an_outage(world: World) -> None:
+    with pytest.raises(asyncpg.InterfaceError):
+        async with world.pool.connection() as connection:
+            await connection.fetchval("SELECT $1::int")
+    async with world.pool.connection() as connection:
+        kept = connection
+    with pytest.raises(asyncpg.InterfaceError):
+        async with world.pool.connection():
+            await kept.fetchval("SELECT 1")
+
+
+async def test_a_killed_connection_is_an_outage(world: World) -> None:
+    with pytest.raises(Unavailable):
+        async with world.pool.connection() as connection:
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(Unavailable):
+        await ask_after_its_end(world)
+
+
+async def ask_after_its_end(world: World) -> None:
+    async with world.pool.connection() as connection:
+        with pytest.raises(asyncpg.PostgresError):
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        await connection.fetchval("SELECT 1")
+
+
+async def test_a_closed_pool_is_an_outage(database_url: str) -> None:
+    pool = await open_pool(database_url, min_size=0)
+    await pool.close()
+    with pytest.raises(Unavailable):
+        async with pool.connection():
+            pass

@@ -1,6 +1,7 @@
 """The sweeper's look at everybody's rows keeps nobody waiting."""
 
 import asyncio
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -47,3 +48,19 @@ async def test_nothing_is_swept_that_somebody_will_come_to(world: World) -> None
     before = [(await world.row(route))["ring_at"] for route in (rung, at_work, waiting)]
     assert await sweep(world) == 0
     assert [(await world.row(route))["ring_at"] for route in (rung, at_work, waiting)] == before
+
+
+async def test_one_sweeps_at_a_time_and_another_takes_over_when_its_lease_has_run_out(world: World) -> None:
+    one, other = uuid4(), uuid4()
+    async with world.pool.connection() as connection:
+        takes = await asyncio.gather(*(take(world, holder) for holder in (one, other) for _ in range(4)))
+        assert takes in ([True] * 4 + [False] * 4, [False] * 4 + [True] * 4)
+        holder, waits = (one, other) if takes[0] else (other, one)
+        assert await sweeps.take_lease(connection, holder, 0.0), "it renews its own"
+        assert await sweeps.take_lease(connection, waits, 60)
+        assert not await sweeps.take_lease(connection, holder, 60)
+
+
+async def take(world: World, holder: UUID) -> bool:
+    async with world.pool.connection() as connection:
+        return await sweeps.take_lease(connection, holder, 60)

@@ -1,6 +1,7 @@
 """Are real providers reached by name, asked once, and are their errors told by code?"""
 
 import asyncio
+import re
 import socket
 
 import pytest
@@ -142,6 +143,20 @@ async def test_calls_with_repeated_or_broken_parts_are_put_right(
     assert len({call.id for call in first}) == 3
     assert first[1].arguments == {"INVALID_JSON": "{broken"}
     assert [result.failed for result in talk.steps[0].results] == [False, True, True]
+
+
+@APIS
+async def test_ids_of_calls_are_short_and_plain_whatever_a_provider_sends(
+    models: Models, openai_server: OpenAIServer, name: str
+) -> None:
+    odd = ("x" * 100_000, "x" * 99_999, "what the user said\n", "é", "call_fine|fc_1")
+    openai_server.reply(Reply((), tuple(Called("clock", "{}", call_id) for call_id in odd)), Reply(("Done.",)))
+    talk = Talk(models, "Do it.", model=name)
+    assert await talk.turn() == "Done."
+    ids = [call.id for call in talk.answers[0].calls]
+    assert len(set(ids)) == len(odd)
+    assert all(re.fullmatch(r"call_[0-9a-f]{32}", call_id) for call_id in ids[:-1])
+    assert ids[-1].startswith("call_fine")
 
 
 @APIS
