@@ -55,14 +55,16 @@ class Change:
         return position(self.task.box, event_seq=self.task.event_seq)
 
     async def commit(self, *, ring_seconds: float | None = None, keep_ring: bool = False) -> int:
-        """Write the mailbox, then the events with the execution's state that follows. Returns the last event's number.
+        """Write the mailbox and the events, with the execution's state that follows. Returns the last event's number.
 
         ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it; ``keep_ring``: a
         ring that is due already stays so.
         """
-        if self.box is not self.task.box:
-            await tasks.save(self.connection, self.task, self.box, ring_seconds=ring_seconds, keep_ring=keep_ring)
         state = await self._execution_state() if self.box.state is not self.task.box.state else None
+        if self.box is not self.task.box:
+            return await tasks.save(
+                self.connection, self.task, self.box, self.events, state, ring_seconds=ring_seconds, keep_ring=keep_ring
+            )
         if not self.events:
             return self.task.event_seq
         return await events.append(
@@ -71,11 +73,10 @@ class Change:
             self.task.execution_id,
             self.events,
             positions={self.task.id: self.task.position},
-            state=state,
         )
 
     async def _execution_state(self) -> ExecutionState | None:
-        standings = await tasks.standings(self.connection, self.task.tenant_id, self.task.execution_id)
+        standings = await tasks.standings_with(self.connection, self.task, self.box)
         state = tasks.derived(standings, self.task.execution_state)
         if self.events and (state is ExecutionState.WAITING or "waiting" in self.events[-1].data):
             self.events[-1].data["waiting"] = tasks.waiting_json(standings)

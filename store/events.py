@@ -1,6 +1,6 @@
 """An execution's event log."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -29,7 +29,7 @@ async def append(
     execution_id: ExecutionId,
     events: Sequence[NewEvent],
     *,
-    positions: dict[object, int],
+    positions: Mapping[object, int],
     state: ExecutionState | None = None,
 ) -> int:
     """Append ``events`` and, with the last of them, the execution's new ``state`` if it changed.
@@ -41,16 +41,25 @@ async def append(
         query("append_events"),
         tenant_id,
         execution_id,
-        [event.type for event in events],
-        [event.task_id for event in events],
-        [positions.get(event.task_id) for event in events],
-        [event.task_state for event in events],
-        [event.data for event in events],
+        *columns(events, positions),
         state,
     )
     if last is None:
         raise ExecutionNotFound("there is no such execution")
     return last
+
+
+def columns(
+    events: Sequence[NewEvent], positions: Mapping[object, int]
+) -> tuple[list[object], list[object], list[object], list[object], list[object]]:
+    """Types, task ids, positions, task states and data of ``events``, as statements take them."""
+    return (
+        [event.type for event in events],
+        [event.task_id for event in events],
+        [positions.get(event.task_id) for event in events],
+        [event.task_state for event in events],
+        [event.data for event in events],
+    )
 
 
 async def after(

@@ -144,13 +144,12 @@ async def record_step(
     whose turn is over, records nothing.
     """
     change = await _change(connection, key)
-    if not await _is_mine(change, key, attempt):
-        return _stand(change, key)
     if change.task.box.interrupted(key.turn):
         return await _interrupt(change, key, attempt, answer.text, answer.response, streamed)
-    await _end_step(
+    if not await _end_step(
         change, key, attempt, StepState.RECORDED, answer.text, answer.response, answer.calls, asked, answer.usage
-    )
+    ):
+        return _stand(change, key)
     _say_completed(change, key, streamed, answer.text, answer.calls, interrupted=False)
     asking = {question.call_id for question in asked}
     calls = [call for call in answer.calls if call.id not in asking]
@@ -189,16 +188,14 @@ async def record_interrupted(
     streamed: Sequence[Delta],
 ) -> Position:
     """Record what a step had streamed when it was interrupted; its turn ends, its messages count as processed."""
-    change = await _change(connection, key)
-    if not await _is_mine(change, key, attempt):
-        return _stand(change, key)
-    return await _interrupt(change, key, attempt, text, response, streamed)
+    return await _interrupt(await _change(connection, key), key, attempt, text, response, streamed)
 
 
 async def _interrupt(
     change: Change, key: StepKey, attempt: int, text: str, response: JsonObject | None, streamed: Sequence[Delta]
 ) -> Position:
-    await _end_step(change, key, attempt, StepState.INTERRUPTED, text, response)
+    if not await _end_step(change, key, attempt, StepState.INTERRUPTED, text, response):
+        return _stand(change, key)
     _say_completed(change, key, streamed, text, (), interrupted=True)
     return await change.end_turn(Ending.INTERRUPTED)
 
@@ -248,14 +245,6 @@ async def _change(connection: Connection, key: StepKey) -> Change:
     return await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
 
 
-async def _is_mine(change: Change, key: StepKey, attempt: int) -> bool:
-    """Whether ``attempt`` is the one that may record: its turn is open, its step is not over, nobody tried again."""
-    if not change.has_open(key.turn):
-        return False
-    mine = await change.connection.fetchval(query("is_attempt"), *_names(key), attempt)
-    return mine is True
-
-
 def _stand(change: Change, key: StepKey) -> Position:
     """Where the task stands for an attempt that comes too late to record."""
     if change.has_open(key.turn):
@@ -273,9 +262,12 @@ async def _end_step(
     calls: Sequence[ToolCall] = (),
     asked: Sequence[Question] = (),
     usage: Usage | None = None,
-) -> None:
+) -> bool:
+    """Record what ``attempt`` came to, if it may: its turn is open, its step is not over, nobody tried again."""
+    if not change.has_open(key.turn):
+        return False
     usage = usage or Usage()
-    await change.connection.execute(
+    ended = await change.connection.fetchval(
         query("end_step"),
         *_names(key),
         attempt,
@@ -287,6 +279,7 @@ async def _end_step(
         usage.input_tokens,
         usage.output_tokens,
     )
+    return ended is True
 
 
 def _say_completed(

@@ -1,5 +1,6 @@
 """Tasks: where they live, their locked rows, and the state of the execution that follows from theirs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -9,10 +10,12 @@ import asyncpg
 from domain.approvals import Approval, question_text
 from domain.conversation import Question
 from domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
+from domain.events import NewEvent
 from domain.ids import ExecutionId, TaskAddress, TaskById, TaskByNumber, TaskId, TaskInPlan, TaskRoute, TenantId
 from domain.json import JsonObject, JsonValue
 from domain.mailbox import Mailbox, Rest
 from domain.states import ExecutionState, TaskState, execution_state
+from store.events import columns
 from store.pool import Connection
 from store.queries import query
 
@@ -21,8 +24,8 @@ from store.queries import query
 class LockedTask:
     """A task whose row, and whose execution's row, are locked until the transaction ends.
 
-    ``granted``: tools that were consented to for the rest of the task; ``plan_only``: it may call none that changes
-    things.
+    ``rested_since``: since when it would be what it rests as; ``locked_at``: the transaction's time. ``granted``: tools
+    that were consented to for the rest of the task; ``plan_only``: it may call none that changes things.
     """
 
     tenant_id: TenantId
@@ -34,6 +37,8 @@ class LockedTask:
     execution_state: ExecutionState
     in_plan: bool
     event_seq: int
+    rested_since: datetime
+    locked_at: datetime
     granted: tuple[str, ...] = ()
     plan_only: bool = False
 
@@ -146,6 +151,8 @@ async def lock(connection: Connection, tenant_id: TenantId, execution_id: Execut
         execution_state=ExecutionState(row["execution_state"]),
         in_plan=row["in_plan"],
         event_seq=row["event_seq"],
+        rested_since=row["rested_since"],
+        locked_at=row["locked_at"],
         granted=tuple(row["granted_tools"]),
         plan_only=row["plan_only"],
     )
@@ -155,15 +162,18 @@ async def save(
     connection: Connection,
     task: LockedTask,
     box: Mailbox,
+    said: Sequence[NewEvent],
+    execution_state: ExecutionState | None,
     *,
     ring_seconds: float | None = None,
     keep_ring: bool = False,
-) -> None:
-    """Write what the mailbox's rules decided. ``ring_seconds``: when the relay rings; None: nobody need ring.
+) -> int:
+    """Write what the mailbox's rules decided, and the events that say so. Returns the number of the last event.
 
-    ``keep_ring``: a ring that is due already stays so, whatever ``ring_seconds`` says.
+    ``execution_state``: the execution's new one, if it changed. ``ring_seconds``: when the relay rings; None: nobody
+    need ring. ``keep_ring``: a ring that is due already stays so, whatever ``ring_seconds`` says.
     """
-    await connection.execute(
+    last: int = await connection.fetchval(
         query("save_mailbox"),
         task.tenant_id,
         task.id,
@@ -184,7 +194,11 @@ async def save(
         [approval_json(approval) for approval in box.rest.approvals],
         box.held_step,
         [approval_json(approval) for approval in box.approvals],
+        task.execution_id,
+        *columns(said, {task.id: task.position}),
+        execution_state,
     )
+    return last
 
 
 async def standings(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> list[TaskStanding]:
@@ -202,6 +216,24 @@ async def standings(connection: Connection, tenant_id: TenantId, execution_id: E
         )
         for row in rows
     ]
+
+
+async def standings_with(connection: Connection, task: LockedTask, box: Mailbox) -> list[TaskStanding]:
+    """All tasks of a locked task's execution, by position, as they are once that one is saved as ``box``."""
+    waits_since = task.rested_since if task.box.rest.state is TaskState.WAITING else task.locked_at
+    saved = TaskStanding(
+        task.id,
+        task.position,
+        task.title,
+        box.state,
+        box.questions,
+        box.approvals,
+        waits_since if box.state is TaskState.WAITING else None,
+    )
+    if not task.in_plan:
+        return [saved]
+    before = await standings(connection, task.tenant_id, task.execution_id)
+    return [saved if standing.id == task.id else standing for standing in before]
 
 
 def derived(standings: list[TaskStanding], was: ExecutionState) -> ExecutionState | None:

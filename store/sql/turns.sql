@@ -25,10 +25,6 @@ SELECT s.state, s.attempt,
   FROM steps s
  WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn = $3 AND s.step = $4;
 
--- name: is_attempt
--- Whether an attempt may record its step.
-SELECT state = 'running' AND attempt = $5 FROM steps WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4;
-
 -- name: step_questions
 -- The questions that a step asked, in the order of its calls (jsonb keeps no order of its keys).
 SELECT s.questions -> (c.call ->> 'id') AS question
@@ -51,7 +47,8 @@ RETURNING failures;
 UPDATE steps
    SET state = $6, text = $7, response = $8, calls = $9, questions = $10, input_tokens = $11, output_tokens = $12,
        ended_at = clock_timestamp()
- WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND state = 'running' AND attempt = $5;
+ WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND step = $4 AND state = 'running' AND attempt = $5
+RETURNING true;
 
 -- name: add_tool_calls
 INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, arguments, state)

@@ -61,7 +61,6 @@ _HOT = {
     "begin_turn": {"messages_pkey"},
     "end_turn": {"messages_by_turn", "turns_pkey"},
     "read_step": {"steps_pkey", "events_pkey"},
-    "is_attempt": {"steps_pkey"},
     "tool_calls_left": {"tool_calls_pkey"},
     "due_tasks": {"tasks_to_ring"},
     "due_plans": {"executions_to_ring"},
