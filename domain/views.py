@@ -57,6 +57,15 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskDetails:
+    """A task with what few ask for: ``turn_open``, whether a turn is under way; its execution's ``metadata``."""
+
+    task: TaskView
+    turn_open: bool
+    metadata: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionView:
     """An execution as it is now.
 

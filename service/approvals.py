@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from domain.agents import Principal
 from domain.approvals import Decision
-from domain.errors import ApprovalNotFound, InvalidInput
-from domain.ids import ApprovalId, TaskById, TaskRoute
+from domain.errors import ApprovalNotFound, InvalidInput, Outdated, TaskNotFound
+from domain.ids import ApprovalId, TaskAddress, TaskById, TaskRoute
 from domain.mailbox import Position, Then
-from domain.views import ApprovalView
+from domain.messages import Draft, Receipt
+from domain.views import ApprovalView, TaskView
 from service.context import Baton
-from store import approvals
+from service.messages import check_draft, tell
+from service.visibility import may_use
+from store import approvals, messages, tasks, views
 from store.pool import Connection
 
 
@@ -56,6 +59,58 @@ async def _view(connection: Connection, who: Principal, approval_id: ApprovalId)
     if found is None or not who.sees(found.agent_id):
         raise ApprovalNotFound("there is no such approval")
     return found
+
+
+async def decide_and_answer(
+    baton: Baton,
+    who: Principal,
+    address: TaskAddress,
+    decisions: Sequence[tuple[ApprovalId, Decision]],
+    answers: Sequence[Draft],
+    *,
+    if_version: int | None = None,
+) -> tuple[TaskView, tuple[Receipt, ...]]:
+    """Decide on approvals of a task and answer questions of it: all is stored, or nothing.
+
+    Each answer names its question, and leaves approvals alone that are not decided on. ``if_version``: the task's
+    version that the caller saw; it is not looked at where the answers are repeated. Returns the task as it is right
+    after that, and the answers' receipts. Raises like `decide_all` and like `service.messages.send_message`.
+    """
+    for _, decision in decisions:
+        decision.check()
+    for draft in answers:
+        check_draft(draft)
+    route = await baton.routes.find(who.tenant_id, address)
+    may_use(who, route)
+    after: Position | None = None
+    async with baton.pool.transaction() as connection:
+        await messages.hold(connection, route.tenant_id, route.execution_id)
+        earlier = [await messages.earlier(connection, route, draft) for draft in answers]
+        if if_version is not None and not any(earlier):
+            await _check_version(connection, route, if_version)
+        if decisions:
+            after = await approvals.decide_all(connection, route, decisions, who.subject)
+        receipts = [
+            known
+            or await messages.accept(
+                connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
+            )
+            for known, draft in zip(earlier, answers, strict=True)
+        ]
+        task = await views.task(connection, route.tenant_id, route.task_id)
+    if after is not None:
+        _ring(baton, route, after)
+    await tell(baton, [(route, receipt) for receipt in receipts])
+    if task is None:
+        raise TaskNotFound("there is no such task")
+    return task, tuple(receipts)
+
+
+async def _check_version(connection: Connection, route: TaskRoute, version: int) -> None:
+    box = (await tasks.lock(connection, route.tenant_id, route.execution_id, route.task_id)).box
+    if box.version != version:
+        message = "the task has changed since: read it again"
+        raise Outdated(message, box.version, tuple(question.id for question in box.questions))
 
 
 def _ring(baton: Baton, route: TaskRoute, after: Position) -> None:

@@ -20,8 +20,8 @@ def encode_cursor(*place: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place, default=str)).rstrip(b"=").decode()
 
 
-def decode_cursor(cursor: str, kind: TypeAdapter[T]) -> T:
-    """The place that a cursor names. Raises `InvalidInput` for what no list of this kind gave."""
+def decode_cursor(cursor: str, kind: TypeAdapter[T], parameter: str = "cursor") -> T:
+    """The place that a cursor names. Raises `InvalidInput`, naming the query's ``parameter``, for what no list gave."""
     try:
         if len(cursor) > _LONGEST:
             raise ValueError("too long")
@@ -32,4 +32,4 @@ def decode_cursor(cursor: str, kind: TypeAdapter[T]) -> T:
                 part.astimezone(UTC)  # what is no time in UTC is none in PostgreSQL
         return place
     except (ValueError, OverflowError, binascii.Error, ValidationError) as error:
-        raise InvalidInput("the cursor is not one that this list gave", ("query", "cursor")) from error
+        raise InvalidInput("the cursor is not one that this list gave", ("query", parameter)) from error

@@ -34,7 +34,7 @@ async def send_message(
     `AnswerRefused`, `KeyReused`, `InvalidInput`, `Unavailable`; nothing is stored then (after `Unavailable` it may be:
     repeat it with the same key).
     """
-    _check(draft)
+    check_draft(draft)
     return await _send(baton, who, await baton.routes.find(who.tenant_id, address), draft, budget_seconds)
 
 
@@ -47,7 +47,7 @@ async def send_to_execution(
     brought about. An idempotency key counts across all its tasks. Raises like `send_message`, and `Conflict` where
     several tasks are at work and none waits.
     """
-    _check(draft)
+    check_draft(draft)
     only = await baton.routes.only_task(who.tenant_id, execution_id)
     if only is not None:
         return await _send(baton, who, only, draft, budget_seconds)
@@ -64,7 +64,7 @@ async def send_to_execution(
             connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
     faultpoints.at(faultpoints.SEND_COMMITTED)
-    return Sent(receipt, await _after(baton, [(route, receipt)], budget_seconds))
+    return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds))
 
 
 async def _send(baton: Baton, who: Principal, route: TaskRoute, draft: Draft, budget_seconds: float) -> Sent:
@@ -75,7 +75,7 @@ async def _send(baton: Baton, who: Principal, route: TaskRoute, draft: Draft, bu
             connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
     faultpoints.at(faultpoints.SEND_COMMITTED)
-    return Sent(receipt, await _after(baton, [(route, receipt)], budget_seconds))
+    return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds))
 
 
 async def send_messages(
@@ -87,7 +87,7 @@ async def send_messages(
     `send_message`.
     """
     for _, draft in sends:
-        _check(draft)
+        check_draft(draft)
     routes = [await baton.routes.find(who.tenant_id, address) for address, _ in sends]
     for route in routes:
         may_use(who, route)
@@ -102,11 +102,12 @@ async def send_messages(
             receipts[n] = await messages.earlier(connection, routes[n], sends[n][1]) or await messages.accept(
                 connection, routes[n], sends[n][1], who.subject, relay_seconds=baton.settings.relay_after_seconds
             )
-    signaled = await _after(baton, [(routes[n], receipts[n]) for n in order], budget_seconds)
+    signaled = await tell(baton, [(routes[n], receipts[n]) for n in order], budget_seconds)
     return [Sent(receipts[n], signaled) for n in range(len(sends))]
 
 
-def _check(draft: Draft) -> None:
+def check_draft(draft: Draft) -> None:
+    """Raises `InvalidInput` for a message that cannot be stored."""
     check_text(draft.text)
     if reason := unstorable(draft.metadata) or unstorable(list(draft.grants)):
         raise InvalidInput(reason, ("body", "message"))
@@ -120,7 +121,7 @@ def check_text(text: str) -> None:
         raise InvalidInput(reason, ("body", "message"))
 
 
-async def _after(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_seconds: float) -> bool:
+async def tell(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_seconds: float = 0.0) -> bool:
     """After the commit: hint to the streams, interrupt, ring. Returns whether Temporal is known to have been told."""
     rings: list[asyncio.Future[bool]] = []
     for route, receipt in sent:

@@ -27,7 +27,7 @@ async def execution(connection: Connection, tenant_id: TenantId, execution_id: E
     if row is None:
         return None
     rows = await connection.fetch(query("tasks_of_execution"), tenant_id, execution_id)
-    tasks = tuple(_task_of(task) for task in rows)
+    tasks = tuple(task_of(task) for task in rows)
     counts: dict[TaskState, int] = {}
     for task in tasks:
         counts[task.state] = counts.get(task.state, 0) + 1
@@ -86,13 +86,13 @@ async def only_tasks(
 ) -> dict[ExecutionId, TaskView]:
     """The tasks of those of the executions that are no plans, by execution."""
     rows = await connection.fetch(query("only_tasks"), tenant_id, execution_ids)
-    return {row["execution_id"]: _task_of(row) for row in rows}
+    return {row["execution_id"]: task_of(row) for row in rows}
 
 
 async def task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskView | None:
     """A task, or None."""
     row = await connection.fetchrow(query("task_view"), tenant_id, task_id)
-    return None if row is None else _task_of(row)
+    return None if row is None else task_of(row)
 
 
 async def waiting_tasks(
@@ -106,7 +106,7 @@ async def waiting_tasks(
     """Tasks that wait, longest first. ``after``: waiting_since and id where a page ended."""
     since, task_id = after or (None, None)
     rows = await connection.fetch(query("list_waiting_tasks"), tenant_id, since, task_id, limit, agent_id)
-    return [_task_of(row) for row in rows]
+    return [task_of(row) for row in rows]
 
 
 async def tasks(
@@ -121,7 +121,7 @@ async def tasks(
 ) -> list[TaskView]:
     """Tasks, newest first. ``before``: the number at which a page ended."""
     rows = await connection.fetch(query("list_tasks"), tenant_id, _names(states), execution_id, before, limit, agent_id)
-    return [_task_of(row) for row in rows]
+    return [task_of(row) for row in rows]
 
 
 async def single_tasks(
@@ -135,7 +135,7 @@ async def single_tasks(
 ) -> list[tuple[TaskView, Usage]]:
     """The tasks of executions that are no plans, newest first, with the tokens that each has used."""
     rows = await connection.fetch(query("list_single_tasks"), tenant_id, _names(states), agent_id, limit, offset)
-    return [(_task_of(row), Usage(row["input"], row["output"])) for row in rows]
+    return [(task_of(row), Usage(row["input"], row["output"])) for row in rows]
 
 
 async def messages(
@@ -214,7 +214,8 @@ def _execution_of(
     )
 
 
-def _task_of(row: asyncpg.Record) -> TaskView:
+def task_of(row: asyncpg.Record) -> TaskView:
+    """A task from the columns that every query for one selects."""
     return TaskView(
         id=row["id"],
         number=row["number"],
