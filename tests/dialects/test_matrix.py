@@ -82,6 +82,13 @@ DOORS: Final = (
         lambda answer: answer.json()["error"]["message"],
         M.REJECT,
     ),
+    Door(
+        "maia",
+        "maia",
+        lambda route, _task, _agent: (f"/v1/ai/agents/tasks/{route.task_id}/messages", {"message": "hello"}),
+        202,
+        lambda answer: answer.json()["detail"],
+    ),
 )
 
 #: The table of design: the state after the message; None: refused.

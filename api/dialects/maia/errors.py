@@ -1,0 +1,71 @@
+"""Errors as Maia has them: `application/problem+json`, with what is wrong with a request as `violations`."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import to_json
+from api.dialect import Answer, ErrorTable, Failure, Problem
+from api.errors import status_phrase
+from domain import errors
+
+ERRORS: Final[ErrorTable] = {
+    errors.DomainError: Answer(500, "internal-error"),
+    errors.InvalidInput: Answer(400, "invalid-request"),
+    errors.InvalidPlan: Answer(400, "invalid-request"),
+    errors.Unauthenticated: Answer(401, "unauthenticated"),
+    errors.Forbidden: Answer(403, "forbidden"),
+    errors.RateLimited: Answer(429, "rate-limited"),
+    errors.NotFound: Answer(404, "not-found"),
+    errors.ExecutionNotFound: Answer(404, "task-not-found"),
+    errors.TaskNotFound: Answer(404, "task-not-found"),
+    errors.AgentNotFound: Answer(404, "agent-not-found"),
+    errors.MessageNotFound: Answer(404, "message-not-found"),
+    errors.ApprovalNotFound: Answer(404, "decision-not-found"),
+    errors.Conflict: Answer(409, "conflict"),
+    errors.TaskClosed: Answer(409, "task-closed"),
+    errors.TaskBusy: Answer(409, "task-busy"),
+    errors.NotWaiting: Answer(409, "not-waiting"),
+    errors.ApprovalDecided: Answer(409, "already-decided"),
+    errors.MessageTaken: Answer(409, "message-taken"),
+    errors.Outdated: Answer(412, "outdated"),
+    errors.AnswerRefused: Answer(422, "answer-refused"),
+    errors.KeyReused: Answer(422, "idempotency-key-reused"),
+    errors.CursorExpired: Answer(410, "cursor-expired"),
+    errors.TooLarge: Answer(413, "too-large"),
+    errors.Unavailable: Answer(502, "upstream-unavailable"),
+    errors.TooSlow: Answer(504, "upstream-timeout"),
+}
+
+#: What is said where no rule of the domain was broken.
+_CODES: Final = {
+    400: "invalid-request",
+    404: "no-such-path",
+    405: "method-not-allowed",
+    415: "unsupported-media-type",
+    500: "internal-error",
+}
+_VIOLATED: Final = frozenset({400, 422})
+
+
+def render(request: Request, failure: Failure) -> Response:
+    """A failure as Maia's problem document."""
+    code = failure.code or _CODES.get(failure.status, "error")
+    problem: dict[str, object] = {
+        "type": f"urn:baton:problem:{code}",
+        "title": status_phrase(failure.status),
+        "status": failure.status,
+        "detail": failure.message,
+        "instance": request.url.path,
+    }
+    if failure.status in _VIOLATED:
+        problem["violations"] = [_violation(one) for one in failure.problems]
+    return Response(to_json(problem), failure.status, failure.headers, "application/problem+json")
+
+
+def _violation(problem: Problem) -> str:
+    """Where something is wrong, and what: `message: must not be empty`."""
+    steps = problem.where[1:] if problem.where[:1] == ("body",) else problem.where
+    where = ".".join(str(step) for step in steps)
+    return f"{where}: {problem.message}" if where else problem.message

@@ -1,0 +1,66 @@
+"""What is said to a task, and all that was said and done in it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.access import CanRead, CanSend, Service
+from api.answers import Json, etag, execution_headers, receipt_headers
+from api.body import JsonBody
+from api.dialects.maia import log, translate
+from api.dialects.maia.access import PathTask
+from api.dialects.maia.published import READ_ERRORS, SENT, TASK_PARAMETER, WRITE_ERRORS
+from api.dialects.maia.schemas import PREFIX, SendMessage
+from api.dialects.maia.shapes import TaskMessages
+from api.openapi import with_body
+from api.options import Options
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.ids import TaskById
+from service import details, messages
+
+router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
+
+
+@router.post(
+    "/{taskId}/messages",
+    status_code=202,
+    operation_id="sendMessage",
+    summary="Send a Message to a Task",
+    openapi_extra=with_body({"$ref": "#/components/schemas/SendMessageRequest"}, [TASK_PARAMETER]),
+    responses=WRITE_ERRORS | SENT,
+)
+async def send_message(who: CanSend, task_id: PathTask, body: JsonBody, options: Options, baton: Service) -> Response:
+    """Send a message to a task, whatever it is doing; one that waits, or is stopped, goes on with it.
+
+    Its `agentConfig` may change the mode, not the agent. Calls that wait for permission are made where it grants their
+    tools, and declined otherwise.
+    """
+    draft = translate.draft(validated(SendMessage, body), options)
+    receipt = (await messages.send_message(baton, who, TaskById(task_id), draft)).receipt
+    return Json({"taskId": str(task_id)}, 202, receipt_headers(receipt))
+
+
+@router.get(
+    "/{taskId}/messages",
+    operation_id="getTaskMessages",
+    openapi_extra={"parameters": [TASK_PARAMETER]},
+    responses=READ_ERRORS | {200: {"model": TaskMessages, "description": "A page, in order"}},
+)
+async def get_task_messages(
+    who: CanRead,
+    task_id: PathTask,
+    baton: Service,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 25,
+    pagination_token: Annotated[str | None, Query(alias="paginationToken")] = None,
+) -> Response:
+    """All that was said and done in a task, in order; `more` is the token of the next page, where there is one."""
+    found = (await details.get_task(baton, who, task_id)).task
+    page = await details.list_events(
+        baton, who, found, log.SHOWN, limit=limit, cursor=pagination_token, parameter="paginationToken"
+    )
+    shown: dict[str, object] = {"results": [log.entry(event, found.description) for event in page.items]}
+    if page.next_cursor is not None:
+        shown["more"] = page.next_cursor
+    return Json(shown, headers=execution_headers(found.execution_id) | {"ETag": etag(found.version)})

@@ -1,0 +1,102 @@
+"""Tasks: made, read, listed and stopped."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.access import CanRead, CanWrite, Service
+from api.answers import Json, etag, execution_headers
+from api.body import JsonBody
+from api.dialects.maia import translate
+from api.dialects.maia.access import PathTask
+from api.dialects.maia.published import READ_ERRORS, TASK_PARAMETER, WRITE_ERRORS
+from api.dialects.maia.schemas import PREFIX, CreateTaskRequest
+from api.dialects.maia.shapes import CreateTaskResponse, StopTaskResponse, TaskDetail, TaskList
+from api.openapi import body_of
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.ids import TaskById
+from domain.views import TaskDetails
+from service import control, details, executions, views
+
+router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
+
+_LAST_PAGE = 2**31 - 1
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="createTask",
+    openapi_extra=body_of(CreateTaskRequest),
+    responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse, "description": "The task was made, and runs"}},
+)
+async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+    """Start a task. In the mode PLAN its agent may call no tool that changes things, until a message says ACT.
+
+    `grantedPermissions` are the tools whose calls need no permission.
+    """
+    request = validated(CreateTaskRequest, body)
+    config = request.agentConfig
+    started = await executions.start_task(
+        baton,
+        who,
+        request.message,
+        agent=translate.agent_of(config),
+        metadata={translate.CONFIG: config.model_dump(exclude_unset=True)},
+        granted_tools=translate.grants_of(request.grantedPermissions),
+        plan_only=config.mode == translate.PLAN,
+    )
+    task = await views.get_task(baton, who, started.tasks[0])
+    return Json(translate.created(request, task), 201, execution_headers(task.execution_id))
+
+
+@router.get(
+    "",
+    operation_id="listTasks",
+    responses=READ_ERRORS | {200: {"model": TaskList, "description": "A page, newest first"}},
+)
+async def list_tasks(
+    who: CanRead,
+    baton: Service,
+    status: str | None = None,
+    page: Annotated[int, Query(ge=0, le=_LAST_PAGE)] = 0,
+    size: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Tasks, newest first, however they were made."""
+    found = await details.page_tasks(
+        baton, who, limit=size, offset=page * size, standings=translate.standings_of(status)
+    )
+    tasks = [translate.task_in_list(one) for one in found.items]
+    return Json({"tasks": tasks, "page": page, "size": size, "total": found.total})
+
+
+@router.get(
+    "/{taskId}",
+    operation_id="getTask",
+    openapi_extra={"parameters": [TASK_PARAMETER]},
+    responses=READ_ERRORS | {200: {"model": TaskDetail, "description": "The task as it is now"}},
+)
+async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
+    """A task: its status, what it may do, and what it waits for."""
+    found = await details.get_task(baton, who, task_id)
+    return Json(translate.task(found), headers=_headers(found))
+
+
+@router.post(
+    "/{taskId}/stop",
+    status_code=202,
+    operation_id="stopTask",
+    openapi_extra={"parameters": [TASK_PARAMETER]},
+    responses=WRITE_ERRORS | {202: {"model": StopTaskResponse, "description": "It stops, or has stopped"}},
+)
+async def stop_task(who: CanWrite, task_id: PathTask, baton: Service) -> Response:
+    """Stop a task until a message comes: what it is doing is interrupted. Again changes nothing."""
+    await control.pause(baton, who, TaskById(task_id))
+    found = await details.get_task(baton, who, task_id)
+    return Json({"taskId": str(task_id), "status": translate.status(found)}, 202, _headers(found))
+
+
+def _headers(found: TaskDetails) -> dict[str, str]:
+    return execution_headers(found.task.execution_id) | {"ETag": etag(found.task.version)}
