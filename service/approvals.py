@@ -98,11 +98,11 @@ async def decide_and_answer(
             for known, draft in zip(earlier, answers, strict=True)
         ]
         task = await views.task(connection, route.tenant_id, route.task_id)
+        if task is None:
+            raise TaskNotFound("there is no such task")
     if after is not None:
         _ring(baton, route, after)
     await tell(baton, [(route, receipt) for receipt in receipts])
-    if task is None:
-        raise TaskNotFound("there is no such task")
     return task, tuple(receipts)
 
 

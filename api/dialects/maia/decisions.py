@@ -17,7 +17,6 @@ from api.options import OPTION_PARAMETERS, Options
 from api.routing import DirectRoute
 from api.validate import validated
 from domain.ids import TaskById
-from service import details
 from service.approvals import decide_and_answer
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
@@ -40,10 +39,9 @@ async def submit_task_decisions(
     goes on once nothing is pending. The same decision again changes nothing, another one is a conflict.
     """
     said = verdicts(validated(SubmitDecisionsRequest, body).decisions, options)
-    receipts = await decide_and_answer(
+    task, receipts = await decide_and_answer(
         baton, who, TaskById(task_id), said.calls, said.answers, if_version=options.if_version
     )
-    task = (await details.get_task(baton, who, task_id)).task
     headers = execution_headers(task.execution_id) | {"ETag": etag(task.version)}
     if receipts:
         headers["Baton-Message-Id"] = ", ".join(str(receipt.message_id) for receipt in receipts)
