@@ -26,6 +26,7 @@ from agents.attachments import content_of, mention_of
 from agents.notes import Lost, Read, RequestNotes, Source, begun_in, request_metadata
 from agents.responses import decoded
 from domain.conversation import (
+    Attachment,
     DependencyResult,
     ReadMessage,
     RecordedStep,
@@ -91,15 +92,16 @@ class _Conversation:
     def __post_init__(self) -> None:
         self.instructions = instructions_of(self.transcript)
         self.dependencies = sorted(self.transcript.dependencies, key=lambda item: item.position)
-        self.parts.append(_prompt(_task_prompt(self.transcript.title, self.transcript.description)))
+        text = _task_prompt(self.transcript.title, self.transcript.description)
+        first = self.transcript.turns[0] if self.transcript.turns else None
+        self._say([text, *_files(self.transcript.attachments, readable=first is None or not _has_failed(first))])
         self.entries.append(Read(Source.DESCRIPTION, self.transcript.description))
 
     def add_turn(self, turn: RecordedTurn, *, is_over: bool) -> None:
         """Add what ``turn`` claimed, and its steps: all but the one under way."""
         used = self._return_all(turn.messages)
-        failed = any(step.state is StepState.FAILED for step in turn.steps)
         for message in turn.messages:
-            self._prompt(message, message in used, files=not failed)
+            self._prompt(message, message in used, files=not _has_failed(turn))
         for step in turn.steps:
             if is_over or step.state is not StepState.RUNNING:
                 self._return_all(())
@@ -159,7 +161,10 @@ class _Conversation:
         if not used:
             content.append(message.text or NO_TEXT)
             self.entries.append(Read(Source.MESSAGE, message.text))
-        content.extend(map(content_of if files else mention_of, message.attachments))
+        self._say([*content, *_files(message.attachments, readable=files)])
+
+    def _say(self, content: Sequence[UserContent]) -> None:
+        """Add what the user says, as one text where it is nothing but text."""
         if all(isinstance(item, str) for item in content):
             if content:
                 self.parts.append(_prompt("\n\n".join(map(str, content))))
@@ -172,6 +177,15 @@ class _Conversation:
         notes = RequestNotes(self.transcript.title, self.dependencies, self.entries)
         self.messages.append(ModelRequest(self.parts, instructions=self.instructions, metadata=request_metadata(notes)))
         self.parts, self.entries = [], []
+
+
+def _has_failed(turn: RecordedTurn) -> bool:
+    return any(step.state is StepState.FAILED for step in turn.steps)
+
+
+def _files(attachments: Sequence[Attachment], *, readable: bool) -> list[UserContent]:
+    """Files as parts of a prompt; a line about each where the model could not read them."""
+    return list(map(content_of if readable else mention_of, attachments))
 
 
 def _prompt(text: str) -> UserPromptPart:

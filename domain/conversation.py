@@ -92,13 +92,17 @@ class DependencyResult:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All that an agent needs to take its next step. The last turn is the one under way."""
+    """All that an agent needs to take its next step. The last turn is the one under way.
+
+    ``attachments`` came with the description.
+    """
 
     agent: Agent
     title: str
     description: str
     dependencies: tuple[DependencyResult, ...]
     turns: tuple[RecordedTurn, ...]
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import uuid4
 
 from domain.agents import Agent, Principal
+from domain.conversation import Attachment
 from domain.errors import InvalidInput
 from domain.ids import ExecutionId, PlanRoute, TaskId, TaskRoute
 from domain.json import JsonObject, unstorable, unstorable_text
@@ -80,10 +81,12 @@ async def start_task(
     metadata: JsonObject | None = None,
     granted_tools: tuple[str, ...] = (),
     plan_only: bool = False,
+    attachments: tuple[Attachment, ...] = (),
 ) -> Started:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
-    ``title``: the first line of the prompt if None. The rest, and what it raises, is as for `start_plan`.
+    ``title``: the first line of the prompt if None; ``attachments`` come with the prompt. The rest, and what it
+    raises, is as for `start_plan`.
     """
     _check_text(prompt, "prompt", None)
     _check_text(title, "title", None)
@@ -95,6 +98,7 @@ async def start_task(
         prompt,
         granted_tools=granted_tools,
         plan_only=plan_only,
+        attachments=attachments,
     )
     new, chosen = await _store(baton, who, agent, queue, metadata, in_plan=False, title=task.title, tasks=(task,))
     baton.notifier.events(new.id)

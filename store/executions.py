@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
 
+from domain.conversation import Attachment
 from domain.events import EventType
 from domain.ids import AgentId, ExecutionId, TaskId, TenantId
 from domain.json import JsonObject, JsonValue
 from domain.states import ExecutionState
+from store.attachments import attachments_json
 from store.pool import Connection
 from store.queries import query
 
@@ -27,6 +29,7 @@ class NewTask:
     depends_on: tuple[int, ...] = ()
     granted_tools: tuple[str, ...] = ()
     plan_only: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
             "position": task.position,
             "title": task.title,
             "description": task.description,
+            "attachments": cast("list[JsonValue]", attachments_json(task.attachments)),
             "depends_on": cast("list[JsonValue]", list(task.depends_on)),
             "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
             "plan_only": task.plan_only,

@@ -21,6 +21,7 @@ from domain.errors import (
 from domain.ids import ExecutionId, TaskRoute, TenantId
 from domain.messages import Draft, Receipt
 from domain.states import TaskState
+from store.attachments import attachments_json
 from store.pool import Connection
 from store.queries import query
 from store.tasks import questions_of
@@ -83,7 +84,7 @@ async def send_message(
             route.task_id,
             message_id,
             draft.text,
-            [{"filename": a.filename, "media_type": a.media_type, "url": a.url} for a in draft.attachments],
+            attachments_json(draft.attachments),
             draft.metadata,
             draft.origin,
             sender,

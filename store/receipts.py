@@ -10,7 +10,7 @@ from typing import cast
 
 import asyncpg
 
-from domain.conversation import Attachment, Question
+from domain.conversation import Question
 from domain.errors import AnswerRefused, MessageNotFound, MessageTaken, Outdated, TaskClosed
 from domain.events import EventType
 from domain.ids import MessageId, TaskId, TaskRoute, TenantId
@@ -18,6 +18,7 @@ from domain.json import JsonObject, JsonValue
 from domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from domain.messages import Edit
 from domain.states import MessageState, TaskState
+from store.attachments import attachments_json
 from store.changes import RING_SECONDS, Change, asked_data
 from store.pool import Connection
 from store.queries import query
@@ -71,7 +72,7 @@ async def edit_message(
     """
     change, row = await _locked(connection, route, message_id)
     text = row["text"] if edit.text is None else edit.text
-    attachments = row["attachments"] if edit.attachments is None else _attachments(edit.attachments)
+    attachments = row["attachments"] if edit.attachments is None else attachments_json(edit.attachments)
     if (text, attachments) == (row["text"], row["attachments"]):
         return _unchanged(change)
     _check(change, row, if_version, "edited")
@@ -190,10 +191,6 @@ def _check_version(change: Change, if_version: int | None) -> None:
 def _without_deadlines(box: Mailbox, answers: Sequence[str]) -> Mailbox:
     """Without the deadlines of questions whose default is taken back: they have passed, and would give it again."""
     return put(box, [replace(question, deadline_at="") for question in box.rest.questions if question.id in answers])
-
-
-def _attachments(attachments: Sequence[Attachment]) -> list[JsonObject]:
-    return [{"filename": a.filename, "media_type": a.media_type, "url": a.url} for a in attachments]
 
 
 def _unchanged(change: Change) -> Changed:

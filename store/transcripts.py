@@ -7,7 +7,6 @@ import asyncpg
 
 from domain.agents import Agent
 from domain.conversation import (
-    Attachment,
     DependencyResult,
     ReadMessage,
     RecordedStep,
@@ -20,6 +19,7 @@ from domain.errors import TaskNotFound
 from domain.ids import TaskId, TenantId
 from domain.json import JsonObject
 from domain.states import SendMode, StepState
+from store.attachments import attachments_of
 from store.pool import Connection
 from store.queries import query
 
@@ -56,6 +56,7 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
         agent=_agent(task, tenant_id),
         title=task["title"],
         description=task["description"],
+        attachments=attachments_of(task["attachments"]),
         dependencies=tuple(
             DependencyResult(item["position"], item["title"], item["result"]) for item in task["dependencies"]
         ),
@@ -73,7 +74,7 @@ def _message(row: asyncpg.Record) -> ReadMessage:
         row["seq"],
         row["text"],
         tuple(row["answers"]),
-        tuple(Attachment(item["filename"], item["media_type"], item["url"]) for item in row["attachments"]),
+        attachments_of(row["attachments"]),
     )
 
 

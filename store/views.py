@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 from uuid import UUID
 
 import asyncpg
 
-from domain.conversation import Attachment, Usage
+from domain.conversation import Usage
 from domain.ids import AgentId, ExecutionId, MessageId, TaskId, TenantId
 from domain.states import ExecutionState, MessageState, TaskState
 from domain.views import AgentRef, ExecutionView, MessageView, TaskView
+from store.attachments import attachments_of
 from store.pool import Connection
 from store.queries import query
 from store.tasks import approvals_of, questions_of
@@ -244,7 +244,6 @@ def task_of(row: asyncpg.Record) -> TaskView:
 
 
 def _message_of(row: asyncpg.Record) -> MessageView:
-    attachments = cast("list[dict[str, str]]", row["attachments"])
     return MessageView(
         id=row["id"],
         seq=row["seq"],
@@ -253,7 +252,7 @@ def _message_of(row: asyncpg.Record) -> MessageView:
         state=MessageState(row["state"]),
         turn=row["turn"],
         text=row["text"],
-        attachments=tuple(Attachment(a["filename"], a["media_type"], a["url"]) for a in attachments),
+        attachments=attachments_of(row["attachments"]),
         origin=row["origin"],
         sender=row["sender"],
         answers=tuple(row["answers"]),

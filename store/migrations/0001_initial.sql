@@ -77,6 +77,7 @@ CREATE TABLE tasks (
     position       bigint      NOT NULL,      -- its integer in the plan; 1 for a single task
     title          text        NOT NULL,
     description    text        NOT NULL,
+    attachments    jsonb       NOT NULL DEFAULT '[]',  -- files that came with the description
     depends_on     bigint[]    NOT NULL DEFAULT '{}',
     agent_id       uuid        NOT NULL,
     state          text        NOT NULL,
@@ -107,6 +108,7 @@ CREATE TABLE tasks (
     created_at     timestamptz NOT NULL DEFAULT now(),
     started_at     timestamptz,
     completed_at   timestamptz,
+    archived_at    timestamptz,                      -- put out of the way: lists that know of it leave it out
     updated_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),
     CONSTRAINT tasks_position_unique UNIQUE (tenant_id, execution_id, position),
@@ -115,6 +117,7 @@ CREATE TABLE tasks (
     FOREIGN KEY (tenant_id, agent_id) REFERENCES agents
 ) WITH (fillfactor = 70);
 CREATE INDEX tasks_waiting ON tasks (tenant_id, waiting_since, id) WHERE state = 'waiting';
+CREATE INDEX tasks_listed ON tasks (tenant_id, number) WHERE archived_at IS NULL;
 CREATE INDEX tasks_to_ring ON tasks (ring_at) WHERE ring_at IS NOT NULL;
 CREATE INDEX tasks_with_timers ON tasks (timer_at) WHERE timer_at IS NOT NULL;
 
@@ -157,6 +160,7 @@ CREATE TABLE turns (
     turn       integer     NOT NULL,
     state      text        NOT NULL DEFAULT 'running',
     outcome    text,                           -- the task's state that it ended with
+    messages   integer     NOT NULL DEFAULT 0, -- how many it claimed; none: it goes on with what the turn before read
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at   timestamptz,
     PRIMARY KEY (tenant_id, task_id, turn),

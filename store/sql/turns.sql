@@ -6,7 +6,7 @@ WITH claimed AS (
      WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted'
     RETURNING id, seq, decides, grants, plan_only, sender, CASE WHEN $4::bigint IS NULL THEN text END AS reason
 ), turn AS (
-    INSERT INTO turns (tenant_id, task_id, turn) VALUES ($1, $2, $3)
+    INSERT INTO turns (tenant_id, task_id, turn, messages) SELECT $1, $2, $3, count(*) FROM claimed
 ), step AS (
     INSERT INTO steps (tenant_id, task_id, turn, step, first_event) SELECT $1, $2, $3, 0, $4::bigint WHERE $4 IS NOT NULL
 )
