@@ -75,18 +75,39 @@ def cursor_of(request: Request, *query_names: str) -> Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """What a stream follows that is a part of the log: it says where the past ends, and may end before the log does.
+
+    ``begin`` is the first frame of a connection, ``live`` the one after all that was in the log when it began.
+    ``is_last``: whether no event after this one is of the chapter. ``may_end``: whether the chapter may have ended with
+    an event; ``end`` is asked then, and when the stream turns live: None while it goes on, else the end frame and the
+    number of the event with which the chapter is over at the latest.
+    """
+
+    begin: Frame
+    live: Frame
+    is_last: Callable[[Event], bool]
+    may_end: Callable[[Event], bool]
+    end: Callable[[], Awaitable[tuple[Frame, int] | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
     """How a dialect writes events. ``name`` tells encoders apart, also those of different tasks' streams.
 
     ``frames`` gives an event's frames, none where the dialect has no word for it; ``end`` the end frame of a
     subscription that has come to its end, None if the log has gone on since; ``cut`` the last frame of a connection
-    that the server ends before, None where the dialect has no word for that.
+    that the server ends before, None where the dialect has no word for that. ``named``: whether a frame's name stands
+    in a line of its own; if not it is the data's `type`. ``chapter``: the part of the log that is followed, None for
+    all.
     """
 
     name: str
     frames: Callable[[UUID, Event], Sequence[Frame]]
     end: Callable[[Subscription], Frame | Awaitable[Frame | None]]
     cut: Callable[[], Frame] | None = None
+    named: bool = True
+    chapter: Chapter | None = None
 
 
 async def open_stream(
@@ -137,6 +158,8 @@ class EventStream(Response):
         self._cursor = cursor
         self._settings = settings
         self._first = first
+        self._is_live = False
+        self._last: tuple[Frame, int] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the log ends, the client goes away, or the connection has become too old."""
@@ -144,8 +167,11 @@ class EventStream(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             retry = f"retry: {round(self._settings.stream_retry_seconds * 1000)}\n\n"
-            await _say(send, retry.encode() + (encode_frame(None, self._first) if self._first else b""))
-            await self._pump(send)
+            chapter = self._encoder.chapter
+            opening = (chapter and chapter.begin, self._first)
+            await _say(send, retry.encode() + b"".join(self._frame(frame) for frame in opening if frame))
+            if not await self._settle(send, ()):
+                await self._pump(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             watcher.cancel()
@@ -167,7 +193,7 @@ class EventStream(Response):
                 if self._subscription.ended is None:
                     break
                 if frame := await self._end():
-                    await _say(send, encode_frame(None, frame))
+                    await _say(send, self._frame(frame))
                     return
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
@@ -177,8 +203,30 @@ class EventStream(Response):
             if data:
                 await _say(send, data)
                 silent_since = now()
+            if await self._settle(send, events):
+                return
         if self._encoder.cut is not None:
-            await _say(send, encode_frame(None, self._encoder.cut()))
+            await _say(send, self._frame(self._encoder.cut()))
+
+    async def _settle(self, send: Send, events: Sequence[Event]) -> bool:
+        """After ``events`` of a chapter: say where the past ends, and end the stream where the chapter ends."""
+        chapter, reached = self._encoder.chapter, self._subscription.reached
+        if chapter is None:
+            return False
+        is_told = any(map(chapter.is_last, events))
+        turns_live = not self._is_live and (is_told or reached >= self._subscription.began_at)
+        if turns_live:
+            self._is_live = True
+            await _say(send, self._frame(chapter.live))
+        if self._is_live and self._last is None and (turns_live or any(map(chapter.may_end, events))):
+            self._last = await chapter.end()
+        if self._last is None or not (is_told or reached >= self._last[1]):
+            return False
+        await _say(send, self._frame(self._last[0]))
+        return True
+
+    def _frame(self, frame: Frame) -> bytes:
+        return encode_frame(None, frame, named=self._encoder.named)
 
     async def _end(self) -> Frame | None:
         end = self._encoder.end(self._subscription)
@@ -205,17 +253,21 @@ def encode_event(encoder: Encoder, execution_id: UUID, event: Event, *, skip: in
     """An event's frames, without the first ``skip``."""
     frames = encoder.frames(execution_id, event)
     return b"".join(
-        encode_frame(f"{event.seq}.{index}" if index else str(event.seq), frame)
+        encode_frame(f"{event.seq}.{index}" if index else str(event.seq), frame, named=encoder.named)
         for index, frame in enumerate(frames)
         if index >= skip
     )
 
 
-def encode_frame(frame_id: str | None, frame: Frame) -> bytes:
-    """One frame on the wire."""
+def encode_frame(frame_id: str | None, frame: Frame, *, named: bool = True) -> bytes:
+    """One frame on the wire. Its name is the data's `type` unless it is ``named`` in a line of its own."""
     name, data = frame
-    head = f"event: {name}\ndata: " if frame_id is None else f"id: {frame_id}\nevent: {name}\ndata: "
-    return head.encode() + to_json(data) + b"\n\n"
+    head = "" if frame_id is None else f"id: {frame_id}\n"
+    if named:
+        head += f"event: {name}\n"
+    else:
+        data = {"type": name, **data}
+    return f"{head}data: ".encode() + to_json(data) + b"\n\n"
 
 
 async def _say(send: Send, data: bytes) -> None:

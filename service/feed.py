@@ -233,6 +233,11 @@ class Subscription:
         return self._task_seen_at
 
     @property
+    def reached(self) -> int:
+        """The number of the last event that was read, or of the one that the subscription began after."""
+        return self._cursor
+
+    @property
     def ended(self) -> ExecutionState | None:
         """The execution's state if the subscription came to its end at the head of the log, else None."""
         return self._ended
