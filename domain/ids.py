@@ -41,7 +41,14 @@ class TaskByNumber:
     agent: int | None = None
 
 
-TaskAddress = TaskInPlan | TaskById | TaskOfExecution | TaskByNumber
+@dataclass(frozen=True, slots=True)
+class TaskBySlug:
+    """A task by its slug (`domain.slugs`)."""
+
+    slug: str
+
+
+TaskAddress = TaskInPlan | TaskById | TaskOfExecution | TaskByNumber | TaskBySlug
 
 
 @dataclass(frozen=True, slots=True)

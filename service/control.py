@@ -15,17 +15,17 @@ from store.pool import Connection
 
 async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Pause a task; a step under way is interrupted. Raises `NotFound`, `Conflict`. Returns the task's state."""
-    return await _one(baton, who, address, lambda c, route: control.pause(c, route, who.subject))
+    return await change_task(baton, who, address, lambda c, route: control.pause(c, route, who.subject))
 
 
 async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Let a paused task go on. Raises `NotFound`, `Conflict`. Returns the task's state."""
-    return await _one(baton, who, address, lambda c, route: control.resume(c, route, who.subject))
+    return await change_task(baton, who, address, lambda c, route: control.resume(c, route, who.subject))
 
 
 async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Cancel a task, for good. Raises `NotFound`, `Conflict`. Returns the task's state."""
-    return await _one(baton, who, address, lambda c, route: control.cancel(c, route, who.subject))
+    return await change_task(baton, who, address, lambda c, route: control.cancel(c, route, who.subject))
 
 
 async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
@@ -43,9 +43,13 @@ async def cancel_execution(baton: Baton, who: Principal, execution_id: Execution
     await _all(baton, who, execution_id, control.cancel_all)
 
 
-async def _one(
+async def change_task(
     baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Position]]
 ) -> TaskState:
+    """Do something to a task in one transaction, and tell all who wait for it. Returns the task's state.
+
+    Raises `NotFound`, and what ``do`` raises.
+    """
     route = await baton.routes.find(who.tenant_id, address)
     may_use(who, route)
     async with baton.pool.transaction() as connection:

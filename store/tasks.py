@@ -11,9 +11,20 @@ from domain.approvals import Approval, question_text
 from domain.conversation import Question
 from domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
 from domain.events import NewEvent
-from domain.ids import ExecutionId, TaskAddress, TaskById, TaskByNumber, TaskId, TaskInPlan, TaskRoute, TenantId
+from domain.ids import (
+    ExecutionId,
+    TaskAddress,
+    TaskById,
+    TaskByNumber,
+    TaskBySlug,
+    TaskId,
+    TaskInPlan,
+    TaskRoute,
+    TenantId,
+)
 from domain.json import JsonObject, JsonValue
 from domain.mailbox import Mailbox, Rest
+from domain.slugs import number_in, slug_of
 from domain.states import ExecutionState, TaskState, execution_state
 from store.events import columns
 from store.pool import Connection
@@ -65,6 +76,8 @@ async def route(connection: Connection, tenant_id: TenantId, address: TaskAddres
             row = await connection.fetchrow(query("route_by_task"), tenant_id, task)
         case TaskByNumber(number, _):
             row = await connection.fetchrow(query("route_by_number"), tenant_id, number)
+        case TaskBySlug(slug):
+            row = await _named(connection, tenant_id, slug)
         case _:
             row = await connection.fetchrow(query("route_by_only_task"), tenant_id, address.execution)
     if row is None:
@@ -117,6 +130,14 @@ def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
         agent=row["agent"],
         agent_id=row["agent_id"],
     )
+
+
+async def _named(connection: Connection, tenant_id: TenantId, slug: str) -> asyncpg.Record | None:
+    number = number_in(slug)
+    if number is None:
+        return None
+    row = await connection.fetchrow(query("route_by_number"), tenant_id, number)
+    return row if row is not None and slug_of(row["title"], number) == slug else None
 
 
 async def lock(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId) -> LockedTask:

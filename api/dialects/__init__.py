@@ -5,8 +5,9 @@ from api.dialects.baton import baton_dialect
 from api.dialects.chat_tasks import chat_tasks_dialect
 from api.dialects.kubiya import kubiya_dialect
 from api.dialects.maia import maia_dialect
+from api.dialects.twill import twill_dialect
 
 
 def all_dialects() -> tuple[Dialect, ...]:
     """Every dialect, with a fresh application each."""
-    return (baton_dialect(), kubiya_dialect(), chat_tasks_dialect(), maia_dialect())
+    return (baton_dialect(), kubiya_dialect(), chat_tasks_dialect(), maia_dialect(), twill_dialect())

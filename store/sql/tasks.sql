@@ -16,7 +16,7 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
 
 -- name: route_by_number
 SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id, a.number AS agent_number
+       t.agent_id, a.number AS agent_number, t.title
   FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
        JOIN tenants x ON x.id = t.tenant_id

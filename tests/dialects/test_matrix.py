@@ -89,6 +89,14 @@ DOORS: Final = (
         202,
         lambda answer: answer.json()["detail"],
     ),
+    Door(
+        "twill",
+        "twill",
+        lambda route, _task, _agent: (f"/api/v1/tasks/{route.task_id}/messages", {"message": "hello"}),
+        200,
+        lambda answer: answer.json()["error"]["message"],
+        M.INTERRUPT,
+    ),
 )
 
 #: The table of design: the state after the message; None: refused.

@@ -74,7 +74,12 @@ def test_every_error_has_an_answer_that_says_what_to_do(kind: type[DomainError],
         ("/api/v1/agents//execute", None),
         ("/api/v1/agents/7/executed", None),
         ("/api/v1/agents/7", None),
-        ("/api/v1/tasks/planet", None),
+        ("/api/v1/tasks/planet", "Twill API, spoken by Baton"),
+        ("/api/v1/tasks/plan-7/messages", "Twill API, spoken by Baton"),
+        ("/api/v1/tasks", "Twill API, spoken by Baton"),
+        ("/api/v1/jobs/x/cancel", "Twill API, spoken by Baton"),
+        ("/api/v1/auth/me", "Twill API, spoken by Baton"),
+        ("/api/v1/auth", None),
         ("/baton/v10/tasks", None),
         ("/", None),
         ("", None),
@@ -97,6 +102,7 @@ def test_sends_are_direct() -> None:
         "/baton/v1/tasks/{task_id}/messages",
         "/api/v1/tasks/plan/{execution_id}/tasks/{task_id}/message",
         "/api/v1/executions/{execution_id}/message",
+        "/api/v1/tasks/{taskIdOrSlug}/messages",
     }
     direct = {
         route.path

@@ -1,0 +1,56 @@
+"""Jobs: followed and cancelled."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanWrite, Service
+from api.answers import Json, etag, execution_headers
+from api.dialects.twill import translate
+from api.dialects.twill.access import JOB_PARAMETERS, Job
+from api.dialects.twill.schemas import API, CHANGE_ERRORS, READ_ERRORS, JobDoneResponse
+from api.dialects.twill.stream import job_encoder
+from api.routing import DirectRoute
+from api.sse import Cursor, cursor_of, open_stream
+from service import errands
+
+router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
+
+
+@router.get(
+    "/{jobId}/logs/stream",
+    operation_id="streamJobLogs",
+    response_class=Response,
+    openapi_extra={"parameters": JOB_PARAMETERS},
+    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Service) -> Response:
+    """What happens in a job, from its start or from `Last-Event-ID`, until it is over: `data:` lines with JSON."""
+    cursor = cursor_of(request, "after")
+    errand = await errands.get_errand(baton, who, job)
+    start = errand.last_event if errand.began_at_event is None else max(errand.began_at_event - 2, 0)
+    return await open_stream(
+        baton,
+        who,
+        errand.execution_id,
+        cursor if cursor.seq > start else Cursor(start),
+        job_encoder(baton, who, errand),
+        snapshot=f"{API}/tasks/{errand.task_id}/jobs",
+        task_id=errand.task_id,
+        ends=(),
+    )
+
+
+@router.post(
+    "/{jobId}/cancel",
+    operation_id="cancelJob",
+    openapi_extra={"parameters": JOB_PARAMETERS},
+    responses=CHANGE_ERRORS | {200: {"model": JobDoneResponse}},
+)
+async def cancel_job(who: CanWrite, job: Job, baton: Service) -> Response:
+    """Cancel a job that is pending or in progress: its task is paused, until the next message."""
+    errand = await errands.stop_errand(baton, who, job)
+    return Json(
+        {"success": True, "job": translate.job_ref(errand.id, errand.state)},
+        headers=execution_headers(errand.execution_id) | {"ETag": etag(errand.task_version)},
+    )

@@ -1,0 +1,18 @@
+"""Who calls."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.access import CanRead
+from api.answers import Json
+from api.dialects.twill import translate
+from api.dialects.twill.schemas import API, READ_ERRORS, MeResponse
+from api.routing import DirectRoute
+
+router = APIRouter(prefix=f"{API}/auth", tags=["Auth"], responses=READ_ERRORS, route_class=DirectRoute)
+
+
+@router.get("/me", operation_id="getMe", responses={200: {"model": MeResponse}})
+async def get_me(who: CanRead) -> Response:
+    """Who calls, by which key, and whose tasks they see."""
+    return Json(translate.me(who))

@@ -1,0 +1,169 @@
+"""Tasks: made, listed, read, cancelled, and put out of the way."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import CanRead, CanWrite, Service
+from api.answers import Json, etag, execution_headers
+from api.body import JsonBody
+from api.dialects.twill import translate
+from api.dialects.twill.access import TASK_PARAMETERS, Paging, Task, find, paging, paging_parameters
+from api.dialects.twill.schemas import (
+    API,
+    CHANGE_ERRORS,
+    READ_ERRORS,
+    WRITE_ERRORS,
+    CreateTaskRequest,
+    CreateTaskResponse,
+    GetTaskResponse,
+    ListTaskJobsResponse,
+    ListTasksResponse,
+    TaskDoneResponse,
+)
+from api.openapi import body_of
+from api.origin import origin_of
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.agents import Principal
+from domain.errands import ErrandState
+from domain.errors import AgentNotFound
+from domain.ids import TaskById
+from service import control, errands, executions, views
+from service.agents import AgentReference, parse_reference
+from service.context import Baton
+from service.executions import Started
+
+_TASKS: Final = 20
+_JOBS: Final = 30
+
+router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], route_class=DirectRoute)
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="createTask",
+    openapi_extra=body_of(CreateTaskRequest),
+    responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse}},
+)
+async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Service) -> Response:
+    """Start a task with a command, which is its first job."""
+    wanted = validated(CreateTaskRequest, body)
+    started = await _start(baton, who, wanted)
+    task = await views.get_task(baton, who, started.tasks[0])
+    return Json(
+        {
+            "task": translate.task_summary(task.id, task.number, task.title, origin_of(request)),
+            "job": translate.job_ref(task.id, ErrandState.PENDING),
+        },
+        201,
+        execution_headers(task.execution_id),
+    )
+
+
+@router.get(
+    "",
+    operation_id="listTasks",
+    openapi_extra={"parameters": paging_parameters(_TASKS)},
+    responses=READ_ERRORS | {200: {"model": ListTasksResponse}},
+)
+async def list_tasks(
+    request: Request, who: CanRead, page: Annotated[Paging, Depends(paging(_TASKS))], baton: Service
+) -> Response:
+    """A page of the tasks that are not archived, newest first."""
+    found = await errands.list_tasks(baton, who, limit=page.limit, cursor=page.cursor)
+    origin = origin_of(request)
+    shown = [translate.task_in_list(task, origin) for task in found.items]
+    return Json({"tasks": shown, "nextCursor": found.next_cursor})
+
+
+@router.get(
+    "/{taskIdOrSlug}",
+    operation_id="getTask",
+    openapi_extra={"parameters": TASK_PARAMETERS},
+    responses=READ_ERRORS | {200: {"model": GetTaskResponse}},
+)
+async def get_task(request: Request, who: CanRead, task: Task, baton: Service) -> Response:
+    """A task, and its last job."""
+    route = await find(baton, who, task)
+    seen = await views.get_task(baton, who, route.task_id)
+    last = await errands.get_last_errand(baton, who, route.task_id)
+    intent = await _intent(baton, who, last.task_id, last.seq)
+    return Json(
+        {"task": translate.task_detail(seen, origin_of(request)), "latestJob": translate.latest_job(last, intent)},
+        headers=execution_headers(route.execution_id) | {"ETag": etag(seen.version)},
+    )
+
+
+@router.get(
+    "/{taskIdOrSlug}/jobs",
+    operation_id="listTaskJobs",
+    openapi_extra={"parameters": [*TASK_PARAMETERS, *paging_parameters(_JOBS)]},
+    responses=READ_ERRORS | {200: {"model": ListTaskJobsResponse}},
+)
+async def list_task_jobs(
+    who: CanRead, task: Task, page: Annotated[Paging, Depends(paging(_JOBS))], baton: Service
+) -> Response:
+    """A task's jobs, the last page first, each page in the order in which they came."""
+    route = await find(baton, who, task)
+    found = await errands.list_errands(baton, who, route.task_id, limit=page.limit, cursor=page.cursor)
+    intent = await _intent(baton, who, route.task_id, found.items[0].seq) if found.items else ""
+    return Json({"jobs": translate.jobs(found.items, intent), "nextCursor": found.next_cursor})
+
+
+@router.post(
+    "/{taskIdOrSlug}/cancel",
+    operation_id="cancelTask",
+    openapi_extra={"parameters": TASK_PARAMETERS},
+    responses=CHANGE_ERRORS | {200: {"model": TaskDoneResponse}},
+)
+async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
+    """Cancel a task for good."""
+    route = await find(baton, who, task)
+    await control.cancel(baton, who, TaskById(route.task_id))
+    return Json({"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id))
+
+
+@router.post(
+    "/{taskIdOrSlug}/archive",
+    operation_id="archiveTask",
+    openapi_extra={"parameters": TASK_PARAMETERS},
+    responses=CHANGE_ERRORS | {200: {"model": TaskDoneResponse}},
+)
+async def archive_task(who: CanWrite, task: Task, baton: Service) -> Response:
+    """Take a task out of the list. It goes on as before, and is still found by its id and slug."""
+    route = await find(baton, who, task)
+    await errands.archive_task(baton, who, route.task_id)
+    return Json({"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id))
+
+
+async def _start(baton: Baton, who: Principal, wanted: CreateTaskRequest) -> Started:
+    """Start a task with the agent that is named; a name of the vendor's that nobody here has stands for the default."""
+
+    async def start(agent: AgentReference) -> Started:
+        return await executions.start_task(
+            baton,
+            who,
+            wanted.command,
+            title=wanted.title,
+            agent=agent,
+            metadata=translate.metadata(wanted.user_intent),
+            plan_only=translate.looks_only(wanted.user_intent),
+            attachments=translate.attachments(wanted.files),
+        )
+
+    try:
+        return await start(None if wanted.agent is None else parse_reference(wanted.agent))
+    except AgentNotFound:
+        if wanted.agent is None or not translate.is_vendors_agent(wanted.agent):
+            raise
+        return await start(None)
+
+
+async def _intent(baton: Baton, who: Principal, task_id: UUID, seq: int) -> str:
+    """What a job is for: as it says itself, or as was said last before it."""
+    return await errands.last_said(baton, who, task_id, seq, translate.INTENT) or translate.DEFAULT_INTENT
