@@ -97,7 +97,7 @@ async def _find(connection: Connection, who: Principal, errand_id: UUID) -> Erra
     if named is not None:
         task_id, seq = named
         found = await errands.page(connection, who.tenant_id, task_id, limit=1, lowest=seq, highest=seq)
-        if found and found[0].id == errand_id and who.agent_id in (None, found[0].agent_id):
+        if found and found[0].id == errand_id and who.sees(found[0].agent_id):
             return found[0]
     raise MessageNotFound("there is no such message")
 

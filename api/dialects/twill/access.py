@@ -10,9 +10,10 @@ from starlette.requests import Request
 
 from api.ids import message_id, parse_uuid
 from domain.agents import Principal
-from domain.errors import InvalidInput, TaskNotFound
+from domain.errors import InvalidInput
 from domain.ids import TaskAddress, TaskById, TaskBySlug, TaskRoute
 from service.context import Baton
+from service.visibility import may_use
 
 _TASK: Final = "taskIdOrSlug"
 _JOB: Final = "jobId"
@@ -46,8 +47,7 @@ Job = Annotated[UUID, Depends(_job)]
 async def find(baton: Baton, who: Principal, task: TaskAddress) -> TaskRoute:
     """Where a task lives that the caller may see: a key for one agent sees that agent's. Raises `TaskNotFound`."""
     route = await baton.routes.find(who.tenant_id, task)
-    if who.agent_id not in (None, route.agent_id):
-        raise TaskNotFound("there is no such task")
+    may_use(who, route)
     return route
 
 
