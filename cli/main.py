@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "worker": "cli.commands.worker:worker",
     "migrate": "cli.commands.migrate:migrate",
     "keys": "cli.commands.keys:keys",
+    "agents": "cli.agents:agents",
 }
 
 

@@ -48,7 +48,8 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent as data. ``number`` is its integer id, ``model`` a name that `agents.models` knows."""
+    """An agent as data. ``number`` is its integer id, ``model`` a name that `agents.models` knows, ``version`` counts
+    its changes."""
 
     tenant_id: UUID
     id: UUID
@@ -61,4 +62,6 @@ class Agent:
     limits: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
     mode: SendMode = SendMode.QUEUE
     is_default: bool = False
+    version: int = 1
     created_at: datetime | None = None
+    updated_at: datetime | None = None

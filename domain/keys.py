@@ -2,9 +2,34 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
+
+from domain.agents import Scope
+from domain.ids import AgentId, TenantId
 
 PREFIX: Final = "baton_"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key without its secret. ``per_minute``: requests that it may make a minute, 0 for any number, None for as
+    many as any key."""
+
+    tenant_id: TenantId
+    tenant: str
+    id: UUID
+    name: str
+    scopes: frozenset[Scope]
+    agent_id: AgentId | None
+    agent_number: int | None
+    per_minute: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 def new_key() -> str:

@@ -57,9 +57,10 @@ class Authenticator:
         self._remember(digest, principal, now + min(good_seconds, self._settings.principal_cache_seconds))
         return principal
 
-    def forget(self) -> None:
-        """Look up every credential again."""
-        self._known.clear()
+    def forget(self, key_id: str | None = None) -> None:
+        """Look up a key's credentials again; without one, all."""
+        for digest in [d for d, (who, _) in self._known.items() if key_id in (None, who.key_id)]:
+            del self._known[digest]
 
     def _remember(self, digest: bytes, principal: Principal, until: float) -> None:
         self._known[digest] = (principal, until)

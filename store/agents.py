@@ -1,34 +1,34 @@
 """Agents, by each of the names that callers have for them."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import uuid4
 
 import asyncpg
 
 from domain.agents import Agent
+from domain.errors import Conflict
 from domain.ids import AgentId, TenantId
 from domain.states import SendMode
 from store.pool import Connection
 from store.queries import query
 
+_NAME_TAKEN: Final = "agents_name_unique"
+
 
 async def insert(connection: Connection, agent: Agent) -> Agent:
-    """Store an agent; its number is given here. Raises asyncpg.UniqueViolationError for a name that is taken."""
-    row = await connection.fetchrow(
-        query("insert_agent"),
-        agent.tenant_id,
-        agent.id,
-        agent.name,
-        agent.model,
-        agent.instructions,
-        list(agent.tools),
-        agent.policies,
-        agent.limits,
-        agent.mode,
-        agent.is_default,
-    )
-    assert row is not None
-    return agent_of(row)
+    """Store an agent; its number is given here. Raises `Conflict` for a name that is taken."""
+    return await _write("insert_agent", connection, agent)
+
+
+async def lock_all(connection: Connection, tenant_id: TenantId) -> None:
+    """Lock all agents of a tenant until the transaction ends: of two that move the default, the second waits."""
+    await connection.fetch(query("lock_agents"), tenant_id)
+
+
+async def unset_default(connection: Connection, tenant_id: TenantId) -> None:
+    """Leave the tenant, whose agents are locked, without a default one until one is written that is."""
+    await connection.execute(query("unset_default_agent"), tenant_id)
 
 
 async def ensure_default(
@@ -63,6 +63,51 @@ async def default(connection: Connection, tenant_id: TenantId) -> Agent | None:
     return _maybe(await connection.fetchrow(query("default_agent"), tenant_id))
 
 
+async def page(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    after: int | None = None,
+    agent_id: AgentId | None = None,
+) -> list[Agent]:
+    """Agents, oldest first; only ``agent_id`` if it is given. ``after``: the number at which a page ended."""
+    return [agent_of(row) for row in await connection.fetch(query("list_agents"), tenant_id, after, agent_id, limit)]
+
+
+async def lock(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:
+    """An agent, locked until the transaction ends."""
+    return _maybe(await connection.fetchrow(query("lock_agent"), tenant_id, agent_id))
+
+
+async def update(connection: Connection, agent: Agent) -> Agent:
+    """Write a locked agent; its version counts one more. Raises `Conflict` for a name that is taken."""
+    return await _write("update_agent", connection, agent)
+
+
+async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
+    try:
+        row = await connection.fetchrow(
+            query(statement),
+            agent.tenant_id,
+            agent.id,
+            agent.name,
+            agent.model,
+            agent.instructions,
+            list(agent.tools),
+            agent.policies,
+            agent.limits,
+            agent.mode,
+            agent.is_default,
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _NAME_TAKEN:
+            raise
+        raise Conflict(f"there is an agent {agent.name!r} already", "name_taken") from error
+    assert row is not None
+    return agent_of(row)
+
+
 def agent_of(row: asyncpg.Record) -> Agent:
     """An agent from its row."""
     return Agent(
@@ -77,7 +122,9 @@ def agent_of(row: asyncpg.Record) -> Agent:
         limits=row["limits"],
         mode=SendMode(row["mode"]),
         is_default=row["is_default"],
+        version=row["version"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
 
 

@@ -1,7 +1,6 @@
 """Keys: stored as digests, looked up by them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,27 +8,9 @@ import asyncpg
 
 from domain.agents import Scope
 from domain.ids import AgentId, TenantId
+from domain.keys import Key
 from store.pool import Connection
 from store.queries import query
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key without its secret. ``per_minute``: requests that it may make a minute, 0 for any number, None for as
-    many as any key."""
-
-    tenant_id: TenantId
-    tenant: str
-    id: UUID
-    name: str
-    scopes: frozenset[Scope]
-    agent_id: AgentId | None
-    agent_number: int | None
-    per_minute: int | None
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
 
 
 async def insert(
@@ -56,9 +37,27 @@ async def by_digest(connection: Connection, digest: bytes) -> Key | None:
     return None if row is None else _key_of(row)
 
 
-async def of_tenant(connection: Connection, tenant_id: TenantId) -> list[Key]:
-    """All keys of a tenant, oldest first, revoked ones too."""
-    return [_key_of(row) for row in await connection.fetch(query("list_keys"), tenant_id)]
+async def by_id(connection: Connection, tenant_id: TenantId, key_id: UUID) -> Key | None:
+    """A key of the tenant, whether it counts or not."""
+    row = await connection.fetchrow(query("key_by_id"), tenant_id, key_id)
+    return None if row is None else _key_of(row)
+
+
+async def of_tenant(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    agent_id: AgentId | None = None,
+) -> list[Key]:
+    """Keys of a tenant, oldest first, revoked ones too; all of them without a ``limit``.
+
+    ``after``: created_at and id where a page ended; ``agent_id``: only keys for this agent.
+    """
+    created_at, key_id = after or (None, None)
+    rows = await connection.fetch(query("list_keys"), tenant_id, created_at, key_id, agent_id, limit)
+    return [_key_of(row) for row in rows]
 
 
 async def revoke(connection: Connection, tenant_id: TenantId, key_id: UUID) -> bool:

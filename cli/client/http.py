@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Self, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -122,7 +123,25 @@ class Client:
         headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
         return Message.of((await self._call(method, f"/messages/{path}", json=json, headers=headers)).json())
 
-    async def _pages(self, path: str, states: Sequence[str]) -> AsyncIterator[Json]:
+    async def agents(self) -> AsyncIterator[Json]:
+        """All agents, oldest first, as the server writes them."""
+        async for item in self._pages("/agents"):
+            yield item
+
+    async def agent(self, name: str) -> Json:
+        """An agent by its name, integer or uuid."""
+        return (await self._call("GET", f"/agents/{quote(name, safe='')}")).json()
+
+    async def create_agent(self, agent: Json) -> Json:
+        """Make an agent. Raises Unreachable without a repeat: whether it was made is then unknown."""
+        return (await self._call("POST", "/agents", json=agent, repeat=False)).json()
+
+    async def change_agent(self, name: str, change: Json, *, if_version: int | None = None) -> Json:
+        """Change an agent. Safe to repeat."""
+        headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+        return (await self._call("PATCH", f"/agents/{quote(name, safe='')}", json=change, headers=headers)).json()
+
+    async def _pages(self, path: str, states: Sequence[str] = ()) -> AsyncIterator[Json]:
         """All items of a list, page by page."""
         cursor: str | None = None
         while True:

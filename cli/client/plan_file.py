@@ -1,4 +1,4 @@
-"""Reading a plan's file, YAML or JSON."""
+"""Reading the file of a plan, or of an agent: YAML or JSON."""
 
 import sys
 from pathlib import Path
@@ -32,19 +32,24 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_plan(path: str) -> Json:
-    """The plan in a file, `-` for stdin: a JSON object, as it goes over the wire.
+    """The plan in a file, see `read_object`."""
+    return read_object(path, "plan", "an object with a title and tasks")
 
-    Only reads: whether the plan makes sense, the server decides. Raises UsageError, which names the line.
+
+def read_object(path: str, what: str, shape: str = "an object") -> Json:
+    """What a file holds, `-` for stdin: a JSON object, as it goes over the wire.
+
+    Only reads: whether it makes sense, the server decides. Raises UsageError, which names the line.
     """
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"cannot read the plan {path}: {reason}") from error
-    plan = _json(path, text) if path.endswith(".json") or text.lstrip().startswith("{") else _yaml(path, text)
-    if not isinstance(plan, dict):
-        raise UsageError(f"{path} holds no plan: it must be an object with a title and tasks")
-    document = cast("Json", plan)
+        raise UsageError(f"cannot read the {what} {path}: {reason}") from error
+    held = _json(path, text) if path.endswith(".json") or text.lstrip().startswith("{") else _yaml(path, text)
+    if not isinstance(held, dict):
+        raise UsageError(f"{path} holds no {what}: it must be {shape}")
+    document = cast("Json", held)
     if reason := unstorable(document):
         raise UsageError(f"{path}: {reason}")
     return document

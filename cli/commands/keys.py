@@ -1,13 +1,19 @@
-"""`baton keys …`."""
+"""`baton keys …`: beside the database, as whoever runs Baton; `/baton/v1/keys` is for those who have a key."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import typer
 
 from domain.agents import Scope
 
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
+T = TypeVar("T")
+
+TenantOption = Annotated[str, typer.Option(help="Whose keys.")]
 
 
 @keys.callback()
@@ -27,26 +33,80 @@ def create(
         int | None,
         typer.Option(min=0, help="Requests a minute; 0: any number.", show_default="BATON_REQUESTS_PER_MINUTE"),
     ] = None,
+    days: Annotated[float | None, typer.Option(help="How long it counts.", show_default="for good")] = None,
 ) -> None:
     """Make a key and print it: it is shown this once, the database keeps a digest."""
     try:
         chosen = tuple(Scope(scope.strip()) for scope in scopes.split(","))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scopes") from error
-    print(asyncio.run(_create(tenant, chosen, agent, name, per_minute)))
-
-
-async def _create(tenant: str, scopes: tuple[Scope, ...], agent: int | None, name: str, per_minute: int | None) -> str:
-    from cli.configuration import settings_or_exit
-    from domain.errors import DomainError
-    from service.keys import create_key
-    from store.pool import open_pool
-
     try:
-        pool = await open_pool(settings_or_exit().dsn, min_size=0, max_size=1, application="baton keys")
+        lasting = None if days is None else timedelta(days=days)
+    except (OverflowError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--days") from error
+
+    async def command(pool: Any) -> str:
+        from service.keys import create_key
+
+        return await create_key(pool, tenant, chosen, agent, name, lasting, per_minute)
+
+    print(_run(command))
+
+
+@keys.command("list")
+def list_(
+    tenant: TenantOption,
+    json: Annotated[bool, typer.Option("--json", help="Print the keys as a JSON array.")] = False,
+) -> None:
+    """List a tenant's keys, without their secrets."""
+
+    async def command(pool: Any) -> Any:
+        from service.keys import list_keys
+
+        return await list_keys(pool, tenant)
+
+    from rich.console import Console
+
+    from cli.view.key_list import key_table, keys_json
+
+    found = _run(command)
+    if json:
+        print(keys_json(found))
+    else:
+        Console(highlight=False).print(key_table(found))
+
+
+@keys.command()
+def revoke(
+    key: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id, as `baton keys list` shows it.")],
+    tenant: TenantOption,
+) -> None:
+    """Revoke a key: within seconds nobody can use it any more. Safe to repeat."""
+
+    async def command(pool: Any) -> None:
+        from service.keys import revoke_key
+
+        await revoke_key(pool, tenant, key)
+
+    _run(command)
+    print(f"Revoked: {key}.")
+
+
+def _run(command: Callable[[Any], Awaitable[T]]) -> T:
+    """What ``command`` gives for a pool of connections; an error is one line on stderr."""
+
+    async def connected() -> T:
+        from cli.configuration import settings_or_exit
+        from domain.errors import DomainError
+        from store.pool import open_pool
+
         try:
-            return await create_key(pool, tenant, scopes, agent_number=agent, name=name, per_minute=per_minute)
-        finally:
-            await pool.close()
-    except DomainError as error:
-        raise SystemExit(f"baton: {error.message}") from error
+            pool = await open_pool(settings_or_exit().dsn, min_size=0, max_size=1, application="baton keys")
+            try:
+                return await command(pool)
+            finally:
+                await pool.close()
+        except DomainError as error:
+            raise SystemExit(f"baton: {error.message}") from error
+
+    return asyncio.run(connected())

@@ -19,6 +19,7 @@ CREATE TABLE agents (
     limits       jsonb       NOT NULL DEFAULT '{}',
     mode         text        NOT NULL DEFAULT 'queue' CHECK (mode IN ('queue', 'interrupt', 'reject')),
     is_default   boolean     NOT NULL DEFAULT false,
+    version      bigint      NOT NULL DEFAULT 1,   -- its changes: the ETag
     created_at   timestamptz NOT NULL DEFAULT now(),
     updated_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),

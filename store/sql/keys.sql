@@ -17,12 +17,23 @@ SELECT k.*, t.name AS tenant, a.number AS agent_number
   FROM k JOIN tenants t ON t.id = k.tenant_id LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id;
 
 -- name: list_keys
+-- A page of a tenant's keys, oldest first. $2 and $3: where the page before ended, or NULL. $4 agent or NULL, $5 limit or
+-- NULL.
 SELECT k.tenant_id, k.id, k.name, k.scopes, k.agent_id, k.per_minute, k.created_at, k.expires_at, k.revoked_at,
        k.last_used_at, t.name AS tenant, a.number AS agent_number
   FROM keys k JOIN tenants t ON t.id = k.tenant_id
        LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id
- WHERE k.tenant_id = $1
- ORDER BY k.created_at, k.id;
+ WHERE k.tenant_id = $1 AND ($2::timestamptz IS NULL OR (k.created_at, k.id) > ($2, $3::uuid))
+   AND ($4::uuid IS NULL OR k.agent_id = $4)
+ ORDER BY k.created_at, k.id
+ LIMIT $5;
+
+-- name: key_by_id
+SELECT k.tenant_id, k.id, k.name, k.scopes, k.agent_id, k.per_minute, k.created_at, k.expires_at, k.revoked_at,
+       k.last_used_at, t.name AS tenant, a.number AS agent_number
+  FROM keys k JOIN tenants t ON t.id = k.tenant_id
+       LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id
+ WHERE k.tenant_id = $1 AND k.id = $2;
 
 -- name: revoke_key
 UPDATE keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND id = $2 RETURNING id;

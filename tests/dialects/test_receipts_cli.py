@@ -37,6 +37,7 @@ def baton(api: RunningApi, tmp_path: Path) -> Command:
         **kept,
         "BATON_URL": api.url,
         "BATON_API_KEY": api.key,
+        "DATABASE_URL": api.settings.dsn,
         "XDG_STATE_HOME": str(tmp_path),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",

@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from domain.agents import Agent, Scope
-from domain.errors import AgentNotFound, InvalidInput, NotFound
+from domain.errors import AgentNotFound, Conflict, InvalidInput, NotFound
 from domain.keys import digest_of
 from service.agents import default_agent, ensure_tenant
 from service.keys import create_key, list_keys, revoke_key
@@ -96,7 +95,7 @@ async def test_a_name_that_is_taken_is_not_made_the_default(world: World) -> Non
         await agents.insert(connection, Agent(tenant, uuid4(), 0, "assistant", "scripted"))
         with pytest.raises(LookupError):
             await agents.ensure_default(connection, tenant, "assistant", "scripted")
-        with pytest.raises(asyncpg.UniqueViolationError):
+        with pytest.raises(Conflict):
             await agents.insert(connection, Agent(tenant, uuid4(), 0, "assistant", "scripted"))
 
 

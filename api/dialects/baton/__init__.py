@@ -1,7 +1,8 @@
 """Baton's own API: complete, and in one style. The CLI uses nothing else."""
 
 from api.dialect import Dialect, new_app
-from api.dialects.baton import approvals, executions, messages, receipts, tasks
+from api.dialects.baton import agents, approvals, executions, keys, messages, receipts, tasks
+from api.dialects.baton.agent_schemas import ChangeAgent, CreateAgent, CreateKey
 from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.schemas import PREFIX, DecideApproval, EditMessage, ProblemOut, SendMessage, StartExecution
 from api.errors import install
@@ -13,13 +14,29 @@ def baton_dialect() -> Dialect:
     """Baton's own dialect, with an application of its own."""
     app = new_app("Baton", "1", "Executions, their tasks, and the messages that tasks take.")
     add_routes(
-        app, messages.router, executions.router, tasks.router, receipts.router, approvals.router
+        app,
+        messages.router,
+        executions.router,
+        tasks.router,
+        receipts.router,
+        approvals.router,
+        agents.router,
+        keys.router,
     )  # sends are matched first
     install(app, ERRORS, render)
     document(
         app,
         security={"BearerAuth": {"type": "http", "scheme": "bearer"}},
-        bodies=(StartExecution, SendMessage, EditMessage, DecideApproval, ProblemOut),
+        bodies=(
+            StartExecution,
+            SendMessage,
+            EditMessage,
+            DecideApproval,
+            CreateAgent,
+            ChangeAgent,
+            CreateKey,
+            ProblemOut,
+        ),
     )
     return Dialect(
         name="baton",

@@ -355,6 +355,15 @@ PROBLEMS: Final = _problems(
     (503, "Nothing was stored: try again"),
 )
 
+#: What reading a body may come to, beside those.
+BODY_PROBLEMS: Final = PROBLEMS | _problems((413, "The body is too large"))
+
+#: What making or changing an agent may come to, beside those.
+CHANGE_AGENT_PROBLEMS: Final = BODY_PROBLEMS | _problems(
+    (409, "There is an agent of that name already"),
+    (412, "The agent has changed since"),
+)
+
 #: What deciding on an approval may come to, beside those.
 DECIDE_PROBLEMS: Final = PROBLEMS | _problems(
     (409, "Something else was decided: `state` says what became of the approval"),

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from domain.agents import Agent
 from domain.explanation import Explanation
+from domain.keys import Key
 from domain.messages import Receipt
 from domain.views import AgentRef, ApprovalView, ExecutionView, MessageView, Page, TaskView
 
@@ -143,6 +145,41 @@ def accepted(receipt: Receipt) -> Json:
         "state": "accepted",
         "accepted_at": receipt.accepted_at,
         "task": {"state": receipt.state, "version": receipt.version},
+    }
+
+
+def agent(view: Agent) -> Json:
+    """An agent as data."""
+    return {
+        "id": view.id,
+        "number": view.number,
+        "name": view.name,
+        "model": view.model,
+        "instructions": view.instructions,
+        "tools": view.tools,
+        "policies": view.policies,
+        "limits": view.limits,
+        "mode": view.mode,
+        "is_default": view.is_default,
+        "version": view.version,
+        "created_at": view.created_at,
+        "updated_at": view.updated_at,
+    }
+
+
+def key(view: Key) -> Json:
+    """A key, without its secret."""
+    return {
+        "id": view.id,
+        "name": view.name,
+        "scopes": sorted(view.scopes),
+        "agent_id": view.agent_id,
+        "agent_number": view.agent_number,
+        "per_minute": view.per_minute,
+        "created_at": view.created_at,
+        "expires_at": view.expires_at,
+        "revoked_at": view.revoked_at,
+        "last_used_at": view.last_used_at,
     }
 
 

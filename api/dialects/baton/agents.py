@@ -1,0 +1,87 @@
+"""`/baton/v1/agents`: agents as data."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.access import CanChangeAgents, CanRead, Service
+from api.answers import Json, etag
+from api.body import JsonBody
+from api.dialects.baton import translate
+from api.dialects.baton.agent_schemas import Agents, ChangeAgent, CreateAgent, WholeAgent
+from api.dialects.baton.schemas import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
+from api.openapi import body_of
+from api.options import IF_MATCH_PARAMETER, Options
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.agents import Agent
+from service import agent_changes
+from service.agent_changes import AgentChange
+from service.agents import parse_reference
+
+router = APIRouter(prefix=f"{PREFIX}/agents", tags=["agents"], responses=PROBLEMS, route_class=DirectRoute)
+
+
+@router.get("", responses={200: {"model": Agents}})
+async def list_agents(
+    who: CanRead,
+    baton: Service,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """All agents, oldest first. A key for one agent sees that one."""
+    page = await agent_changes.list_agents(baton, who, limit=limit, cursor=cursor)
+    return Json(translate.page(page, translate.agent))
+
+
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=body_of(CreateAgent),
+    responses=CHANGE_AGENT_PROBLEMS | {201: {"model": WholeAgent}},
+)
+async def create_agent(who: CanChangeAgents, body: JsonBody, baton: Service) -> Response:
+    """Make an agent. Its uuid, its integer and its name are how every dialect may name it."""
+    agent = await agent_changes.create_agent(baton, who, _change(validated(CreateAgent, body)))
+    return Json(translate.agent(agent), 201, _headers(agent) | {"Location": f"{PREFIX}/agents/{agent.id}"})
+
+
+@router.get("/{agent_id}", responses={200: {"model": WholeAgent}})
+async def get_agent(agent_id: str, who: CanRead, baton: Service) -> Response:
+    """An agent by its uuid, its integer or its name, with its version as `ETag`."""
+    agent = await agent_changes.get_agent(baton, who, parse_reference(agent_id))
+    return Json(translate.agent(agent), headers=_headers(agent))
+
+
+@router.patch(
+    "/{agent_id}",
+    openapi_extra=body_of(ChangeAgent, (IF_MATCH_PARAMETER,)),
+    responses=CHANGE_AGENT_PROBLEMS | {200: {"model": WholeAgent}},
+)
+async def change_agent(
+    agent_id: str, who: CanChangeAgents, body: JsonBody, options: Options, baton: Service
+) -> Response:
+    """Change an agent: its tasks' turns that begin from then on are its new self's. Safe to repeat."""
+    change = _change(validated(ChangeAgent, body))
+    agent = await agent_changes.change_agent(
+        baton, who, parse_reference(agent_id), change, if_version=options.if_version
+    )
+    return Json(translate.agent(agent), headers=_headers(agent))
+
+
+def _change(request: CreateAgent | ChangeAgent) -> AgentChange:
+    return AgentChange(
+        name=request.name,
+        model=request.model,
+        instructions=request.instructions,
+        tools=None if request.tools is None else tuple(request.tools),
+        policies=request.policies,
+        limits=request.limits,
+        mode=request.mode,
+        is_default=request.is_default,
+    )
+
+
+def _headers(agent: Agent) -> dict[str, str]:
+    return {"ETag": etag(agent.version)}

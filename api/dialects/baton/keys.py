@@ -1,0 +1,77 @@
+"""`/baton/v1/keys`: who may call. For those who may do everything in their tenant."""
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.access import IsAdmin, Service
+from api.answers import Json
+from api.body import JsonBody
+from api.dialects.baton import translate
+from api.dialects.baton.agent_schemas import CreateKey, KeyOut, Keys, NewKeyOut
+from api.dialects.baton.schemas import BODY_PROBLEMS, PREFIX, PROBLEMS
+from api.ids import parse_uuid
+from api.openapi import body_of
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.errors import InvalidInput, NotFound
+from service import keys
+from service.keys import NewKey
+
+router = APIRouter(prefix=f"{PREFIX}/keys", tags=["keys"], responses=PROBLEMS, route_class=DirectRoute)
+
+#: No cache on the way may keep a secret.
+_PRIVATE = {"Cache-Control": "no-store"}
+
+
+@router.get("", responses={200: {"model": Keys}})
+async def list_keys(
+    who: IsAdmin,
+    baton: Service,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """All keys, oldest first, revoked ones, too; without their secrets. A key for one agent sees that agent's."""
+    page = await keys.page_keys(baton, who, limit=limit, cursor=cursor)
+    return Json(translate.page(page, translate.key))
+
+
+@router.post(
+    "", status_code=201, openapi_extra=body_of(CreateKey), responses=BODY_PROBLEMS | {201: {"model": NewKeyOut}}
+)
+async def create_key(who: IsAdmin, body: JsonBody, baton: Service) -> Response:
+    """Make a key. What callers present is in this answer alone. A key for one agent makes keys for that agent."""
+    request = validated(CreateKey, body)
+    new = NewKey(request.scopes, request.name, _lasting(request.expires_in_seconds), request.per_minute)
+    key, text = await keys.make_key(baton, who, new, request.agent)
+    headers = _PRIVATE | {"Location": f"{PREFIX}/keys/{key.id}"}
+    return Json(translate.key(key) | {"key": text}, 201, headers)
+
+
+@router.get("/{key_id}", responses={200: {"model": KeyOut}})
+async def get_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
+    """A key, without its secret."""
+    return Json(translate.key(await keys.get_key(baton, who, _parse(key_id))))
+
+
+@router.delete("/{key_id}", responses={200: {"model": KeyOut}})
+async def revoke_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
+    """Revoke a key: here it stops working at once, in other processes within seconds. Safe to repeat."""
+    return Json(translate.key(await keys.revoke(baton, who, _parse(key_id))))
+
+
+def _lasting(seconds: int | None) -> timedelta | None:
+    try:
+        return None if seconds is None else timedelta(seconds=seconds)
+    except OverflowError:
+        raise InvalidInput("a key cannot last so long", ("body", "expires_in_seconds")) from None
+
+
+def _parse(text: str) -> UUID:
+    found = parse_uuid(text)
+    if found is None:
+        raise NotFound("there is no such key")
+    return found
