@@ -14,10 +14,9 @@ SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.dep
 SELECT t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
        t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since, t.result,
        t.error_code, t.created_at, t.started_at, t.completed_at, t.updated_at,
-       a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, t.turn_open, e.metadata
-  FROM tasks t
-       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+       a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, t.turn_open,
+       (SELECT e.metadata FROM executions e WHERE e.tenant_id = t.tenant_id AND e.id = t.execution_id) AS metadata
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = $1
    AND ($2::text[] IS NULL OR (t.state, t.turn_open) IN (SELECT s, o FROM unnest($2::text[], $3::boolean[]) AS w (s, o)))
    AND ($4::uuid IS NULL OR t.agent_id = $4)

@@ -1,6 +1,8 @@
 """Does Maia's client see what its page says?"""
 
+import asyncio
 import itertools
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -159,6 +161,22 @@ async def test_a_task_acts_unless_it_is_to_plan(api: RunningApi, mode: Json) -> 
     task = await make(api, agentConfig=AGENT | mode, grantedPermissions=None)
     assert (await own(api, task))["plan_only"] is False
     assert (await detail(api, task))["agentConfig"]["mode"] == "ACT"
+
+
+@pytest.mark.parametrize("levels", [100])
+async def test_a_config_that_is_nested_deep(api: RunningApi, levels: int) -> None:
+    """Kept as it is, or refused: never worse than that."""
+    config = '{"name": "data_engineer_agent", "more": ' + '{"a":' * levels + "1" + "}" * (levels + 1)
+    body, text = f'{{"message": "x", "agentConfig": {config}}}', {"Content-Type": "application/json"}
+    answer = await api.http.post(TASKS, content=body, headers=text)
+    if levels == 100:
+        kept = (await api.http.get(f"{TASKS}/{answer.json()['taskId']}")).json()["agentConfig"]
+        assert kept == json.loads(config) | {"mode": "ACT"}
+    else:
+        refused(answer, 400, "invalid-request")
+    task = await make(api)
+    answer = await api.http.post(f"{TASKS}/{task}/messages", content=body, headers=text)
+    assert answer.status_code == 202 if levels == 100 else refused(answer, 400, "invalid-request")
 
 
 async def test_an_agent_by_its_name(api: RunningApi) -> None:
@@ -503,6 +521,24 @@ async def test_decisions_that_do_not_fit(api: RunningApi, decisions: Any, where:
     problem = refused(answer, 400, "invalid-request")
     assert [one.split(":")[0] for one in problem["violations"]] == [where]
     assert (await detail(api, task))["status"] == "STOPPED"
+
+
+async def test_of_two_answers_at_once_one_counts(api: RunningApi) -> None:
+    for _ in range(8):
+        task = await make(api)
+        await hold(api, task, ToolCall("c1", "write", {}), asks="Which?")
+        _, tool = (await detail(api, task))["pendingDecisions"]
+        answers = await asyncio.gather(
+            *(
+                decide(api, task, decision("question", "q1", word), decision("approve", tool["toolId"]))
+                for word in ("this", "that")
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 412]
+        (stored,) = (await api.http.get(f"/baton/v1/tasks/{task}/messages")).json()["items"]
+        taken = next(answer for answer in answers if answer.status_code == 200)
+        assert taken.headers["baton-message-id"] == stored["id"]
+        assert stored["text"] == ("this", "that")[answers.index(taken)]
 
 
 async def test_a_decision_about_another_task(api: RunningApi) -> None:

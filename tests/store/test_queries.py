@@ -70,6 +70,9 @@ _HOT = {
     "route_by_position": {"tasks_position_unique"},
     "route_by_task": {"tasks_pkey"},
     "list_waiting_tasks": {"tasks_waiting"},
+    "page_task_details": {"tasks_number_unique"},
+    "task_details": {"tasks_pkey", "executions_pkey"},
+    "task_events": {"events_pkey"},
     "key_by_digest": {"keys_digest_unique"},
 }
 
