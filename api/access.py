@@ -25,7 +25,7 @@ async def authenticate(request: Request) -> Principal:
     known = request.scope.get(_KNOWN)
     if known is None:
         baton = await service(request)
-        known = await baton.authenticator.authenticate(token_of(request.headers.get("authorization")))
+        known = await baton.authenticator.authenticate(token_of(request.headers))
         quota = request.scope[QUOTA] = await baton.quotas.count(known)
         if quota is not None and quota.exceeded:
             raise RateLimited(f"more than {quota.limit} requests a minute: wait", quota.reset_seconds)

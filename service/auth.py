@@ -7,7 +7,7 @@ algorithm that was set up (`none` never is), within its times, for a tenant that
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 import jwt
@@ -29,6 +29,8 @@ _DEFAULT_SCOPES: Final = frozenset({Scope.READ, Scope.SEND, Scope.WRITE})
 _SCOPES: Final = frozenset(Scope)
 
 SCHEMES: Final = frozenset({"bearer", "userkey"})
+#: Headers that hold a key, or a JWT, and nothing else: what is looked at where there is no `Authorization`.
+KEY_HEADERS: Final = ("x-asteroid-agents-api-key", "x-api-key")
 
 
 class Authenticator:
@@ -144,10 +146,17 @@ def _scopes(claim: object) -> frozenset[Scope]:
     return frozenset(Scope(name) for name in names if isinstance(name, str) and name in _SCOPES)
 
 
-def token_of(authorization: str | None) -> str:
-    """The token of an `Authorization` header, sent as `Bearer` or `UserKey`. Raises `Unauthenticated`."""
+def token_of(headers: Mapping[str, str]) -> str:
+    """The token of a request: from `Authorization`, sent as `Bearer` or `UserKey`, else from a header of its own.
+
+    Raises `Unauthenticated`.
+    """
+    authorization = headers.get("authorization")
     if not authorization:
-        raise Unauthenticated("credentials are missing: send `Authorization: Bearer <key>`")
+        for name in KEY_HEADERS:
+            if token := headers.get(name):
+                return token.strip()
+        raise Unauthenticated("credentials are missing: send `Authorization: Bearer <key>` or `X-Api-Key: <key>`")
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() not in SCHEMES:
         raise Unauthenticated("credentials must be sent as `Authorization: Bearer <key>`")

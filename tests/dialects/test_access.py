@@ -48,6 +48,8 @@ def filled(path: str) -> str:
     return (
         path.replace("{task_id}", "1")
         .replace("{execution_id}", str(uuid4()))
+        .replace("{executionId}", str(uuid4()))
+        .replace("{agentId}", "1")
         .replace("{agent_id}", "1")
         .replace("{message_id}", str(uuid4()))
     )
@@ -84,7 +86,7 @@ async def test_nothing_is_open_and_no_body_is_read_from_a_stranger(api: RunningA
         assert sent[0]["status"] == 401, (method, path)
         assert (b"www-authenticate", b"Bearer") in sent[0]["headers"]
         answered = json.loads(sent[1]["body"])
-        assert answered.get("detail") or answered["error"]["message"]
+        assert answered.get("detail") or answered.get("message") or answered["error"]["message"]
 
 
 def test_every_route_says_in_its_signature_who_may_call() -> None:
@@ -103,6 +105,15 @@ async def test_a_key_under_every_scheme(api: RunningApi, header: str) -> None:
     for path in (CHEAP, "/api/v1/executions"):
         answer = await api.client(None).get(path, headers={"Authorization": header.format(key=api.key)})
         assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Asteroid-Agents-Api-Key", "X-Api-Key"])
+async def test_a_key_in_a_header_of_its_own(api: RunningApi, header: str) -> None:
+    stranger = api.client(None)
+    for path in (CHEAP, "/agents/v2/executions"):
+        assert (await stranger.get(path, headers={header: api.key})).status_code == 200
+        assert (await stranger.get(path, headers={header: f"{api.key}x"})).status_code == 401
+        assert (await stranger.get(path, headers={header: api.key, "Authorization": "Bearer no"})).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -184,7 +195,17 @@ async def test_another_tenants_things_are_not_there(api: RunningApi) -> None:
         ("POST", f"/api/v1/executions/{single['id']}/cancel", None),
         ("POST", f"/api/v1/executions/{single['id']}/pause", None),
         ("POST", f"/api/v1/executions/{single['id']}/resume", None),
+        ("POST", f"/agents/v2/agents/{single['agent']['id']}/execute", {"inputs": {"task": "x"}}),
     ]
+    for execution in (plan, single["id"]):
+        at = f"/agents/v2/executions/{execution}"
+        calls += [
+            ("GET", at, None),
+            ("GET", f"{at}/activities", None),
+            ("POST", f"{at}/user-messages", {"message": "x"}),
+            ("POST", f"{at}/status", {"status": "paused"}),
+            *(("POST", f"{at}/{action}", None) for action in ("cancel", "pause", "resume")),
+        ]
     before = (await mine.get(f"/baton/v1/tasks/{task}")).json()
     for method, path, body in calls:
         refused = await theirs.request(method, path, json=body)

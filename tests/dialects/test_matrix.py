@@ -97,6 +97,16 @@ DOORS: Final = (
         lambda answer: answer.json()["error"]["message"],
         M.INTERRUPT,
     ),
+    Door(
+        "asteroid",
+        "asteroid",
+        lambda route, _task, _agent: (
+            f"/agents/v2/executions/{route.execution_id}/user-messages",
+            {"message": "hello"},
+        ),
+        201,
+        lambda answer: answer.json()["message"],
+    ),
 )
 
 #: The table of design: the state after the message; None: refused.

@@ -72,6 +72,10 @@ def test_every_error_has_an_answer_that_says_what_to_do(kind: type[DomainError],
         ("/api/v1/executions", "Kubiya plan execution API, spoken by Baton"),
         ("/api/v1/agents/7/execute", "Kubiya plan execution API, spoken by Baton"),
         ("/api/v1/agents//execute", None),
+        ("/agents/v2", "Asteroid agent service, spoken by Baton"),
+        ("/agents/v2/nothing/here", "Asteroid agent service, spoken by Baton"),
+        ("/agents/v2/executions/x/user-messages", "Asteroid agent service, spoken by Baton"),
+        ("/agents/v3/executions", None),
         ("/api/v1/agents/7/executed", None),
         ("/api/v1/agents/7", None),
         ("/api/v1/tasks/planet", "Twill API, spoken by Baton"),
@@ -103,6 +107,7 @@ def test_sends_are_direct() -> None:
         "/api/v1/tasks/plan/{execution_id}/tasks/{task_id}/message",
         "/api/v1/executions/{execution_id}/message",
         "/api/v1/tasks/{taskIdOrSlug}/messages",
+        "/agents/v2/executions/{executionId}/user-messages",
     }
     direct = {
         route.path

@@ -1,0 +1,44 @@
+"""Agents, which executions are started with."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.access import CanWrite, Service
+from api.answers import Json, execution_headers
+from api.body import JsonBody
+from api.dialects.asteroid import translate
+from api.dialects.asteroid.paths import AGENT_ID, AgentInPath
+from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, ExecuteAgentRequest, Started
+from api.openapi import body_of
+from api.routing import DirectRoute
+from api.validate import validated
+from domain.states import ExecutionState
+from service import executions
+from service.agents import parse_reference
+
+router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
+
+
+@router.post(
+    "/agents/{agentId}/execute",
+    operation_id="AgentExecutePost",
+    summary="Execute an agent",
+    status_code=202,
+    responses=BODY_ERRORS | {202: {"model": Started}},
+    openapi_extra=body_of(ExecuteAgentRequest, [AGENT_ID]),
+)
+async def execute_agent(who: CanWrite, agent_id: AgentInPath, body: JsonBody, baton: Service) -> Response:
+    """Start an execution of one task. Its inputs are what the agent reads."""
+    request = validated(ExecuteAgentRequest, body)
+    started = await executions.start_task(
+        baton,
+        who,
+        translate.description_of({**(request.dynamicData or {}), **(request.inputs or {})}),
+        agent=parse_reference(agent_id),
+        metadata=request.metadata,
+    )
+    return Json(
+        {"executionId": str(started.execution_id), "status": translate.STATUS[ExecutionState.RUNNING]},
+        202,
+        execution_headers(started.execution_id),
+    )

@@ -1,0 +1,124 @@
+"""Executions: read, listed, and what happened in them."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.access import CanRead, Service
+from api.answers import Json, etag, execution_headers
+from api.dialects.asteroid import translate
+from api.dialects.asteroid.activities import TYPES, activities
+from api.dialects.asteroid.paths import (
+    ACTIVITIES_QUERY,
+    EXECUTION_ID,
+    LIST_QUERY,
+    Activities,
+    ExecutionInPath,
+    Listing,
+)
+from api.dialects.asteroid.schemas import (
+    PREFIX,
+    READ_ERRORS,
+    ActivitiesQuery,
+    Activity,
+    Execution,
+    Executions,
+)
+from api.routing import DirectRoute
+from domain.agents import Principal
+from domain.errors import ExecutionNotFound
+from domain.json import JsonObject
+from domain.views import ExecutionView
+from service import history, views
+from service.agents import parse_reference
+from service.context import Baton
+
+router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_class=DirectRoute)
+
+
+@router.get(
+    "",
+    operation_id="ExecutionsList",
+    summary="List executions",
+    responses=READ_ERRORS | {200: {"model": Executions}},
+    openapi_extra={"parameters": LIST_QUERY},
+)
+async def list_executions(who: CanRead, query: Listing, baton: Service) -> Response:
+    """A page of all executions, newest first. What came of a plan is told where it is read by itself."""
+    states, asks = translate.states_of(query.status)
+    found = await views.page_executions(
+        baton,
+        who,
+        limit=query.pageSize,
+        offset=(query.page - 1) * query.pageSize,
+        states=states,
+        asks=asks,
+        agent=who.agent_id if query.agentId is None else parse_reference(query.agentId),
+        with_only_tasks=True,
+    )
+    return Json(
+        {
+            "items": [translate.execution(item, who.tenant_id) for item in found.items],
+            "page": query.page,
+            "pageSize": query.pageSize,
+            "total": found.total,
+        }
+    )
+
+
+@router.get(
+    "/{executionId}",
+    operation_id="ExecutionGet",
+    summary="Get execution",
+    responses=READ_ERRORS | {200: {"model": Execution}},
+    openapi_extra={"parameters": [EXECUTION_ID]},
+)
+async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Service) -> Response:
+    """An execution: its status, and what came of it. That of one task comes with the task's `ETag`."""
+    found = await _find(baton, who, execution_id)
+    headers = execution_headers(execution_id)
+    if not found.in_plan and found.tasks:
+        headers["ETag"] = etag(found.tasks[0].version)
+    return Json(translate.execution(found, who.tenant_id), headers=headers)
+
+
+@router.get(
+    "/{executionId}/activities",
+    operation_id="ExecutionActivitiesGet",
+    summary="Get execution activities",
+    responses=READ_ERRORS | {200: {"model": list[Activity]}},
+    openapi_extra={"parameters": [EXECUTION_ID, *ACTIVITIES_QUERY]},
+)
+async def list_activities(who: CanRead, execution_id: ExecutionInPath, query: Activities, baton: Service) -> Response:
+    """What was said and done in an execution."""
+    if who.agent_id is not None:
+        await _find(baton, who, execution_id)
+    found = await _activities(baton, who, execution_id, query)
+    return Json(found, headers=execution_headers(execution_id))
+
+
+async def _find(baton: Baton, who: Principal, execution_id: UUID) -> ExecutionView:
+    """An execution that the caller may see: a key for one agent sees that agent's. Raises `ExecutionNotFound`."""
+    found = await views.get_execution(baton, who, execution_id)
+    if who.agent_id not in (None, found.agent.id):
+        raise ExecutionNotFound("there is no such execution")
+    return found
+
+
+async def _activities(baton: Baton, who: Principal, execution_id: UUID, query: ActivitiesQuery) -> list[JsonObject]:
+    """Up to ``query.limit`` activities. An event makes any number of them, so that a page of events may be too few."""
+    found: list[JsonObject] = []
+    beyond: int | None = None
+    while len(found) < query.limit:
+        newest_first = query.order == "desc"
+        page = await history.list_events(
+            baton, who, execution_id, TYPES, newest_first=newest_first, beyond=beyond, limit=query.limit - len(found)
+        )
+        if not page:
+            break
+        beyond = page[-1].seq
+        for event in page:
+            made = activities(execution_id, event)
+            found += reversed(made) if newest_first else made
+    return found[: query.limit]

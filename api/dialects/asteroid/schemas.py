@@ -1,0 +1,237 @@
+"""The shapes of Asteroid's API. What clients send beside these is left alone."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
+
+PREFIX: Final = "/agents/v2"
+
+Status = Literal[
+    "starting",
+    "running",
+    "paused",
+    "awaiting_confirmation",
+    "paused_by_agent",
+    "completed",
+    "cancelled",
+    "failed",
+]
+#: What a caller can bring an execution to.
+UpdateableStatus = Literal["running", "paused", "cancelled"]
+
+
+class UserMessage(BaseModel):
+    """What a user says."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    message: StrictStr
+
+
+class ExecuteAgentRequest(BaseModel):
+    """What an agent is to work on. ``dynamicData`` is an older name for ``inputs``; ``metadata`` is kept as it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    inputs: dict[str, Any] | None = None
+    dynamicData: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class UpdateStatusRequest(BaseModel):
+    """What an execution is to be brought to."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    status: UpdateableStatus
+
+
+class ListQuery(BaseModel):
+    """Which page of which executions. ``page`` counts from 1; ``agentId`` is an agent's uuid, integer or name."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    page: Annotated[int, Field(ge=1, le=2**31)] = 1
+    pageSize: Annotated[int, Field(ge=1, le=500)] = 20
+    # "queued" is known to newer clients; nothing here ever is.
+    status: list[Literal[Status, "queued"]] = []
+    agentId: str | None = None
+
+
+class ActivitiesQuery(BaseModel):
+    """Which activities, at most how many, and in which order of their times."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    order: Literal["asc", "desc"] = "asc"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 1000
+
+
+class Started(BaseModel):
+    """An execution that was started."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    executionId: str
+    status: Status
+
+
+class StatusChange(BaseModel):
+    """An execution, and what it was brought to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    executionId: str
+    status: UpdateableStatus
+
+
+class ExecutionResult(BaseModel):
+    """What came of an execution. ``result`` is a single task's text, or a list of what each task of a plan came to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    executionId: str
+    outcome: Literal["success", "failure"]
+    reasoning: str
+    result: Any
+    createdAt: datetime
+
+
+class Execution(BaseModel):
+    """An execution. An agent has one workflow here, in one version: both go by the agent's id and name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    agentId: str
+    workflowId: str
+    workflowVersionId: str
+    status: Status
+    createdAt: datetime
+    startedAt: datetime | None = None
+    terminalAt: datetime | None = None
+    organizationId: str
+    agentName: str
+    workflowName: str
+    executionResult: ExecutionResult | None = None
+    humanLabels: list[Any]
+    comments: list[Any]
+    metadata: dict[str, Any]
+    hasBeenRerun: bool
+
+
+class Executions(BaseModel):
+    """A page of executions, newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[Execution]
+    page: int
+    pageSize: int
+    total: int
+
+
+class Payload(BaseModel):
+    """What happened: its type, and beside it the fields of that type."""
+
+    model_config = ConfigDict(extra="allow")
+
+    activityType: Literal[
+        "generic", "reasoning", "step_started", "step_completed", "status_changed", "user_message_received"
+    ]
+
+
+class Activity(BaseModel):
+    """One thing that happened in an execution. ``id`` is the same whenever it is read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    executionId: str
+    timestamp: datetime
+    payload: Payload
+
+
+def reference(name: str) -> dict[str, Any]:
+    """A reference to one of `PUBLISHED`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _error(status: int | None, name: str = "") -> dict[str, Any]:
+    code: dict[str, Any] = {"type": "number"}
+    if status is not None:
+        code |= {"enum": [status], "x-enum-varnames": [name]}
+    return {
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {"code": code, "message": {"type": "string"}},
+    }
+
+
+_ANY_ERROR: Final = "Common.Error"
+_ERRORS: Final = {
+    400: "Common.BadRequestErrorBody",
+    401: "Common.UnauthorizedErrorBody",
+    403: "Common.ForbiddenErrorBody",
+    404: "Common.NotFoundErrorBody",
+    500: "Common.InternalServerErrorBody",
+}
+
+#: Schemas under the names that the vendor has for them.
+PUBLISHED: Final[dict[str, dict[str, Any]]] = {
+    "Common.uuid": {"format": "uuid", "type": "string"},
+    "Agents.Execution.UserMessagesAddTextBody": {
+        "type": "object",
+        "required": ["message"],
+        "properties": {"message": {"type": "string"}},
+    },
+    "Common.BadRequestErrorBody": _error(400, "BadRequest"),
+    "Common.UnauthorizedErrorBody": _error(401, "Unauthorized"),
+    "Common.ForbiddenErrorBody": _error(403, "Forbidden"),
+    "Common.NotFoundErrorBody": _error(404, "NotFound"),
+    "Common.InternalServerErrorBody": _error(500, "InternalServerError"),
+    _ANY_ERROR: _error(None),
+}
+
+
+def _errors(*answers: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {
+            "description": description,
+            "content": {"application/json": {"schema": reference(_ERRORS.get(status, _ANY_ERROR))}},
+        }
+        for status, description in answers
+    }
+
+
+#: The errors that any route may answer with.
+READ_ERRORS: Final = _errors(
+    (400, "What was sent does not fit"),
+    (401, "No key, or none that counts"),
+    (403, "The key is good, but not for this"),
+    (404, "There is none, or it belongs to somebody else"),
+    (429, "Too many requests"),
+    (500, "Something went wrong here"),
+    (503, "Nothing was stored: try again"),
+    (504, "It took too long: try again, with the same Idempotency-Key where there is one"),
+)
+#: The errors of routes that change what an execution does.
+CONTROL_ERRORS: Final = READ_ERRORS | _errors((409, "The execution's state does not allow it"))
+#: The errors of routes that read a body.
+BODY_ERRORS: Final = READ_ERRORS | _errors((413, "The body is too large"), (415, "The body is no JSON"))
+#: The errors of routes that send a message.
+SEND_ERRORS: Final = (
+    BODY_ERRORS
+    | CONTROL_ERRORS
+    | _errors(
+        (412, "The task has changed since"),
+        (422, "The answer breaks the question's schema, or the Idempotency-Key was used for another message"),
+    )
+)
+
+
+def plain(text: str) -> dict[str, Any]:
+    """An answer that is always this text."""
+    return {"content": {"text/plain": {"schema": {"type": "string", "enum": [text]}}}}
