@@ -288,7 +288,7 @@ async def test_the_headers_of_a_send(api: RunningApi) -> None:
     refused(await send(api, execution, Baton_Mode="later"), 400)
     assert "running" in refused(await send(api, execution, Baton_Mode="reject"), 409)
     await api.ask(task, "How many?", schema={"type": "integer"})
-    assert "is not of type 'integer'" in refused(await send(api, execution, "many"), 422)
+    assert 'is not of type "integer"' in refused(await send(api, execution, "many"), 422)
     assert (await send(api, execution, "3", Baton_Question="q1")).status_code == 201
     await api.set_task(task, state="cancelled")
     assert "cancelled" in refused(await send(api, execution), 409)
