@@ -28,6 +28,7 @@ from activities.questions import QuestionActivities
 from activities.steps import StepActivities
 from agents.models import Models
 from agents.tools import load_tools
+from cli.garbage import freeze_start
 from cli.process import leave
 from domain.errors import Unavailable
 from service.doorbell import Doorbell
@@ -146,6 +147,7 @@ async def serve(
     relay.start()
     sweeper.start()
     _log.info("serving the task queue %s with the tools %s", worker.task_queue, ", ".join(tools))
+    freeze_start()
     try:
         async with worker:
             await stop.wait()

@@ -8,6 +8,7 @@ from temporalio.worker import Worker
 
 from bench.bare import QUEUE, BareWorkflow, bare_turn
 from bench.marks import MarkActivities
+from cli.garbage import freeze_start
 from cli.process import leave
 from service.temporal import connect
 from settings import load_settings
@@ -30,6 +31,7 @@ async def serve() -> None:
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=1),
     )
+    freeze_start()
     async with worker:
         await stop.wait()
 

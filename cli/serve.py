@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import uvicorn
 
 from api.app import create_app
+from cli.garbage import freeze_start
 from settings import Settings
 
 
@@ -28,6 +29,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: _Stoppable) -> None:
         super().__init__(config)
         self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        freeze_start()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
