@@ -95,15 +95,15 @@ async def decide_every_open(connection: Connection, route: TaskRoute, decision: 
 async def settle(change: Change, key: StepKey, claimed: Sequence[asyncpg.Record]) -> tuple[ToolCall, ...]:
     """Record what the ``claimed`` messages of a turn that begins did to the calls that step ``key`` held back.
 
-    A message closes approvals when it is accepted: the calls of tools that it grants are to be made, all others are
-    declined, with its text as the reason; the first message speaks for one that was withdrawn. Returns the calls that
-    the turn begins with: those, and what was approved.
+    A message closes approvals when it is accepted: the calls of tools that it grants are to be made, unless it is to
+    plan only; all others are declined, with its text as the reason; the first message speaks for one that was
+    withdrawn. Returns the calls that the turn begins with: those, and what was approved.
     """
     for approval in await _held(change, key):
         message = next((row for row in claimed if approval.id in row["decides"]), claimed[0] if claimed else None)
         by = message["sender"] if message else ""
         reason = shortened(message["reason"]) if message else _UNDECIDED
-        approved = message is not None and approval.tool in message["grants"]
+        approved = message is not None and not message["plan_only"] and approval.tool in message["grants"]
         decision = Decision(Verdict.APPROVE) if approved else Decision(Verdict.DECLINE, reason)
         await _decide(change, approval, decision, by)
     return await calls_to_make(change, key)

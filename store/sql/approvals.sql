@@ -48,7 +48,7 @@ SELECT a.id, a.task_id, t.execution_id, t.agent_id, t.version, t.state AS task_s
   FROM approvals a
        JOIN tasks t ON t.tenant_id = a.tenant_id AND t.id = a.task_id
        LEFT JOIN LATERAL (
-           SELECT id, sender, text, grants, accepted_at FROM messages
+           SELECT id, sender, text, CASE WHEN plan_only THEN '{}' ELSE grants END AS grants, accepted_at FROM messages
             WHERE tenant_id = a.tenant_id AND task_id = a.task_id AND state = 'accepted' AND a.id::text = ANY (decides)
               AND a.state = 'open' AND NOT t.open_approvals @> jsonb_build_array(jsonb_build_object('id', a.id::text))
             ORDER BY seq LIMIT 1

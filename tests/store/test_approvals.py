@@ -316,6 +316,17 @@ async def test_granted_tools_run_and_the_rest_is_declined(world: World) -> None:
     assert (await world.row(route))["granted_tools"] == ["write"]
 
 
+async def test_what_waits_is_declined_by_a_message_to_plan_only_whatever_it_grants(world: World) -> None:
+    rules = ToolRules({"*": "ask"})
+    route, (one,) = await waiting(world, write("w"), rules=rules)
+    await world.send(route, "plan it first", grants=("write",), plan_only=True)
+    assert ((await view(world, one)).state, (await view(world, one)).reason) == (A.DECLINED, "plan it first")
+    started(await world.start(route, 2))
+    assert ((await view(world, one)).state, (await view(world, one)).reason) == (A.DECLINED, "plan it first")
+    row = await world.row(route)
+    assert (row["granted_tools"], row["plan_only"]) == (["write"], True)
+
+
 async def test_a_grant_does_not_lift_a_denial(world: World) -> None:
     route = await world.task()
     await world.send(route, "you may", grants=("drop",))
