@@ -1,0 +1,317 @@
+"""Every route of every dialect × every kind of caller: what each gets, and nothing that is unexpected.
+
+The expected cells are in `access_table.py`; **a route without a line there fails here**, and its docstring says how to
+write one. Beside the cells: whoever is refused changes nothing, and another tenant's caller learns nothing, neither
+from what is answered nor from what is asked of the database, that it would not of something that is not there.
+"""
+
+import json
+import re
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, cast
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+import store.pool
+from api.dialects import all_dialects
+from domain.agents import Agent, Scope
+from service.keys import create_key, list_keys, revoke_key
+from store import agents
+from tests.dialects.access_table import ADMIN, LISTS, TABLE, Entry
+from tests.dialects.conftest import QUICK
+from tests.dialects.requests import start_plan, start_task, task_ids
+from tests.dialects.test_approvals import hold
+from tests.support.api import NOWHERE, RunningApi, running_api
+from tests.support.postgres import PostgresServer
+
+CALLERS: Final = (
+    "no key",
+    "broken key",
+    "expired",
+    "revoked",
+    "wrong scope",
+    "too often",
+    "other tenant",
+    "other agent",
+    "right",
+)
+_CHEAP: Final = "/baton/v1/tasks?limit=1"
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+_NAME: Final = re.compile(r"\$([A-Z_]+)")
+
+
+def routes() -> Iterator[str]:
+    """Every route that is mounted, as `access_table` names it."""
+    for dialect in all_dialects():
+        for route in dialect.app.routes:
+            if isinstance(route, APIRoute):
+                yield from (f"{method} {route.path}" for method in route.methods)
+
+
+def expected(entry: Entry) -> dict[str, int]:
+    """What each kind of caller is to get."""
+    other_agent = entry.other if entry.other_agent is None else entry.other_agent
+    refused = dict.fromkeys(CALLERS[:4], 401)
+    return refused | {
+        "wrong scope": 403,
+        "too often": 429,
+        "other tenant": abs(entry.other),
+        "other agent": abs(other_agent),
+        "right": entry.status,
+    }
+
+
+def test_every_route_has_a_line_and_every_line_a_route() -> None:
+    mounted = list(routes())
+    assert len(set(mounted)) == len(mounted)
+    assert sorted(set(mounted) - set(TABLE)) == [], "routes without a line in access_table.py: its docstring says how"
+    assert sorted(set(TABLE) - set(mounted)) == [], "lines of routes that are gone"
+
+
+@dataclass
+class World:
+    """A tenant with something of each kind, and callers of all kinds. ``names``: what places and `$NAMES` stand for."""
+
+    api: RunningApi
+    other_agent: int
+    keys: dict[str, str]
+    statements: list[str]
+    names: dict[str, Any] = field(default_factory=dict)
+
+    async def key(self, caller: str, scope: Scope) -> str | None:
+        """The key that a caller presents to a route that needs ``scope``."""
+        match caller:
+            case "no key":
+                return None
+            case "wrong scope":
+                return self.keys[f"all but {scope}"]
+            case "right":
+                return self.keys[f"only {scope}"]
+            case _:
+                return self.keys[caller]
+
+
+@pytest.fixture(scope="module")
+async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
+    """A world in a database of its own; what is asked of the database there can be seen."""
+    statements: list[str] = []
+    prepare = store.pool.prepare_connection
+
+    async def prepare_and_listen(connection: Any) -> None:
+        await prepare(connection)
+        connection.add_query_logger(lambda asked: statements.append(asked.query))
+
+    dsn = await postgres.create_database()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+        patch.setattr("store.pool.prepare_connection", prepare_and_listen)
+        quiet = {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "principal_cache_seconds": 3600.0}
+        async with running_api(dsn, **(QUICK | quiet)) as started:
+            api = await started.for_new_tenants()
+            yield await _world(api, statements)
+            await api.close_clients()
+    await postgres.drop_database(dsn)
+
+
+async def _world(api: RunningApi, statements: list[str]) -> World:
+    async with api.pool.connection() as connection:
+        new = Agent(await api.tenant_id(), uuid4(), 0, "second", "scripted")
+        second = (await agents.insert(connection, new)).number
+    expired = await create_key(api.pool, api.tenant, tuple(Scope), expires_in=timedelta(days=1), name="expired")
+    revoked = await create_key(api.pool, api.tenant, tuple(Scope), name="revoked")
+    async with api.pool.connection() as connection:
+        await connection.execute("UPDATE keys SET expires_at = now() WHERE name = 'expired'")
+    (found,) = [key for key in await list_keys(api.pool, api.tenant) if key.name == "revoked"]
+    await revoke_key(api.pool, api.tenant, found.id)
+    keys = {
+        "broken key": api.key[:-1] + ("x" if api.key[-1] != "x" else "y"),
+        "expired": expired,
+        "revoked": revoked,
+        "too often": await api.new_key(per_minute=1),
+        "other tenant": api.other_key,
+        "other agent": await api.new_key(agent_number=second),
+    }
+    for scope in Scope:
+        keys[f"only {scope}"] = await api.new_key(scope)
+        keys[f"all but {scope}"] = await api.new_key(*(one for one in Scope if one not in (scope, ADMIN)))
+    return World(api, second, keys, statements)
+
+
+async def _make(world: World, needs: str) -> None:
+    """Make something of each kind, the task in the state that a route needs."""
+    api, http = world.api, world.api.http
+    execution = await start_task(http)
+    task = execution["tasks"][0]
+    plan = await start_plan(http)
+    sent = (await http.post(f"/baton/v1/tasks/{task['id']}/messages", json={"text": "x"})).json()["id"]
+    approval = None
+    if needs == "approval":
+        task = (await start_task(http))["tasks"][0]
+        (approval,) = await hold(api, task["id"])
+    await STATES[needs](api, task["id"])
+    name = str(uuid4())
+    await create_key(api.pool, api.tenant, name=name)
+    (key,) = [one for one in await list_keys(api.pool, api.tenant) if one.name == name]
+    world.names = {
+        "EXECUTION": task["execution_id"],
+        "TASK": task["id"],
+        "TASK_NUMBER": task["number"],
+        "PLAN": plan,
+        "PLAN_TASK": (await task_ids(http, plan))[1],
+        "MESSAGE": sent,
+        "APPROVAL": str(uuid4()) if approval is None else approval["id"],
+        "AGENT": task["agent"]["id"],
+        "AGENT_NUMBER": task["agent"]["number"],
+        "KEY": str(key.id),
+        "NEW": str(uuid4()),
+    }
+
+
+async def _as_it_is(_: RunningApi, __: str) -> None:
+    pass
+
+
+async def _ask(api: RunningApi, task: str) -> None:
+    await api.ask(task, "Which?")
+
+
+async def _pause(api: RunningApi, task: str) -> None:
+    assert (await api.http.post(f"/baton/v1/tasks/{task}/pause")).status_code == 200
+
+
+async def _kill(api: RunningApi, task: str) -> None:
+    async with api.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE messages SET state = 'dead', reason = 'x', ended_at = now() WHERE task_id = $1", UUID(task)
+        )
+    await api.set_task(task, unclaimed=0)
+
+
+#: How a task comes into the state that a route needs; one that waits for consent is made so from the start.
+STATES: Final = {"running": _as_it_is, "waiting": _ask, "paused": _pause, "dead": _kill, "approval": _as_it_is}
+
+
+def _place(path: str, place: str) -> str:
+    """What a path's place stands for, in words of `World.names`."""
+    if path.startswith("/api/v1/tasks/plan"):
+        return {"execution_id": "PLAN", "task_id": "ONE"}[place]
+    if path.startswith("/v1/chat"):
+        return {"task_id": "TASK_NUMBER"}[place]
+    return {
+        "execution_id": "EXECUTION",
+        "executionId": "EXECUTION",
+        "task_id": "TASK",
+        "taskId": "TASK",
+        "taskIdOrSlug": "TASK",
+        "jobId": "MESSAGE",
+        "message_id": "MESSAGE",
+        "approval_id": "APPROVAL",
+        "agent_id": "AGENT_NUMBER",
+        "agentId": "AGENT",
+        "key_id": "KEY",
+    }[place]
+
+
+def _filled(value: Any, names: dict[str, Any]) -> Any:
+    """``value`` with what its `$NAMES` stand for."""
+    if isinstance(value, dict):
+        return {key: _filled(item, names) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_filled(item, names) for item in cast("list[Any]", value)]
+    if isinstance(value, str) and (found := _NAME.fullmatch(value)):
+        return names[found[1]]
+    return value
+
+
+def _nothing(names: dict[str, Any]) -> dict[str, Any]:
+    """Names of the same kinds, of nothing that there is."""
+    return {name: 2**40 if isinstance(value, int) else str(uuid4()) for name, value in names.items()}
+
+
+async def _call(world: World, route: str, entry: Entry, key: str | None, names: dict[str, Any]) -> httpx.Response:
+    """Call a route. A stream's body is not read."""
+    method, _, path = route.partition(" ")
+    names = names | {"ONE": 1}
+    target = _PLACE.sub(lambda m: str(names[entry.ids.get(m[1]) or _place(path, m[1])]), path) + entry.query
+    body = None if entry.body is None else json.dumps(_filled(entry.body, names)).encode()
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    if key is not None:
+        headers |= {"Authorization": f"Bearer {key}", "X-Asteroid-Agents-Api-Key": key}
+    async with world.api.client(None).stream(method, target, content=body, headers=headers) as answer:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            await answer.aread()
+    return answer
+
+
+async def _standing(world: World) -> list[str]:
+    """All that a refused call could have changed."""
+    tables = ("executions", "tasks", "messages", "approvals", "agents", "events")
+    async with world.api.pool.connection() as connection:
+        found = [
+            await connection.fetch(f"SELECT t::text FROM {table} t WHERE tenant_id = $1 ORDER BY 1", tenant)
+            for table in tables
+            for tenant in (await world.api.tenant_id(),)
+        ]
+        keys = await connection.fetch("SELECT id, name, revoked_at FROM keys ORDER BY id")
+    return [str(rows) for rows in (*found, keys)]
+
+
+async def _window_left(world: World) -> None:
+    """Use a key's only request of this minute, with some of the minute left."""
+    client = world.api.client(world.keys["too often"])
+    while True:
+        found = re.search(r"t=(\d+)", (await client.get(_CHEAP)).headers["ratelimit"])
+        assert found is not None
+        if int(found[1]) > 5:
+            return
+
+
+@pytest.mark.parametrize("route", TABLE)
+async def test_the_cells_of_a_route(world: World, route: str) -> None:
+    entry = TABLE[route]
+    await _make(world, entry.needs)
+    await _window_left(world)
+    ours = {str(value) for value in world.names.values() if isinstance(value, str)}
+    cells: dict[str, int] = {}
+    for caller in CALLERS:
+        makes_own = caller.startswith("other") and expected(entry)[caller] < 300
+        before = await _standing(world)
+        answer = await _call(world, route, entry, await world.key(caller, entry.scope), world.names)
+        cells[caller] = answer.status_code
+        streamed = "text/event-stream" in answer.headers.get("content-type", "")
+        if caller != "right" and not makes_own:
+            assert await _standing(world) == before, f"{caller} has changed something"
+            assert not streamed
+        if entry.other == LISTS:
+            seen = any(one in answer.text for one in ours)
+            assert seen == (caller == "right"), f"{caller} {'sees' if seen else 'misses'} what is ours"
+        if cells[caller] >= 400:
+            assert answer.text, "an error says what is wrong"
+    print(f"{route}: {cells}")
+    assert cells == expected(entry)
+
+
+@pytest.mark.parametrize("route", [route for route, entry in TABLE.items() if entry.other == 404])
+async def test_another_tenants_thing_is_like_none(world: World, route: str) -> None:
+    entry = TABLE[route]
+    await _make(world, entry.needs)
+    told: list[tuple[int, str, list[str], list[str]]] = []
+    nothing = _nothing(world.names)
+    for _ in range(2):  # whatever is looked up once, has been
+        told.clear()
+        for names in (world.names, nothing):
+            world.statements.clear()
+            answer = await _call(world, route, entry, world.keys["other tenant"], names)
+            text = answer.text
+            for name in sorted((str(value) for value in names.values()), key=len, reverse=True):
+                text = text.replace(name, "…")
+            told.append((answer.status_code, text, sorted(answer.headers), list(world.statements)))
+    assert told[0] == told[1]
+    status, _, _, asked = told[0]
+    assert status == 404
+    assert asked, "the database was asked nothing that could be compared"
