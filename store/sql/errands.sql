@@ -28,9 +28,13 @@ SELECT p.id, p.seq, p.text, p.metadata, p.state AS message_state, p.turn, p.give
        coalesce(p.reason, CASE WHEN last.turn = t.turn OR p.turn IS NULL THEN t.error_code END) AS error,
        first.started_at, coalesce(last.ended_at, p.ended_at) AS ended_at,
        last.turn AS last_turn, last.state AS last_turn_state,
-       EXISTS (SELECT FROM messages n
-                WHERE n.tenant_id = $1 AND n.task_id = $2 AND n.seq > p.seq AND n.state <> 'withdrawn'
-                  AND n.turn IS NOT DISTINCT FROM p.turn) AS superseded,
+       CASE WHEN p.turn IS NULL
+            THEN EXISTS (SELECT FROM messages n
+                          WHERE n.tenant_id = $1 AND n.task_id = $2 AND n.seq > p.seq AND n.turn IS NULL
+                            AND n.state <> 'withdrawn')
+            ELSE EXISTS (SELECT FROM messages n
+                          WHERE n.tenant_id = $1 AND n.task_id = $2 AND n.turn = p.turn AND n.seq > p.seq)
+       END AS superseded,
        coalesce(step.text, '') AS answer,
        (SELECT coalesce(jsonb_agg(s.questions -> (c.call ->> 'id') ORDER BY s.step, c.n), '[]')
           FROM steps s, jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)

@@ -73,6 +73,9 @@ _HOT = {
     "page_task_details": {"tasks_number_unique"},
     "task_details": {"tasks_pkey", "executions_pkey"},
     "task_events": {"events_pkey"},
+    "list_tasks_with_errands": {"tasks_listed", "messages_pkey", "turns_pkey"},
+    "list_errands": {"messages_pkey", "messages_by_turn", "turns_pkey", "steps_pkey"},
+    "errand_home": {"messages_id_unique", "tasks_pkey"},
     "key_by_digest": {"keys_digest_unique"},
 }
 
