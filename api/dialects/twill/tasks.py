@@ -30,7 +30,7 @@ from api.routing import DirectRoute
 from api.validate import validated
 from domain.agents import Principal
 from domain.errands import ErrandState
-from domain.errors import AgentNotFound
+from domain.errors import AgentNotFound, InvalidInput
 from domain.ids import TaskById
 from service import control, errands, executions, views
 from service.agents import AgentReference, parse_reference
@@ -53,6 +53,8 @@ router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], route_class=DirectRout
 async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Service) -> Response:
     """Start a task with a command, which is its first job."""
     wanted = validated(CreateTaskRequest, body)
+    if not wanted.command.strip():
+        raise InvalidInput("a task needs a command", ("body", "command"))
     started = await _start(baton, who, wanted)
     task = await views.get_task(baton, who, started.tasks[0])
     return Json(
