@@ -296,6 +296,13 @@ async def test_the_cells_of_a_route(world: World, route: str) -> None:
     assert cells == expected(entry)
 
 
+def _masked(text: str, names: dict[str, Any]) -> str:
+    """What an answer says without what the caller had named: uuids anywhere, numbers where they stand in a path."""
+    for value in names.values():
+        text = re.sub(rf"/{value}\b", "/…", text) if isinstance(value, int) else text.replace(value, "…")
+    return text
+
+
 @pytest.mark.parametrize("route", [route for route, entry in TABLE.items() if entry.other == 404])
 async def test_another_tenants_thing_is_like_none(world: World, route: str) -> None:
     entry = TABLE[route]
@@ -307,10 +314,9 @@ async def test_another_tenants_thing_is_like_none(world: World, route: str) -> N
         for names in (world.names, nothing):
             world.statements.clear()
             answer = await _call(world, route, entry, world.keys["other tenant"], names)
-            text = answer.text
-            for name in sorted((str(value) for value in names.values()), key=len, reverse=True):
-                text = text.replace(name, "…")
-            told.append((answer.status_code, text, sorted(answer.headers), list(world.statements)))
+            told.append(
+                (answer.status_code, _masked(answer.text, names), sorted(answer.headers), list(world.statements))
+            )
     assert told[0] == told[1]
     status, _, _, asked = told[0]
     assert status == 404
