@@ -11,7 +11,7 @@ from typing import Final
 
 import uvloop
 
-from bench import rows_history, rows_latency, rows_load, rows_stream
+from bench import rows_history, rows_latency, rows_load, rows_readers, rows_stream, rows_waiting
 from bench.report import Row, as_json, lines
 from bench.stack import Stack, running_stack
 from cli.process import leave
@@ -25,6 +25,8 @@ _ROWS: Final[dict[str, Callable[[Stack, bool], Awaitable[list[Row]]]]] = {
     "stream": lambda stack, quick: rows_stream.measure(stack, turns=20 if quick else 100),
     "turns": lambda stack, quick: rows_load.measure_turns(stack, *((50, 3, 3.0) if quick else (200, 7, 8.0))),
     "accept": lambda stack, quick: rows_load.measure_accept(stack, *((50, 3, 3.0) if quick else (200, 7, 8.0))),
+    "readers": lambda stack, quick: rows_readers.measure(stack, *((200, 5) if quick else (2000, 20))),
+    "waiting": lambda stack, quick: rows_waiting.measure(stack, *((500, 10.0) if quick else (10_000, 60.0))),
     "outage": lambda stack, quick: rows_load.measure_outage(stack, *((50, 3, 2.0) if quick else (200, 7, 4.0))),
 }
 
