@@ -270,7 +270,7 @@ class Subscription:
                 deadline = time.monotonic() + seconds
             elif (seconds := deadline - time.monotonic()) <= 0:
                 return []
-            if not await self._topic.wait(seconds):
+            if not await self._topic.wait(self, seconds):
                 return []
         return None
 
@@ -278,7 +278,7 @@ class Subscription:
         """Stop following; a `read` under way gives None. May be called again."""
         if not self._closed:
             self._closed = True
-            self._topic.wake()
+            self._topic.wake_one(self)
             self._feed.release(self._topic)
 
     @property
@@ -290,7 +290,7 @@ class Subscription:
         number = self._topic.next_read
         self._feed.mark(self._topic.execution_id)
         while self._open and not self._topic.was_read(number):
-            await self._topic.wait(_SURE_SECONDS)
+            await self._topic.wait(self, _SURE_SECONDS)
 
     async def _next(self) -> list[Event]:
         remembered = self._topic.after(self._cursor, _PAGE)

@@ -35,7 +35,7 @@ class Topic:
         self.made: dict[tuple[str, int], bytes] = {}
         self._events: deque[Event] = deque()
         self._characters = 0
-        self._waiting: set[asyncio.Future[bool]] = set()
+        self._waiting: dict[object, asyncio.Future[bool]] = {}
         self._reads_begun = 0
         self._read_done = 0
 
@@ -84,24 +84,30 @@ class Topic:
         """Whether that read, or a later one, has succeeded."""
         return self._read_done >= number
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait to be woken; False if that took longer than ``seconds``."""
+    async def wait(self, who: object, seconds: float) -> bool:
+        """Wait to be woken, once at a time for each ``who``; False if that took longer than ``seconds``."""
         if seconds <= 0:
             return False
         loop = asyncio.get_running_loop()
         woken: asyncio.Future[bool] = loop.create_future()
         timer = loop.call_later(seconds, _set, woken, False)  # a timeout context costs several times as much
-        self._waiting.add(woken)
+        self._waiting[who] = woken
         try:
             return await woken
         finally:
             timer.cancel()
-            self._waiting.discard(woken)
+            if self._waiting.get(who) is woken:
+                del self._waiting[who]
 
     def wake(self) -> None:
         """Have everybody who waits look again."""
-        waiting, self._waiting = self._waiting, set()
-        for woken in waiting:
+        waiting, self._waiting = self._waiting, {}
+        for woken in waiting.values():
+            _set(woken, True)
+
+    def wake_one(self, who: object) -> None:
+        """Have ``who`` look again: of thousands that go away at once, each need not wake all the others."""
+        if woken := self._waiting.pop(who, None):
             _set(woken, True)
 
     def _forget(self) -> None:
