@@ -40,6 +40,7 @@ _RUN = "/api/v1/executions"
 _CHAT = "/v1/chat/tasks"
 _MAIA = "/v1/ai/agents/tasks"
 _TWILL = "/api/v1/tasks"
+_ASTEROID = "/agents/v2"
 _KUBIYA_PLAN = {
     "title": "Ours",
     "team_breakdown": [
@@ -126,4 +127,14 @@ TABLE: Final[dict[str, Entry]] = {
     "GET /api/v1/jobs/{jobId}/logs/stream": Entry(R),
     "POST /api/v1/jobs/{jobId}/cancel": Entry(W),
     "GET /api/v1/auth/me": Entry(R, other=200),
+    # --- Asteroid
+    f"POST {_ASTEROID}/agents/{{agentId}}/execute": Entry(W, 202, {"inputs": {"task": "!say hi"}}),
+    f"GET {_ASTEROID}/executions": Entry(R, other=LISTS),
+    f"GET {_ASTEROID}/executions/{{executionId}}": Entry(R),
+    f"GET {_ASTEROID}/executions/{{executionId}}/activities": Entry(R),
+    f"POST {_ASTEROID}/executions/{{executionId}}/user-messages": Entry(S, 201, {"message": "hello"}),
+    f"POST {_ASTEROID}/executions/{{executionId}}/cancel": Entry(W),
+    f"POST {_ASTEROID}/executions/{{executionId}}/pause": Entry(W),
+    f"POST {_ASTEROID}/executions/{{executionId}}/resume": Entry(W, needs="paused"),
+    f"POST {_ASTEROID}/executions/{{executionId}}/status": Entry(W, body={"status": "paused"}),
 }
