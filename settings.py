@@ -39,6 +39,15 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longer request bodies are refused with a 413."
     )
+    header_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="A request whose headers take longer is refused with a 408."
+    )
+    body_timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="A request whose body takes longer is refused with a 408. A connection whose client reads nothing "
+        "of what it asked for is ended after as long.",
+    )
     shutdown_seconds: float = Field(
         default=10.0,
         ge=0,

@@ -9,10 +9,13 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.dialect import Dialect
 from api.dialects import all_dialects
+from api.errors import Refuse
 from api.quotas import telling_quota
 from api.root import root_app
 from domain.faults import whereabouts
@@ -48,7 +51,7 @@ class BatonApp:
         self.state = State()
         self.state.stopping = asyncio.Event()
         self.dialects: Sequence[Dialect] = all_dialects()
-        self._settings = settings
+        self.settings = settings
         self._root = root_app(self.dialects, self._lifespan)
         self._routes = sorted(
             ((tuple(prefix.split("/")), dialect.app) for dialect in self.dialects for prefix in dialect.prefixes),
@@ -86,12 +89,17 @@ class BatonApp:
                 return app
         return self._root
 
+    def refuse(self, scope: Scope, status: int, message: str) -> Response:
+        """The refusal of what was no whole request, in the shape of the dialect whose path it is."""
+        refuse: Refuse = self.find(scope["path"]).state.refuse
+        return refuse(Request(scope), status, message)
+
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.find(scope["path"])(scope, receive, telling_quota(scope, send))
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
-        baton = await open_baton(self._settings)
+        baton = await open_baton(self.settings)
         for app in (self._root, *(dialect.app for dialect in self.dialects)):
             app.state.baton = baton
         self.state.baton = baton

@@ -1,5 +1,6 @@
 """Request bodies: read within a limit, parsed strictly, for all dialects at this one place."""
 
+import asyncio
 import json
 import re
 from typing import Annotated, Final, cast
@@ -11,10 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.access import authenticate, service
 from domain.errors import InvalidInput, TooLarge
-from domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable
+from domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, deeper_than, unstorable
 
 #: orjson reads an integer that is too large for it as a float; only texts with so many digits in a row can have one.
 _MANY_DIGITS: Final = re.compile(rb"\d{19}")
+#: What ends a key, and at times a piece of text: where there are more than keys were read, one may be there twice.
+_KEY: Final = re.compile(rb'"[ \t\r\n]*:')
+#: PostgreSQL takes more, but who writes it out again (orjson) ends at 254.
+_LEVELS: Final = 128
+_LARGE_BYTES: Final = 64 * 1024
 _INVALID_JSON: Final = "json_invalid"
 
 
@@ -25,8 +31,10 @@ async def json_object(request: Request) -> JsonObject:
     """
     await authenticate(request)
     _check_type(request)
-    limit = (await service(request)).settings.max_body_bytes
-    value = parse_json(await read_body(request, limit))
+    settings = (await service(request)).settings
+    body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds)
+    # What takes a while to parse must not keep others waiting.
+    value = parse_json(body) if len(body) < _LARGE_BYTES else await asyncio.to_thread(parse_json, body)
     if not isinstance(value, dict):
         raise InvalidInput("the body must be a JSON object", kind="dict_type")
     return value
@@ -35,8 +43,9 @@ async def json_object(request: Request) -> JsonObject:
 JsonBody = Annotated[JsonObject, Depends(json_object)]
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """The whole body. Raises `TooLarge` as soon as it is known to be longer than ``limit_bytes``."""
+async def read_body(request: Request, limit_bytes: int, limit_seconds: float) -> bytes:
+    """The whole body. Raises `TooLarge` as soon as it is known to be longer than ``limit_bytes``, and 408 for one that
+    takes longer than ``limit_seconds``."""
     too_large = TooLarge(f"the body is larger than {limit_bytes} bytes", limit_bytes)
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdecimal() and int(declared[:20]) > limit_bytes:
@@ -44,18 +53,22 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit_bytes:
-                raise too_large
-            chunks.append(chunk)
+        async with asyncio.timeout(limit_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit_bytes:
+                    raise too_large
+                chunks.append(chunk)
     except ClientDisconnect as error:
         raise HTTPException(400, "the body ended early") from error
+    except TimeoutError as error:
+        raise HTTPException(408, "the body did not arrive in time", {"Connection": "close"}) from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def parse_json(body: bytes) -> JsonValue:
-    """Parse strictly: UTF-8, no NaN, no integer beyond 64 bits, no NUL, no lone surrogate, at most 1,024 levels deep.
+    """Parse strictly: UTF-8, no NaN, no integer beyond 64 bits, no NUL, no lone surrogate, no key twice in an object,
+    at most 128 levels deep.
 
     Raises `InvalidInput`.
     """
@@ -63,13 +76,36 @@ def parse_json(body: bytes) -> JsonValue:
         raise InvalidInput("the body is missing", kind="missing")
     try:
         value = cast("JsonValue", orjson.loads(body))
-        if _MANY_DIGITS.search(body):
-            json.loads(body, parse_int=_small_integer)
+        if _MANY_DIGITS.search(body) or _KEY.subn(b"", body)[1] != _keys(value):
+            json.loads(body, parse_int=_small_integer, object_pairs_hook=_with_single_keys)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not valid JSON: {_reason(error)}", kind=_INVALID_JSON) from error
+    if body.count(b"[") + body.count(b"{") > _LEVELS and deeper_than(value, _LEVELS):
+        raise InvalidInput(f"the body is nested more than {_LEVELS} levels deep", kind=_INVALID_JSON)
     if reason := unstorable(value):
         raise InvalidInput(reason)
     return value
+
+
+def _keys(value: JsonValue) -> int:
+    """How many keys the objects in ``value`` have. Walks without recursion."""
+    count = 0
+    pending: list[JsonValue] = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            count += len(item)
+            pending.extend(held for held in item.values() if isinstance(held, dict | list))
+        elif isinstance(item, list):
+            pending.extend(held for held in item if isinstance(held, dict | list))
+    return count
+
+
+def _with_single_keys(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
 
 
 def _small_integer(digits: str) -> int:

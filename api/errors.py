@@ -1,7 +1,8 @@
 """From errors to answers: what all dialects share. How an answer looks is each dialect's own."""
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +23,9 @@ from domain.errors import (
 )
 
 _RETRY_SECONDS: Final = "1"
+
+#: An application's `state.refuse`: how it words a refusal by status and message, where no route of its is concerned.
+Refuse: TypeAlias = Callable[[Request, int, str], Response]
 
 
 def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
@@ -47,6 +51,10 @@ def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
     async def on_bug(request: Request, error: Exception) -> Response:
         return render(request, Failure(500, "", "something went wrong here; it was logged", None, (), {}))
 
+    def refuse(request: Request, status: int, message: str) -> Response:
+        return render(request, Failure(status, "", message, None, (), {}))
+
+    app.state.refuse = refuse
     app.add_exception_handler(DomainError, on_domain_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)

@@ -59,6 +59,10 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
     async def on_bug(_: Request, error: Exception) -> Response:
         return Json({"detail": "something went wrong here; it was logged"}, 500)
 
+    def refuse(_: Request, status: int, message: str) -> Response:
+        return Json({"detail": message}, status)
+
+    app.state.refuse = refuse
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(Exception, on_bug)
     return app

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import to_json
+from api.connection import ABORT
 from domain.agents import Principal
 from domain.errors import CursorExpired, InvalidInput
 from domain.events import Event
@@ -32,6 +33,8 @@ Frame: TypeAlias = tuple[str, Mapping[str, object]]
 _CURSOR: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,4}))?")
 #: How long to wait before reading on after an end that was none any more.
 _AGAIN_SECONDS: Final = 0.1
+#: How long the end of a stream that has become too old may take.
+_END_SECONDS: Final = 5.0
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
 #: Many read the same log: what was encoded a moment ago is kept for the others, a megabyte per log at most.
 _SHARED_FRAMES: Final = 256
@@ -167,12 +170,17 @@ class EventStream(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             retry = f"retry: {round(self._settings.stream_retry_seconds * 1000)}\n\n"
-            chapter = self._encoder.chapter
-            opening = (chapter and chapter.begin, self._first)
-            await _say(send, retry.encode() + b"".join(self._frame(frame) for frame in opening if frame))
-            if not await self._settle(send, ()):
-                await self._pump(send)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with asyncio.timeout(self._settings.stream_max_seconds + _END_SECONDS):
+                chapter = self._encoder.chapter
+                opening = (chapter and chapter.begin, self._first)
+                await _say(send, retry.encode() + b"".join(self._frame(frame) for frame in opening if frame))
+                if not await self._settle(send, ()):
+                    await self._pump(send)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            # The client has not read for so long that even the end cannot be written.
+            scope["extensions"][ABORT]()
+            await watcher
         finally:
             watcher.cancel()
             self._subscription.close()

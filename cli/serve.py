@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import uvicorn
 
 from api.app import create_app
+from api.connection import server_config
 from cli.garbage import freeze_start
 from settings import Settings
 
@@ -53,16 +54,11 @@ def serve(settings: Settings, listener: socket.socket) -> int:
     Returns the exit code.
     """
     app = create_app(settings)
-    config = uvicorn.Config(
+    config = server_config(
         app,
         loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
         log_config=logging_configuration(settings.log_level),
         access_log=False,
-        server_header=False,
-        timeout_keep_alive=75,
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
     )
     try:

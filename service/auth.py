@@ -14,6 +14,7 @@ import jwt
 
 from domain.agents import Principal, Scope
 from domain.errors import Unauthenticated
+from domain.json import unstorable_text
 from domain.keys import digest_of
 from service.jwks import KeySet
 from settings import Settings
@@ -90,7 +91,12 @@ class Authenticator:
     async def _by_jwt(self, token: str) -> tuple[Principal, float]:
         claims = await self._claims(token)
         subject, tenant = claims.get("sub"), claims.get(self._settings.jwt_tenant_claim)
-        if not isinstance(subject, str) or not subject or not isinstance(tenant, str) or "\x00" in tenant + subject:
+        if (
+            not isinstance(subject, str)
+            or not subject
+            or not isinstance(tenant, str)
+            or unstorable_text(tenant + subject)
+        ):
             raise Unauthenticated("the token names no subject or no tenant")
         async with self._pool.connection() as connection:
             tenant_id = await tenants.by_name(connection, tenant)
@@ -127,7 +133,7 @@ class Authenticator:
                 leeway=settings.jwt_leeway_seconds,
                 options={"verify_aud": settings.jwt_audience is not None},
             )
-        except (jwt.InvalidTokenError, jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthenticated("the token is not valid") from error
 
 

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from api.app import BatonApp, create_app
+from api.connection import server_config
 from domain.agents import Scope
 from domain.events import EventType, NewEvent
 from domain.quota import UNLIMITED
@@ -137,7 +138,7 @@ async def running_api(dsn: str, **settings: Any) -> AsyncGenerator[RunningApi]:
     configured = Settings(database_url=dsn, **settings)  # type: ignore[arg-type]
     app = create_app(configured)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5)
+    config = server_config(app, log_config=None, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(_serve(server, listener))
     while not server.started:

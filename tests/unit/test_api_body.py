@@ -38,6 +38,11 @@ from domain.json import INT64_MAX, INT64_MIN
         (b"[" * 5000 + b"]" * 5000, "not valid JSON"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "not valid JSON"),
         (b"1 2", "not valid JSON"),
+        (b'{"a": 1, "a": 1}', "key twice"),
+        (b'{"a" : 1, "b": [{"c\\n": 2}, {"x": 1, "y": {"k"\t:1,"k":2}}]}', "key twice"),
+        (b'{"a": "\\":", "\\u0061": 1}', "key twice"),
+        (b"[" * 130 + b"]" * 130, "nested more than 128"),
+        (b'{"a":' * 130 + b"1" + b"}" * 130, "nested more than 128"),
     ],
 )
 def test_refused(body: bytes, says: str) -> None:
@@ -54,7 +59,9 @@ def test_refused(body: bytes, says: str) -> None:
         (b'{"a": 0.1234567890123456789012}', {"a": 0.1234567890123456789012}),
         ('{"a": "😀 \\ud83d\\ude00 \u2028"}'.encode(), {"a": "😀 😀 \u2028"}),
         (b" null ", None),
-        (b"[" * 500 + b"]" * 500, None),
+        (b"[" * 128 + b"]" * 128, None),
+        (b'{"text": "{\\"a\\": 1, \\"a\\": 2}"}', {"text": '{"a": 1, "a": 2}'}),
+        (b'{"a": {"a": 1}, "b": {"a": ":"}}', {"a": {"a": 1}, "b": {"a": ":"}}),
     ],
 )
 def test_taken(body: bytes, value: Any) -> None:

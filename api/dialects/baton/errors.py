@@ -43,7 +43,9 @@ _CODES: Final = {
     400: "bad_request",
     404: "no_such_path",
     405: "method_not_allowed",
+    408: "request_timeout",
     415: "unsupported_media_type",
+    431: "headers_too_long",
     500: "internal_error",
 }
 
@@ -57,7 +59,7 @@ def render(request: Request, failure: Failure) -> Response:
         "status": failure.status,
         "detail": failure.message,
         "code": code,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
     }
     problem |= _data(failure)
     return Response(to_json(problem), failure.status, failure.headers, "application/problem+json")
