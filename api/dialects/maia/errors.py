@@ -57,7 +57,7 @@ def render(request: Request, failure: Failure) -> Response:
         "title": status_phrase(failure.status),
         "status": failure.status,
         "detail": failure.message,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
     }
     if failure.status in _VIOLATED:
         problem["violations"] = [_violation(one) for one in failure.problems]
