@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.dialects.maia import log, maia_dialect
+from api.dialects.maia.schemas import WORDS
 from api.dialects.maia.translate import STATUS
-from api.dialects.maia.verdicts import VERDICTS
 from domain.agents import Agent, Scope
 from domain.approvals import ToolRules, Verdict
 from domain.conversation import Question, StepAnswer, ToolCall
@@ -351,7 +351,7 @@ async def test_an_answer_that_breaks_the_schema(api: RunningApi) -> None:
     await api.ask(task, "How many?", schema={"type": "integer"})
     answer = await api.http.post(f"{TASKS}/{task}/messages", json={"message": "many"})
     problem = refused(answer, 422, "answer-refused")
-    assert "is not of type 'integer'" in problem["violations"][0]
+    assert 'not of type "integer"' in problem["violations"][0]
     assert (await detail(api, task))["pendingDecisions"] == [
         {
             "type": "question",
@@ -425,14 +425,14 @@ async def test_what_is_pending(api: RunningApi) -> None:
 
 
 def test_verdicts_are_words_of_consent_refusal_or_answer() -> None:
-    assert set(VERDICTS.values()) == {*Verdict, None}
-    assert all(word == word.lower() for word in VERDICTS)
+    assert set(WORDS.values()) == {*Verdict, None}
+    assert all(word == word.lower() for word in WORDS)
 
 
-@pytest.mark.parametrize("kind", [*VERDICTS, "APPROVE", "Tool"])
+@pytest.mark.parametrize("kind", [*WORDS, "APPROVE", "Tool"])
 async def test_a_decision(api: RunningApi, kind: str) -> None:
     task = await make(api)
-    verdict = VERDICTS[kind.lower()]
+    verdict = WORDS[kind.lower()]
     if verdict is None:
         await hold(api, task, asks="Sure?")
         said = decision(kind, "q1", "yes")

@@ -4,11 +4,32 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
 
+from domain.approvals import Verdict
+
 PREFIX: Final = "/v1/ai/agents/tasks"
+
+#: What a decision's `type` may say. `tool` is what pending decisions call a call that needs consent: to send it back is
+#: to consent, since a decision has no other word for it.
+WORDS: Final[dict[str, Verdict | None]] = {
+    "tool": Verdict.APPROVE,
+    "approve": Verdict.APPROVE,
+    "approved": Verdict.APPROVE,
+    "allow": Verdict.APPROVE,
+    "accept": Verdict.APPROVE,
+    "decline": Verdict.DECLINE,
+    "declined": Verdict.DECLINE,
+    "reject": Verdict.DECLINE,
+    "rejected": Verdict.DECLINE,
+    "deny": Verdict.DECLINE,
+    "denied": Verdict.DECLINE,
+    "question": None,
+    "answer": None,
+}
 
 Text = Annotated[StrictStr, StringConstraints(min_length=1)]
 ToolName = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)]
 Mode = Literal["PLAN", "ACT"]
+Status = Literal["RUNNING", "STOPPED", "STOPPING", "ERRORED"]
 
 
 class AgentConfig(BaseModel):
@@ -65,7 +86,7 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    type: Text
+    type: Annotated[Text, Field(json_schema_extra={"enum": [*WORDS]}, description="In any case.")]
     id: Text
     answers: list[Answer] | None = None
 

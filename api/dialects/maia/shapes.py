@@ -6,9 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dialects.maia.schemas import AllowedTool
-
-Status = Literal["RUNNING", "STOPPED", "STOPPING", "ERRORED"]
+from api.dialects.maia.schemas import AllowedTool, Mode, Status
 
 
 class _Shape(BaseModel):
@@ -92,7 +90,7 @@ class TaskInList(_Shape):
     taskId: UUID
     status: Status
     agentName: str
-    mode: Literal["PLAN", "ACT"]
+    mode: Mode
     description: str
     createdAt: datetime
     modifiedAt: datetime

@@ -11,7 +11,7 @@ from api.body import JsonBody
 from api.dialects.maia import translate
 from api.dialects.maia.access import PathTask
 from api.dialects.maia.published import READ_ERRORS, TASK_PARAMETER, WRITE_ERRORS
-from api.dialects.maia.schemas import PREFIX, CreateTaskRequest
+from api.dialects.maia.schemas import PREFIX, CreateTaskRequest, Status
 from api.dialects.maia.shapes import CreateTaskResponse, StopTaskResponse, TaskDetail, TaskList
 from api.openapi import body_of
 from api.routing import DirectRoute
@@ -60,7 +60,7 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
 async def list_tasks(
     who: CanRead,
     baton: Service,
-    status: str | None = None,
+    status: Status | None = None,
     page: Annotated[int, Query(ge=0, le=_LAST_PAGE)] = 0,
     size: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:

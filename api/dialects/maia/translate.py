@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, cast
 
-from api.dialects.maia.schemas import AgentConfig, CreateTaskRequest, Grants, SendMessage
+from api.dialects.maia.schemas import AgentConfig, CreateTaskRequest, Grants, SendMessage, Status
 from api.options import SendOptions
 from domain.approvals import Approval, question_text
 from domain.conversation import Question
-from domain.errors import InvalidInput
 from domain.json import JsonObject, JsonValue
 from domain.messages import Draft
 from domain.states import TaskState
@@ -22,7 +21,7 @@ PLAN: Final = "PLAN"
 ACT: Final = "ACT"
 
 #: A task's status once no turn is under way.
-_AT_REST: Final[dict[TaskState, str]] = {
+_AT_REST: Final[dict[TaskState, Status]] = {
     TaskState.PENDING: "RUNNING",
     TaskState.RUNNING: "RUNNING",
     TaskState.WAITING: "STOPPED",
@@ -33,22 +32,16 @@ _AT_REST: Final[dict[TaskState, str]] = {
 }
 
 #: A task's status by its state and whether a turn is under way: one that was asked to stop is STOPPING until it has.
-STATUS: Final[dict[tuple[TaskState, bool], str]] = {
+STATUS: Final[dict[tuple[TaskState, bool], Status]] = {
     (state, turn_open): "STOPPING" if state is TaskState.PAUSED and turn_open else status
     for state, status in _AT_REST.items()
     for turn_open in (False, True)
 }
 
 
-def standings_of(status: str | None) -> list[tuple[TaskState, bool]] | None:
-    """How tasks of a status stand; None for all. Raises `InvalidInput` for no status."""
-    if status is None:
-        return None
-    found = [standing for standing, shown in STATUS.items() if shown == status]
-    if not found:
-        statuses = ", ".join(dict.fromkeys(STATUS.values()))
-        raise InvalidInput(f"must be one of {statuses}", ("query", "status"))
-    return found
+def standings_of(status: Status | None) -> list[tuple[TaskState, bool]] | None:
+    """How tasks of a status stand; None for all."""
+    return None if status is None else [standing for standing, shown in STATUS.items() if shown == status]
 
 
 def agent_of(config: AgentConfig) -> str | None:
@@ -117,12 +110,12 @@ def task_in_list(details: TaskDetails) -> JsonObject:
     } | {name: value for name, value in named.items() if isinstance(value, str)}
 
 
-def status(details: TaskDetails) -> str:
+def status(details: TaskDetails) -> Status:
     """A task's status."""
     return STATUS[details.task.state, details.turn_open]
 
 
-def resting_status(state: TaskState) -> str:
+def resting_status(state: TaskState) -> Status:
     """The status of a task that has come to ``state``."""
     return _AT_REST[state]
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from api.dialects.maia.schemas import Answer, Decision
+from api.dialects.maia.schemas import WORDS, Answer, Decision
 from api.dialects.maia.translate import ORIGIN
 from api.ids import approval_id
 from api.options import SendOptions
@@ -13,24 +12,6 @@ from domain.approvals import Verdict
 from domain.errors import InvalidInput
 from domain.ids import ApprovalId
 from domain.messages import Draft
-
-#: What a decision's `type` may say, in any case. `tool` is what pending decisions call a call that needs consent: to
-#: send it back is to consent, since a decision has no other word for it.
-VERDICTS: Final[dict[str, Verdict | None]] = {
-    "tool": Verdict.APPROVE,
-    "approve": Verdict.APPROVE,
-    "approved": Verdict.APPROVE,
-    "allow": Verdict.APPROVE,
-    "accept": Verdict.APPROVE,
-    "decline": Verdict.DECLINE,
-    "declined": Verdict.DECLINE,
-    "reject": Verdict.DECLINE,
-    "rejected": Verdict.DECLINE,
-    "deny": Verdict.DECLINE,
-    "denied": Verdict.DECLINE,
-    "question": None,
-    "answer": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +50,9 @@ def verdicts(decisions: Sequence[Decision], options: SendOptions) -> Verdicts:
 def _verdict(decision: Decision, where: tuple[str | int, ...]) -> Verdict | None:
     """What is decided about a call; None where a question is answered."""
     said = decision.type.strip().lower()
-    if said not in VERDICTS:
-        raise InvalidInput(f"must be one of {', '.join(VERDICTS)}", (*where, "type"))
-    verdict = VERDICTS[said]
+    if said not in WORDS:
+        raise InvalidInput(f"must be one of {', '.join(WORDS)}", (*where, "type"))
+    verdict = WORDS[said]
     if verdict is not None and decision.answers:
         raise InvalidInput("only a question takes answers", (*where, "answers"))
     return verdict
