@@ -4,10 +4,15 @@ import asyncio
 import json
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from httpx import AsyncClient
 
+from domain.agents import Agent
+from store import agents
 from tests.support.api import RunningApi
+from tests.support.openai_server import running_openai_server
 
 Json = dict[str, Any]
 TASKS, JOBS = "/api/v1/tasks", "/api/v1/jobs"
@@ -204,6 +209,37 @@ async def test_a_job_is_cancelled_and_the_next_message_goes_on(api: RunningApi) 
     assert (await job_is(http, task, "COMPLETED"))["latestJob"]["id"] == second
     jobs = (await http.get(f"{TASKS}/{task}/jobs")).json()["jobs"]
     assert [job["status"] for job in jobs] == ["CANCELLED", "COMPLETED"]
+
+
+async def test_files_reach_the_model(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linked picture as its link, for the provider to fetch; what a `data:` URL holds as itself; nothing private."""
+    http = api.http
+    picture = {"filename": "cat.png", "mediaType": "image/png", "url": "https://example.com/cat.png"}
+    note = {"filename": "note.txt", "mediaType": "text/plain", "url": "data:text/plain;base64,bWVvdw=="}
+    dot = {"filename": "dot.png", "mediaType": "image/png", "url": "data:image/png;base64,iVBORw0KGgo="}
+    inside = {"filename": "meta.png", "mediaType": "image/png", "url": "http://169.254.169.254/latest/meta-data"}
+    with running_openai_server() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        async with api.pool.connection() as connection:
+            new = Agent(await api.tenant_id(), uuid4(), 0, "seer", "openai-chat:gpt-5-mini")
+            await agents.insert(connection, new)
+        body = {"command": "Look at these.", "agent": "seer", "files": [picture, note, dot, inside]}
+        task = (await http.post(TASKS, json=body)).json()["task"]
+        await job_is(http, task["id"], "COMPLETED")
+        sent = await http.post(f"{TASKS}/{task['slug']}/messages", json={"message": "And this.", "files": [picture]})
+        assert (await log_of(http, sent.json()["job"]["id"]))[-1]["status"] == "COMPLETED"
+        first, second = (
+            [said["content"] for said in asked.body["messages"] if said["role"] == "user"] for asked in server.asked
+        )
+    (given,) = first
+    links = [part["image_url"]["url"] for part in given if part["type"] == "image_url"]
+    assert links == [picture["url"], dot["url"]]
+    texts = [part["text"] for part in given if part["type"] == "text"]
+    assert "Look at these." in texts[0]
+    assert "[Attachment: note.txt (text/plain)]\nmeow" in texts[1]
+    assert "[Attachment: meta.png (image/png): its address is not public.]" in texts[-1]
+    assert second[0] == given
+    assert {"type": "image_url", "image_url": {"url": picture["url"]}} in second[1]
 
 
 async def test_any_door(api: RunningApi) -> None:

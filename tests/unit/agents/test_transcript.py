@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_ai.messages import (
+    ImageUrl,
     ModelMessage,
     ModelRequest,
     ModelResponse,
@@ -183,6 +184,21 @@ def test_files_of_a_turn_that_failed_are_only_mentioned_from_then_on() -> None:
     assert not isinstance(fresh.parts[1].content, str)
     (after,) = model_messages(a_transcript(a_turn(a_step(state=StepState.FAILED), messages=(sent,)), a_turn()))
     assert parts_of(after)[1] == ("user", "look\n\n[Attachment: cat.png (image/png): it could not be read.]")
+
+
+def test_files_of_the_description_come_with_it() -> None:
+    picture = Attachment("cat.png", "image/png", "https://example.com/cat.png")
+    note = Attachment("a.txt", "text/plain", "data:,meow")
+    (fresh,) = model_messages(a_transcript(a_turn(), attachments=(picture, note)))
+    (part,) = fresh.parts
+    assert isinstance(part, UserPromptPart)
+    text, linked, embedded = part.content
+    assert (text, embedded) == ("Title\n\nDescription", "[Attachment: a.txt (text/plain)]\nmeow")
+    assert isinstance(linked, ImageUrl)
+    failed = a_turn(a_step(state=StepState.FAILED))
+    (after,) = model_messages(a_transcript(failed, a_turn(), attachments=(picture,)))
+    mention = "[Attachment: cat.png (image/png): it could not be read.]"
+    assert parts_of(after)[0] == ("user", f"Title\n\nDescription\n\n{mention}")
 
 
 # Any transcript at all.
