@@ -48,8 +48,8 @@ class Errand:
     ``seq`` is its message's number, 0 for the description. ``turn`` is the one that read it (None: none has),
     ``last_turn`` the last that was taken for it. ``text`` and ``metadata`` are what was said; ``answer`` is what the
     last step of the last turn said, ``asked`` and ``held`` what that turn asked: questions, and tools with the
-    arguments of calls that need consent. ``began_at_event`` is the number of its first step's first event (None: there
-    is none), ``last_event`` of the log's last event when this was read. ``error`` is a stable code.
+    arguments of calls that need consent. All events of its turns come after the one with the number ``after_event``;
+    ``last_event`` is that of the log's last event when this was read. ``error`` is a stable code.
     """
 
     id: UUID
@@ -70,7 +70,7 @@ class Errand:
     given_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    began_at_event: int | None
+    after_event: int
     last_event: int
     task_turn: int
     task_version: int

@@ -105,7 +105,7 @@ def _errand_of(row: asyncpg.Record) -> Errand:
         given_at=row["given_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        began_at_event=row["began_at_event"],
+        after_event=row["after_event"],
         last_event=row["last_event"],
         task_turn=row["task_turn"],
         task_version=row["task_version"],

@@ -39,7 +39,7 @@ SELECT p.id, p.seq, p.text, p.metadata, p.state AS message_state, p.turn, p.give
        (SELECT coalesce(jsonb_agg(s.questions -> (c.call ->> 'id') ORDER BY s.step, c.n), '[]')
           FROM steps s, jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)
          WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn = last.turn AND s.questions ? (c.call ->> 'id')) AS asked,
-       opening.first_event AS began_at_event,
+       coalesce(before.first_event, 0) AS after_event,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(h.tool, h.arguments) ORDER BY h.step, c.ordinal), '[]')
           FROM approvals h JOIN tool_calls c ON c.tenant_id = h.tenant_id AND c.task_id = h.task_id
                AND c.turn = h.turn AND c.step = h.step AND c.call_id = h.call_id
@@ -56,8 +56,12 @@ SELECT p.id, p.seq, p.text, p.metadata, p.state AS message_state, p.turn, p.give
        ) next ON true
        LEFT JOIN turns last ON last.tenant_id = $1 AND last.task_id = $2
             AND last.turn = CASE WHEN p.turn IS NOT NULL THEN coalesce(next.turn - 1, t.turn) END
-       LEFT JOIN steps opening ON opening.tenant_id = $1 AND opening.task_id = $2 AND opening.turn = p.turn
-            AND opening.step = 0
+       LEFT JOIN LATERAL (
+           SELECT s.first_event FROM steps s
+            WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn < p.turn
+            ORDER BY s.turn DESC, s.step DESC
+            LIMIT 1
+       ) before ON true
        LEFT JOIN LATERAL (
            SELECT s.text FROM steps s
             WHERE s.tenant_id = $1 AND s.task_id = $2 AND s.turn = last.turn

@@ -65,18 +65,31 @@ async def test_a_description_is_the_first(world: World) -> None:
     task = await told(world)
     (first,) = await task.all()
     assert (first.id, first.seq, first.text, first.state) == (task.route.task_id, 0, "do it", E.PENDING)
-    assert (first.turn, first.started_at, first.ended_at, first.began_at_event) == (None, None, None, None)
+    assert (first.turn, first.started_at, first.ended_at) == (None, None, None)
     assert first.last_event == (await world.execution(task.route))["event_seq"]
     await world.start(task.route, 1)
     (first,) = await task.all()
     assert (first.state, first.turn, first.last_turn) == (E.RUNNING, 1, 1)
     assert first.started_at is not None
-    step = (await world.log(task.route))[first.began_at_event - 1]  # type: ignore[operator]
-    assert (step.type, step.data["turn"]) == ("step.started", 1)
     await world.record(task.route, 1, text="All done")
     (first,) = await task.all()
     assert (first.state, first.answer, first.asked, first.held) == (E.DONE, "All done", (), ())
     assert first.ended_at is not None
+
+
+async def test_where_one_begins_in_the_log(world: World) -> None:
+    """After the event that is named, and not long after it."""
+    task = await told(world)
+    for turn in (1, 2, 3):
+        await world.start(task.route, turn)
+        await world.stream(task.route, turn, "text")
+        await world.record(task.route, turn)
+        await world.send(task.route)
+    log = await world.log(task.route)
+    for errand in (await task.all())[:3]:
+        first = next(event.seq for event in log if event.data.get("turn") == errand.turn)
+        assert errand.after_event < first
+        assert {event.data.get("turn") for event in log[errand.after_event : first - 1]} <= {None, errand.turn - 1}
 
 
 async def test_a_question_ends_one_and_its_answer_is_the_next(world: World) -> None:

@@ -9,7 +9,7 @@ from api.answers import Json, etag, execution_headers
 from api.dialects.twill import translate
 from api.dialects.twill.access import JOB_PARAMETERS, Job
 from api.dialects.twill.schemas import API, CHANGE_ERRORS, READ_ERRORS, JobDoneResponse
-from api.dialects.twill.stream import job_encoder
+from api.dialects.twill.stream import job_encoder, start_of
 from api.routing import DirectRoute
 from api.sse import Cursor, cursor_of, open_stream
 from service import errands
@@ -28,7 +28,7 @@ async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Servi
     """What happens in a job, from its start or from `Last-Event-ID`, until it is over: `data:` lines with JSON."""
     cursor = cursor_of(request, "after")
     errand = await errands.get_errand(baton, who, job)
-    start = errand.last_event if errand.began_at_event is None else max(errand.began_at_event - 2, 0)
+    start = start_of(errand)
     return await open_stream(
         baton,
         who,

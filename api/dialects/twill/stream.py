@@ -46,7 +46,7 @@ def job_encoder(baton: Reads, who: Principal, errand: Errand) -> Encoder:
     """
     first = errand.task_turn + 1 if errand.turn is None else errand.turn
     last = max(first, errand.last_turn or 0)
-    has_turns = not errand.superseded and not (errand.turn is None and errand.state.is_over)
+    has_turns = _has_turns(errand)
 
     def frames(_: UUID, event: Event) -> Sequence[Frame]:
         if not has_turns or event.task_id != errand.task_id:
@@ -75,6 +75,16 @@ def job_encoder(baton: Reads, who: Principal, errand: Errand) -> Encoder:
         named=False,
         chapter=Chapter(("connected", {}), ("historical_complete", {}), is_last, may_end, end),
     )
+
+
+def start_of(errand: Errand) -> int:
+    """The number of an event after which all is that a job's log may show."""
+    return errand.after_event if errand.turn is not None and _has_turns(errand) else errand.last_event
+
+
+def _has_turns(errand: Errand) -> bool:
+    """Whether turns were taken for a job, or will be."""
+    return not errand.superseded and not (errand.turn is None and errand.state.is_over)
 
 
 async def _no_end(_: Subscription) -> Frame | None:
