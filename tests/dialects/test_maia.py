@@ -163,7 +163,7 @@ async def test_a_task_acts_unless_it_is_to_plan(api: RunningApi, mode: Json) -> 
     assert (await detail(api, task))["agentConfig"]["mode"] == "ACT"
 
 
-@pytest.mark.parametrize("levels", [100])
+@pytest.mark.parametrize("levels", [100, 300, 900])
 async def test_a_config_that_is_nested_deep(api: RunningApi, levels: int) -> None:
     """Kept as it is, or refused: never worse than that."""
     config = '{"name": "data_engineer_agent", "more": ' + '{"a":' * levels + "1" + "}" * (levels + 1)
