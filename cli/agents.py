@@ -179,10 +179,10 @@ def _show(agent: Json, json: bool) -> None:
 
 def _table(found: list[dict[str, Any]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("No.", "Name", "Model", "Tools", "Mode", "Id"):
-        table.add_column(column, overflow="fold", no_wrap=column == "Id")
+    for column in ("No.", "Name", "Model", "Mode", "Tools"):  # any of them is addressed by its number
+        table.add_column(column, overflow="fold", no_wrap=column in ("No.", "Mode"))
     for agent in found:
         name = one_line(str(agent["name"])) + (" (default)" if agent["is_default"] else "")
         tools = ", ".join(one_line(str(tool)) for tool in agent["tools"])
-        table.add_row(str(agent["number"]), name, one_line(str(agent["model"])), tools, agent["mode"], agent["id"])
+        table.add_row(str(agent["number"]), name, one_line(str(agent["model"])), agent["mode"], tools)
     return table

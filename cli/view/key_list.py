@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from cli.view.texts import ago, one_line, printable_json
+from domain.agents import Scope
 from domain.keys import Key
 from domain.quota import UNLIMITED
 
@@ -15,16 +16,14 @@ from domain.quota import UNLIMITED
 def key_table(keys: Sequence[Key]) -> Table:
     """Each key with what it may do and whether it counts."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("Id", "Name", "Scopes", "Agent", "A minute", "Last used", "Counts"):
-        table.add_column(column, overflow="fold", no_wrap=column == "Id")
+    table.add_column("Id, and what it is for", overflow="fold", min_width=36)
+    for column in ("May", "Used", "Counts"):
+        table.add_column(column, overflow="fold")
     now = datetime.now(UTC)
     for key in keys:
         table.add_row(
-            str(key.id),
-            one_line(key.name),
-            " ".join(sorted(key.scopes)),
-            "any" if key.agent_number is None else str(key.agent_number),
-            {None: "default", UNLIMITED: "any"}.get(key.per_minute, str(key.per_minute)),
+            f"{key.id}\n{_of(key)}",
+            "everything" if key.scopes == frozenset(Scope) else "\n".join(sorted(key.scopes)),
             "never" if key.last_used_at is None else f"{ago(now - key.last_used_at)} ago",
             _counts(key, now),
         )
@@ -49,6 +48,12 @@ def keys_json(keys: Sequence[Key]) -> str:
         for key in keys
     ]
     return printable_json(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+
+
+def _of(key: Key) -> str:
+    limit = {None: "", UNLIMITED: "any number of requests"}.get(key.per_minute, f"{key.per_minute} a minute")
+    agent = "" if key.agent_number is None else f"agent {key.agent_number} alone"
+    return " · ".join(part for part in (one_line(key.name), limit, agent) if part)
 
 
 def _counts(key: Key, now: datetime) -> str:
