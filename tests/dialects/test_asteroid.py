@@ -636,3 +636,21 @@ async def test_a_list_of_activities(api: RunningApi) -> None:
         assert last == everything[::-1][:limit]
     for wrong in ("limit=0", "limit=1001", "limit=x", "order=up"):
         refused(await api.http.get(f"{url}?{wrong}"), 400)
+
+
+@pytest.mark.parametrize(
+    "strange", ["%00", "%ED%A0%80", "%FF", "9" * 30, "..%2F..", "%0A", "é", "x" * 5000, "1e3", "-1"]
+)
+async def test_strange_paths_and_queries(api: RunningApi, strange: str) -> None:
+    await single(api)
+    http = api.http
+    refused(await http.post(f"{V2}/agents/{strange}/execute", json={}), 404)
+    for path in (strange, f"{strange}/activities"):
+        refused(await http.get(f"{EXECUTIONS}/{path}"), 404)
+    for path in ("user-messages", "cancel", "status"):
+        body = {"message": "x", "status": "paused"}
+        refused(await http.post(f"{EXECUTIONS}/{strange}/{path}", json=body), 404)
+    for name in ("page", "pageSize", "status"):
+        refused(await http.get(f"{EXECUTIONS}?{name}={strange}"), 400)
+    refused(await http.get(f"{EXECUTIONS}?agentId={strange}"), 404)
+    assert (await http.get(f"{EXECUTIONS}?unknown={strange}&{strange}")).json()["total"] == 1

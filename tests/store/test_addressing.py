@@ -182,3 +182,19 @@ async def test_a_question_in_the_instant_of_a_message(world: World) -> None:
             race.saw("refused")
         assert await world.messages(two) == []
     race.check()
+
+
+async def test_a_repeat_at_once_through_another_door(world: World) -> None:
+    """One says the task and one the execution, under the same key: there is one message, whoever comes first."""
+    race = Race("the execution's", "the task's")
+    for _ in range(ROUNDS):
+        one, two = await running_plan(world, 2)
+        await asks(world, one)
+        mine, theirs = await race.run(
+            send(world, two, idempotency_key="k"), world.send(one, "hello", idempotency_key="k")
+        )
+        assert mine.message_id == theirs.message_id
+        assert mine.replayed is not theirs.replayed
+        assert len(await world.messages(one)) == 1
+        race.saw("the task's" if mine.replayed else "the execution's")
+    race.check()

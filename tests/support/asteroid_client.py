@@ -1,7 +1,8 @@
 """A program that works with Asteroid's published Python client, by its typed calls alone.
 
 It is run by a Python that has that client (`asteroid_odyssey`) and nothing of ours. Its arguments: the API's root, a
-key, an agent's uuid, the client's generation (`old` or `new`). It prints what it was told, as one line of JSON.
+key, the uuid of an agent, that of one which asks before it reads the clock, the client's generation (`old` or `new`).
+It prints what it was told, as one line of JSON.
 """
 
 import importlib
@@ -18,16 +19,16 @@ TASK = (
 )
 
 
-def main(url: str, key: str, agent: str, generation: str) -> None:
+def main(url: str, key: str, agent: str, careful_agent: str, generation: str) -> None:
     """Create, wait, answer, wait, list; then control another one."""
     old = generation == "old"
     host = f"{url}/agents/v2" if old else url
     with sdk.ApiClient(sdk.Configuration(host=host, api_key={"ApiKeyAuth": key})) as client:
         agents, executions = sdk.AgentsApi(client), sdk.ExecutionApi(client)
 
-        def start(task: str) -> Any:
+        def start(task: str, by: str = agent) -> Any:
             request = sdk.AgentsAgentExecuteAgentRequest(inputs={"task": task}, metadata={"trace": "t-1"})
-            return agents.agent_execute_post(agent, request)
+            return agents.agent_execute_post(by, request)
 
         def wait_for(execution_id: str, status: str) -> Any:
             deadline = time.monotonic() + 60
@@ -61,6 +62,13 @@ def main(url: str, key: str, agent: str, generation: str) -> None:
                 told.append(getattr(executions, f"execution_{call}")(other).to_dict())
             wait_for(other, "paused_by_agent" if status == "running" else status)
 
+        held = start("!tool clock {}", careful_agent).execution_id
+        wait_for(held, "awaiting_confirmation")
+        confirming = executions.execution_activities_get(held, order="desc", limit=1)
+        awaiting = executions.executions_list(status=["awaiting_confirmation"])
+        failed = wait_for(start("!fatal broken").execution_id, "failed")
+        failing = executions.execution_activities_get(failed.id, order="desc", limit=1)
+
         refused: dict[str, Any] = {}
         for name, tried in (
             ("cancelled", lambda: add(other, "too late")),
@@ -85,6 +93,11 @@ def main(url: str, key: str, agent: str, generation: str) -> None:
                     ],
                     "listed": listed.to_dict(),
                     "told": told,
+                    "held": held,
+                    "confirming": [one.to_dict()["payload"] for one in confirming],
+                    "awaiting": [one.id for one in awaiting.items],
+                    "failed": failed.to_dict(),
+                    "failing": [one.to_dict()["payload"] for one in failing],
                     "refused": refused,
                 },
                 default=str,

@@ -18,9 +18,14 @@ DONE = "You said: Europe\nDone."
 async def run(api: RunningApi, version: str, generation: str) -> dict[str, Any]:
     """What the client was told from the first call to the last."""
     agent = (await api.http.post("/baton/v1/executions", json={"prompt": "!say hello"})).json()["agent"]["id"]
+    careful = await api.http.post(
+        "/baton/v1/agents",
+        json={"name": "careful", "model": "scripted", "tools": ["clock"], "policies": {"clock": "ask"}},
+    )
+    assert careful.status_code == 201, careful.text
     python = await asyncio.to_thread(python_with, "asteroid-odyssey", version)
     process = await asyncio.create_subprocess_exec(
-        *(str(python), "-I", str(PROGRAM), api.url, api.key, agent, generation),
+        *(str(python), "-I", str(PROGRAM), api.url, api.key, agent, careful.json()["id"], generation),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -79,6 +84,14 @@ async def test_from_the_first_call_to_the_last(api: RunningApi, version: str, ge
         assert told["told"] == ["Execution status updated."] * 3
     else:
         assert [change["status"] for change in told["told"]] == statuses
+
+    assert told["awaiting"] == [told["held"]]
+    (confirming,), (failing,) = told["confirming"], told["failing"]
+    assert confirming["awaitingConfirmationPayload"] == {"reason": "May clock be called with {}?"}
+    result = told["failed"]["executionResult"]
+    assert (result["outcome"], result["result"]) == ("failure", None)
+    assert failing["failedPayload"]["reason"] == result["reasoning"] != ""
+
     refused = told["refused"]
     assert [refused[name][1] for name in ("cancelled", "unknown", "empty")] == [409, 404, 400]
     assert [refused[name][0] for name in ("unknown", "empty")] == ["NotFoundException", "BadRequestException"]
