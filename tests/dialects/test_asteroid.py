@@ -654,3 +654,25 @@ async def test_strange_paths_and_queries(api: RunningApi, strange: str) -> None:
         refused(await http.get(f"{EXECUTIONS}?{name}={strange}"), 400)
     refused(await http.get(f"{EXECUTIONS}?agentId={strange}"), 404)
     assert (await http.get(f"{EXECUTIONS}?unknown={strange}&{strange}")).json()["total"] == 1
+
+
+def nested(levels: int) -> Any:
+    """Lists within lists."""
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("levels", [90, 253, 300, 900])
+async def test_deep_inputs(api: RunningApi, levels: int) -> None:
+    """They are taken whole, or refused: no half of them, and nothing breaks."""
+    agent = (await start_task(api.http))["agent"]["id"]
+    for body in ({"inputs": {"a": nested(levels)}}, {"metadata": {"a": nested(levels)}}):
+        answer = await api.http.post(f"{V2}/agents/{agent}/execute", json=body)
+        if answer.status_code == 202:
+            shown = await api.http.get(f"{EXECUTIONS}/{answer.json()['executionId']}")
+            assert shown.status_code == 200
+            assert shown.json()["metadata"] == body.get("metadata", {})
+        else:
+            refused(answer, 400)
