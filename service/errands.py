@@ -80,7 +80,7 @@ async def stop_errand(baton: Baton, who: Principal, errand_id: UUID) -> Errand:
     async with baton.pool.connection() as connection:
         errand = await _find(connection, who, errand_id)
     await change_task(
-        baton, who, TaskById(errand.task_id), lambda c, route: errands.stop(c, route, errand.seq, who.subject)
+        baton, who, TaskById(errand.task_id), lambda c, route: errands.stop(c, route, errand_id, who.subject)
     )
     return await get_errand(baton, who, errand_id)
 
@@ -93,13 +93,10 @@ async def archive_task(baton: Reads, who: Principal, task_id: TaskId) -> None:
 
 
 async def _find(connection: Connection, who: Principal, errand_id: UUID) -> Errand:
-    named = await errands.home(connection, who.tenant_id, errand_id)
-    if named is not None:
-        task_id, seq = named
-        found = await errands.page(connection, who.tenant_id, task_id, limit=1, lowest=seq, highest=seq)
-        if found and found[0].id == errand_id and who.sees(found[0].agent_id):
-            return found[0]
-    raise MessageNotFound("there is no such message")
+    found = await errands.find(connection, who.tenant_id, errand_id)
+    if found is None or not who.sees(found.agent_id):
+        raise MessageNotFound("there is no such message")
+    return found
 
 
 def _place(cursor: str) -> int:

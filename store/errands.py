@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.errands import Errand, ErrandState, Taken, TaskWithErrand, errand_state
-from domain.errors import Conflict
+from domain.errors import Conflict, MessageNotFound
 from domain.ids import AgentId, TaskId, TaskRoute, TenantId
 from domain.json import INT64_MAX
 from domain.mailbox import Position, position
@@ -18,12 +18,6 @@ from store.tasks import questions_of
 
 #: The number of the errand that is a task's description.
 DESCRIPTION: Final = 0
-
-
-async def home(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> tuple[TaskId, int] | None:
-    """The task and the number that an errand's id names: both never change, but for a message that is redriven."""
-    row = await connection.fetchrow(query("errand_home"), tenant_id, errand_id)
-    return None if row is None else (row["task_id"], row["seq"])
 
 
 async def page(
@@ -70,14 +64,25 @@ async def archive(connection: Connection, tenant_id: TenantId, task_id: TaskId) 
     return await connection.fetchval(query("archive_task"), tenant_id, task_id) is not None
 
 
-async def stop(connection: Connection, route: TaskRoute, seq: int, by: str) -> Position:
-    """Pause the task that is at the errand ``seq``; what is done about it is interrupted. In a transaction.
+async def find(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:
+    """An errand by its id; None if there is none, or its message is being redriven right now."""
+    home = await connection.fetchrow(query("errand_home"), tenant_id, errand_id)
+    if home is None:
+        return None
+    found = await page(connection, tenant_id, home["task_id"], limit=1, lowest=home["seq"], highest=home["seq"])
+    return found[0] if found and found[0].id == errand_id else None
 
-    One that is cancelled already is left alone. Raises `TaskNotFound`, and `Conflict` for one that is over otherwise:
-    whatever its task is at by now goes on.
+
+async def stop(connection: Connection, route: TaskRoute, errand_id: UUID, by: str) -> Position:
+    """Pause the task that is at an errand; what is done about it is interrupted. In a transaction.
+
+    One that is cancelled already is left alone. Raises `TaskNotFound`, `MessageNotFound`, and `Conflict` for one that
+    is over otherwise: whatever its task is at by now goes on.
     """
     task = await tasks.lock(connection, route.tenant_id, route.execution_id, route.task_id)
-    (errand,) = await page(connection, route.tenant_id, route.task_id, limit=1, lowest=seq, highest=seq)
+    errand = await find(connection, route.tenant_id, errand_id)
+    if errand is None:
+        raise MessageNotFound("there is no such message")
     if errand.state is ErrandState.CANCELLED:
         return position(task.box, event_seq=task.event_seq)
     if errand.state.is_over:

@@ -7,7 +7,7 @@ import pytest
 
 from domain.conversation import Attachment
 from domain.errands import Errand, ErrandState
-from domain.errors import Conflict, TaskNotFound
+from domain.errors import Conflict, MessageNotFound, TaskNotFound
 from domain.ids import TaskBySlug, TaskRoute
 from domain.messages import Receipt
 from domain.slugs import slug_of
@@ -35,11 +35,7 @@ class Told:
             listed = await errands.tasks_with_errands(connection, self.world.tenant, limit=100)
             (last,) = await errands.page(connection, *names, limit=1, withdrawn=False)
             for errand in found:
-                home = await errands.home(connection, self.world.tenant, errand.id)
-                assert home == (self.route.task_id, errand.seq)
-                assert await errands.page(connection, *names, limit=1, lowest=errand.seq, highest=errand.seq) == [
-                    errand
-                ]
+                assert await errands.find(connection, self.world.tenant, errand.id) == errand
         assert last in found
         assert {task.id: task.last for task in listed}[self.route.task_id] is last.state
         return found[::-1]
@@ -47,9 +43,9 @@ class Told:
     async def states(self) -> list[ErrandState]:
         return [errand.state for errand in await self.all()]
 
-    async def stop(self, seq: int) -> TaskState:
+    async def stop(self, errand_id: UUID) -> TaskState:
         async with self.world.pool.transaction() as connection:
-            return (await errands.stop(connection, self.route, seq, "somebody")).box.state
+            return (await errands.stop(connection, self.route, errand_id, "somebody")).box.state
 
 
 async def told(world: World) -> Told:
@@ -229,16 +225,16 @@ async def test_the_only_one_in_every_state(world: World, state: TaskState) -> No
 
 async def test_stopping_one(world: World) -> None:
     task = await told(world)
-    assert await task.stop(0) is S.PAUSED
+    assert await task.stop(task.route.task_id) is S.PAUSED
     assert await task.states() == [E.CANCELLED]
     before = await world.row(task.route)
-    assert await task.stop(0) is S.PAUSED
+    assert await task.stop(task.route.task_id) is S.PAUSED
     assert await world.row(task.route) == before
     sent = await world.send(task.route)
     assert await task.states() == [E.CANCELLED, E.PENDING]
-    assert await task.stop(0) is S.RUNNING  # what comes after it is left alone
+    assert await task.stop(task.route.task_id) is S.RUNNING  # what comes after it is left alone
     await world.start(task.route, 1)
-    assert await task.stop(sent.seq) is S.PAUSED
+    assert await task.stop(sent.message_id) is S.PAUSED
     assert (await world.box(task.route)).interrupt_turn == 1
     await world.interrupted(task.route, 1)
     assert await task.states() == [E.CANCELLED, E.CANCELLED]
@@ -246,9 +242,11 @@ async def test_stopping_one(world: World) -> None:
     await world.start(task.route, 2)
     await world.record(task.route, 2)
     with pytest.raises(Conflict) as refused:
-        await task.stop(last.seq)
+        await task.stop(last.message_id)
     assert refused.value.state == "done"
     assert (await world.box(task.route)).state is S.SUCCEEDED
+    with pytest.raises(MessageNotFound):
+        await task.stop(uuid4())
 
 
 async def test_pages(world: World) -> None:
@@ -260,9 +258,9 @@ async def test_pages(world: World) -> None:
         assert [errand.seq for errand in newest] == [5, 4]
         rest = await errands.page(connection, *names, limit=10, highest=3)
         assert [errand.seq for errand in rest] == [3, 2, 1, 0]
-        assert await errands.home(connection, uuid4(), sent[0].message_id) is None
+        assert await errands.find(connection, uuid4(), sent[0].message_id) is None
         assert await errands.page(connection, uuid4(), task.route.task_id, limit=10) == []
-        assert await errands.home(connection, world.tenant, uuid4()) is None
+        assert await errands.find(connection, world.tenant, uuid4()) is None
 
 
 async def test_what_was_said_last(world: World) -> None:
