@@ -109,12 +109,16 @@ async def addressed(
     """The task that a message to a whole execution is for, which must be locked.
 
     The one that asks ``question``; else the one that has waited longest; else the only one that is open (of several,
-    the only one that has begun); else the one that ended last. Raises `Conflict` where that names none.
+    the only one that has begun); else the one that ended last. Raises `Conflict` where that names none, and
+    `ExecutionNotFound`.
     """
     row = await connection.fetchrow(query("route_for_message"), tenant_id, execution_id, question)
     if row is None:
-        state = TaskState.RUNNING
-        raise Conflict(f"several tasks of the execution are {state}, and none waits: send to one of them", state)
+        execution = await connection.fetchrow(query("log_head"), tenant_id, execution_id)
+        if execution is None:
+            raise ExecutionNotFound("there is no such execution")
+        state = execution["state"]
+        raise Conflict(f"the execution is {state}, and none of its tasks waits: send to one of them", state)
     return _route_of(tenant_id, row)
 
 

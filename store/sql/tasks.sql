@@ -76,21 +76,21 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
 -- Which task a message to a whole execution is for: the one that asks the question $3, else the one that has waited
 -- longest, else the only one that is under way or paused, else the only one that is not over, else the one that ended
 -- last; no row where several are open and none of that is so. Exact while the execution's row is locked.
-WITH counted AS (
-    SELECT count(*) FILTER (WHERE state IN ('running', 'paused')) AS begun,
-           count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled')) AS open
-      FROM tasks WHERE tenant_id = $1 AND execution_id = $2
+WITH stands AS (
+    SELECT t.*, open_questions @> jsonb_build_array(jsonb_build_object('id', $3::text)) AS asks_it,
+           count(*) FILTER (WHERE state IN ('running', 'paused')) OVER () AS begun,
+           count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled')) OVER () AS open
+      FROM tasks t WHERE tenant_id = $1 AND execution_id = $2
 )
 SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
        t.agent_id
-  FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
+  FROM executions e JOIN stands t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
        JOIN tenants x ON x.id = e.tenant_id
-       CROSS JOIN counted c
  WHERE e.tenant_id = $1 AND e.id = $2
-   AND (t.state IN ('waiting', 'succeeded', 'failed', 'cancelled') OR c.open = 1
-        OR (c.begun = 1 AND t.state IN ('running', 'paused')))
- ORDER BY coalesce(t.open_questions @> jsonb_build_array(jsonb_build_object('id', $3::text)), false) DESC,
+   AND (t.asks_it OR t.state IN ('waiting', 'succeeded', 'failed', 'cancelled') OR t.open = 1
+        OR (t.begun = 1 AND t.state IN ('running', 'paused')))
+ ORDER BY t.asks_it DESC,
           CASE t.state WHEN 'waiting' THEN 1 WHEN 'running' THEN 2 WHEN 'paused' THEN 2 WHEN 'pending' THEN 3 ELSE 4 END,
           t.waiting_since, t.completed_at DESC NULLS LAST, t.id
  LIMIT 1;

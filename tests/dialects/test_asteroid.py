@@ -310,7 +310,7 @@ async def test_a_key_across_two_dialects(api: RunningApi) -> None:
 async def test_a_message_to_a_plan(api: RunningApi) -> None:
     """It is for the task that has waited longest; its key counts for all tasks."""
     execution, (one, two, three) = await plan_of(api, 3)
-    assert "none waits" in refused(await send(api, execution), 409)
+    assert "none of its tasks waits" in refused(await send(api, execution), 409)
     await api.ask(three, "Third?", "q3")
     await api.ask(one, "First?", "q1")
 

@@ -73,6 +73,12 @@ async def test_the_one_that_asks_what_is_answered(world: World) -> None:
     with pytest.raises(Outdated) as refused:
         await send(world, one, question="second")
     assert refused.value.questions == ("first",)
+    # also of several that were paused since
+    three, four = await running_plan(world, 2)
+    for route, name in ((three, "third"), (four, "fourth")):
+        await asks(world, route, name)
+        await world.pause(route)
+    assert (await send(world, three, question="fourth")).task_id == four.task_id
 
 
 async def test_the_only_one_that_is_open(world: World) -> None:
@@ -86,6 +92,10 @@ async def test_the_only_one_that_is_open(world: World) -> None:
     await world.pause(two)
     assert (await send(world, one)).task_id == two.task_id
     assert (await world.messages(three)) == []
+    fresh, _ = await world.plan((), ())
+    with pytest.raises(Conflict) as refused:
+        await send(world, fresh)
+    assert refused.value.state == "pending"
     (alone,) = await world.plan(())
     assert (await send(world, alone)).state is S.PENDING
 
