@@ -68,7 +68,10 @@ class Settings(BaseSettings):
     jwt_scope_claim: str = Field(default="scope", description="The claim with the scopes, a list or space-separated.")
     jwt_leeway_seconds: float = Field(default=30.0, ge=0, description="How wrong a JWT issuer's clock may be.")
     principal_cache_seconds: float = Field(
-        default=5.0, ge=0, description="How long a key that was found good is not looked up again, revoked or not."
+        default=5.0,
+        ge=0,
+        description="A revoked key stops working within so long. One that is in use is looked up again in half that "
+        "time.",
     )
 
     # --- How often -------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from service.auth import token_of
 from service.context import Baton
 
 _KNOWN: Final = "baton.principal"
+#: What a caller who is known presented; a stream goes on only while it counts.
+CREDENTIALS: Final = "baton.credentials"
 
 
 async def service(request: Request) -> Baton:
@@ -25,11 +27,13 @@ async def authenticate(request: Request) -> Principal:
     known = request.scope.get(_KNOWN)
     if known is None:
         baton = await service(request)
-        known = await baton.authenticator.authenticate(token_of(request.headers))
+        token = token_of(request.headers)
+        known = await baton.authenticator.authenticate(token)
         quota = request.scope[QUOTA] = await baton.quotas.count(known)
         if quota is not None and quota.exceeded:
             raise RateLimited(f"more than {quota.limit} requests a minute: wait", quota.reset_seconds)
         request.scope[_KNOWN] = known
+        request.scope[CREDENTIALS] = token
     return cast("Principal", known)
 
 

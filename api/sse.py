@@ -9,23 +9,23 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.access import CREDENTIALS
 from api.answers import to_json
 from api.connection import ABORT
 from domain.agents import Principal
-from domain.errors import CursorExpired, InvalidInput
+from domain.errors import CursorExpired, InvalidInput, Unauthenticated, Unavailable
 from domain.events import Event
 from domain.json import INT64_MAX
 from domain.states import TaskState
 from service.context import Baton
 from service.feed import OVER, Subscription
-from settings import Settings
 
 #: A frame: its event's name, and its data.
 Frame: TypeAlias = tuple[str, Mapping[str, object]]
@@ -140,18 +140,21 @@ async def open_stream(
     if cursor.seq > subscription.began_at:
         subscription.close()
         raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
-    return EventStream(subscription, encoder, cursor, baton.settings, gap)
+    return EventStream(subscription, encoder, cursor, baton, gap)
 
 
 class EventStream(Response):
-    """Answers a request with a subscription, and closes it. The headers go out at once."""
+    """Answers a request with a subscription, and closes it. The headers go out at once.
+
+    Whether the reader's credentials still count is asked as often as a silent stream speaks.
+    """
 
     def __init__(
         self,
         subscription: Subscription,
         encoder: Encoder,
         cursor: Cursor,
-        settings: Settings,
+        baton: Baton,
         first: Frame | None = None,
     ) -> None:
         super().__init__(headers=_HEADERS)
@@ -159,7 +162,8 @@ class EventStream(Response):
         self._subscription = subscription
         self._encoder = encoder
         self._cursor = cursor
-        self._settings = settings
+        self._settings = baton.settings
+        self._authenticator = baton.authenticator
         self._first = first
         self._is_live = False
         self._last: tuple[Frame, int] | None = None
@@ -175,7 +179,7 @@ class EventStream(Response):
                 opening = (chapter and chapter.begin, self._first)
                 await _say(send, retry.encode() + b"".join(self._frame(frame) for frame in opening if frame))
                 if not await self._settle(send, ()):
-                    await self._pump(send)
+                    await self._pump(send, cast("str", scope[CREDENTIALS]))
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             # The client has not read for so long that even the end cannot be written.
@@ -190,11 +194,15 @@ class EventStream(Response):
             pass
         self._subscription.close()
 
-    async def _pump(self, send: Send) -> None:
+    async def _pump(self, send: Send, token: str) -> None:
         now = time.monotonic
-        silent_since = now()
+        silent_since = checked_at = now()
         ends_at = silent_since + self._settings.stream_max_seconds
         while now() < ends_at:
+            if now() >= checked_at + self._settings.stream_keepalive_seconds:
+                checked_at = now()
+                if not await self._still_counts(token):
+                    break
             speaks_at = silent_since + self._settings.stream_keepalive_seconds
             events = await self._subscription.read(min(speaks_at, ends_at) - now())
             if events is None:
@@ -215,6 +223,16 @@ class EventStream(Response):
                 return
         if self._encoder.cut is not None:
             await _say(send, self._frame(self._encoder.cut()))
+
+    async def _still_counts(self, token: str) -> bool:
+        """Whether the reader may go on: a key may have been revoked since, a token have expired."""
+        try:
+            await self._authenticator.authenticate(token)
+        except Unauthenticated:
+            return False
+        except Unavailable:
+            return True  # nobody is sent away because the database is; it is asked again
+        return True
 
     async def _settle(self, send: Send, events: Sequence[Event]) -> bool:
         """After ``events`` of a chapter: say where the past ends, and end the stream where the chapter ends."""

@@ -1,22 +1,27 @@
 """Who calls: opaque keys and JWTs, found good once and then known for a few seconds.
 
 A key is text that only its holder knows; what is stored is its SHA-256. A JWT is good if its signature is, by an
-algorithm that was set up (`none` never is), within its times, for a tenant that exists.
+algorithm that was set up (`none` never is), within its times, of which the end must be said, for a tenant that exists.
 """
 
+import asyncio
 import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
+from uuid import UUID
 
 import jwt
 
 from domain.agents import Principal, Scope
-from domain.errors import Unauthenticated
+from domain.errors import Unauthenticated, Unavailable
+from domain.ids import TenantId
 from domain.json import unstorable_text
 from domain.keys import digest_of
 from service.jwks import KeySet
+from service.last_uses import LastUses
 from settings import Settings
 from store import keys, tenants
 from store.pool import Pool
@@ -28,24 +33,57 @@ _LONGEST: Final = 16_384
 #: What a JWT may do that says nothing of scopes: all that the published APIs offer, nothing of keys and agents.
 _DEFAULT_SCOPES: Final = frozenset({Scope.READ, Scope.SEND, Scope.WRITE})
 _SCOPES: Final = frozenset(Scope)
+#: Later than any clock here shows, and little enough to reckon with.
+_FAR: Final = 2**40
 
 SCHEMES: Final = frozenset({"bearer", "userkey"})
 #: Headers that hold a key, or a JWT, and nothing else: what is looked at where there is no `Authorization`.
 KEY_HEADERS: Final = ("x-asteroid-agents-api-key", "x-api-key")
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A credential that was found good: it counts until then, and is looked up again behind the scenes before.
+
+    ``key``: tenant and id of a key, None for a JWT. Times are the monotonic clock's.
+    """
+
+    principal: Principal
+    key: tuple[TenantId, UUID] | None
+    until: float
+    refresh_at: float
+
+
 class Authenticator:
     """Says who calls. Shared by all dialects of a process.
 
-    A good credential is not looked up again for `principal_cache_seconds`, so that a revoked key works for as long at
-    most; a bad one is never remembered, so that a new key works at once.
+    A good credential is known for `principal_cache_seconds`, so that a revoked key works for as long at most; one that
+    is in use is looked up again in half that time, and no request waits for it. A bad one is never remembered, so that
+    a new key works at once.
     """
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._settings = settings
-        self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._key_set = KeySet(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
+        self._uses = LastUses(pool)
+        self._refreshing: dict[bytes, asyncio.Task[None]] = {}
+        self._forgotten = 0
+
+    def start(self) -> None:
+        """Begin to write when keys were last used. Needs a running loop."""
+        self._uses.start()
+
+    async def close(self) -> None:
+        """Stop what runs behind the scenes."""
+        tasks = list(self._refreshing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._key_set is not None:
+            await self._key_set.close()
+        await self._uses.close()
 
     async def authenticate(self, token: str) -> Principal:
         """Who holds ``token``. Raises `Unauthenticated`, and `Unavailable` while that cannot be told."""
@@ -54,24 +92,43 @@ class Authenticator:
         digest = digest_of(token)
         now = time.monotonic()
         known = self._known.get(digest)
-        if known is not None and known[1] > now:
-            return known[0]
-        principal, good_seconds = await (self._by_jwt(token) if token.count(".") == 2 else self._by_key(digest))
-        self._remember(digest, principal, now + min(good_seconds, self._settings.principal_cache_seconds))
-        return principal
+        if known is None or known.until <= now:
+            known = await self._look_up(token, digest)
+        elif known.refresh_at <= now and digest not in self._refreshing:
+            self._refreshing[digest] = asyncio.create_task(self._refresh(token, digest), name="look up a credential")
+        if known.key is not None:
+            self._uses.note(known.key)
+        return known.principal
 
     def forget(self, key_id: str | None = None) -> None:
         """Look up a key's credentials again; without one, all."""
-        for digest in [d for d, (who, _) in self._known.items() if key_id in (None, who.key_id)]:
+        self._forgotten += 1
+        for digest in [d for d, known in self._known.items() if key_id in (None, known.principal.key_id)]:
             del self._known[digest]
 
-    def _remember(self, digest: bytes, principal: Principal, until: float) -> None:
-        self._known[digest] = (principal, until)
-        self._known.move_to_end(digest)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+    async def _refresh(self, token: str, digest: bytes) -> None:
+        try:
+            await self._look_up(token, digest)
+        except Unauthenticated:
+            self._known.pop(digest, None)
+        except Unavailable:
+            pass  # it counts until its time is over; whoever comes then is told
+        finally:
+            del self._refreshing[digest]
 
-    async def _by_key(self, digest: bytes) -> tuple[Principal, float]:
+    async def _look_up(self, token: str, digest: bytes) -> _Known:
+        asked_at, forgotten = time.monotonic(), self._forgotten
+        principal, key, good_seconds = await (self._by_jwt(token) if token.count(".") == 2 else self._by_key(digest))
+        lasts = min(good_seconds, self._settings.principal_cache_seconds)
+        known = _Known(principal, key, asked_at + lasts, asked_at + lasts / 2)
+        if forgotten == self._forgotten:  # else what was read may be what was to be forgotten
+            self._known[digest] = known
+            self._known.move_to_end(digest)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+    async def _by_key(self, digest: bytes) -> tuple[Principal, tuple[TenantId, UUID], float]:
         async with self._pool.connection() as connection:
             key = await keys.by_digest(connection, digest)
         if key is None:
@@ -86,18 +143,16 @@ class Authenticator:
             agent_number=key.agent_number,
             per_minute=key.per_minute,
         )
-        return principal, key.expires_at.timestamp() - time.time() if key.expires_at else float("inf")
+        good_seconds = key.expires_at.timestamp() - time.time() if key.expires_at else float("inf")
+        return principal, (key.tenant_id, key.id), good_seconds
 
-    async def _by_jwt(self, token: str) -> tuple[Principal, float]:
+    async def _by_jwt(self, token: str) -> tuple[Principal, None, float]:
         claims = await self._claims(token)
         subject, tenant = claims.get("sub"), claims.get(self._settings.jwt_tenant_claim)
-        if (
-            not isinstance(subject, str)
-            or not subject
-            or not isinstance(tenant, str)
-            or unstorable_text(tenant + subject)
-        ):
+        if not isinstance(subject, str) or not subject or not isinstance(tenant, str):
             raise Unauthenticated("the token names no subject or no tenant")
+        if unstorable_text(tenant + subject):
+            raise Unauthenticated("the token's subject or tenant cannot be stored")
         async with self._pool.connection() as connection:
             tenant_id = await tenants.by_name(connection, tenant)
         if tenant_id is None:
@@ -109,8 +164,7 @@ class Authenticator:
             key_id=_id_of(claims.get("iss"), subject),
             scopes=_scopes(claims.get(self._settings.jwt_scope_claim)),
         )
-        expires = claims.get("exp")
-        return principal, float(expires) - time.time() if isinstance(expires, int | float) else float("inf")
+        return principal, None, min(int(claims["exp"]), _FAR) - time.time()
 
     async def _claims(self, token: str) -> dict[str, Any]:
         """A good JWT's claims."""
@@ -131,7 +185,7 @@ class Authenticator:
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,
                 leeway=settings.jwt_leeway_seconds,
-                options={"verify_aud": settings.jwt_audience is not None},
+                options={"verify_aud": settings.jwt_audience is not None, "require": ["exp", "sub"]},
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthenticated("the token is not valid") from error

@@ -35,6 +35,7 @@ class Baton:
         await self.doorbell.close()
         await self.feed.close()
         await self.notifier.close()
+        await self.authenticator.close()
         await self.quotas.close()
         await self.pool.close()
 
@@ -74,4 +75,5 @@ async def open_baton(settings: Settings) -> Baton:
     baton.notifier.start()
     baton.feed.start()
     baton.relay.start()
+    baton.authenticator.start()
     return baton

@@ -1,6 +1,6 @@
 """Keys: stored as digests, looked up by them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -35,6 +35,11 @@ async def by_digest(connection: Connection, digest: bytes) -> Key | None:
     """The key with this digest, if it counts now: neither revoked nor expired."""
     row = await connection.fetchrow(query("key_by_digest"), digest)
     return None if row is None else _key_of(row)
+
+
+async def note_uses(connection: Connection, used: Collection[tuple[TenantId, UUID]]) -> None:
+    """Note that these keys, by tenant and id, are in use now."""
+    await connection.execute(query("note_key_uses"), [tenant for tenant, _ in used], [key for _, key in used])
 
 
 async def by_id(connection: Connection, tenant_id: TenantId, key_id: UUID) -> Key | None:

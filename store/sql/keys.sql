@@ -4,17 +4,23 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 RETURNING created_at;
 
 -- name: key_by_digest
--- A key that counts now. That it was used is noted once a minute, so that calls cost no write.
-WITH k AS (
-    SELECT tenant_id, id, name, scopes, agent_id, per_minute, created_at, expires_at, revoked_at, last_used_at FROM keys
-     WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-), used AS (
-    UPDATE keys SET last_used_at = now() FROM k
-     WHERE keys.tenant_id = k.tenant_id AND keys.id = k.id
-       AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute')
+-- A key that counts now.
+SELECT k.tenant_id, k.id, k.name, k.scopes, k.agent_id, k.per_minute, k.created_at, k.expires_at, k.revoked_at,
+       k.last_used_at, t.name AS tenant, a.number AS agent_number
+  FROM keys k JOIN tenants t ON t.id = k.tenant_id
+       LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id
+ WHERE k.digest = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now());
+
+-- name: note_key_uses
+-- Keys that are in use: $1 tenants, $2 ids. Locked in one order, and left alone where another process has just noted it.
+WITH used AS MATERIALIZED (
+    SELECT k.tenant_id, k.id
+      FROM unnest($1::uuid[], $2::uuid[]) AS q (tenant_id, id) JOIN keys k ON k.tenant_id = q.tenant_id AND k.id = q.id
+     WHERE k.last_used_at IS NULL OR k.last_used_at < now() - interval '5 seconds'
+     ORDER BY k.id
+       FOR NO KEY UPDATE OF k
 )
-SELECT k.*, t.name AS tenant, a.number AS agent_number
-  FROM k JOIN tenants t ON t.id = k.tenant_id LEFT JOIN agents a ON a.tenant_id = k.tenant_id AND a.id = k.agent_id;
+UPDATE keys k SET last_used_at = now() FROM used u WHERE k.tenant_id = u.tenant_id AND k.id = u.id;
 
 -- name: list_keys
 -- A page of a tenant's keys, oldest first. $2 and $3: where the page before ended, or NULL. $4 agent or NULL, $5 limit or

@@ -7,7 +7,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncGenerator
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -243,7 +243,8 @@ async def test_a_key_that_is_bound_to_an_agent_uses_no_other(api: RunningApi) ->
     assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
 
 
-async def test_expired_and_revoked_keys(database_url: str) -> None:
+async def test_expired_and_revoked_keys(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.last_uses._WRITE_SECONDS", 0.1)
     async with running_api(database_url, principal_cache_seconds=0) as api:
         short = await create_key(api.pool, "acme", expires_in=timedelta(milliseconds=300), name="short")
         lasting = await create_key(api.pool, "acme", name="lasting")
@@ -251,8 +252,12 @@ async def test_expired_and_revoked_keys(database_url: str) -> None:
         async with asyncio.timeout(10):
             while (await api.client(short).get(CHEAP)).status_code != 401:
                 await asyncio.sleep(0.05)
-        (found,) = [key for key in await list_keys(api.pool, "acme") if key.name == "lasting"]
-        assert found.last_used_at is not None
+        async with asyncio.timeout(10):
+            while True:
+                (found,) = [key for key in await list_keys(api.pool, "acme") if key.name == "lasting"]
+                if found.last_used_at is not None:
+                    break
+                await asyncio.sleep(0.05)
         await revoke_key(api.pool, "acme", found.id)
         assert (await api.client(lasting).get(CHEAP)).status_code == 401
         async with api.pool.connection() as connection:
@@ -307,6 +312,9 @@ class TestSecret:
         "claims",
         [
             {"exp": 1},
+            {"exp": None},
+            {"exp": []},
+            {"exp": float("inf")},
             {"nbf": 2**40},
             {"tenant": "nobody"},
             {"tenant": None},
@@ -314,6 +322,9 @@ class TestSecret:
             {"tenant": "a\x00"},
             {"sub": None},
             {"sub": ""},
+            {"sub": "\ud800"},
+            {"sub": ["ada"]},
+            {"headers": {"crit": ["exp"]}},
             {"aud": "another"},
             {"aud": None},
             {"iss": "https://other.example"},
@@ -364,6 +375,13 @@ class Issuer:
         self.keys: list[dict[str, Any]] = []
         self.asked = 0
         self.broken = False
+        self._go_on = asyncio.Event()
+        self._go_on.set()
+
+    def hold(self) -> asyncio.Event:
+        """Answer nobody until this is set."""
+        self._go_on = asyncio.Event()
+        return self._go_on
 
     def add(self, name: str, public: Any) -> None:
         """Publish a key."""
@@ -374,7 +392,22 @@ class Issuer:
     async def answer(self, _: Request) -> Response:
         """The document."""
         self.asked += 1
+        await self._go_on.wait()
         return Response("no", 500) if self.broken else JSONResponse({"keys": self.keys})
+
+
+@asynccontextmanager
+async def issuer_url(issuer: Issuer) -> AsyncGenerator[str]:
+    """Where the issuer's document is, while it is served."""
+    app = Starlette(routes=[Route("/keys", issuer.answer)])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/keys"
+    server.should_exit = True
+    await serving
 
 
 RSA = rsa.generate_private_key(65537, 2048)
@@ -392,15 +425,8 @@ class TestKeySet:
 
     @pytest.fixture
     async def url(self, issuer: Issuer) -> AsyncGenerator[str]:
-        app = Starlette(routes=[Route("/keys", issuer.answer)])
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
-        server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/keys"
-        server.should_exit = True
-        await serving
+        async with issuer_url(issuer) as url:
+            yield url
 
     @pytest.fixture
     async def api(self, shared_database_url: str, url: str) -> AsyncGenerator[RunningApi]:

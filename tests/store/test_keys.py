@@ -49,12 +49,17 @@ async def test_a_key_is_found_by_its_digest(world: World) -> None:
 
 
 async def test_use_is_noted_but_rarely_written(world: World) -> None:
-    digest = await insert(world)
+    used, unused = await insert(world), await insert(world)
     async with world.pool.connection() as connection:
-        assert (await keys.by_digest(connection, digest)).last_used_at is None  # type: ignore[union-attr]
-        first = (await keys.by_digest(connection, digest)).last_used_at  # type: ignore[union-attr]
+        key = await keys.by_digest(connection, used)
+        assert key is not None
+        assert key.last_used_at is None
+        await keys.note_uses(connection, {(world.tenant, key.id), (uuid4(), key.id)})
+        first = (await keys.by_digest(connection, used)).last_used_at  # type: ignore[union-attr]
         assert first is not None
-        assert (await keys.by_digest(connection, digest)).last_used_at == first  # type: ignore[union-attr]
+        await keys.note_uses(connection, {(world.tenant, key.id)})
+        assert (await keys.by_digest(connection, used)).last_used_at == first  # type: ignore[union-attr]
+        assert (await keys.by_digest(connection, unused)).last_used_at is None  # type: ignore[union-attr]
 
 
 async def test_an_expired_or_revoked_key_does_not_count(world: World) -> None:
