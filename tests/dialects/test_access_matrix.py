@@ -196,7 +196,7 @@ async def _kill(api: RunningApi, task: str) -> None:
 STATES: Final = {"running": _as_it_is, "waiting": _ask, "paused": _pause, "dead": _kill, "approval": _as_it_is}
 
 
-def _place(path: str, place: str) -> str:
+def place_of(path: str, place: str) -> str:
     """What a path's place stands for, in words of `World.names`."""
     if path.startswith("/api/v1/tasks/plan"):
         return {"execution_id": "PLAN", "task_id": "ONE"}[place]
@@ -217,12 +217,12 @@ def _place(path: str, place: str) -> str:
     }[place]
 
 
-def _filled(value: Any, names: dict[str, Any]) -> Any:
+def filled(value: Any, names: dict[str, Any]) -> Any:
     """``value`` with what its `$NAMES` stand for."""
     if isinstance(value, dict):
-        return {key: _filled(item, names) for key, item in cast("dict[str, Any]", value).items()}
+        return {key: filled(item, names) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_filled(item, names) for item in cast("list[Any]", value)]
+        return [filled(item, names) for item in cast("list[Any]", value)]
     if isinstance(value, str) and (found := _NAME.fullmatch(value)):
         return names[found[1]]
     return value
@@ -237,8 +237,8 @@ async def _call(world: World, route: str, entry: Entry, key: str | None, names: 
     """Call a route. A stream's body is not read."""
     method, _, path = route.partition(" ")
     names = names | {"ONE": 1}
-    target = _PLACE.sub(lambda m: str(names[entry.ids.get(m[1]) or _place(path, m[1])]), path) + entry.query
-    body = None if entry.body is None else json.dumps(_filled(entry.body, names)).encode()
+    target = _PLACE.sub(lambda m: str(names[entry.ids.get(m[1]) or place_of(path, m[1])]), path) + entry.query
+    body = None if entry.body is None else json.dumps(filled(entry.body, names)).encode()
     headers = {} if body is None else {"Content-Type": "application/json"}
     if key is not None:
         headers |= {"Authorization": f"Bearer {key}", "X-Asteroid-Agents-Api-Key": key}
