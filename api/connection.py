@@ -183,7 +183,10 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._is_busy:
-            self._write_refusal(status, message)
+            if self._outside_body:
+                self._write_refusal(status, message)
+            else:
+                self.transport.close()  # the rest of a request that was answered already
         elif self.cycle.more_body and not self.pipeline:
             # The request itself is broken: its application learns that the client is gone.
             if self.cycle.response_started:

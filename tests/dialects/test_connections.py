@@ -247,6 +247,16 @@ async def test_a_body_whose_framing_breaks_stores_nothing(api: RunningApi, path:
     assert (await api.http.get("/baton/v1/executions")).json() == before
 
 
+async def test_a_request_is_answered_once_even_if_its_framing_breaks_afterwards(quick_api: RunningApi) -> None:
+    async with connected(quick_api) as (reader, writer):
+        broken = ("Transfer-Encoding: chunked", "Content-Type: text/plain")
+        writer.write(head(quick_api, "POST", "/baton/v1/executions", *broken))
+        async with asyncio.timeout(10):
+            assert b" 415 " in await reader.readline()
+        writer.write(b"zz\r\n" * 10 + head(quick_api, "GET", "/health"))
+        assert b"HTTP/1.1" not in await until_closed(reader)
+
+
 async def test_an_upgrade_that_is_not_offered(quick_api: RunningApi) -> None:
     for protocol in ("websocket", "h2c"):
         async with connected(quick_api) as (reader, writer):

@@ -5,7 +5,7 @@ from api.dialects.asteroid import agents, control, executions, messages
 from api.dialects.asteroid.errors import ERRORS, render
 from api.dialects.asteroid.schemas import PREFIX, PUBLISHED, ExecuteAgentRequest, UpdateStatusRequest
 from api.errors import install
-from api.openapi import document
+from api.openapi import ErrorShape, document
 from api.routing import add_routes
 
 
@@ -17,6 +17,7 @@ def asteroid_dialect() -> Dialect:
     document(
         app,
         security={"ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-Asteroid-Agents-Api-Key"}},
+        errors=ErrorShape({"$ref": "#/components/schemas/Common.Error"}),
         bodies=(ExecuteAgentRequest, UpdateStatusRequest),
         schemas=PUBLISHED,
     )

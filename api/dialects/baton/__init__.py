@@ -6,7 +6,7 @@ from api.dialects.baton.agent_schemas import ChangeAgent, CreateAgent, CreateKey
 from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.schemas import PREFIX, DecideApproval, EditMessage, ProblemOut, SendMessage, StartExecution
 from api.errors import install
-from api.openapi import document
+from api.openapi import ErrorShape, document
 from api.routing import add_routes
 
 
@@ -27,6 +27,7 @@ def baton_dialect() -> Dialect:
     document(
         app,
         security={"BearerAuth": {"type": "http", "scheme": "bearer"}},
+        errors=ErrorShape({"$ref": "#/components/schemas/ProblemOut"}, "application/problem+json"),
         bodies=(
             StartExecution,
             SendMessage,

@@ -14,7 +14,7 @@ from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExecutionOut, Executions, StartExecution
 from api.dialects.baton.stream import execution_encoder
 from api.ids import execution_id as parse_id
-from api.openapi import body_of
+from api.openapi import STREAM, body_of
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
@@ -103,7 +103,7 @@ async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> 
     return await _controlled(baton, who, execution_id, control.resume_execution)
 
 
-@router.get("/{execution_id}/events")
+@router.get("/{execution_id}/events", response_class=Response, responses=STREAM)
 async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """The execution's events, from the start or after `Last-Event-ID` or `?after=`, then live."""
     return await open_stream(

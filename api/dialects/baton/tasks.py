@@ -14,6 +14,7 @@ from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExplanationOut, TaskOut
 from api.dialects.baton.stream import task_encoder
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
+from api.openapi import STREAM
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from domain.agents import Principal
@@ -76,7 +77,7 @@ async def resume_task(task_id: str, who: CanWrite, baton: Service) -> Response:
     return await _controlled(baton, who, task_id, control.resume)
 
 
-@router.get("/{task_id}/events")
+@router.get("/{task_id}/events", response_class=Response, responses=STREAM)
 async def stream_task(task_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """The task's events and those of its whole execution, from the start or after `Last-Event-ID` or `?after=`."""
     cursor = cursor_of(request, "after")

@@ -5,7 +5,7 @@ from api.dialects.chat_tasks import messages, tasks
 from api.dialects.chat_tasks.errors import ERRORS, render
 from api.dialects.chat_tasks.schemas import PREFIX, AppendMessageRequest, CreateTaskRequest, ErrorResponse
 from api.errors import install
-from api.openapi import document
+from api.openapi import ErrorShape, document
 from api.routing import add_routes
 
 
@@ -17,6 +17,7 @@ def chat_tasks_dialect() -> Dialect:
     document(
         app,
         security={"HTTPBearer": {"type": "http", "scheme": "bearer"}},
+        errors=ErrorShape({"$ref": "#/components/schemas/ErrorResponse"}),
         bodies=(AppendMessageRequest, CreateTaskRequest, ErrorResponse),
     )
     return Dialect(

@@ -70,7 +70,7 @@ async def list_task_steps(task_id: Annotated[int, Path()], who: CanRead, baton: 
 @router.get(
     "/{task_id}/events",
     response_class=Response,
-    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {}}}},
 )
 async def stream_task_events(
     task_id: Annotated[int, Path()], request: Request, who: CanRead, baton: Service

@@ -3,9 +3,9 @@
 from api.dialect import Dialect, new_app
 from api.dialects.kubiya import executions, plans
 from api.dialects.kubiya.errors import ERRORS, render
-from api.dialects.kubiya.schemas import VALIDATION_ERROR, ExecuteAgent, ExecutePlan
+from api.dialects.kubiya.schemas import ERROR, VALIDATION_ERROR, ExecuteAgent, ExecutePlan
 from api.errors import install
-from api.openapi import document
+from api.openapi import ErrorShape, document
 from api.routing import add_routes
 
 
@@ -17,6 +17,7 @@ def kubiya_dialect() -> Dialect:
     document(
         app,
         security={"BearerAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        errors=ErrorShape(ERROR, invalid={"$ref": "#/components/schemas/HTTPValidationError"}),
         bodies=(ExecutePlan, ExecuteAgent),
         schemas={"ValidationError": VALIDATION_ERROR},
     )

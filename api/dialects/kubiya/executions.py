@@ -12,10 +12,10 @@ from api.access import CanRead, CanSend, CanWrite, Service
 from api.answers import Json, etag, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.kubiya import translate
-from api.dialects.kubiya.schemas import TOO_MANY, ExecuteAgent
+from api.dialects.kubiya.schemas import ExecuteAgent
 from api.dialects.kubiya.stream import plan_as_execution_encoder, task_encoder
 from api.ids import execution_id as parse_id
-from api.openapi import ANY_OBJECT, body_of, with_body
+from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
@@ -35,7 +35,7 @@ from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"
 
-router = APIRouter(tags=["executions"], responses=TOO_MANY, route_class=DirectRoute)
+router = APIRouter(tags=["executions"], route_class=DirectRoute)
 
 
 @router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent))
@@ -95,7 +95,7 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
     return Json(_as_execution(execution_id, task, usage), headers=headers | {"ETag": etag(task.version)})
 
 
-@router.get(_EXECUTIONS + "/{execution_id}/stream")
+@router.get(_EXECUTIONS + "/{execution_id}/stream", response_class=Response, responses=STREAM)
 async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """A task's events as they happen, from the start or from `Last-Event-ID`."""
     cursor = cursor_of(request, "after", "last_event_id")

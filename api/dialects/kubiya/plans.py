@@ -10,11 +10,11 @@ from api.access import CanRead, CanSend, CanWrite, Service
 from api.answers import Json, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.kubiya import translate
-from api.dialects.kubiya.schemas import TOO_MANY, ExecutePlan
+from api.dialects.kubiya.schemas import ExecutePlan
 from api.dialects.kubiya.stream import plan_encoder
 from api.ids import execution_id as parse_execution_id
 from api.ids import in_range
-from api.openapi import ANY_OBJECT, body_of, with_body
+from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
@@ -29,7 +29,7 @@ from service.messages import send_messages as send_to_tasks
 
 PREFIX: Final = "/api/v1/tasks/plan"
 
-router = APIRouter(prefix=PREFIX, tags=["Plan Execution"], responses=TOO_MANY, route_class=DirectRoute)
+router = APIRouter(prefix=PREFIX, tags=["Plan Execution"], route_class=DirectRoute)
 
 
 @router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))
@@ -111,7 +111,7 @@ async def get_plan_execution(execution_id: str, who: CanRead, baton: Service) ->
     return Json(translate.plan_status(execution), headers=execution_headers(execution.id))
 
 
-@router.get("/{execution_id}/stream")
+@router.get("/{execution_id}/stream", response_class=Response, responses=STREAM)
 async def stream_plan_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """A plan's events as they happen, from the start or from `Last-Event-ID`."""
     return await open_stream(

@@ -44,19 +44,10 @@ VALIDATION_ERROR: Final[dict[str, Any]] = {
     },
 }
 
-#: What any route may answer a key that asks too often.
-TOO_MANY: Final[dict[int | str, dict[str, Any]]] = {
-    429: {
-        "description": "Too many requests: `Retry-After` says when there may be more",
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["detail"],
-                    "properties": {"detail": {"type": "string"}},
-                    "title": "TooManyRequests",
-                }
-            }
-        },
-    }
+#: The body of every error but a 422.
+ERROR: Final[dict[str, Any]] = {
+    "title": "Error",
+    "type": "object",
+    "required": ["detail"],
+    "properties": {"detail": {"type": "string"}},
 }

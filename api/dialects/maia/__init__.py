@@ -6,7 +6,7 @@ from api.dialects.maia.errors import ERRORS, render
 from api.dialects.maia.published import PUBLISHED, SECURITY
 from api.dialects.maia.schemas import PREFIX, CreateTaskRequest, SubmitDecisionsRequest
 from api.errors import install
-from api.openapi import document
+from api.openapi import ErrorShape, document
 from api.routing import add_routes
 
 
@@ -15,7 +15,13 @@ def maia_dialect() -> Dialect:
     app = new_app("Maia agent task API, spoken by Baton", "1.0")
     add_routes(app, messages.router, decisions.router, tasks.router)  # sends are matched first
     install(app, ERRORS, render)
-    document(app, security=SECURITY, bodies=(CreateTaskRequest, SubmitDecisionsRequest), schemas=PUBLISHED)
+    document(
+        app,
+        security=SECURITY,
+        errors=ErrorShape({"$ref": "#/components/schemas/ProblemDetail"}, "application/problem+json"),
+        bodies=(CreateTaskRequest, SubmitDecisionsRequest),
+        schemas=PUBLISHED,
+    )
     return Dialect(
         name="maia",
         title="Maia",

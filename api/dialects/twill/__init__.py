@@ -5,7 +5,7 @@ from api.dialects.twill import jobs, me, messages, tasks
 from api.dialects.twill.errors import ERRORS, render
 from api.dialects.twill.schemas import API, PUBLISHED, CreateTaskRequest
 from api.errors import install
-from api.openapi import document
+from api.openapi import ErrorShape, document
 from api.routing import add_routes
 
 
@@ -17,6 +17,7 @@ def twill_dialect() -> Dialect:
     document(
         app,
         security={"bearerAuth": {"type": "http", "scheme": "bearer"}},
+        errors=ErrorShape({"$ref": "#/components/schemas/ApiErrorResponse"}),
         bodies=(CreateTaskRequest,),
         schemas=PUBLISHED,
     )

@@ -22,7 +22,7 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
     operation_id="streamJobLogs",
     response_class=Response,
     openapi_extra={"parameters": JOB_PARAMETERS},
-    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {}}}},
 )
 async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Service) -> Response:
     """What happens in a job, from its start or from `Last-Event-ID`, until it is over: `data:` lines with JSON."""
