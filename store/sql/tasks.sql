@@ -77,10 +77,11 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
 -- longest, else the only one that is under way or paused, else the only one that is not over, else the one that ended
 -- last; no row where several are open and none of that is so. Exact while the execution's row is locked.
 WITH stands AS (
-    SELECT t.*, open_questions @> jsonb_build_array(jsonb_build_object('id', $3::text)) AS asks_it,
+    SELECT tenant_id, execution_id, id, position, agent_id, state, waiting_since, completed_at,
+           open_questions @> jsonb_build_array(jsonb_build_object('id', $3::text)) AS asks_it,
            count(*) FILTER (WHERE state IN ('running', 'paused')) OVER () AS begun,
            count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled')) OVER () AS open
-      FROM tasks t WHERE tenant_id = $1 AND execution_id = $2
+      FROM tasks WHERE tenant_id = $1 AND execution_id = $2
 )
 SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
        t.agent_id

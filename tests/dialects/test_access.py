@@ -304,6 +304,8 @@ class TestSecret:
         for scheme in ("Bearer", "UserKey"):
             answer = await api.client(None).get(CHEAP, headers={"Authorization": f"{scheme} {good}"})
             assert answer.status_code == 200
+        for header in ("X-Asteroid-Agents-Api-Key", "X-Api-Key"):
+            assert (await api.client(None).get(CHEAP, headers={header: good})).status_code == 200
         task = (await start_task(api.client(good)))["tasks"][0]["id"]
         sent = await api.client(good).post(f"/baton/v1/tasks/{task}/messages", json={"text": "x"})
         assert (await api.http.get(sent.headers["location"])).json()["sender"] == "ada"

@@ -1,6 +1,7 @@
 """Does every dialect have an answer to everything, and its own paths?"""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -8,8 +9,12 @@ from starlette.requests import Request
 from api.app import create_app
 from api.dialect import Dialect
 from api.dialects import all_dialects
+from api.dialects.asteroid import errors as asteroid
 from api.dialects.baton import errors as baton
+from api.dialects.chat_tasks import errors as chat_tasks
 from api.dialects.kubiya import errors as kubiya
+from api.dialects.maia import errors as maia
+from api.dialects.twill import errors as twill
 from api.errors import failure_of
 from api.routing import DirectRoute, is_plain
 from domain import errors
@@ -17,6 +22,7 @@ from domain.errors import DomainError
 from settings import Settings
 
 DIALECTS = {dialect.name: dialect for dialect in all_dialects()}
+SPOKEN = (asteroid, baton, chat_tasks, kubiya, maia, twill)
 SAMPLES: dict[type[DomainError], DomainError] = {
     errors.InvalidInput: errors.InvalidInput("no", ("body", "a", 0)),
     errors.InvalidPlan: errors.InvalidPlan("no", 3),
@@ -46,17 +52,17 @@ def test_the_error_table_is_total(dialect: Dialect) -> None:
     assert {kind for kind in kinds() if kind.__module__ == "domain.errors"} <= set(dialect.errors)
 
 
-@pytest.mark.parametrize("render", [baton.render, kubiya.render], ids=["baton", "kubiya"])
+@pytest.mark.parametrize("spoken", SPOKEN, ids=lambda module: module.__name__.split(".")[-2])
 @pytest.mark.parametrize("kind", sorted(set(kinds()), key=lambda kind: kind.__name__))
-def test_every_error_has_an_answer_that_says_what_to_do(kind: type[DomainError], render: object) -> None:
+def test_every_error_has_an_answer_that_says_what_to_do(kind: type[DomainError], spoken: Any) -> None:
     sample = SAMPLES.get(kind) or kind("no")  # type: ignore[call-arg]
-    table, draw = (baton.ERRORS, baton.render) if render is baton.render else (kubiya.ERRORS, kubiya.render)
-    answer = draw(Request({"type": "http", "path": "/x", "headers": []}), failure_of(sample, table))
+    request = Request({"type": "http", "path": "/x", "headers": [], "query_string": b"", "state": {}})
+    answer = spoken.render(request, failure_of(sample, spoken.ERRORS))
     assert 400 <= answer.status_code < 600
     assert answer.status_code != 500
     assert b"no" in answer.body or b"must be a number" in answer.body
     assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
-    assert ("retry-after" in answer.headers) == (answer.status_code in (429, 503))
+    assert ("retry-after" in answer.headers) == isinstance(sample, errors.Unavailable | errors.RateLimited)
 
 
 @pytest.mark.parametrize(
