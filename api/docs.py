@@ -1,8 +1,9 @@
 """Documentation pages, written from the OpenAPI documents. They need no script and nothing from elsewhere."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -15,19 +16,25 @@ code, pre { font-family: ui-monospace, monospace; font-size: .88em; background: 
 code { padding: .1em .3em; } pre { padding: .8rem; overflow-x: auto; }
 .method { display: inline-block; min-width: 4.2em; font-weight: 600; text-transform: uppercase; color: #0b5cad; }
 table { border-collapse: collapse; width: 100%; }
+summary { cursor: pointer; margin-top: .6rem; }
 td, th { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
 .about { white-space: pre-line; } a { color: #0b5cad; }
 @media (prefers-color-scheme: dark) {
   body { background: #14171a; color: #e4e6e8; } code, pre { background: #22272b; } a, .method { color: #7cb7f2; }
 }
 """
+_SENDS: Final = """Every send takes the headers `Idempotency-Key` (for the life of the task: a repeat under it is
+answered like the first), `Baton-Mode` (`queue`, `interrupt` or `reject`), `Baton-Question` (the id of the question that
+is answered) and `If-Match` (the task's `ETag`); its answer carries `Baton-Message-Id`, `Baton-Execution-Id`, `ETag`."""
+_CODE: Final = re.compile("`([^`]+)`")
+_DEPTH: Final = 3
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
 def index_page(dialects: Sequence[Dialect]) -> str:
     """The page that lists all dialects."""
     rows = "".join(
-        f'<tr><td><a href="/docs/{escape(d.name)}">{escape(d.title)}</a></td><td>{escape(d.about)}</td>'
+        f'<tr><td><a href="/docs/{escape(d.name)}">{escape(d.title)}</a></td><td>{_text(d.about)}</td>'
         f"<td>{' '.join(f'<code>{escape(prefix)}</code>' for prefix in d.prefixes)}</td></tr>"
         for d in dialects
     )
@@ -42,11 +49,14 @@ def index_page(dialects: Sequence[Dialect]) -> str:
 def dialect_page(dialect: Dialect) -> str:
     """The page that lists a dialect's operations."""
     document = dialect.app.openapi()
-    operations = "".join(_operation(path, method, operation) for path, method, operation in _operations(document))
+    schemas = document.get("components", {}).get("schemas", {})
+    operations = "".join(
+        _operation(path, method, operation, schemas) for path, method, operation in _operations(document)
+    )
     return _page(
         f"{dialect.title} · Baton",
         f'<p><a href="/docs">All APIs</a></p><h1>{escape(dialect.title)}</h1>'
-        f'<p class="about">{escape(dialect.about)}</p>'
+        f"<p>{_text(dialect.about)}</p><p>{_text(_SENDS)}</p>"
         f'<p><a href="/docs/{escape(dialect.name)}/openapi.json">OpenAPI document</a></p>{operations}',
     )
 
@@ -58,24 +68,51 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
                 yield path, method, methods[method]
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _operation(path: str, method: str, operation: dict[str, Any], schemas: Mapping[str, Any]) -> str:
     parameters = "".join(
         f"<tr><td><code>{escape(p['name'])}</code></td><td>{escape(p['in'])}{', required' if p.get('required') else ''}"
-        f"</td><td>{escape(str(p.get('description', '')))}</td></tr>"
+        f"</td><td>{_text(str(p.get('description', '')))}</td></tr>"
         for p in operation.get("parameters", ())
     )
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    answers = "".join(
-        f"<tr><td><code>{escape(status)}</code></td><td>{escape(answer.get('description', ''))}</td></tr>"
-        for status, answer in operation.get("responses", {}).items()
+    body = _schema(operation.get("requestBody", {}), schemas)
+    answers = sorted(operation.get("responses", {}).items())
+    rows = "".join(
+        f"<tr><td><code>{escape(status)}</code></td><td>{_text(answer.get('description', ''))}</td></tr>"
+        for status, answer in answers
     )
+    shown = next((found for status, answer in answers if status < "3" and (found := _schema(answer, schemas))), None)
     return (
         f'<h2><span class="method">{method}</span> <code>{escape(path)}</code></h2>'
-        f'<p class="about">{escape(operation.get("description") or operation.get("summary", ""))}</p>'
+        f'<p class="about">{_text(operation.get("description") or operation.get("summary", ""))}</p>'
         + (f"<table><tr><th>Parameter</th><th></th><th></th></tr>{parameters}</table>" if parameters else "")
-        + (f"<p>Body</p><pre>{_json(body)}</pre>" if body else "")
-        + f"<table><tr><th>Answer</th><th></th></tr>{answers}</table>"
+        + (f"<details open><summary>Body</summary><pre>{_json(body)}</pre></details>" if body else "")
+        + f"<table><tr><th>Answer</th><th></th></tr>{rows}</table>"
+        + (f"<details><summary>What it answers</summary><pre>{_json(shown)}</pre></details>" if shown else "")
     )
+
+
+def _schema(of: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """The JSON Schema of a body or an answer, with what it refers to in its place; None where there is none."""
+    found = of.get("content", {}).get("application/json", {}).get("schema")
+    return _resolved(found, schemas, ()) if found else None
+
+
+def _resolved(schema: Any, schemas: Mapping[str, Any], within: tuple[str, ...]) -> Any:
+    """``schema`` with what it refers to in its place, `_DEPTH` deep, but not ``within`` itself."""
+    if isinstance(schema, list):
+        return [_resolved(item, schemas, within) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    held = cast("dict[str, Any]", schema)
+    name = str(held.get("$ref", "")).rpartition("/")[2]
+    if name in schemas and name not in within and len(within) < _DEPTH:
+        return _resolved(schemas[name], schemas, (*within, name))
+    return {key: _resolved(value, schemas, within) for key, value in held.items()}
+
+
+def _text(text: str) -> str:
+    """Prose in which `` `code` `` is marked as such."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _json(value: object) -> str:
