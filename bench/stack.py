@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from temporalio.client import Client
 from bench.bare import QUEUE as BARE_QUEUE
 from bench.insert_app import TABLE
 from bench.marks import VARIABLE, Marks
+from bench.open_app import VARIABLE as OPEN_VARIABLE
 from cli.dev.credentials import ensure_credentials
 from cli.dev.part import Part, RunningPart, start
 from cli.dev.postgres import Postgres
@@ -35,6 +36,7 @@ class Stack:
     """What runs. ``api_port`` is that of Baton's API; ``insert_port`` 0 unless `insert_api` is open."""
 
     dsn: str
+    tenant: str
     api_key: str
     client: Client
     marks: Marks
@@ -61,23 +63,41 @@ class Stack:
     @asynccontextmanager
     async def insert_api(self) -> AsyncGenerator[None]:
         """The same application with a route of one INSERT, in a process of its own."""
+        async with self._another_api("insert", "bench.insert_app", {}) as self.insert_port:
+            try:
+                yield
+            finally:
+                self.insert_port = 0
+
+    def open_api(self) -> AbstractAsyncContextManager[int]:
+        """The same application for everybody, who is known without a look and not counted; its port."""
+        return self._another_api("open", "bench.open_app", {OPEN_VARIABLE: self.api_key})
+
+    @asynccontextmanager
+    async def _another_api(self, name: str, module: str, more: Mapping[str, str]) -> AsyncGenerator[int]:
         listener = listen("127.0.0.1", 0)
-        self.parts["insert"] = await start(self.server("insert", ["-m", "bench.insert_app"], listener))
-        self.insert_port = listener.getsockname()[1]
+        self.parts[name] = await start(self.server(name, ["-m", module], listener, more))
         try:
-            yield
+            yield listener.getsockname()[1]
         finally:
-            self.insert_port = 0
-            await self.parts.pop("insert").stop()
+            await self.parts.pop(name).stop()
             listener.close()
 
-    def server(self, name: str, module: Sequence[str], listener: socket.socket) -> Part:
-        """A process that serves on an inherited socket, whose number comes last on its command line."""
+    def server(
+        self, name: str, module: Sequence[str], listener: socket.socket, more: Mapping[str, str] | None = None
+    ) -> Part:
+        """A process that serves on an inherited socket, whose number comes last on its command line. ``more``:
+        variables beside those that all have."""
         fd = listener.fileno()
-        return self.part(name, [*module, str(fd)], api_answers(listener), [fd])
+        return self.part(name, [*module, str(fd)], api_answers(listener), [fd], more)
 
     def part(
-        self, name: str, module: Sequence[str], is_up: Callable[[int], Awaitable[bool]], fds: Sequence[int]
+        self,
+        name: str,
+        module: Sequence[str],
+        is_up: Callable[[int], Awaitable[bool]],
+        fds: Sequence[int],
+        more: Mapping[str, str] | None = None,
     ) -> Part:
         """A process of Python's."""
         return Part(
@@ -85,7 +105,7 @@ class Stack:
             [sys.executable, *module],
             self.logs / f"{name}.log",
             is_up,
-            environment=self.environment,
+            environment={**self.environment, **(more or {})},
             directory=_ROOT,
             pass_fds=fds,
             stop_seconds=15,
@@ -134,7 +154,7 @@ async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
             VARIABLE: marks.address,
         }
         port = listener.getsockname()[1]
-        stack = Stack(dsn, credentials.api_key, client, marks, port, logs, environment, parts)
+        stack = Stack(dsn, credentials.tenant, credentials.api_key, client, marks, port, logs, environment, parts)
         await asyncio.gather(
             run(stack.part("worker", ["-m", "bench.baton_worker"], worker_polls(client, QUEUE), [])),
             run(stack.part("bare worker", ["-m", "bench.bare_worker"], worker_polls(client, BARE_QUEUE), [])),
