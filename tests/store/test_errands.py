@@ -1,5 +1,6 @@
 """What a task was told, one by one, through all that can happen to a task: states, answers, pages, and one's end."""
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -247,6 +248,17 @@ async def test_stopping_one(world: World) -> None:
     assert (await world.box(task.route)).state is S.SUCCEEDED
     with pytest.raises(MessageNotFound):
         await task.stop(uuid4())
+
+
+async def test_a_stop_never_hits_the_next_one(world: World) -> None:
+    """Whichever comes first: a message that was accepted runs."""
+    for _ in range(40):
+        task = await told(world)
+        await world.start(task.route, 1)
+        await asyncio.gather(task.stop(task.route.task_id), world.send(task.route, mode=SendMode.INTERRUPT))
+        assert await task.states() == [E.CANCELLED, E.PENDING]
+        box = await world.box(task.route)
+        assert (box.state, box.interrupt_turn) == (S.RUNNING, 1)
 
 
 async def test_pages(world: World) -> None:
