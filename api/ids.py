@@ -1,9 +1,26 @@
 """Ids as they stand in paths and bodies."""
 
+import re
+from typing import Annotated, Final
 from uuid import UUID
+
+from pydantic import BeforeValidator
 
 from domain.errors import ApprovalNotFound, ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
 from domain.json import INT64_MAX, INT64_MIN
+
+_DIGITS: Final = re.compile(r"-?[0-9]+")
+
+
+def _plain(value: object) -> object:
+    """Raises ValueError for what only looks like an integer to pydantic: `1.0`, `1_0`, ` 1`, `+1`."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("must be an integer")
+    return value
+
+
+#: An integer as it stands in a path or a query: digits, nothing else.
+WholeNumber = Annotated[int, BeforeValidator(_plain)]
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -187,3 +187,26 @@ async def test_pages_of_other_origins(shared_database_url: str) -> None:
 async def test_other_origins_are_not_let_in_by_default(api: RunningApi) -> None:
     answer: httpx.Response = await api.http.get("/baton/v1/executions", headers={"Origin": "https://ui.example"})
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e0", "1_0", "+1", "%201", "0x1", "%D9%A1", "1" * 5000])
+async def test_what_is_no_integer_is_none(api: RunningApi, number: str) -> None:
+    plan = await start_plan(api.http)
+    paths = (
+        ("POST", f"/api/v1/tasks/plan/{plan}/tasks/{number}/message"),
+        ("GET", f"/v1/chat/tasks/{number}"),
+        ("GET", f"/baton/v1/executions?limit={number}"),
+        ("GET", f"/api/v1/executions?offset={number}"),
+        ("GET", f"/v1/ai/agents/tasks?page={number}"),
+    )
+    for method, path in paths:
+        answer = await api.http.request(method, path, json={"message": "x"} if method == "POST" else None)
+        assert answer.status_code in (400, 422), (path, answer.text)
+
+
+async def test_an_integer_that_no_task_can_have_is_not_there(api: RunningApi) -> None:
+    plan = await start_plan(api.http)
+    for number in ("9" * 30, "-" + "9" * 30, "-1", "0"):
+        path = f"/api/v1/tasks/plan/{plan}/tasks/{number}/message"
+        assert (await api.http.post(path, json={"message": "x"})).status_code == 404
+        assert (await api.http.get(f"/v1/chat/tasks/{number}")).status_code == 404

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hmac
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -158,8 +159,37 @@ def _jwt(header: object, claims: object, signature: str = "c2ln") -> str:
 
 
 _CLAIMS: Final = {"sub": "x", "tenant": "acme", "exp": 4102444800}
+#: What the API that is asked checks JWTs with, so that signatures are looked at, and what is behind them.
+SECRET: Final = "a-secret-of-at-least-sixty-four-bytes-so-that-every-algorithm-takes-it!"
+
+
+def _signed(header: object, claims: object, secret: str = SECRET) -> str:
+    signed = f"{_segment(header)}.{_segment(claims)}"
+    digest = hmac.digest(secret.encode(), signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+_HS256: Final = {"alg": "HS256", "typ": "JWT"}
+#: Well signed, and still good for nothing.
+_SIGNED: Final = (
+    *(_signed(_HS256, _CLAIMS | {"exp": exp}) for exp in (1, -1, 1e300, "x", [], {}, None, True, 10**400, "9" * 400)),
+    *(_signed(_HS256, _CLAIMS | {"nbf": nbf}) for nbf in (4102444800, "x", [], 10**400)),
+    *(_signed(_HS256, _CLAIMS | {"iat": iat}) for iat in (4102444800, "x", {}, 10**400)),
+    *(_signed(_HS256, _CLAIMS | {"sub": sub}) for sub in ("", None, 1, [], {}, "\x00", "\ud800")),
+    *(
+        _signed(_HS256, _CLAIMS | {"tenant": name})
+        for name in ("", None, 1, [], {}, "\x00", "\ud800", "nobody", "a" * 5000)
+    ),
+    *(_signed(_HS256, _CLAIMS | {"tenant": "nobody", "scope": scope}) for scope in (1, {}, [[]], "\ud800", "admin")),
+    *(_signed(_HS256, claims) for claims in ([], 1, "x", None, b"[" * 6000, b'{"a":' * 1500, b"\xff", b"")),
+    *(_signed({"alg": name}, _CLAIMS) for name in ("none", "HS512", "hs256", "RS256", "ES256")),
+    *(_signed(_HS256 | {"kid": kid}, _CLAIMS | {"tenant": "nobody"}) for kid in ([], {}, 1, "\ud800")),
+    *(_signed(_HS256 | more, _CLAIMS) for more in ({"crit": ["x"]}, {"b64": False}, {"zip": "DEF"}, {"typ": []})),
+    *(_signed(_HS256, _CLAIMS, "another secret, which is just as long as the right one, and does not count."),),
+)
 #: Credentials that nobody gave out.
 TOKENS: Final = (
+    *_SIGNED,
     *(
         _jwt({"alg": name, "typ": "JWT"}, _CLAIMS)
         for name in ("none", "None", "nOnE", "HS256", "RS256", "ES256", "PS999", "")

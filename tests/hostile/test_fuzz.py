@@ -20,7 +20,7 @@ import pytest
 
 from tests.dialects.access_table import TABLE
 from tests.dialects.test_access_matrix import filled, place_of
-from tests.hostile.inputs import Request, spoil
+from tests.hostile.inputs import SECRET, TOKENS, Request, spoil
 from tests.hostile.shapes import SHAPES, is_in_shape
 from tests.hostile.wire import NoReply, Reply, Wire, request_bytes
 from tests.hostile.world import Target, api_process, dialect_finder, routes, tasks_in_every_state
@@ -47,7 +47,7 @@ _OTHERS: Final = (
 async def target(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Target]:
     """An API process of this module's own."""
     dsn = await postgres.create_database()
-    async with api_process(dsn, tmp_path_factory.mktemp("fuzz"), BATON_PRINCIPAL_CACHE_SECONDS="3600") as started:
+    async with api_process(dsn, tmp_path_factory.mktemp("fuzz"), BATON_JWT_SECRET=SECRET) as started:
         yield started
     await postgres.drop_database(dsn)
 
@@ -128,6 +128,18 @@ async def fuzz(target: Target, count: int, seed: int, names: list[dict[str, Any]
 
 def test_every_dialect_has_a_shape() -> None:
     assert {dialect for dialect, *_ in ROUTES} == set(SHAPES) - {""}
+
+
+@pytest.mark.parametrize("dialect", sorted(set(SHAPES) - {""}))
+async def test_credentials_that_nobody_gave_out(target: Target, dialect: str) -> None:
+    wire = Wire(target.api.url)
+    path = next(path for name, method, path, _ in ROUTES if name == dialect and method == "GET")
+    for token in TOKENS:
+        request = Request("GET", path.split("/"), [], token)
+        reply = await wire.ask(request_bytes("GET", request.target, request.all_headers(), None), method="GET")
+        assert reply.status == 401, token[:300]
+        assert is_in_shape(dialect, reply)
+    wire.close()
 
 
 @pytest.mark.timeout(60 + REQUESTS // 10)

@@ -11,6 +11,7 @@ from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.agent_schemas import Agents, ChangeAgent, CreateAgent, WholeAgent
 from api.dialects.baton.schemas import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
+from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
 from api.routing import DirectRoute
@@ -28,7 +29,7 @@ async def list_agents(
     who: CanRead,
     baton: Service,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """All agents, oldest first. A key for one agent sees that one."""
     page = await agent_changes.list_agents(baton, who, limit=limit, cursor=cursor)

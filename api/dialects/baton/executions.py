@@ -13,6 +13,7 @@ from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExecutionOut, Executions, StartExecution
 from api.dialects.baton.stream import execution_encoder
+from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
 from api.routing import DirectRoute
@@ -72,7 +73,7 @@ async def list_executions(
     baton: Service,
     state: Annotated[list[ExecutionState] | None, Query()] = None,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """All executions, newest first."""
     page = await views.list_executions(baton, who, limit=limit, states=state, cursor=cursor)

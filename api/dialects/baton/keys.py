@@ -13,7 +13,7 @@ from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.agent_schemas import CreateKey, KeyOut, Keys, NewKeyOut
 from api.dialects.baton.schemas import BODY_PROBLEMS, PREFIX, PROBLEMS
-from api.ids import parse_uuid
+from api.ids import WholeNumber, parse_uuid
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
@@ -32,7 +32,7 @@ async def list_keys(
     who: IsAdmin,
     baton: Service,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """All keys, oldest first, revoked ones, too; without their secrets. A key for one agent sees that agent's."""
     page = await keys.page_keys(baton, who, limit=limit, cursor=cursor)

@@ -10,6 +10,7 @@ from api.answers import Json, receipt_headers
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, SEND_PROBLEMS, Accepted, Messages, SendMessage
+from api.ids import WholeNumber
 from api.ids import task_id as parse_task_id
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
@@ -63,7 +64,7 @@ async def list_messages(
     baton: Service,
     state: Annotated[list[MessageState] | None, Query()] = None,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """A task's messages, in the order in which the agent reads them, with what became of each."""
     page = await views.list_messages(baton, who, parse_task_id(task_id), limit=limit, states=state, cursor=cursor)

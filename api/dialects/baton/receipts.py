@@ -18,6 +18,7 @@ from api.dialects.baton.schemas import (
     MessageOut,
     Messages,
 )
+from api.ids import WholeNumber
 from api.ids import message_id as parse_id
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
@@ -41,7 +42,7 @@ async def list_dead_messages(
     baton: Service,
     state: Annotated[Literal[MessageState.DEAD], Query(description="Only dead messages are listed across tasks.")],
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The dead messages of all tasks: those that no agent has dealt with, and why. The oldest end comes first."""
     page = await views.list_dead_messages(baton, who, limit=limit, cursor=cursor)

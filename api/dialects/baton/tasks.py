@@ -12,6 +12,7 @@ from api.answers import Json, etag, execution_headers
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExplanationOut, TaskOut, Tasks
 from api.dialects.baton.stream import task_encoder
+from api.ids import WholeNumber
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
 from api.openapi import STREAM
@@ -33,7 +34,7 @@ async def list_tasks(
     state: Annotated[list[TaskState] | None, Query()] = None,
     execution: str | None = None,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Tasks, newest first. `?state=waiting` is the inbox: those that wait for a person, longest first."""
     page = await views.list_tasks(

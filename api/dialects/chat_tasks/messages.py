@@ -11,6 +11,7 @@ from api.body import JsonBody
 from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.access import address
 from api.dialects.chat_tasks.schemas import PREFIX, SEND_ERRORS, AppendMessageRequest, AppendMessageResponse
+from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options, SendOptions
 from api.routing import DirectRoute
@@ -30,7 +31,7 @@ router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], responses=SEND_ERRORS, ro
     responses={202: {"model": AppendMessageResponse}},
 )
 async def append_message_to_task(
-    task_id: Annotated[int, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
+    task_id: Annotated[WholeNumber, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
     """Send the next message to a task. One that is at work refuses it; of two at once, one is accepted.
 
@@ -46,7 +47,7 @@ async def append_message_to_task(
     responses={202: {"model": AppendMessageResponse}},
 )
 async def reply_to_task(
-    task_id: Annotated[int, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
+    task_id: Annotated[WholeNumber, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
     """Answer what a task asks. Refused unless it waits."""
     return await _send(baton, who, task_id, body, options, only_if_waiting=True)

@@ -21,6 +21,7 @@ from api.dialects.chat_tasks.schemas import (
     TaskInfoResponse,
 )
 from api.dialects.chat_tasks.stream import ENDS, task_encoder
+from api.ids import WholeNumber
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
@@ -51,7 +52,7 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
 
 
 @router.get("/{task_id}", responses=READ_ERRORS | {200: {"model": TaskInfoResponse}})
-async def get_task(task_id: Annotated[int, Path()], who: CanRead, baton: Service) -> Response:
+async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
     """A task: its status, what it was told last, and what came of it."""
     route = await find(baton, who, task_id)
     task = await views.get_task(baton, who, route.task_id)
@@ -60,7 +61,7 @@ async def get_task(task_id: Annotated[int, Path()], who: CanRead, baton: Service
 
 
 @router.get("/{task_id}/steps", responses=READ_ERRORS | {200: {"model": StepsResponse}})
-async def list_task_steps(task_id: Annotated[int, Path()], who: CanRead, baton: Service) -> Response:
+async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
     """All that was said and done in a task, in order of its beginning."""
     route = await find(baton, who, task_id)
     task = await views.get_task(baton, who, route.task_id)
@@ -73,7 +74,7 @@ async def list_task_steps(task_id: Annotated[int, Path()], who: CanRead, baton: 
     responses=READ_ERRORS | {200: {"content": {"text/event-stream": {}}}},
 )
 async def stream_task_events(
-    task_id: Annotated[int, Path()], request: Request, who: CanRead, baton: Service
+    task_id: Annotated[WholeNumber, Path()], request: Request, who: CanRead, baton: Service
 ) -> Response:
     """A task's events as they happen, from the start or from `Last-Event-ID`, until it is over or needs the user.
 

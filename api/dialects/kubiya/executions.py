@@ -14,6 +14,7 @@ from api.body import JsonBody
 from api.dialects.kubiya import translate
 from api.dialects.kubiya.schemas import ExecuteAgent
 from api.dialects.kubiya.stream import plan_as_execution_encoder, task_encoder
+from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
@@ -65,8 +66,8 @@ async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, baton: Ser
 async def list_executions(
     who: CanRead,
     baton: Service,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[WholeNumber, Query(ge=1, le=1000)] = 100,
+    offset: Annotated[WholeNumber, Query(ge=0, le=2**31)] = 0,
     status: str | None = None,
     agent_id: str | None = None,
 ) -> Response:

@@ -12,8 +12,8 @@ from api.body import JsonBody
 from api.dialects.kubiya import translate
 from api.dialects.kubiya.schemas import ExecutePlan
 from api.dialects.kubiya.stream import plan_encoder
+from api.ids import WholeNumber, in_range
 from api.ids import execution_id as parse_execution_id
-from api.ids import in_range
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
 from api.routing import DirectRoute
@@ -35,7 +35,7 @@ router = APIRouter(prefix=PREFIX, tags=["Plan Execution"], route_class=DirectRou
 @router.post("/{execution_id}/tasks/{task_id}/message", openapi_extra=with_body(ANY_OBJECT))
 async def send_task_message(
     execution_id: Annotated[str, Path()],
-    task_id: Annotated[int, Path()],
+    task_id: Annotated[WholeNumber, Path()],
     who: CanSend,
     body: JsonBody,
     options: Options,
@@ -82,8 +82,8 @@ async def list_plan_executions(
     who: CanRead,
     baton: Service,
     status: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[WholeNumber, Query(ge=1, le=1000)] = 50,
+    offset: Annotated[WholeNumber, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
     """All plans, newest first."""
     page = await views.page_executions(

@@ -13,6 +13,7 @@ from api.dialects.maia.access import PathTask
 from api.dialects.maia.published import READ_ERRORS, SENT, TASK_PARAMETER, WRITE_ERRORS
 from api.dialects.maia.schemas import PREFIX, SendMessage
 from api.dialects.maia.shapes import TaskMessages
+from api.ids import WholeNumber
 from api.openapi import with_body
 from api.options import Options
 from api.routing import DirectRoute
@@ -52,7 +53,7 @@ async def get_task_messages(
     who: CanRead,
     task_id: PathTask,
     baton: Service,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 25,
+    limit: Annotated[WholeNumber, Query(ge=1, le=1000)] = 25,
     pagination_token: Annotated[str | None, Query(alias="paginationToken")] = None,
 ) -> Response:
     """All that was said and done in a task, in order; `more` is the token of the next page, where there is one."""

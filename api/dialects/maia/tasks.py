@@ -13,6 +13,7 @@ from api.dialects.maia.access import PathTask
 from api.dialects.maia.published import READ_ERRORS, TASK_PARAMETER, WRITE_ERRORS
 from api.dialects.maia.schemas import PREFIX, CreateTaskRequest, Status
 from api.dialects.maia.shapes import CreateTaskResponse, StopTaskResponse, TaskDetail, TaskList
+from api.ids import WholeNumber
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
@@ -61,8 +62,8 @@ async def list_tasks(
     who: CanRead,
     baton: Service,
     status: Status | None = None,
-    page: Annotated[int, Query(ge=0, le=_LAST_PAGE)] = 0,
-    size: Annotated[int, Query(ge=1, le=100)] = 20,
+    page: Annotated[WholeNumber, Query(ge=0, le=_LAST_PAGE)] = 0,
+    size: Annotated[WholeNumber, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Tasks, newest first, however they were made."""
     found = await details.page_tasks(
