@@ -23,7 +23,6 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes!"
 SHAPES: dict[str, tuple[str, Any]] = {
     "baton": (CHEAP, lambda body: (body["code"], body["detail"])),
     "kubiya": ("/api/v1/executions", lambda body: ("rate_limited", body["detail"])),
-    "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"], body["error"]["message"])),
     "chat_tasks": ("/v1/chat/tasks/1", lambda body: (body["error"]["code"], body["error"]["message"])),
     "maia": ("/v1/ai/agents/tasks", lambda body: (_last_word(body["type"]), body["detail"])),
     "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"].lower(), body["error"]["message"])),
