@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
+from temporalio import activity
+
 from domain.ids import StepKey
 
 _T = TypeVar("_T")
@@ -34,10 +36,13 @@ class Reach:
             self._work.cancel()
 
     async def run(self, work: Awaitable[_T]) -> _T:
-        """Wait for ``work``. An interrupt is a `CancelledError` here, also one that came before."""
+        """Wait for ``work``. An interrupt is a `CancelledError` here, also one that came before.
+
+        So is a cancellation of the activity, which `finish` may have kept from what ran before this.
+        """
         future = asyncio.ensure_future(work)
         self._work = future
-        if self._interrupted:
+        if self._interrupted or activity.is_cancelled():
             future.cancel()
         try:
             return await future

@@ -38,7 +38,7 @@ MODEL_ATTEMPTS: Final = 6
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 #: What a provider asks for beyond that is not waited for.
 LONGEST_PAUSE: Final = 3600.0
-#: How long a finished answer waits for a database that is away, try by try.
+#: How long a finished answer, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 
 _log = logging.getLogger(__name__)
@@ -74,22 +74,21 @@ class StepActivities:
         """See `workflows.contracts.model_step`."""
         key = step_key(step)
         faultpoints.at(faultpoints.STEP_ARRIVED)
-        with self._interrupts.reaching(key) as reach:
-            async with heartbeats():  # the locks may be waited for
+        async with heartbeats():  # all the time: the locks may be waited for, too
+            with self._interrupts.reaching(key) as reach:
                 started = await finish(self._in_transaction(steps.start_step, key))
-            self._notify(key.execution_id)
-            if isinstance(started, Position):
-                return await finish(self._done(key, started))
-            faultpoints.at(faultpoints.STEP_CLAIMED)
-            async with self._deltas.stream(key, started) as stream:
-                position = await self._take(key, started, stream, reach)
-        return await finish(self._done(key, position))
+                self._notify(key.execution_id)
+                if isinstance(started, Position):
+                    return await finish(self._done(key, started))
+                faultpoints.at(faultpoints.STEP_CLAIMED)
+                async with self._deltas.stream(key, started) as stream:
+                    position = await self._take(key, started, stream, reach)
+            return await finish(self._done(key, position))
 
     async def _take(self, key: StepKey, started: Started, stream: DeltaStream, reach: Reach) -> Position:
         draft = Draft()
         try:
-            async with heartbeats():
-                agent, answer = await reach.run(self._answer(key, started, draft, stream))
+            agent, answer = await reach.run(self._answer(key, started, draft, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
             position = await finish(self._record(key, started, agent, answer, stream))
         except asyncio.CancelledError:
@@ -119,19 +118,9 @@ class StepActivities:
         asked, refused = _questions(answer, key.turn)
         refused += missing_calls(agent, answer)
         rest = await stream.rest()
-
-        def record() -> Awaitable[Position]:
-            return self._in_transaction(
-                steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
-            )
-
-        async with heartbeats():
-            for pause in RECORD_PAUSES:
-                try:
-                    return await record()
-                except Unavailable:  # an answer costs money: it is not asked for again while that can be helped
-                    await asyncio.sleep(pause)
-        return await record()
+        return await self._patiently(
+            steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
+        )
 
     async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Position:
         rest = await stream.rest()
@@ -156,19 +145,19 @@ class StepActivities:
     async def tool_step(self, call: ToolRef) -> Outcome:
         """See `workflows.contracts.tool_step`."""
         key = step_key(call)
-        with self._interrupts.reaching(key) as reach:
-            started = await finish(self._in_transaction(tools.start_tool, key, call.call))
-            self._notify(key.execution_id)
-            if isinstance(started, Position):
-                return await finish(self._done(key, started))
-            try:
-                async with heartbeats():
+        async with heartbeats():
+            with self._interrupts.reaching(key) as reach:
+                started = await finish(self._in_transaction(tools.start_tool, key, call.call))
+                self._notify(key.execution_id)
+                if isinstance(started, Position):
+                    return await finish(self._done(key, started))
+                try:
                     result = await reach.run(make_call(self._pool, key, started))
-            except asyncio.CancelledError:
-                _leave_unless_interrupted(reach)
-                result = ToolResult(call.call, "interrupted", failed=True)
-        position = await finish(self._in_transaction(tools.record_tool, key, result))
-        return await finish(self._done(key, position))
+                except asyncio.CancelledError:
+                    _leave_unless_interrupted(reach)
+                    result = ToolResult(call.call, "interrupted", failed=True)
+            position = await finish(self._patiently(tools.record_tool, key, result))
+            return await finish(self._done(key, position))
 
     @activity.defn(name="fail_turn")
     async def fail_turn(self, failed: TurnFailed) -> Outcome:
@@ -184,6 +173,20 @@ class StepActivities:
             route = await tasks.route(connection, key.tenant_id, TaskById(key.task_id))
         position = await self._in_transaction(control.cancel_unless_over, route, "temporal", "cancelled in Temporal")
         return await self._done(key, position)
+
+    async def _patiently(
+        self, record: Callable[Concatenate[Connection, _P], Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Record what was done, for a while also with a database that is away.
+
+        An answer costs money and a call has effects: neither is done again while that can be helped.
+        """
+        for pause in RECORD_PAUSES:
+            try:
+                return await self._in_transaction(record, *args, **kwargs)
+            except Unavailable:
+                await asyncio.sleep(pause)
+        return await self._in_transaction(record, *args, **kwargs)
 
     async def _in_transaction(
         self, work: Callable[Concatenate[Connection, _P], Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
