@@ -26,13 +26,15 @@ _REMEMBERED = 20_000
 class _Bell:
     """The rings of one workflow: the highest sequence number and interrupt asked for, and who waits for them.
 
-    ``runs``: nobody who rings has reason to think that the workflow does not run.
+    ``runs``: nobody who rings has reason to think that the workflow does not run; ``unheard``: one of them rings again
+    what nobody has taken up.
     """
 
     seq: int = 0
     turn: int = 0
     interrupt: int = 0
     runs: bool = True
+    unheard: bool = False
     waiting: list[asyncio.Future[bool]] = field(default_factory=list["asyncio.Future[bool]"])
     again: bool = True
 
@@ -48,12 +50,19 @@ class Doorbell:
         self._told: dict[UUID, tuple[int, asyncio.Future[bool]]] = {}
 
     def ring_task(
-        self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool = False
+        self,
+        route: TaskRoute,
+        seq: int,
+        turn: int,
+        interrupt: int = 0,
+        *,
+        runs: bool = False,
+        unheard: bool = False,
     ) -> asyncio.Future[bool]:
         """Ring a task's workflow. The future says whether Temporal has taken a ring that covers ``seq``.
 
         ``turn``: the one to start with if there is no workflow; ``interrupt``: a turn to stop; ``runs``: the workflow
-        is likely to run, which makes it cheaper.
+        is likely to run, which makes it cheaper; ``unheard``: nobody has taken up what was rung for before.
         """
         return self._ring(
             route.task_id,
@@ -61,7 +70,10 @@ class Doorbell:
             turn,
             interrupt,
             runs,
-            lambda bell: self._temporal.ring_task(route, bell.seq, bell.turn, bell.interrupt, runs=bell.runs),
+            unheard,
+            lambda bell: self._temporal.ring_task(
+                route, bell.seq, bell.turn, bell.interrupt, runs=bell.runs, unheard=bell.unheard
+            ),
         )
 
     def ring_for(self, route: TaskRoute, receipt: Receipt) -> asyncio.Future[bool]:
@@ -84,9 +96,17 @@ class Doorbell:
         self._remember(route.task_id, claiming, rung)
         return rung
 
-    def ring_plan(self, route: PlanRoute, seq: int) -> asyncio.Future[bool]:
+    def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False) -> asyncio.Future[bool]:
         """Ring a plan's workflow, like `ring_task`."""
-        return self._ring(route.execution_id, seq, 0, 0, False, lambda bell: self._temporal.ring_plan(route, bell.seq))
+        return self._ring(
+            route.execution_id,
+            seq,
+            0,
+            0,
+            False,
+            unheard,
+            lambda bell: self._temporal.ring_plan(route, bell.seq, unheard=bell.unheard),
+        )
 
     async def close(self) -> None:
         """Wait a moment for the rings under way; the relay of another process does the rest."""
@@ -96,7 +116,14 @@ class Doorbell:
             task.cancel()
 
     def _ring(
-        self, key: UUID, seq: int, turn: int, interrupt: int, runs: bool, ring: Callable[[_Bell], Awaitable[None]]
+        self,
+        key: UUID,
+        seq: int,
+        turn: int,
+        interrupt: int,
+        runs: bool,
+        unheard: bool,
+        ring: Callable[[_Bell], Awaitable[None]],
     ) -> asyncio.Future[bool]:
         bell = self._bells.get(key)
         if bell is None:
@@ -107,6 +134,7 @@ class Doorbell:
         bell.seq, bell.turn = max(bell.seq, seq), max(bell.turn, turn)
         bell.interrupt = max(bell.interrupt, interrupt)
         bell.runs = bell.runs and runs
+        bell.unheard = bell.unheard or unheard
         bell.again = True
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         bell.waiting.append(future)

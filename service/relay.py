@@ -82,7 +82,7 @@ class Relay:
             route = await self._routes.find(due.tenant_id, TaskById(due.task_id))
         except NotFound:
             return False
-        rung = await self._doorbell.ring_task(route, due.version, due.turn, due.interrupt)
+        rung = await self._doorbell.ring_task(route, due.version, due.turn, due.interrupt, unheard=True)
         if not rung:
             async with self._pool.connection() as connection:
                 await rings.task_ring_failed(connection, due, self._interval_seconds)
@@ -91,7 +91,7 @@ class Relay:
     async def _ring_plan(self, due: DuePlan) -> bool:
         async with self._pool.connection() as connection:
             route = await plans.route(connection, due.tenant_id, due.execution_id)
-        rung = await self._doorbell.ring_plan(route, due.event_seq)
+        rung = await self._doorbell.ring_plan(route, due.event_seq, unheard=True)
         if not rung:
             async with self._pool.connection() as connection:
                 await rings.plan_ring_failed(connection, due, self._interval_seconds)

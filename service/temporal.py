@@ -102,13 +102,23 @@ class Temporal:
         self._client = client
         self._timeout_seconds = timeout_seconds
 
-    async def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool = False) -> None:
+    async def ring_task(
+        self,
+        route: TaskRoute,
+        seq: int,
+        turn: int,
+        interrupt: int = 0,
+        *,
+        runs: bool = False,
+        unheard: bool = False,
+    ) -> None:
         """Ring a task's workflow, starting it at ``turn`` if none is running. ``seq``: the task's version.
 
         ``runs``: it is likely to run, so that a signal alone is tried first: three quarters of the work for Temporal.
+        ``unheard``: see `workflows.contracts.Doorbell`.
         """
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
-        ring = Doorbell(seq, interrupt)
+        ring = Doorbell(seq, interrupt, unheard)
         if runs and await self._signal(task_workflow_id(ref.task), ring):
             return
         label = f"task {route.position} · agent {route.agent}"
@@ -130,7 +140,7 @@ class Temporal:
             label,
         )
 
-    async def ring_plan(self, route: PlanRoute, seq: int) -> None:
+    async def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False) -> None:
         """Ring a plan's workflow, starting it if none is running. ``seq``: the execution's last event."""
         start = PlanStart(str(route.tenant_id), str(route.execution_id), heard=seq)
         await self._signal_with_start(
@@ -138,7 +148,7 @@ class Temporal:
             start,
             plan_workflow_id(start.execution),
             route.queue,
-            Doorbell(seq),
+            Doorbell(seq, unheard=unheard),
             TypedSearchAttributes(
                 [
                     SearchAttributePair(TENANT, route.tenant),

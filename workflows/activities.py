@@ -24,6 +24,9 @@ RETRY: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
 )
 
+#: Why Temporal tries an activity not again that nobody has given up.
+_UNDONE: Final = (RetryState.CANCEL_REQUESTED, RetryState.INTERNAL_SERVER_ERROR)
+
 
 def start_step(activity: Any, arg: object, summary: str) -> workflow.ActivityHandle[Outcome]:
     """Start a model step or a tool call; cancelling the handle lets it record what it has before it returns."""
@@ -48,12 +51,12 @@ async def write(activity: Any, arg: object, result_type: type[Any] = Outcome) ->
 
 
 def is_undone(error: ActivityError) -> bool:
-    """Whether an activity that was cancelled came to no end of its own, so that nobody knows what it would have been.
+    """Whether an activity came to no end of its own, so that nobody knows what it would have been.
 
     Temporal tries nothing again that it was asked to cancel, so that a cancelled attempt which its worker's death, or a
-    database that was away, has ended is the last one, though nothing was decided.
+    database that was away, has ended is the last one, though nothing was decided. Nor does it where it stumbled itself.
     """
-    return is_cancelled_exception(error) or error.retry_state is RetryState.CANCEL_REQUESTED
+    return is_cancelled_exception(error) or error.retry_state in _UNDONE
 
 
 def failure_code(error: ActivityError) -> str:

@@ -168,7 +168,7 @@ class AgentTaskWorkflow:
     @workflow.signal
     def doorbell(self, ring: Doorbell) -> None:
         """Somebody committed something: look."""
-        self._progress.heard(ring.seq, ring.interrupt)
+        self._progress.heard(ring.seq, ring.interrupt, unheard=ring.unheard)
         self._interrupt()
 
     @workflow.signal

@@ -82,10 +82,15 @@ class PlanStart:
 
 @dataclass(slots=True)
 class Doorbell:
-    """Says "look": ``seq`` is the task's version at the commit that rings, ``interrupt`` a turn to stop (0: none)."""
+    """Says "look": ``seq`` is the task's version at the commit that rings, ``interrupt`` a turn to stop (0: none).
+
+    ``unheard``: it was rung before, as far as anybody knows, and nobody has looked: a workflow that rests looks, even
+    if it believes to have seen that version. It is wrong where PostgreSQL has lost its newest commits in a failover.
+    """
 
     seq: int
     interrupt: int = 0
+    unheard: bool = False
 
 
 @dataclass(slots=True)

@@ -84,7 +84,7 @@ class PlanWorkflow:
     @workflow.signal
     def doorbell(self, ring: Doorbell) -> None:
         """A task ended or was reopened: look."""
-        self._start.heard = max(self._start.heard, ring.seq)
+        self._start.heard = max(self._start.heard, ring.seq, self._seen + 1 if ring.unheard else 0)
 
     @workflow.signal
     def continue_task_signal(self, sent: ContinueTask) -> None:

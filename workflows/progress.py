@@ -9,21 +9,22 @@ from workflows.contracts import REST, STEP, TOOLS, Outcome, ProgressState
 class Progress:
     """Where the workflow stands, and whether there is something to look at.
 
-    Doorbells may come late, twice or out of order; outcomes report PostgreSQL's own position and version. The workflow
-    looks when a doorbell named a version that no outcome has reported yet.
+    Doorbells may come late, twice or out of order; outcomes come one after the other, and report PostgreSQL's own
+    position and version. The workflow looks when a doorbell named a version that no outcome has reported yet.
     """
 
     state: ProgressState
 
-    def heard(self, seq: int, interrupt: int) -> None:
-        """A doorbell rang."""
-        self.state.heard = max(self.state.heard, seq)
+    def heard(self, seq: int, interrupt: int, *, unheard: bool = False) -> None:
+        """A doorbell rang. ``unheard``: nobody has looked since, whatever the version says."""
+        self.state.heard = max(self.state.heard, seq, self.state.seq + 1 if unheard and not self.is_working else 0)
         self.state.interrupt = max(self.state.interrupt, interrupt)
 
     def saw(self, outcome: Outcome, now: float = 0.0) -> None:
-        """An activity came back at ``now``. One that was overtaken by a newer outcome changes nothing."""
-        if outcome.seq < self.state.seq:
-            return
+        """An activity came back at ``now``. It may report a lower version than the one before it.
+
+        PostgreSQL is the truth, also after a failover in which it lost its newest commits.
+        """
         self.state.seq = outcome.seq
         self.state.turn = outcome.turn
         self.state.step = outcome.step

@@ -24,7 +24,9 @@ class Bells:
         self.rung: list[dict[str, Any]] = []
         self.away = False
 
-    async def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool) -> None:
+    async def ring_task(
+        self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool, unheard: bool
+    ) -> None:
         """Take a ring."""
         await asyncio.sleep(0)
         if self.away:

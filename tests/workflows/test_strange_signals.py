@@ -86,6 +86,50 @@ async def test_a_long_turn_continues_as_new_between_its_steps(rolling: System) -
     assert row["turn"] == 1
 
 
+async def test_a_message_is_read_after_a_failover_that_lost_commits(system: System) -> None:
+    """The workflow has seen versions of the task that are gone, and its rings name versions that it has seen."""
+    task = await system.start("!ask 1?")
+    for n in (2, 3, 4):
+        await system.until(task, "waiting")
+        await system.send(task, f"!ask {n}?")
+    await system.until(task, "waiting")
+    handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
+
+    async def has_seen() -> bool:
+        return (await handle.query("status"))["seq"] == (await system.row(task))["version"]
+
+    await eventually(has_seen)
+    before = (await handle.describe()).history_length
+    async with system.baton.pool.connection() as connection:
+        await connection.execute("UPDATE tasks SET version = 1 WHERE id = $1", task)
+    await system.send(task, "!ask 5?")
+    await system.until(task, "waiting")
+    await system.send(task, "an answer")
+    await system.until(task, "succeeded")
+    async with asyncio.timeout(20):
+        await handle.result()
+    assert (await handle.describe()).history_length < before + 60
+
+
+async def test_a_plan_goes_on_after_a_failover_that_lost_commits(system: System) -> None:
+    execution = await system.start_plan(("!stream 100\n!ask go?", ()), ("!finish two", (1,)))
+    await eventually(lambda: _states(system, execution, {1: "waiting"}))
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    before = (await handle.describe()).history_length
+    await handle.signal("doorbell", Doorbell(10**6))
+
+    async def has_looked() -> bool:
+        described = await handle.describe()
+        return described.history_length > before + 6 and not described.raw_description.pending_activities
+
+    await eventually(has_looked)
+    async with system.baton.pool.transaction() as connection:
+        await connection.execute("DELETE FROM events WHERE execution_id = $1", execution)
+        await connection.execute("UPDATE executions SET event_seq = 0 WHERE id = $1", execution)
+    await system.send((execution, 1), "go")
+    await eventually(lambda: _states(system, execution, {1: "succeeded", 2: "succeeded"}))
+
+
 async def _is_looking(system: System, workflow_id: str) -> bool:
     described = await system.temporal.client.get_workflow_handle(workflow_id).describe()
     return any(
