@@ -39,6 +39,7 @@ from domain.states import StepState
 
 INTERRUPTED_MARK: Final = "[Interrupted here.]"
 NO_ANSWER: Final = "No answer yet; the question stays open. What follows was sent without regard to it."
+NEVER_ANSWERED: Final = "No answer, and the question is not open any more. What follows was sent without regard to it."
 NO_RESULT: Final = "Interrupted before it gave a result."
 NO_TEXT: Final = "[No text.]"
 GO_ON: Final = "Go on."
@@ -146,7 +147,8 @@ class _Conversation:
                 self.parts.append(_return(pending.call, NO_RESULT, interrupted=True))
             elif answer is None:
                 self.open_questions[pending.question] = str(pending.call.args_as_dict().get("question", ""))
-                self.parts.append(_return(pending.call, NO_ANSWER, interrupted=True))
+                told = NEVER_ANSWERED if pending.question in self.transcript.closed else NO_ANSWER
+                self.parts.append(_return(pending.call, told, interrupted=True))
             else:
                 self.parts.append(_return(pending.call, answer.text or NO_TEXT))
                 if answer not in used:

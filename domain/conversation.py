@@ -94,7 +94,8 @@ class DependencyResult:
 class Transcript:
     """All that an agent needs to take its next step. The last turn is the one under way.
 
-    ``attachments`` came with the description.
+    ``attachments`` came with the description. ``closed``: the ids of questions that nobody answered and nobody is asked
+    any more: an answer was taken back after another message had come, or the turn that was to ask them failed.
     """
 
     agent: Agent
@@ -103,6 +104,7 @@ class Transcript:
     dependencies: tuple[DependencyResult, ...]
     turns: tuple[RecordedTurn, ...]
     attachments: tuple[Attachment, ...] = ()
+    closed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What an agent reads, from rows to a `Transcript`."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import cast
 
 import asyncpg
@@ -65,7 +66,15 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
             for turn in range(1, task["turn"] + 1)
             if turn == task["turn"] or messages[turn] or steps[turn] or turn not in moved
         ),
+        closed=_closed(task, sent, rows),
     )
+
+
+def _closed(task: asyncpg.Record, sent: Sequence[asyncpg.Record], steps: Sequence[asyncpg.Record]) -> frozenset[str]:
+    """What steps asked, less what messages answered and what is open, or would be without those that wait."""
+    asked = {cast("str", question["id"]) for row in steps for question in row["questions"].values()}
+    answered = {question for row in sent for question in row["answers"]}
+    return frozenset(asked - answered - {question["id"] for question in task["rested_questions"]})
 
 
 def _message(row: asyncpg.Record) -> ReadMessage:

@@ -1,6 +1,6 @@
 -- name: transcript_task
 -- A task, its agent, and the results of what it depends on.
-SELECT t.title, t.description, t.attachments, t.turn, a.id AS agent_id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits,
+SELECT t.title, t.description, t.attachments, t.turn, t.rested_questions, a.id AS agent_id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits,
        a.mode, a.is_default, a.created_at,
        CASE WHEN t.depends_on = '{}' THEN '[]' ELSE
            (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title, 'result', coalesce(d.result, ''))

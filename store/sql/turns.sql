@@ -77,14 +77,16 @@ UPDATE tool_calls SET state = 'done', content = $6, failed = $7, ended_at = cloc
 RETURNING name;
 
 -- name: end_turn
--- End a locked task's open turn. Its messages become $6 ('processed' or 'dead'), with the reason $7 where they are dead.
+-- End a locked task's open turn. Its messages become $6 ('processed' or 'dead'), with the reason $7 where they are dead,
+-- which is the error of a step that was at work, too.
 -- Calls that were not made, also those that the turn before had held back, are done with the result $8; those held back
 -- for approvals that this turn opens ($9) stay.
 WITH turn AS (
     UPDATE turns SET state = $4, outcome = $5, ended_at = clock_timestamp()
      WHERE tenant_id = $1 AND task_id = $2 AND turn = $3
 ), steps_left AS (
-    UPDATE steps SET state = CASE WHEN $4 = 'failed' THEN 'failed' ELSE 'interrupted' END, ended_at = clock_timestamp()
+    UPDATE steps SET state = CASE WHEN $4 = 'failed' THEN 'failed' ELSE 'interrupted' END, error_code = $7,
+           ended_at = clock_timestamp()
      WHERE tenant_id = $1 AND task_id = $2 AND turn = $3 AND state = 'running'
 ), calls_left AS (
     UPDATE tool_calls SET state = 'done', failed = true, content = $8, ended_at = clock_timestamp()

@@ -221,6 +221,27 @@ async def test_not_where_a_later_message_waits(world: World) -> None:
     await is_consistent(world, route)
 
 
+async def test_the_agent_is_told_what_is_open_still_and_what_is_not(world: World) -> None:
+    route = await waiting(world, "q", "r")
+    answer = await world.send(route, question="q")
+    await world.pause(route)
+    await world.send(route, "go on without it")
+    await withdraw(world, answer)
+    await world.start(route, 2)
+    assert [one.id for one in (await world.box(route)).questions] == ["r"]
+    assert await closed(world, route) == {"q"}
+    await world.send(route, "late", question="r")
+    assert await closed(world, route) == {"q"}, "an answer to the other one waits for the next turn"
+    await world.record(route, 2)
+    await world.start(route, 3)
+    assert await closed(world, route) == {"q"}
+
+
+async def closed(world: World, route: TaskRoute) -> set[str]:
+    async with world.pool.connection() as connection:
+        return set((await transcripts.read(connection, world.tenant, route.task_id)).closed)
+
+
 async def test_an_answer_of_a_paused_task(world: World) -> None:
     """The pause had forgotten what unclaimed messages had answered."""
     route = await waiting(world, "q", "r")

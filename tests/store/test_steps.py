@@ -209,7 +209,7 @@ async def test_a_failed_turn_makes_its_messages_dead_and_a_later_one_reopens(wor
     assert (row["error_code"], (await world.execution(route))["state"]) == ("model_broken", "failed")
     (message,) = await world.messages(route)
     assert (message["state"], message["reason"]) == ("dead", "model_broken")
-    assert [step["state"] for step in await world.steps(route)] == ["failed"]
+    assert [(step["state"], step["error_code"]) for step in await world.steps(route)] == [("failed", "model_broken")]
     dead, ended = (await world.log(route))[-2:]
     assert dead.type is T.MESSAGES_DEAD
     assert dead.data == {"messages": ended.data["messages"], "reason": "model_broken"}
@@ -407,7 +407,7 @@ async def test_the_transcript_is_what_was_recorded(world: World) -> None:
         read = await transcripts.read(connection, world.tenant, route.task_id)
         with pytest.raises(TaskNotFound):
             await transcripts.read(connection, uuid4(), route.task_id)
-    assert (read.title, read.description, read.agent) == ("task 1", "do it", world.agent)
+    assert (read.title, read.description, read.agent.id) == ("task 1", "do it", world.agent.id)
     one, two = read.turns
     assert [(step.text, step.questions) for step in one.steps] == [("asking", (("call-q", "q"),))]
     assert [(message.text, message.answers) for message in two.messages] == [("the answer", ("q",))]

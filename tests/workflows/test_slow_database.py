@@ -1,4 +1,4 @@
-"""A database that lets activities wait: what was done meanwhile is not done again, what was asked meanwhile is heard."""
+"""A database that lets activities wait: what was done is not done again, what was asked meanwhile is heard."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -16,7 +16,7 @@ from pydantic_ai.messages import (
 )
 
 from agents.responses import encoded
-from agents.transcript import GO_ON, INTERRUPTED_MARK, NO_ANSWER, NO_RESULT, model_messages
+from agents.transcript import GO_ON, INTERRUPTED_MARK, NEVER_ANSWERED, NO_ANSWER, NO_RESULT, model_messages
 from domain.conversation import (
     Attachment,
     DependencyResult,
@@ -128,6 +128,13 @@ def test_a_late_answer_names_its_question() -> None:
     messages = model_messages(a_transcript(asked, meanwhile, answered))
     assert parts_of(messages[2]) == [("ask-1", NO_ANSWER), ("user", "wait")]
     assert parts_of(messages[4]) == [("user", '[This answers your question "Which colour?"]\n\nblue')]
+
+
+def test_a_question_that_is_not_open_any_more_is_not_said_to_be() -> None:
+    asked = a_turn(a_step(ASK, ASK_TOO, questions=(("ask-1", "q1"), ("ask-2", "q2"))))
+    transcript = a_transcript(asked, a_turn(messages=(message("wait"),)), closed=frozenset({"q1"}))
+    (*_, last) = model_messages(transcript)
+    assert parts_of(last) == [("ask-1", NEVER_ANSWERED), ("ask-2", NO_ANSWER), ("user", "wait")]
 
 
 def test_an_answer_may_answer_an_earlier_question_too() -> None:
