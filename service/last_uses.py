@@ -1,17 +1,21 @@
 """When keys were last used: gathered in memory, written now and then in one statement. No request waits for that."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Final
 from uuid import UUID
 
 from domain.errors import Unavailable
+from domain.faults import whereabouts
 from domain.ids import TenantId
 from store import keys
 from store.pool import Pool
 
 #: How late the database may be.
 _WRITE_SECONDS: Final = 10.0
+#: How long the end of the process waits for the last of it.
+_CLOSE_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +36,9 @@ class LastUses:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            await self.write()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self.write()
 
     def note(self, key: tuple[TenantId, UUID]) -> None:
         """A key, by tenant and id, was used just now."""
@@ -56,4 +62,7 @@ class LastUses:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_WRITE_SECONDS)
-            await self.write()
+            try:
+                await self.write()
+            except Exception as error:  # noqa: BLE001 the edge of a background task: nobody else would hear of it
+                _log.error("when keys were last used could not be written: %s", whereabouts(error))

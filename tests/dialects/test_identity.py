@@ -81,6 +81,26 @@ async def test_what_was_used_is_written_at_the_end(database_url: str) -> None:
         assert [key.last_used_at for key in await list_keys(api.pool, api.other_tenant)] == [None]
 
 
+async def test_what_could_not_be_written_is_written_later(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.last_uses._WRITE_SECONDS", 0.1)
+    async with running_api(database_url, **QUICK, statement_timeout_seconds=0.3) as api:
+
+        async def last_use() -> object:
+            (key,) = await list_keys(api.pool, api.tenant)
+            return key.last_used_at
+
+        async with api.pool.transaction() as connection:
+            await connection.execute("LOCK TABLE keys IN SHARE MODE")  # they can be read, not written
+            assert (await api.http.get(CHEAP)).status_code == 200
+            began = time.monotonic()
+            while time.monotonic() < began + 1:  # in which it is tried in vain
+                assert await last_use() is None
+                await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while await last_use() is None:
+                await asyncio.sleep(0.05)
+
+
 async def _ends(stream: httpx.Response) -> None:
     async with asyncio.timeout(15):
         async for _ in stream.aiter_bytes():

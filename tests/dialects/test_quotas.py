@@ -25,7 +25,7 @@ SHAPES: dict[str, tuple[str, Any]] = {
     "kubiya": ("/api/v1/executions", lambda body: ("rate_limited", body["detail"])),
     "chat_tasks": ("/v1/chat/tasks/1", lambda body: (body["error"]["code"], body["error"]["message"])),
     "maia": ("/v1/ai/agents/tasks", lambda body: (_last_word(body["type"]), body["detail"])),
-    "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"].lower(), body["error"]["message"])),
+    "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"], body["error"]["message"])),
     "asteroid": ("/agents/v2/executions", lambda body: ({429: "rate_limited"}[body["code"]], body["message"])),
 }
 _RATE = re.compile(r'"requests";r=(\d+);t=(\d+)')
