@@ -110,6 +110,7 @@ async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", NOWHERE)
         patch.setattr("store.pool.prepare_connection", prepare_and_listen)
+        patch.setattr("service.last_uses._WRITE_SECONDS", 3600.0)  # nothing but requests asks the database anything
         quiet = {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "principal_cache_seconds": 3600.0}
         async with running_api(dsn, **(QUICK | quiet)) as started:
             api = await started.for_new_tenants()

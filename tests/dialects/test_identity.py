@@ -28,13 +28,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         connection.add_query_logger(lambda one: asked.append(one.query))
 
     monkeypatch.setattr("store.pool.prepare_connection", prepare)
+    monkeypatch.setattr("service.last_uses._WRITE_SECONDS", 3600.0)
     return asked
 
 
 @pytest.mark.parametrize("kind", ["key", "JWT"])
 async def test_a_send_is_one_round_trip(database_url: str, statements: list[str], kind: str) -> None:
-    settings = QUICK | {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "jwt_secret": SECRET}
-    async with running_api(database_url, **settings) as api:
+    quiet = {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "principal_cache_seconds": 3600.0}
+    async with running_api(database_url, **(QUICK | quiet), jwt_secret=SECRET) as api:
         task = (await start_task(api.http))["tasks"][0]["id"]
         client = api.client(await api.new_key(per_minute=50) if kind == "key" else token())
         for n in range(5):
