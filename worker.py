@@ -110,7 +110,7 @@ async def serve(
         notifier.events,
         words=settings.temporal_details == "words",
     )
-    typed = MessageActivities(pool, doorbell, notifier.events)
+    typed = MessageActivities(pool, doorbell, notifier.events, notifier.interrupt)
     questions = QuestionActivities(pool, notifier.events, words=settings.temporal_details == "words")
     approvals = ApprovalActivities(pool, notifier.events, words=settings.temporal_details == "words")
     plans = PlanActivities(pool, doorbell, notifier.events)

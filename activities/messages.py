@@ -24,10 +24,19 @@ _log = logging.getLogger(__name__)
 class MessageActivities:
     """Accepts what was typed into Temporal exactly like a REST send; who typed it, Temporal does not say."""
 
-    def __init__(self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        ringer: Ringer,
+        notify: Callable[[UUID], None],
+        interrupt: Callable[[UUID, int], None],
+    ) -> None:
+        """``notify`` hints that an execution's log has grown, ``interrupt`` tells the worker of a task which turn is to
+        stop."""
         self._pool = pool
         self._ringer = ringer
         self._notify = notify
+        self._interrupt = interrupt
 
     @activity.defn(name="accept_message")
     async def accept_message(self, message: TypedMessage) -> Outcome:
@@ -64,5 +73,8 @@ class MessageActivities:
         async with self._pool.connection() as connection:
             receipt = await messages.accept(connection, route, draft, "temporal", relay_seconds=RING_SECONDS)
         self._notify(route.execution_id)
-        if not message.task:  # the plan's workflow heard it: the task's own has to be told
-            self._ringer.ring_task(route, receipt.version, receipt.turn + 1, receipt.interrupts)
+        if receipt.interrupts:
+            self._interrupt(route.task_id, receipt.interrupts)
+        if receipt.interrupts or not message.task:  # the plan's workflow heard it: the task's own has to be told
+            turn = receipt.turn + (not receipt.turn_open)
+            self._ringer.ring_task(route, receipt.version, turn, receipt.interrupts)

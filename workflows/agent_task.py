@@ -45,7 +45,7 @@ class AgentTaskWorkflow:
         self._ref = start.ref
         self._label = start.label
         self._progress = Progress(start.progress)
-        self._typed: list[str | Decide] = []
+        self._typing = asyncio.Lock()
         self._cancelled = False
         self._steps: list[workflow.ActivityHandle[Outcome]] = []
 
@@ -63,11 +63,9 @@ class AgentTaskWorkflow:
     async def _serve(self) -> str:
         progress = self._progress
         while True:
-            if self._typed:
-                await self._accept(self._typed.pop(0))
-            elif self._cancelled:
+            if self._cancelled:
                 return await self._cancel()
-            elif progress.is_working or progress.should_look:
+            if progress.is_working or progress.should_look:
                 if not progress.is_working:
                     progress.look()
                 self._roll_over()
@@ -75,7 +73,10 @@ class AgentTaskWorkflow:
             else:
                 self._show()
                 if progress.state.state in ("succeeded", "failed", "cancelled"):
-                    return progress.state.state
+                    if workflow.all_handlers_finished():
+                        return progress.state.state
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    continue
                 self._roll_over()
                 await self._rest()
 
@@ -91,7 +92,7 @@ class AgentTaskWorkflow:
             self._progress.saw(await write(tick, self._ref), workflow.time())
 
     def _is_wanted(self) -> bool:
-        return bool(self._typed) or self._cancelled or self._progress.should_look
+        return self._cancelled or self._progress.should_look
 
     async def _step(self) -> None:
         """Take the step that is due, and make the tool calls that it asks for."""
@@ -132,23 +133,8 @@ class AgentTaskWorkflow:
         outcome = await write(cancel_task, CancelTask(self._ref, self._progress.state.turn))
         self._progress.saw(outcome, workflow.time())
         self._show()
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome.state
-
-    async def _accept(self, typed: str | Decide) -> None:
-        """Accept what a person typed into Temporal like any other message or decision: then it is a doorbell."""
-        if isinstance(typed, str):
-            outcome = await self._accept_message(typed)
-        else:
-            decision = TypedDecision(self._ref, typed.decision, typed.reason, typed.approval_id)
-            outcome = await write(decide_approvals, decision)
-        self._progress.heard(outcome.seq, 0)
-
-    async def _accept_message(self, text: str) -> Outcome:
-        state = self._progress.state
-        state.typed += 1
-        key = f"temporal-{workflow.info().first_execution_run_id}-{state.typed}"
-        message = TypedMessage(self._ref.tenant, self._ref.execution, key, text, task=self._ref.task)
-        return await write(accept_message, message)
 
     def _show(self) -> None:
         """Show the state that the task rests in, and what it waits for, to those who look into Temporal."""
@@ -160,7 +146,7 @@ class AgentTaskWorkflow:
     def _roll_over(self) -> None:
         """Continue as new between steps, well before the limits; what was heard goes along."""
         state = self._progress.state
-        if not workflow.info().is_continue_as_new_suggested() or self._typed or self._cancelled:
+        if not workflow.info().is_continue_as_new_suggested() or self._cancelled:
             return
         if workflow.all_handlers_finished():
             workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state))
@@ -172,14 +158,24 @@ class AgentTaskWorkflow:
         self._interrupt()
 
     @workflow.signal
-    def user_message(self, text: str) -> None:
-        """A message from a person in Temporal's own UI or CLI, handled like one that came by REST."""
-        self._typed.append(text)
+    async def user_message(self, text: str) -> None:
+        """A message from a person in Temporal's own UI or CLI, handled like one that came by REST: accepted at once,
+        whatever the agent does, in the order of what was typed; then it is a doorbell."""
+        async with self._typing:
+            state = self._progress.state
+            state.typed += 1
+            key = f"temporal-{workflow.info().first_execution_run_id}-{state.typed}"
+            message = TypedMessage(self._ref.tenant, self._ref.execution, key, text, task=self._ref.task)
+            outcome = await write(accept_message, message)
+            self._progress.heard(outcome.seq, 0)
 
     @workflow.signal
-    def decide(self, decision: Decide) -> None:
+    async def decide(self, decision: Decide) -> None:
         """A decision on tool calls that wait for consent, handled like one that came by REST."""
-        self._typed.append(decision)
+        async with self._typing:
+            typed = TypedDecision(self._ref, decision.decision, decision.reason, decision.approval_id)
+            outcome = await write(decide_approvals, typed)
+            self._progress.heard(outcome.seq, 0)
 
     @workflow.signal
     def cancel(self) -> None:

@@ -49,6 +49,7 @@ async def test_a_message_reopens_a_task_whose_workflow_has_closed(system: System
 
 async def test_a_burst_is_read_in_order_by_few_turns(system: System) -> None:
     task = await system.start("!sleep 0.5\n!finish first")
+    await eventually(lambda: _in_turn(system, task))  # what its first turn reads, its !finish leaves unsaid
     await asyncio.gather(*(system.send(task, f"m{n}") for n in range(50)))
     row = await system.until(task, "succeeded")
     assert (row["accepted_seq"], row["unclaimed"]) == (50, 0)

@@ -1,0 +1,95 @@
+"""What people type into Temporal while an agent is at work: recorded and handled like what comes by REST."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.states import SendMode
+from tests.support.system import System, eventually
+from workflows.contracts import task_workflow_id
+
+
+def workflow(system: System, task: UUID):
+    return system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
+
+
+async def messages_of(system: System, task: UUID) -> list[tuple[str, str]]:
+    async with system.baton.pool.connection() as connection:
+        rows = await connection.fetch("SELECT text, state FROM messages WHERE task_id = $1 ORDER BY seq", task)
+    return [(row["text"], row["state"]) for row in rows]
+
+
+async def at_work(system: System, prompt: str, mode: SendMode = SendMode.QUEUE) -> UUID:
+    agent = await system.agent()
+    async with system.baton.pool.connection() as connection:
+        await connection.execute("UPDATE agents SET mode = $2 WHERE id = $1", agent, mode)
+    task = await system.start(prompt, agent)
+
+    async def open_() -> bool:
+        return bool((await system.row(task))["turn_open"])
+
+    await eventually(open_)
+    return task
+
+
+async def test_it_is_accepted_while_a_step_runs(system: System) -> None:
+    task = await at_work(system, "!sleep 60")
+    for n in range(5):
+        await workflow(system, task).signal("user_message", f"typed {n}")
+
+    async def accepted() -> bool:
+        return await messages_of(system, task) == [(f"typed {n}", "accepted") for n in range(5)]
+
+    await eventually(accepted, 10)
+    row = await system.row(task)
+    assert (row["turn"], row["turn_open"]) == (1, True)
+    await system.send(task, "stop", mode=SendMode.INTERRUPT)
+    row = await system.until(task, "succeeded", seconds=15)
+    assert str(row["result"]).splitlines() == [*(f"You said: typed {n}" for n in range(5)), "You said: stop"]
+
+
+async def test_it_interrupts_where_the_agents_messages_do(system: System) -> None:
+    task = await at_work(system, "!sleep 60", SendMode.INTERRUPT)
+    await workflow(system, task).signal("user_message", "stop")
+    row = await system.until(task, "succeeded", seconds=10)
+    assert (row["result"], row["turn"]) == ("You said: stop", 2)
+
+
+async def test_it_is_refused_where_the_agents_messages_are(system: System) -> None:
+    task = await at_work(system, "!sleep 2\n!finish end", SendMode.REJECT)
+    await workflow(system, task).signal("user_message", "lost")
+    row = await system.until(task, "succeeded", seconds=15)
+    assert (row["result"], await messages_of(system, task)) == ("end", [])
+
+
+@pytest.mark.parametrize("servers", ["system", "rolling"])
+async def test_none_is_lost_or_out_of_order_around_the_end_and_continue_as_new(
+    system: System, rolling: System, servers: str
+) -> None:
+    there = {"system": system, "rolling": rolling}[servers]
+    task = await there.start("!ask 0?")
+    await there.until(task, "waiting")
+    typed = [f"typed {n}" for n in range(40)]
+    for text in typed:
+        while not await _type(there, task, text):  # the workflow has closed: REST starts another
+            await there.send(task, "!ask again?")
+            await there.until(task, "waiting")
+        await asyncio.sleep(0.02)
+
+    async def read() -> bool:
+        said = [text for text, state in await messages_of(there, task) if state == "processed"]
+        return [text for text in said if text.startswith("typed")] == typed
+
+    await eventually(read)
+
+
+async def _type(system: System, task: UUID, text: str) -> bool:
+    try:
+        await workflow(system, task).signal("user_message", text)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
