@@ -29,7 +29,7 @@ _BACK: Final = timedelta(minutes=3)
 _BATCH: Final = 200
 _AT_ONCE: Final = 8
 #: A worker that has not swept for so many intervals may be gone: another one takes over.
-_LEASE_INTERVALS: Final = 2.5
+_LEASE_INTERVALS: Final = 1.5
 
 
 class Sweeper:
@@ -53,10 +53,16 @@ class Sweeper:
         self._task = asyncio.create_task(self._run(), name="sweeper")
 
     async def close(self) -> None:
-        """Stop sweeping."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Stop sweeping, and let another worker do so at once."""
+        if not self._task:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with self._pool.connection() as connection:
+                await sweeps.give_lease_back(connection, self._holder)
+        except Unavailable as error:
+            _log.warning("the sweeper's lease runs out by itself: %s", error)
 
     async def _run(self) -> None:
         while True:

@@ -32,6 +32,11 @@ async def take_lease(connection: Connection, holder: UUID, seconds: float) -> bo
     return bool(await connection.fetchval(query("only_sweeper"), holder, seconds))
 
 
+async def give_lease_back(connection: Connection, holder: UUID) -> None:
+    """Let somebody else sweep now."""
+    await connection.execute(query("give_sweep_lease_back"), holder)
+
+
 async def ring_silent(connection: Connection, seconds: float) -> int:
     """Have the relay ring what is due and has been silent for ``seconds``. Returns how many."""
     rung = 0

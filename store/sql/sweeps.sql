@@ -5,6 +5,9 @@ ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until
  WHERE sweeper.holder = excluded.holder OR sweeper.until < now()
 RETURNING true;
 
+-- name: give_sweep_lease_back
+DELETE FROM sweeper WHERE holder = $1;
+
 -- name: sweep_silent
 -- Running tasks that nobody is going to look at: no turn is open and no ring is due. Passes by what is locked: others
 -- lock an execution first, then its tasks by id, and must not meet one who holds some of them.

@@ -87,6 +87,7 @@ _ACROSS_TENANTS = frozenset(
         "due_tasks",
         "due_plans",
         "only_sweeper",
+        "give_sweep_lease_back",
         "sweep_silent",
         "sweep_timers",
         "sweep_plans",

@@ -59,6 +59,10 @@ async def test_one_sweeps_at_a_time_and_another_takes_over_when_its_lease_has_ru
         assert await sweeps.take_lease(connection, holder, 0.0), "it renews its own"
         assert await sweeps.take_lease(connection, waits, 60)
         assert not await sweeps.take_lease(connection, holder, 60)
+        await sweeps.give_lease_back(connection, holder)
+        assert not await sweeps.take_lease(connection, holder, 60), "that was nobody else's to give back"
+        await sweeps.give_lease_back(connection, waits)
+        assert await sweeps.take_lease(connection, holder, 60)
 
 
 async def take(world: World, holder: UUID) -> bool:
