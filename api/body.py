@@ -17,9 +17,12 @@ from domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, deeper_than
 #: orjson reads an integer that is too large for it as a float; only texts with so many digits in a row can have one.
 _MANY_DIGITS: Final = re.compile(rb"\d{19}")
 #: What ends a key, and at times a piece of text: where there are more than keys were read, one may be there twice.
-_KEY: Final = re.compile(rb'"[ \t\r\n]*:')
+_KEY_END: Final = b'":'
+_SPACED_KEY_END: Final = re.compile(rb'"[ \t\r\n]+:')
 #: PostgreSQL takes more, but who writes it out again (orjson) ends at 254.
 _LEVELS: Final = 128
+#: Each is looked at more than once on its way, while others wait.
+_MAX_VALUES: Final = 100_000
 _LARGE_BYTES: Final = 64 * 1024
 _INVALID_JSON: Final = "json_invalid"
 
@@ -68,7 +71,7 @@ async def read_body(request: Request, limit_bytes: int, limit_seconds: float) ->
 
 def parse_json(body: bytes) -> JsonValue:
     """Parse strictly: UTF-8, no NaN, no integer beyond 64 bits, no NUL, no lone surrogate, no key twice in an object,
-    at most 128 levels deep.
+    at most 128 levels deep, at most 100,000 values.
 
     Raises `InvalidInput`.
     """
@@ -76,15 +79,21 @@ def parse_json(body: bytes) -> JsonValue:
         raise InvalidInput("the body is missing", kind="missing")
     try:
         value = cast("JsonValue", orjson.loads(body))
-        if _MANY_DIGITS.search(body) or _KEY.subn(b"", body)[1] != _keys(value):
+        if _MANY_DIGITS.search(body) or _key_ends(body) != _keys(value):
             json.loads(body, parse_int=_small_integer, object_pairs_hook=_with_single_keys)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not valid JSON: {_reason(error)}", kind=_INVALID_JSON) from error
+    if body.count(b",") >= _MAX_VALUES and _holds_more(value, _MAX_VALUES):
+        raise InvalidInput(f"the body holds more than {_MAX_VALUES} values", kind=_INVALID_JSON)
     if body.count(b"[") + body.count(b"{") > _LEVELS and deeper_than(value, _LEVELS):
         raise InvalidInput(f"the body is nested more than {_LEVELS} levels deep", kind=_INVALID_JSON)
     if reason := unstorable(value):
         raise InvalidInput(reason)
     return value
+
+
+def _key_ends(body: bytes) -> int:
+    return body.count(_KEY_END) + len(_SPACED_KEY_END.findall(body))
 
 
 def _keys(value: JsonValue) -> int:
@@ -99,6 +108,18 @@ def _keys(value: JsonValue) -> int:
         elif isinstance(item, list):
             pending.extend(held for held in item if isinstance(held, dict | list))
     return count
+
+
+def _holds_more(value: JsonValue, limit: int) -> bool:
+    """Whether ``value`` has more than ``limit`` values in it. Walks without recursion, and no further than that."""
+    count = 0
+    pending: list[JsonValue] = [value]
+    while pending and count <= limit:
+        item = pending.pop()
+        held = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        count += len(held)
+        pending.extend(one for one in held if isinstance(one, dict | list))
+    return count > limit
 
 
 def _with_single_keys(pairs: list[tuple[str, JsonValue]]) -> JsonObject:

@@ -41,6 +41,8 @@ from domain.json import INT64_MAX, INT64_MIN
         (b'{"a": 1, "a": 1}', "key twice"),
         (b'{"a" : 1, "b": [{"c\\n": 2}, {"x": 1, "y": {"k"\t:1,"k":2}}]}', "key twice"),
         (b'{"a": "\\":", "\\u0061": 1}', "key twice"),
+        (b"[" + b"1," * 100_000 + b"1]", "more than 100000 values"),
+        (b'{"a": [' + b"[1,2]," * 50_000 + b"[]]}", "more than 100000 values"),
         (b"[" * 130 + b"]" * 130, "nested more than 128"),
         (b'{"a":' * 130 + b"1" + b"}" * 130, "nested more than 128"),
     ],
@@ -61,6 +63,8 @@ def test_refused(body: bytes, says: str) -> None:
         (b" null ", None),
         (b"[" * 128 + b"]" * 128, None),
         (b'{"text": "{\\"a\\": 1, \\"a\\": 2}"}', {"text": '{"a": 1, "a": 2}'}),
+        (b'{"text": "' + b"a,b;" * 200_000 + b'"}', {"text": "a,b;" * 200_000}),
+        (b"[" + b"1," * 99_999 + b"1]", [1] * 100_000),
         (b'{"a": {"a": 1}, "b": {"a": ":"}}', {"a": {"a": 1}, "b": {"a": ":"}}),
     ],
 )
