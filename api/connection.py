@@ -109,12 +109,12 @@ class Connection(HttpToolsProtocol):
         self.scope["extensions"] = cast("Any", {ABORT: self._abort})
 
     def on_headers_complete(self) -> None:
-        self._outside_body = False
-        self._head_since = None
         if len(self.pipeline) >= _MAX_PIPELINED:
             raise httptools.HttpParserError("too many requests before an answer")
         super().on_headers_complete()
         self._was_asked = True
+        self._outside_body = False
+        self._head_since = None
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
