@@ -80,8 +80,11 @@ async def change_agent(
     """Change an agent: turns that begin from then on are its new self's. Changing nothing changes nothing.
 
     ``if_version``: the version that the caller saw. A default agent stays it until another is made so. Raises
-    `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`.
+    `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent would make it the
+    default.
     """
+    if change.is_default and who.agent_id is not None:
+        raise Forbidden("a key for one agent does not say which is the default")
     _check(change)
     async with baton.pool.transaction() as connection:
         named = await resolve_agent(connection, who, reference)

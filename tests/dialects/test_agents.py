@@ -170,6 +170,7 @@ async def test_who_may(api: RunningApi) -> None:
     bound = api.client(await api.new_key(agent_number=mine["number"]))
     assert [agent["id"] for agent in (await bound.get(V1)).json()["items"]] == [mine["id"]]
     assert (await bound.patch(f"{V1}/{mine['id']}", json={"mode": "queue"})).status_code == 200
+    refused(await bound.patch(f"{V1}/{mine['id']}", json={"is_default": True}), 403, "forbidden")
     refused(await bound.get(f"{V1}/{other['id']}"), 404, "agent_not_found")
     refused(await bound.patch(f"{V1}/{other['id']}", json={"mode": "queue"}), 404, "agent_not_found")
     refused(await bound.post(V1, json={"name": "n", "model": "scripted"}), 403, "forbidden")
