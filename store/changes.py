@@ -80,6 +80,8 @@ class Change:
         state = tasks.derived(standings, self.task.execution_state)
         if self.events and (state is ExecutionState.WAITING or "waiting" in self.events[-1].data):
             self.events[-1].data["waiting"] = tasks.waiting_json(standings)
+        if self.events and state in (ExecutionState.WAITING, ExecutionState.PAUSED) and self.task.in_plan:
+            self.events[-1].data["paused"] = tasks.paused_json(standings)
         return state
 
     async def end_turn(

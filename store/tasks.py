@@ -354,6 +354,15 @@ def approval_json(approval: Approval) -> JsonObject:
     }
 
 
+def paused_json(standings: list[TaskStanding]) -> list[JsonValue]:
+    """What an execution can go on with once somebody resumes it: one entry per paused task."""
+    return [
+        {"task_id": str(standing.id), "position": standing.position}
+        for standing in standings
+        if standing.state is TaskState.PAUSED
+    ]
+
+
 def waiting_json(standings: list[TaskStanding]) -> list[JsonValue]:
     """What an execution waits for: one entry per waiting task. ``consent``: it needs that alone, and no answer."""
     return [

@@ -202,8 +202,12 @@ async def test_a_plan_that_comes_to_wait_says_for_what_whatever_brought_it_there
     assert (resumed.event, resumed.data["question"]) == ("task_waiting_for_input", "Which?")
     await said(1, ids[3], "cancel")
     *_, last = await said(3, ids[2], "pause")
-    assert (last.event, [task["task_id"] for task in last.data["waiting_tasks"]]) == ("plan_waiting_for_input", [1])
-    assert last.data["waiting_tasks"][0]["question"] == "Which?"
+    assert (last.event, [task["task_id"] for task in last.data["waiting_tasks"]]) == ("plan_waiting_for_input", [1, 2])
+    assert [task["question"] for task in last.data["waiting_tasks"]] == ["Which?", paused.data["question"]]
+    *_, last = await said(3, ids[1], "pause")
+    assert (last.event, last.data["status"]) == ("plan_waiting_for_input", "pending_user_input")
+    assert [task["task_id"] for task in last.data["waiting_tasks"]] == [1, 2]
+    assert {task["question"] for task in last.data["waiting_tasks"]} == {paused.data["question"]}
 
 
 async def test_live_and_replayed_are_the_same(api: RunningApi) -> None:

@@ -33,7 +33,8 @@ async def test_pause(world: World, state: TaskState) -> None:
     assert where.box == await world.box(route) == replace(before, state=S.PAUSED, version=before.version + 1)
     assert (where.then, (await world.row(route))["ring_at"] is not None) == (Then.REST, True)
     paused = (await world.log(route))[-1]
-    assert (paused.type, paused.task_state, paused.data) == (T.TASK_PAUSED, S.PAUSED, {"by": "somebody"})
+    assert (paused.type, paused.task_state, paused.data["by"]) == (T.TASK_PAUSED, S.PAUSED, "somebody")
+    assert paused.data["paused"] == [{"task_id": str(route.task_id), "position": 1}]
     assert paused.execution_state == "paused"
     assert paused.seq == where.event_seq
     again = await world.pause(route)

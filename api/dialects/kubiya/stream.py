@@ -182,7 +182,7 @@ def _plan_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
         return
     status = PLAN_STATUS[state]
     yield "plan_status_update", {"status": status}
-    if state is ExecutionState.WAITING:
+    if state in (ExecutionState.WAITING, ExecutionState.PAUSED):  # one word for both: its client is told what to do
         yield (
             "plan_waiting_for_input",
             {
@@ -227,8 +227,10 @@ def _question(event: Event) -> str:
 
 
 def _waiting(event: Event) -> list[JsonValue]:
-    """All that the plan waits for, as its status call shows it."""
+    """All that the plan waits for, as its status call shows it: a message resumes a paused task."""
     waiting = cast("list[JsonObject]", event.data.get("waiting") or [])
+    paused = cast("list[JsonObject]", event.data.get("paused") or [])
+    resumable = ({**task, "question": PAUSED_QUESTION, "waiting_since": event.at.isoformat()} for task in paused)
     return [
         {
             "task_id": task.get("position"),
@@ -236,7 +238,7 @@ def _waiting(event: Event) -> list[JsonValue]:
             "question": task.get("question"),
             "waiting_since": task.get("waiting_since"),
         }
-        for task in waiting
+        for task in sorted((*waiting, *resumable), key=lambda task: cast("int", task.get("position", 0)))
     ]
 
 
