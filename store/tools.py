@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
-from domain.approvals import Approval, ApprovalState, digest_of
+import asyncpg
+
+from domain.approvals import Approval, ApprovalState, Policy, ToolRules, digest_of
 from domain.conversation import Question, ToolCall, ToolResult
 from domain.events import EventType
 from domain.ids import StepKey
@@ -19,12 +21,15 @@ from store.queries import query
 
 #: What a call gives whose approval does not cover it: somebody changed one of them by hand.
 NOT_APPROVED: Final = "Not called: it is not what was approved."
+#: The same where the agent has lost the tool since it asked for the call.
+NOT_ALLOWED: Final = "Not called: this agent may not call it any more."
 
 
 async def start_tool(connection: Connection, key: StepKey, call_id: str) -> ToolCall | Position:
     """Start a tool call; a `Position` where it is made already or may not be made, or its turn is over or interrupted.
 
-    A call that needed an approval is compared with what was approved once more, here.
+    A call that needed an approval is compared with what was approved once more, here, and every call with what its
+    agent may call now: it may have been a while since the model asked.
     """
     change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
     box = change.task.box
@@ -36,12 +41,21 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
     if row is None:
         return await after_call(change, key)
     call = ToolCall(call_id, row["name"], row["arguments"])
-    if row["approval"] is not None and not _covers(row["approval"], call):
-        await end_call(change, key, ToolResult(call_id, NOT_APPROVED, failed=True))
+    if refusal := _refusal(row, call):
+        await end_call(change, key, ToolResult(call_id, refusal, failed=True))
         return await after_call(change, key)
     change.say(EventType.TOOL_STARTED, {**_event(key, call_id, call.name), "arguments": call.arguments})
     await change.commit()
     return call
+
+
+def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
+    """Why a call may not be made after all."""
+    if row["approval"] is not None and not _covers(row["approval"], call):
+        return NOT_APPROVED
+    tools, policies = row["agent"]["tools"], row["agent"]["policies"]
+    denied = call.name not in tools or ToolRules(policies).policy(call.name, ()) is Policy.DENY
+    return NOT_ALLOWED if denied else None
 
 
 def _covers(approval: JsonObject, call: ToolCall) -> bool:

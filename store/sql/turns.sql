@@ -63,11 +63,14 @@ SELECT call_id, name, arguments, state = 'held' AS is_held FROM tool_calls
  ORDER BY ordinal;
 
 -- name: start_tool_call
--- Start a call that may be made. With what its approval covers, where it needed one.
+-- Start a call that may be made. With what its approval covers, where it needed one, and what its agent may call now.
 UPDATE tool_calls c SET state = 'running', started_at = coalesce(c.started_at, clock_timestamp())
  WHERE c.tenant_id = $1 AND c.task_id = $2 AND c.turn = $3 AND c.step = $4 AND c.call_id = $5
    AND c.state IN ('pending', 'running')
 RETURNING c.name, c.arguments,
+          (SELECT jsonb_build_object('tools', g.tools, 'policies', g.policies)
+             FROM tasks t JOIN agents g ON g.tenant_id = t.tenant_id AND g.id = t.agent_id
+            WHERE t.tenant_id = $1 AND t.id = $2) AS agent,
           (SELECT jsonb_build_object('state', a.state, 'digest', a.approved_digest) FROM approvals a
             WHERE a.tenant_id = $1 AND a.task_id = $2 AND a.turn = $3 AND a.step = $4 AND a.call_id = $5) AS approval;
 

@@ -464,6 +464,16 @@ async def test_what_was_changed_by_hand_is_not_made(world: World) -> None:
         assert await rows(world, route) == [("w", "done", tools.NOT_APPROVED)]
 
 
+@pytest.mark.parametrize("change", ["tools = '{clock}'", """policies = '{"write": "deny"}'"""])
+async def test_what_the_agent_may_not_call_any_more_is_not_made_approved_or_not(world: World, change: str) -> None:
+    route, (approval,) = await waiting(world)
+    await decide(world, route, approval)
+    await world.start(route, 2)
+    await world.execute(f"UPDATE agents SET {change} WHERE tenant_id = $1")
+    assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)  # type: ignore[arg-type]
+    assert await rows(world, route) == [("w", "done", tools.NOT_ALLOWED)]
+
+
 async def test_withdrawing_the_message_opens_the_approval_again(world: World) -> None:
     route, (one, two) = await waiting(world, write("1"), write("2"))
     await decide(world, route, one)

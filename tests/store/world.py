@@ -54,7 +54,9 @@ class World:
         """Another agent, whose messages have this mode unless they say otherwise."""
         name = f"agent-{uuid4()}"
         async with self.pool.connection() as connection:
-            return await agents.insert(connection, Agent(self.tenant, uuid4(), 0, name, "scripted", mode=mode))
+            tools = ("clock", "write", "drop", "linger")
+            new = Agent(self.tenant, uuid4(), 0, name, "scripted", tools=tools, mode=mode)
+            return await agents.insert(connection, new)
 
     async def task(self, agent: Agent | None = None) -> TaskRoute:
         """A single task: running, no turn begun."""
