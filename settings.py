@@ -5,10 +5,16 @@ How to reach Temporal is not said here: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`
 """
 
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://")):
+        raise ValueError("must begin with redis:// or rediss://")
+    return url
 
 
 class Settings(BaseSettings):
@@ -81,7 +87,7 @@ class Settings(BaseSettings):
         description="Requests a minute that each key may make, unless it has a limit of its own; 0: any number. "
         "JWTs count by issuer and subject.",
     )
-    redis_url: SecretStr | None = Field(
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
         default=None,
         description="Count requests in this Redis (`redis://…`, `rediss://…`), for all processes together; unset: in "
         "each process's memory. Needs the extra `redis`.",

@@ -60,7 +60,14 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("BATON_PORT", "70000"), ("BATON_TEMPORAL_DETAILS", "all"), ("BATON_POOL_MAX_SIZE", "0")]
+    ("name", "value"),
+    [
+        ("BATON_PORT", "70000"),
+        ("BATON_TEMPORAL_DETAILS", "all"),
+        ("BATON_POOL_MAX_SIZE", "0"),
+        ("BATON_REDIS_URL", "localhost:6379"),
+        ("BATON_REQUESTS_PER_MINUTE", "-1"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
