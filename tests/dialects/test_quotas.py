@@ -1,5 +1,6 @@
 """Does a key that asks too often hear so, in every dialect's shape, and only that key?"""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator
@@ -132,7 +133,8 @@ class TestRedis:
     """Counted by all processes together."""
 
     @pytest.fixture
-    async def redis(self, tmp_path: Path) -> AsyncGenerator[RedisServer]:
+    async def redis(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[RedisServer]:
+        monkeypatch.setattr("service.quotas._REDIS_SECONDS", 10.0)  # a busy machine is no Redis that is away
         async with running_redis(tmp_path) as server:
             yield server
 
@@ -164,3 +166,24 @@ class TestRedis:
             while answer.status_code == 429 and time.monotonic() < deadline:
                 answer = await client.get(CHEAP)
             assert answer.status_code == 200  # Redis, which has forgotten, counts again
+
+    async def test_nobody_waits_for_one_that_hangs(
+        self, shared_database_url: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("service.quotas._REDIS_SECONDS", 1.0)
+        monkeypatch.setattr("service.quotas._AWAY_SECONDS", 60.0)
+        async with running_api(shared_database_url, **QUICK, redis_url=redis.url) as api:
+            client = api.client(await api.new_key(per_minute=4))
+            assert left(await client.get(CHEAP)) == 3
+            redis.pause()
+            try:
+                answers = [await asyncio.wait_for(client.get(CHEAP), 10) for _ in range(5)]
+                assert [left(answer) for answer in answers] == [3, 2, 1, 0, 0]
+            finally:
+                redis.go_on()
+
+    async def test_many_at_once_are_counted_one_by_one(self, shared_database_url: str, redis: RedisServer) -> None:
+        async with running_api(shared_database_url, **QUICK, redis_url=redis.url) as api:
+            client = api.client(await api.new_key(per_minute=30))
+            answers = await asyncio.gather(*(client.get(CHEAP) for _ in range(40)))
+            assert sorted(answer.status_code for answer in answers) == [200] * 30 + [429] * 10
