@@ -17,7 +17,7 @@ from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
-from agents.errors import STEP_BROKEN, ModelFailed
+from agents.errors import STEP_BROKEN, STEP_TOO_LONG, ModelFailed
 from agents.models import Models
 from agents.steps import Draft, take_step
 from agents.tools import ASK_USER, ToolFailed, question_of, rules_of
@@ -31,6 +31,7 @@ from domain.mailbox import Position
 from store import control, plans, steps, tasks, tools, transcripts
 from store.pool import Connection, Pool
 from store.steps import Started
+from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
 #: A step whose model has failed so often has failed for good.
@@ -38,6 +39,10 @@ MODEL_ATTEMPTS: Final = 6
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 #: What a provider asks for beyond that is not waited for.
 LONGEST_PAUSE: Final = 3600.0
+#: What an answer, or a call, may take: less than Temporal lets it take, which would try it again, uncounted, for days.
+LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
+#: What a call gives that took longer.
+TOO_LONG: Final = "Ended without a result: it took too long."
 #: How long a finished answer, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 
@@ -88,12 +93,15 @@ class StepActivities:
     async def _take(self, key: StepKey, started: Started, stream: DeltaStream, reach: Reach) -> Position:
         draft = Draft()
         try:
-            agent, answer = await reach.run(self._answer(key, started, draft, stream))
+            async with asyncio.timeout(LONGEST_STEP):
+                agent, answer = await reach.run(self._answer(key, started, draft, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
             position = await finish(self._record(key, started, agent, answer, stream))
         except asyncio.CancelledError:
             _leave_unless_interrupted(reach)
             return await finish(self._record_interrupted(key, started, draft, stream))
+        except TimeoutError:
+            raise await finish(self._failed(key, started, ModelFailed(STEP_TOO_LONG), stream)) from None
         except ModelFailed as error:
             raise await finish(self._failed(key, started, error, stream)) from None
         except Unavailable:
@@ -152,7 +160,10 @@ class StepActivities:
                 if isinstance(started, Position):
                     return await finish(self._done(key, started))
                 try:
-                    result = await reach.run(make_call(self._pool, key, started))
+                    async with asyncio.timeout(LONGEST_STEP):
+                        result = await reach.run(make_call(self._pool, key, started))
+                except TimeoutError:
+                    result = ToolResult(call.call, TOO_LONG, failed=True)
                 except asyncio.CancelledError:
                     _leave_unless_interrupted(reach)
                     result = ToolResult(call.call, "interrupted", failed=True)

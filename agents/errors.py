@@ -12,11 +12,12 @@ UNAVAILABLE: Final = "model_unavailable"
 REFUSED: Final = "model_refused"
 UNKNOWN: Final = "model_unknown"
 BAD_REPLY: Final = "model_bad_reply"
+STEP_TOO_LONG: Final = "step_too_long"  #: the model had come to no end in the time that a step has
 STEP_BROKEN: Final = "step_broken"  #: failed in a way that no rule foresees
 SCRIPTED_FAILURE: Final = "scripted_failure"
 SCRIPTED_FATAL: Final = "scripted_fatal"
 
-RETRYABLE: Final = frozenset({RATE_LIMITED, UNAVAILABLE, BAD_REPLY, STEP_BROKEN, SCRIPTED_FAILURE})
+RETRYABLE: Final = frozenset({RATE_LIMITED, UNAVAILABLE, BAD_REPLY, STEP_TOO_LONG, STEP_BROKEN, SCRIPTED_FAILURE})
 """The codes of which another attempt may succeed."""
 
 

@@ -64,12 +64,16 @@ async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> 
 
     A waiting task goes on waiting; a running one becomes failed and its claimed messages dead, unless other messages
     wait, which are rung for; a cancelled workflow cancels its task. None where nothing was to be recorded: the task is
-    over, or has been rung and gets another workflow.
+    over, or a turn is due: it gets another workflow. A workflow that is cancelled records that itself; of one that was
+    found to be so afterwards nobody knows whether what is due was sent before or after it.
     """
     change = await Change.of(connection, turn.tenant_id, turn.execution_id, turn.task_id)
     box = change.task.box
     if status == "canceled":
-        return None if box.state.is_over else await control.cancel_change(change, "temporal", "cancelled in Temporal")
+        is_due = box.state is TaskState.RUNNING and not box.turn_open
+        if box.state.is_over or is_due:
+            return None
+        return await control.cancel_change(change, "temporal", "cancelled in Temporal")
     if not box.turn_open or box.turn != turn.turn:
         return None
     change.say(EventType.WORKFLOW_LOST, {"status": status})

@@ -5,7 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.states import TaskState
 from store import sweeps
+from store.sweeps import OpenTurn
 from tests.store.world import World
 
 
@@ -48,6 +50,19 @@ async def test_nothing_is_swept_that_somebody_will_come_to(world: World) -> None
     before = [(await world.row(route))["ring_at"] for route in (rung, at_work, waiting)]
     assert await sweep(world) == 0
     assert [(await world.row(route))["ring_at"] for route in (rung, at_work, waiting)] == before
+
+
+async def test_a_cancelled_workflow_does_not_take_a_message_that_came_after_it(world: World) -> None:
+    """The task was over when it was cancelled in Temporal; a message has reopened it, and nobody has rung yet."""
+    route = await world.task()
+    await world.start(route, 1)
+    await world.record(route, 1)
+    await world.send(route)
+    turn = OpenTurn(world.tenant, route.execution_id, route.task_id, 1)
+    async with world.pool.transaction() as connection:
+        assert await sweeps.workflow_lost(connection, turn, "canceled") is None
+    box = await world.box(route)
+    assert (box.state, box.unclaimed) == (TaskState.RUNNING, 1)
 
 
 async def test_one_sweeps_at_a_time_and_another_takes_over_when_its_lease_has_run_out(world: World) -> None:
