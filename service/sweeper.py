@@ -111,7 +111,10 @@ class Sweeper:
             self._handled[closed.run_id] = now
 
     async def _silent_turns(self) -> None:
-        """Turns under way whose workflow Temporal does not know any more."""
+        """Turns under way whose workflow Temporal does not know any more, or that it does nothing for.
+
+        That is rung: between two activities it is harmless, and one that rests looks again.
+        """
         now = time.monotonic()
         self._seen_at_work = {task: at for task, at in self._seen_at_work.items() if now - at < _KNOWN_GOOD_SECONDS}
         async with self._pool.connection() as connection:
@@ -120,11 +123,14 @@ class Sweeper:
 
         async def look(turn: OpenTurn) -> None:
             async with gate:
-                status = await self._temporal.status(turn.task_id)
-            if status == "running":
-                self._seen_at_work[turn.task_id] = now
-            else:
+                status, works = await self._temporal.at_work(turn.task_id)
+            if status != "running":
                 await self._lost(turn, status)
+                return
+            self._seen_at_work[turn.task_id] = now
+            if not works:
+                async with self._pool.connection() as connection:
+                    await sweeps.ring_idle(connection, turn)
 
         await asyncio.gather(*(look(turn) for turn in turns))
 

@@ -164,6 +164,13 @@ class Temporal:
         described = await self._describe(task_id)
         return described.status.name.lower() if described and described.status else "lost"
 
+    async def at_work(self, task_id: TaskId) -> tuple[str, bool]:
+        """`status`, and whether an activity of that workflow is scheduled or at work."""
+        described = await self._describe(task_id)
+        if described is None or described.status is None:
+            return "lost", False
+        return described.status.name.lower(), bool(described.raw_description.pending_activities)
+
     async def pending(self, task_id: TaskId) -> list[Pending]:
         """The activities of a task's workflow that are scheduled or at work."""
         described = await self._describe(task_id)

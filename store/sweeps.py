@@ -45,6 +45,11 @@ async def ring_silent(connection: Connection, seconds: float) -> int:
     return rung
 
 
+async def ring_idle(connection: Connection, turn: OpenTurn) -> None:
+    """Have the relay ring the workflow of a turn that is under way and that it does nothing for."""
+    await connection.execute(query("ring_idle"), turn.tenant_id, turn.task_id, turn.turn)
+
+
 async def open_turns(
     connection: Connection, seconds: float, known_good: Sequence[TaskId], limit: int
 ) -> list[OpenTurn]:

@@ -40,6 +40,10 @@ UPDATE executions SET ring_at = now(), rings = 0
               FOR UPDATE OF e SKIP LOCKED)
 RETURNING id;
 
+-- name: ring_idle
+UPDATE tasks SET ring_at = now(), rings = 0
+ WHERE tenant_id = $1 AND id = $2 AND turn = $3 AND turn_open AND ring_at IS NULL;
+
 -- name: open_turns
 -- Tasks with a turn under way that has written nothing for a while, the longest first: is anybody at work?
 SELECT t.tenant_id, t.id, t.execution_id, t.turn

@@ -158,6 +158,32 @@ async def test_rows_that_were_changed_by_hand_are_mended(swept: System) -> None:
     assert row["turn"] == 2
 
 
+async def test_a_turn_that_its_workflow_believes_over_is_gone_on_with(swept: System) -> None:
+    """As after a failover that lost the commit which ended it."""
+    task = await swept.start("!ask go?")
+    await swept.until(task, "waiting")
+    handle = workflow(swept, task)
+
+    async def rests() -> bool:
+        return (await handle.query("status"))["state"] == "waiting"
+
+    await eventually(rests)
+    async with swept.baton.pool.transaction() as connection:
+        await connection.execute(
+            "UPDATE steps SET state = 'running', response = NULL, calls = '[]', questions = '{}' WHERE task_id = $1",
+            task,
+        )
+        await connection.execute("UPDATE turns SET state = 'running' WHERE task_id = $1", task)
+        await connection.execute(
+            "UPDATE tasks SET state = 'running', turn_open = true, open_questions = '[]', version = version - 1"
+            " WHERE id = $1",
+            task,
+        )
+    row = await swept.until(task, "waiting", seconds=20)
+    assert (row["turn"], row["open_questions"][0]["text"]) == (1, "go?")  # type: ignore[index]
+    assert await lost(swept, task) == []
+
+
 async def test_a_question_whose_timer_was_lost_is_still_answered(swept: System) -> None:
     task = await swept.start('!ask {"question": "go?", "deadline_seconds": 2, "default": "yes"}')
     await swept.until(task, "waiting")
