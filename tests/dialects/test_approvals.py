@@ -113,6 +113,7 @@ async def test_approve_with_other_arguments(api: RunningApi) -> None:
     decided = answer.json()
     assert (decided["arguments"], decided["edited_arguments"]) == ({"path": "/tmp/a"}, {"path": "/tmp/b"})
     assert decided["approved_digest"] == digest_of("write", {"path": "/tmp/b"})
+    await api.give_tools("write")
     key = await key_of(api, task["id"], 2)
     async with api.pool.transaction() as connection:
         await steps.start_step(connection, key)

@@ -391,6 +391,7 @@ async def test_a_message_sets_the_mode_from_its_turn_on(
 
 async def test_permissions_run_the_calls_they_cover_and_decline_the_rest(api: RunningApi) -> None:
     task = await make(api)
+    await api.give_tools("write", "drop")
     await hold(api, task, ToolCall("c1", "write", {"path": "/a"}), ToolCall("c2", "drop", {}))
     body = {"message": "you may write", "grantedPermissions": [{"toolName": "write"}]}
     fits(await api.http.post(f"{TASKS}/{task}/messages", json=body), "SendMessageResponse", 202)

@@ -69,6 +69,12 @@ class RunningApi:
         self.clients.append(client)
         return client
 
+    async def give_tools(self, *names: str) -> None:
+        """Let the tenant's agents call these tools, and no others."""
+        async with self.pool.connection() as connection:
+            tenant = await connection.fetchval("SELECT id FROM tenants WHERE name = $1", self.tenant)
+            await connection.execute("UPDATE agents SET tools = $2 WHERE tenant_id = $1", tenant, list(names))
+
     async def new_key(self, *scopes: Scope, agent_number: int | None = None, per_minute: int | None = UNLIMITED) -> str:
         """Another key of the tenant."""
         return await create_key(
