@@ -51,7 +51,7 @@ class ApprovalActivities:
             if typed.approval:
                 await approvals.decide_all(connection, route, [(_id(typed.approval), decision)], BY)
             else:
-                await approvals.decide_every_open(connection, route, decision, BY)
+                await approvals.decide_every_open(connection, route, decision, BY, typed.turn)
 
 
 def _decision(typed: TypedDecision) -> Decision:

@@ -85,10 +85,15 @@ async def decide_all(
     return position(change.box, event_seq=await change.commit(ring_seconds=ring))
 
 
-async def decide_every_open(connection: Connection, route: TaskRoute, decision: Decision, by: str) -> Position:
-    """Decide on all approvals that a task waits for, as `decide_all`. Raises `TaskNotFound`."""
+async def decide_every_open(
+    connection: Connection, route: TaskRoute, decision: Decision, by: str, turn: int
+) -> Position:
+    """Decide on all approvals that a task waits for and that a turn up to ``turn`` has asked for, as `decide_all`.
+
+    Raises `TaskNotFound`.
+    """
     change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
-    decisions = [(UUID(approval.id), decision) for approval in change.task.box.approvals]
+    decisions = [(UUID(approval.id), decision) for approval in change.task.box.approvals if approval.turn <= turn]
     return await decide_all(connection, route, decisions, by)
 
 

@@ -172,8 +172,9 @@ class AgentTaskWorkflow:
     @workflow.signal
     async def decide(self, decision: Decide) -> None:
         """A decision on tool calls that wait for consent, handled like one that came by REST."""
+        turn = self._progress.state.turn
         async with self._typing:
-            typed = TypedDecision(self._ref, decision.decision, decision.reason, decision.approval_id)
+            typed = TypedDecision(self._ref, decision.decision, decision.reason, decision.approval_id, turn)
             outcome = await write(decide_approvals, typed)
             self._progress.heard(outcome.seq, 0)
 

@@ -168,12 +168,17 @@ class Decide:
 
 @dataclass(slots=True)
 class TypedDecision:
-    """A decision that somebody typed into Temporal, on its way to PostgreSQL."""
+    """A decision that somebody typed into Temporal, on its way to PostgreSQL.
+
+    ``turn`` is the task's when it was typed: without an ``approval`` it is for what was asked by then. A retry, or a
+    workflow that is reset and hears all its signals again, consents to nothing that was asked since.
+    """
 
     ref: TaskRef
     decision: str
     reason: str
     approval: str
+    turn: int = 0
 
 
 @dataclass(slots=True)

@@ -4,10 +4,13 @@ import asyncio
 from uuid import UUID
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.states import SendMode
 from tests.support.system import System, eventually
+from tests.support.tools import calls_of
 from workflows.contracts import task_workflow_id
 
 
@@ -93,3 +96,57 @@ async def _type(system: System, task: UUID, text: str) -> bool:
             raise
         return False
     return True
+
+
+async def reset(system: System, task: UUID) -> None:
+    """Somebody resets a task's workflow to its beginning: all that was signalled to it is signalled again."""
+    described = await workflow(system, task).describe()
+    await system.temporal.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),
+            reason="a test",
+            workflow_task_finish_event_id=4,
+            request_id=described.run_id,
+        )
+    )
+
+    async def has_looked() -> bool:
+        again = await workflow(system, task).describe()
+        status = await workflow(system, task).query("status")
+        idle = not again.raw_description.pending_activities and status["state"] == "waiting"
+        return again.run_id != described.run_id and idle
+
+    await eventually(has_looked)
+
+
+async def test_what_was_typed_is_not_accepted_twice_where_its_workflow_is_reset(system: System) -> None:
+    task = await system.start("!ask 0?")
+    for n in (1, 2):
+        await system.until(task, "waiting")
+        await workflow(system, task).signal("user_message", f"!ask {n}?")
+        await eventually(lambda n=n: _has_turn(system, task, n + 1))
+    await system.until(task, "waiting")
+    await reset(system, task)
+    assert await messages_of(system, task) == [("!ask 1?", "processed"), ("!ask 2?", "processed")]
+    await system.send(task, "end")
+    assert (await system.until(task, "succeeded"))["turn"] == 4
+
+
+async def test_consent_that_was_typed_is_not_given_again_where_its_workflow_is_reset(system: System) -> None:
+    agent = await system.agent("record", policies={"*": "ask"})
+    calls = '!tool record {"text": "one"}\n!tool record {"text": "two"}'
+    task = await system.start(calls, agent)
+    await system.until(task, "waiting")
+    await workflow(system, task).signal("decide", {"decision": "approve"})
+    await eventually(lambda: _has_turn(system, task, 2))
+    await system.until(task, "waiting")
+    await reset(system, task)
+    row = await system.row(task)
+    assert (row["state"], row["turn"], len(row["open_approvals"])) == ("waiting", 2, 1)  # type: ignore[arg-type]
+    assert calls_of(task) == [("record", "one")], "nobody has consented to the second"
+
+
+async def _has_turn(system: System, task: UUID, turn: int) -> bool:
+    row = await system.row(task)
+    return row["turn"] == turn and not row["turn_open"]
