@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlparse
 from uuid import UUID
@@ -104,6 +104,19 @@ async def test_headers_that_are_too_long(quick_api: RunningApi, path: str) -> No
         status, error = parsed(await until_closed(reader))
     assert status == 431
     assert "headers" in PATHS[path](error)
+
+
+async def test_others_are_served_while_many_take_their_time(quick_api: RunningApi) -> None:
+    async with AsyncExitStack() as stack:
+        slow = [await stack.enter_async_context(connected(quick_api)) for _ in range(200)]
+        for number, (_, writer) in enumerate(slow):
+            body = head(
+                quick_api, "POST", "/baton/v1/executions", "Content-Length: 9", "Content-Type: application/json"
+            )
+            writer.write(body[:-2] if number % 2 else body + b"{")
+        await start_task(quick_api.http)
+        said = await asyncio.gather(*(until_closed(reader) for reader, _ in slow))
+    assert {parsed(answer)[0] for answer in said} == {408}
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n"])
