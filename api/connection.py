@@ -6,6 +6,7 @@ a byte now and then holds a connection for a limited time, whatever it is waitin
 """
 
 import asyncio
+import re
 from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote
 
@@ -24,8 +25,7 @@ ABORT: Final = "baton.abort"
 KEEP_ALIVE_SECONDS: Final = 75
 #: A client that reads, but slowly, has so many times the time of one that does not.
 _SLOWEST: Final = 10
-#: What of a request is kept to see whose path it is.
-_BEGINNING_BYTES: Final = 256
+_TARGET: Final = re.compile(rb"[A-Z]{3,16} (/[^ \r\n]*) HTTP/")
 _MAX_HEAD_BYTES: Final = 64 * 1024
 #: Requests that a client may send before the first of them is answered.
 _MAX_PIPELINED: Final = 16
@@ -62,7 +62,8 @@ class Connection(HttpToolsProtocol):
         #: Whether the parser is anywhere but in a request's body, and how much it was given there.
         self._outside_body = True
         self._head_bytes = 0
-        self._beginning = b""
+        #: What is being parsed right now.
+        self._piece = b""
         #: Since when a request has been coming whose headers are not complete; None where there is none.
         self._head_since: float | None = None
         #: Since when nobody has been at work for this connection: it was made, or the last answer was complete.
@@ -91,10 +92,10 @@ class Connection(HttpToolsProtocol):
         if self._garbage is not None or self.transport.is_closing():
             return
         if self._outside_body:
-            if self._head_bytes == 0:
-                self._beginning = data[:_BEGINNING_BYTES]
             self._head_bytes += len(data)
+        self._piece = data
         super().data_received(data)
+        self._piece = b""
         if self._outside_body and self._head_bytes > _MAX_HEAD_BYTES:
             self._refuse_garbage(431, "the request's headers are too long")
 
@@ -180,6 +181,8 @@ class Connection(HttpToolsProtocol):
     # --- refusals ---------------------------------------------------------------------------------------------------
     def _refuse_garbage(self, status: int, message: str) -> None:
         self._garbage = status, message
+        # A target that is refused itself never comes out of the parser; what it came with may begin with another body.
+        self.url = self.url or next(iter(_TARGET.findall(self._piece)[-1:]), b"")
         if self.transport.is_closing():
             return
         if not self._is_busy:
@@ -195,8 +198,7 @@ class Connection(HttpToolsProtocol):
                 self._write_refusal(status, message)
 
     def _write_refusal(self, status: int, message: str) -> None:
-        # A target that is refused itself never comes out of the parser.
-        target = (self.url or self._beginning.partition(b" ")[2].partition(b" ")[0]).partition(b"?")[0]
+        target = self.url.partition(b"?")[0]
         scope: Scope = {
             "type": "http",
             "method": "GET",

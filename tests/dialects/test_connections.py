@@ -205,6 +205,22 @@ async def test_what_is_no_http(quick_api: RunningApi, garbage: bytes) -> None:
     assert (await quick_api.http.get("/health")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/baton/v1/executions", "/api/v1/tasks/plan/execute", "/v1/chat/tasks"])
+async def test_a_target_that_is_refused_is_still_its_dialects(quick_api: RunningApi, path: str) -> None:
+    body = b'{"a": "' + b"x" * 1000 + b'"}'
+    refused = f"GET {path}/\xe9 HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1")
+    async with connected(quick_api) as (reader, writer):
+        writer.write(head(quick_api, "POST", "/health", f"Content-Length: {len(body)}") + body[:10])
+        async with asyncio.timeout(10):
+            while (await reader.readline()) not in (b"\r\n", b""):
+                pass
+        writer.write(body[10:] + refused)
+        said = await until_closed(reader)
+    status, error = parsed(b"HTTP/1.1 400" + said.partition(b"HTTP/1.1 400")[2])
+    assert status == 400
+    assert PATHS[path](error)
+
+
 async def test_garbage_after_requests_waits_for_their_answers(quick_api: RunningApi) -> None:
     ask = head(quick_api, "GET", "/baton/v1/executions?limit=1")
     async with connected(quick_api) as (reader, writer):
