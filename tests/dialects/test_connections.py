@@ -116,7 +116,8 @@ async def test_others_are_served_while_many_take_their_time(quick_api: RunningAp
             writer.write(body[:-2] if number % 2 else body + b"{")
         await start_task(quick_api.http)
         said = await asyncio.gather(*(until_closed(reader) for reader, _ in slow))
-    assert {parsed(answer)[0] for answer in said} == {408}
+    # One whose first byte came late, because we were slow, is ended without a word.
+    assert {parsed(answer)[0] for answer in said if answer} == {408}
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n"])
