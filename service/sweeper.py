@@ -137,11 +137,13 @@ class Sweeper:
     async def _lost(self, turn: OpenTurn, status: str) -> None:
         try:
             async with self._pool.transaction() as connection:
-                lost = await sweeps.workflow_lost(connection, turn, status)
-            if lost is None:
+                noted = await sweeps.workflow_lost(connection, turn, status) is not None
+            if not noted:
                 async with self._pool.transaction() as connection:
-                    await sweeps.waiting_workflow_lost(connection, turn, status)
+                    noted = await sweeps.waiting_workflow_lost(connection, turn, status)
         except NotFound:
+            return
+        if not noted:  # its turn was over when it was looked at
             return
         _log.warning("the workflow of task %s is gone: %s", turn.task_id, status)
         self._notifier.events(turn.execution_id)
