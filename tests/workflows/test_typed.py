@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.states import SendMode
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
+from tests.workflows.test_slow_database import locked
 from workflows.contracts import task_workflow_id
 
 
@@ -145,6 +147,31 @@ async def test_consent_that_was_typed_is_not_given_again_where_its_workflow_is_r
     row = await system.row(task)
     assert (row["state"], row["turn"], len(row["open_approvals"])) == ("waiting", 2, 1)  # type: ignore[arg-type]
     assert calls_of(task) == [("record", "one")], "nobody has consented to the second"
+
+
+@pytest.mark.parametrize("prompt", ["!ask go?", "!sleep 60"])
+async def test_a_workflow_that_is_cancelled_in_temporal_while_something_is_typed_still_closes(
+    system: System, prompt: str
+) -> None:
+    task = await system.start(prompt)
+    await eventually(lambda: _has_begun(system, task))
+    handle = workflow(system, task)
+    async with locked(system.baton.settings.dsn, await system.execution_of(task)):
+        for n in range(3):
+            await handle.signal("user_message", f"typed {n}")
+        await handle.cancel()
+        await asyncio.sleep(0.5)
+    await system.until(task, "cancelled", seconds=20)
+    async with asyncio.timeout(20):
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    sent = await messages_of(system, task)
+    assert [text for text, _ in sent] == [f"typed {n}" for n in range(len(sent))]
+    assert {state for _, state in sent} <= {"dead", "processed"}
+
+
+async def _has_begun(system: System, task: UUID) -> bool:
+    return (await system.row(task))["turn"] == 1
 
 
 async def _has_turn(system: System, task: UUID, turn: int) -> bool:
