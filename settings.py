@@ -130,7 +130,7 @@ class Settings(BaseSettings):
         default=100, ge=2, description="Workflow tasks that one worker computes side by side."
     )
     max_cached_workflows: int = Field(
-        default=600, ge=0, description="Workflows that a worker keeps in memory between their tasks."
+        default=300, ge=0, description="Workflows that a worker keeps in memory between their tasks."
     )
     tools_modules: tuple[str, ...] = Field(
         default=(),

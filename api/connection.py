@@ -46,6 +46,25 @@ class Refuses(Protocol):
 class Connection(HttpToolsProtocol):
     """A connection that ends by itself. Needs an application that `Refuses`."""
 
+    # Thousands of readers hold one each: attributes beyond those of uvicorn's class would cost them kilobytes.
+    __slots__ = (
+        "_body_seconds",
+        "_closing_since",
+        "_garbage",
+        "_head_bytes",
+        "_head_seconds",
+        "_head_since",
+        "_idle_since",
+        "_look",
+        "_outside_body",
+        "_paused_since",
+        "_piece",
+        "_progress_at",
+        "_refuse",
+        "_unwritten",
+        "_was_asked",
+    )
+
     def __init__(
         self,
         config: uvicorn.Config,

@@ -11,7 +11,16 @@ from typing import Final
 
 import uvloop
 
-from bench import rows_access, rows_history, rows_latency, rows_load, rows_readers, rows_stream, rows_waiting
+from bench import (
+    rows_access,
+    rows_calls,
+    rows_history,
+    rows_latency,
+    rows_load,
+    rows_readers,
+    rows_stream,
+    rows_waiting,
+)
 from bench.report import Row, as_json, lines
 from bench.stack import Stack, running_stack
 from cli.process import leave
@@ -21,6 +30,7 @@ _RESULTS: Final = Path(__file__).with_name("results")
 #: In this order: what takes Temporal away comes last. (stack, quick) → rows. Loads have tasks, blocks and seconds.
 _ROWS: Final[dict[str, Callable[[Stack, bool], Awaitable[list[Row]]]]] = {
     "latency": lambda stack, quick: rows_latency.measure(stack, rounds=20 if quick else 100),
+    "calls": lambda stack, quick: rows_calls.measure(stack, *((50, 5, 40) if quick else (200, 10, 100))),
     "access": lambda stack, quick: rows_access.measure(stack, rounds=40 if quick else 200),
     "history": lambda stack, quick: rows_history.measure(stack, late=40 if quick else 300),
     "stream": lambda stack, quick: rows_stream.measure(stack, turns=20 if quick else 100),

@@ -3,7 +3,7 @@
 import gc
 
 #: Allocations that set off the collection of the youngest objects (Python's own: 700), then of the older ones.
-_THRESHOLDS = (10_000, 10, 10)
+_THRESHOLDS = (2_000, 10, 5)
 
 
 def freeze_start() -> None:
