@@ -18,7 +18,7 @@ help:
 	@echo 'make demo    the same, then stop'
 	@echo 'make test    set up, check, run the tests'
 	@echo 'make check   formatting, lint, types, who imports whom'
-	@echo 'make bench   measure (some minutes)'
+	@echo 'make bench   measure (some twenty minutes)'
 	@echo 'make faults  kill, pause and slow down every part under load, count what was lost (some 15 minutes)'
 
 setup: .venv/.complete
