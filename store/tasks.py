@@ -201,6 +201,9 @@ async def save(
     last: int = await connection.fetchval(
         query("save_mailbox"),
         task.tenant_id,
+        task.execution_id,
+        *columns(said, {task.id: task.position}),
+        execution_state,
         task.id,
         box.state,
         box.version,
@@ -219,9 +222,6 @@ async def save(
         [approval_json(approval) for approval in box.rest.approvals],
         box.held_step,
         [approval_json(approval) for approval in box.approvals],
-        task.execution_id,
-        *columns(said, {task.id: task.position}),
-        execution_state,
     )
     return last
 

@@ -1,24 +1,27 @@
--- name: append_events
+-- part: appended
 -- Append events to an execution's log, numbered from the counter on its row: gapless, and visible in their order.
--- $3 types, $4 task ids, $5 positions, $6 task states, $7 data, $8 the execution's new state or NULL (carried by the
--- last event).
-WITH bumped AS (
+-- $1 tenant, $2 execution, $3 types, $4 task ids, $5 positions, $6 task states, $7 data, $8 the execution's new state or
+-- NULL (carried by the last event).
+bumped AS (
     UPDATE executions
        SET event_seq = event_seq + cardinality($3::text[]), state = coalesce($8, state), updated_at = now(),
            started_at = CASE WHEN $8 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
            completed_at = CASE WHEN $8 IN ('succeeded', 'failed', 'cancelled') THEN now()
                                WHEN $8 IS NOT NULL THEN NULL ELSE completed_at END
      WHERE tenant_id = $1 AND id = $2
-    RETURNING event_seq - cardinality($3::text[]) AS base
+    RETURNING event_seq
 ), numbered AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
-    SELECT $1, $2, base + n, type, task_id, position, task_state,
+    SELECT $1, $2, event_seq - cardinality($3::text[]) + n, type, task_id, position, task_state,
            CASE WHEN n = cardinality($3::text[]) THEN $8 END, data
       FROM bumped,
            unnest($3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::jsonb[]) WITH ORDINALITY
                AS new (type, task_id, position, task_state, data, n)
 )
-SELECT base + cardinality($3::text[]) AS last FROM bumped;
+
+-- name: append_events
+WITH :appended
+SELECT event_seq AS last FROM bumped;
 
 -- name: events_after
 -- A page of an execution's log, in order.

@@ -100,41 +100,26 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
 SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
 
 -- name: save_mailbox
--- What the mailbox's rules decided for a locked task, and the events that say so, numbered like by append_events.
--- $11: seconds until the relay rings, NULL for never; $12: when a question's time comes; $13 to $15 and $17: what it would
--- be without its unclaimed messages; $16: whether a ring that is due stays so; $18: the step whose calls are held back,
--- $19: open approvals. $20 execution, $21 types, $22 task ids, $23 positions, $24 task states, $25 data, $26 the
--- execution's new state or NULL. A task that comes back to where it rested waits, or is over, since it first was.
+-- What the mailbox's rules decided for a locked task ($9), and the events that say so ($2 to $8).
+-- $18: seconds until the relay rings, NULL for never; $19: when a question's time comes; $20 to $22 and $24: what it would
+-- be without its unclaimed messages; $23: whether a ring that is due stays so; $25: the step whose calls are held back,
+-- $26: open approvals. A task that comes back to where it rested waits, or is over, since it first was.
 WITH saved AS (
     UPDATE tasks
-       SET state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, unclaimed = $8, open_questions = $9,
-           answers_ruled = $10, timer_at = $12, updated_at = now(), held_step = $18, open_approvals = $19,
-           ring_at = coalesce(CASE WHEN $16 THEN ring_at END, now() + make_interval(secs => $11)),
-           rings = CASE WHEN $16 THEN rings ELSE 0 END,
-           rested = $13, rested_questions = $14, rested_seq = $15, rested_approvals = $17,
-           rested_since = CASE WHEN rested = $13 THEN rested_since ELSE now() END,
-           waiting_since = CASE WHEN $3 = 'waiting' THEN CASE WHEN rested = $3 THEN rested_since ELSE now() END END,
-           started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
-           completed_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled')
-                               THEN CASE WHEN rested = $3 THEN rested_since ELSE now() END END
-     WHERE tenant_id = $1 AND id = $2
-), bumped AS (
-    UPDATE executions
-       SET event_seq = event_seq + cardinality($21::text[]), state = coalesce($26, state), updated_at = now(),
-           started_at = CASE WHEN $26 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
-           completed_at = CASE WHEN $26 IN ('succeeded', 'failed', 'cancelled') THEN now()
-                               WHEN $26 IS NOT NULL THEN NULL ELSE completed_at END
-     WHERE tenant_id = $1 AND id = $20
-    RETURNING event_seq - cardinality($21::text[]) AS base
-), numbered AS (
-    INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
-    SELECT $1, $20, base + n, type, task_id, position, task_state,
-           CASE WHEN n = cardinality($21::text[]) THEN $26 END, data
-      FROM bumped,
-           unnest($21::text[], $22::uuid[], $23::bigint[], $24::text[], $25::jsonb[]) WITH ORDINALITY
-               AS new (type, task_id, position, task_state, data, n)
-)
-SELECT base + cardinality($21::text[]) AS last FROM bumped;
+       SET state = $10, version = $11, turn = $12, turn_open = $13, interrupt_turn = $14, unclaimed = $15,
+           open_questions = $16, answers_ruled = $17, timer_at = $19, updated_at = now(), held_step = $25,
+           open_approvals = $26,
+           ring_at = coalesce(CASE WHEN $23 THEN ring_at END, now() + make_interval(secs => $18)),
+           rings = CASE WHEN $23 THEN rings ELSE 0 END,
+           rested = $20, rested_questions = $21, rested_seq = $22, rested_approvals = $24,
+           rested_since = CASE WHEN rested = $20 THEN rested_since ELSE now() END,
+           waiting_since = CASE WHEN $10 = 'waiting' THEN CASE WHEN rested = $10 THEN rested_since ELSE now() END END,
+           started_at = CASE WHEN $10 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
+           completed_at = CASE WHEN $10 IN ('succeeded', 'failed', 'cancelled')
+                               THEN CASE WHEN rested = $10 THEN rested_since ELSE now() END END
+     WHERE tenant_id = $1 AND id = $9
+), :appended
+SELECT event_seq AS last FROM bumped;
 
 -- name: heard
 -- The workflow has looked and there was nothing to do: nobody need ring.
