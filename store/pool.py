@@ -1,8 +1,9 @@
 """Connections to PostgreSQL. Driver errors are translated here, where they enter."""
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 import orjson
@@ -71,7 +72,7 @@ class Pool:
     async def close(self) -> None:
         """Close all connections; those in use are waited for, a few seconds at most."""
         try:
-            async with _limit(5):
+            async with asyncio.timeout(5):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
@@ -83,12 +84,6 @@ def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:
         return True
-
-
-def _limit(seconds: float) -> Any:
-    import asyncio
-
-    return asyncio.timeout(seconds)
 
 
 async def open_pool(
@@ -130,6 +125,3 @@ async def _leave_as_it_is(connection: Connection) -> None:
 
 def _dump(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-OnNotify: TypeAlias = Callable[[str], None]
