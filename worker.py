@@ -6,7 +6,9 @@ that to the next worker.
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -26,19 +28,19 @@ from activities.messages import MessageActivities
 from activities.plans import PlanActivities
 from activities.questions import QuestionActivities
 from activities.steps import StepActivities
-from agents.models import Models
-from agents.tools import load_tools
-from cli.garbage import freeze_start
-from cli.process import leave
-from domain.errors import Unavailable
-from service.doorbell import Doorbell
-from service.relay import Relay
-from service.routes import Routes
-from service.sweeper import Sweeper
-from service.temporal import Temporal, connect
-from settings import Settings, load_settings
-from store.notify import INTERRUPTS, Listener, Notifier
-from store.pool import open_pool
+from baton.agents.models import Models
+from baton.agents.tools import load_tools
+from baton.domain.errors import Unavailable
+from baton.runtime.garbage import freeze_start
+from baton.runtime.process import leave
+from baton.service.doorbell import Doorbell
+from baton.service.relay import Relay
+from baton.service.routes import Routes
+from baton.service.sweeper import Sweeper
+from baton.service.temporal import Temporal, connect
+from baton.settings import Settings, load_settings
+from baton.store.notify import INTERRUPTS, Listener, Notifier
+from baton.store.pool import open_pool
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.plan import PlanWorkflow
 from workflows.runner import WithoutContexts
@@ -184,6 +186,7 @@ def main(queue: str | None = None) -> NoReturn:
     """Run the process to its end, which is here: taking down a Temporal client's threads can crash the interpreter."""
     settings = load_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sys.path.append(os.getcwd())  # tools of one's own may lie there; nothing of ours is shadowed by them
     code = 0
     try:
         uvloop.run(serve(settings, queue))

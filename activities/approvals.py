@@ -7,11 +7,11 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.encoding import outcome
-from domain.approvals import Decision, Verdict
-from domain.errors import DomainError, InvalidInput, Unavailable
-from domain.ids import TaskById, TaskRoute
-from store import approvals, tasks
-from store.pool import Pool
+from baton.domain.approvals import Decision, Verdict
+from baton.domain.errors import DomainError, InvalidInput, Unavailable
+from baton.domain.ids import TaskById, TaskRoute
+from baton.store import approvals, tasks
+from baton.store.pool import Pool
 from workflows.contracts import Outcome, TypedDecision
 
 _log = logging.getLogger(__name__)

@@ -3,13 +3,13 @@
 import logging
 
 from activities.notes import CallNotes
-from agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, missing_tool
-from domain.agents import Agent
-from domain.conversation import StepAnswer, ToolCall, ToolResult
-from domain.errors import Unavailable
-from domain.faults import whereabouts
-from domain.ids import StepKey
-from store.pool import Pool
+from baton.agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, missing_tool
+from baton.domain.agents import Agent
+from baton.domain.conversation import StepAnswer, ToolCall, ToolResult
+from baton.domain.errors import Unavailable
+from baton.domain.faults import whereabouts
+from baton.domain.ids import StepKey
+from baton.store.pool import Pool
 
 _log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
-from domain.errors import NotFound, Unavailable
-from domain.faults import whereabouts
-from domain.ids import ExecutionId, StepKey, TenantId
-from store import steps
-from store.pool import Pool
-from store.steps import Delta, Started
+from baton.domain.errors import NotFound, Unavailable
+from baton.domain.faults import whereabouts
+from baton.domain.ids import ExecutionId, StepKey, TenantId
+from baton.store import steps
+from baton.store.pool import Pool
+from baton.store.steps import Delta, Started
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from domain.errors import DomainError, NotFound
-from domain.faults import whereabouts
+from baton.domain.errors import DomainError, NotFound
+from baton.domain.faults import whereabouts
 
 _log = logging.getLogger(__name__)
 

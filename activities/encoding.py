@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from agents.tools.registry import tool_names
-from domain.ids import StepKey
-from domain.mailbox import Position, Then
-from domain.states import TaskState
+from baton.agents.tools.registry import tool_names
+from baton.domain.ids import StepKey
+from baton.domain.mailbox import Position, Then
+from baton.domain.states import TaskState
 from workflows.contracts import REST, STEP, TOOLS, CallRef, CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
 #: Of a question, Temporal's UI shows so many characters.

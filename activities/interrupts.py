@@ -12,7 +12,7 @@ from uuid import UUID
 
 from temporalio import activity
 
-from domain.ids import StepKey
+from baton.domain.ids import StepKey
 
 _T = TypeVar("_T")
 

@@ -8,14 +8,14 @@ from temporalio import activity
 
 from activities.encoding import outcome
 from activities.rings import Ringer
-from domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
-from domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
-from domain.json import INT64_MAX, INT64_MIN, unstorable_text
-from domain.mailbox import position
-from domain.messages import Draft
-from store import messages, tasks
-from store.changes import RING_SECONDS
-from store.pool import Pool
+from baton.domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
+from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
+from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
+from baton.domain.mailbox import position
+from baton.domain.messages import Draft
+from baton.store import messages, tasks
+from baton.store.changes import RING_SECONDS
+from baton.store.pool import Pool
 from workflows.contracts import REST, Outcome, TypedMessage
 
 _log = logging.getLogger(__name__)

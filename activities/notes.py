@@ -1,12 +1,12 @@
 """The notes that tools write and read."""
 
-from domain.ids import StepKey
-from store import notes
-from store.pool import Pool
+from baton.domain.ids import StepKey
+from baton.store import notes
+from baton.store.pool import Pool
 
 
 class CallNotes:
-    """An execution's notes, for one call of a step; what `agents.tools.call.Notes` asks for."""
+    """An execution's notes, for one call of a step; what `baton.agents.tools.call.Notes` asks for."""
 
     def __init__(self, pool: Pool, key: StepKey, call_id: str) -> None:
         self._pool = pool
@@ -14,11 +14,11 @@ class CallNotes:
         self._call_id = call_id
 
     async def write(self, name: str, text: str) -> bool:
-        """See `agents.tools.call.Notes`."""
+        """See `baton.agents.tools.call.Notes`."""
         async with self._pool.transaction() as connection:
             return await notes.write(connection, self._key, self._call_id, name, text)
 
     async def read(self) -> dict[str, str]:
-        """See `agents.tools.call.Notes`."""
+        """See `baton.agents.tools.call.Notes`."""
         async with self._pool.connection() as connection:
             return await notes.read(connection, self._key.tenant_id, self._key.execution_id)

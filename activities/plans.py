@@ -6,11 +6,11 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.rings import Ringer
-from domain.ids import TaskById, TaskId, TenantId
-from domain.states import TaskState
-from store import control, plans, tasks
-from store.plans import PlanStanding
-from store.pool import Pool
+from baton.domain.ids import TaskById, TaskId, TenantId
+from baton.domain.states import TaskState
+from baton.store import control, plans, tasks
+from baton.store.plans import PlanStanding
+from baton.store.pool import Pool
 from workflows.contracts import PlanOutcome, PlanStart
 
 

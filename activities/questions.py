@@ -6,9 +6,9 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.encoding import outcome
-from domain.ids import TaskById
-from store import questions, tasks
-from store.pool import Pool
+from baton.domain.ids import TaskById
+from baton.store import questions, tasks
+from baton.store.pool import Pool
 from workflows.contracts import Outcome, TaskRef
 
 

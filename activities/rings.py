@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from domain.ids import PlanRoute, TaskRoute
+from baton.domain.ids import PlanRoute, TaskRoute
 
 
 class Ringer(Protocol):

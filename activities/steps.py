@@ -10,27 +10,27 @@ from uuid import UUID, uuid4
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-import faultpoints
 from activities.calls import make_call, missing_calls
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
-from agents.errors import STEP_BROKEN, STEP_TOO_LONG, ModelFailed
-from agents.models import Models
-from agents.steps import Draft, take_step
-from agents.tools import ASK_USER, ToolFailed, question_of, rules_of
-from domain.agents import Agent
-from domain.answers import problems
-from domain.conversation import Question, StepAnswer, ToolResult
-from domain.errors import Unavailable
-from domain.faults import whereabouts
-from domain.ids import StepKey, TaskById
-from domain.mailbox import Position
-from store import control, plans, steps, tasks, tools, transcripts
-from store.pool import Connection, Pool
-from store.steps import Started
+from baton.agents.errors import STEP_BROKEN, STEP_TOO_LONG, ModelFailed
+from baton.agents.models import Models
+from baton.agents.steps import Draft, take_step
+from baton.agents.tools import ASK_USER, ToolFailed, question_of, rules_of
+from baton.domain.agents import Agent
+from baton.domain.answers import problems
+from baton.domain.conversation import Question, StepAnswer, ToolResult
+from baton.domain.errors import Unavailable
+from baton.domain.faults import whereabouts
+from baton.domain.ids import StepKey, TaskById
+from baton.domain.mailbox import Position
+from baton.runtime import faultpoints
+from baton.store import control, plans, steps, tasks, tools, transcripts
+from baton.store.pool import Connection, Pool
+from baton.store.steps import Started
 from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 

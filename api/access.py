@@ -7,10 +7,10 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.quotas import QUOTA
-from domain.agents import Principal, Scope
-from domain.errors import Forbidden, RateLimited
-from service.auth import token_of
-from service.context import Baton
+from baton.domain.agents import Principal, Scope
+from baton.domain.errors import Forbidden, RateLimited
+from baton.service.auth import token_of
+from baton.service.context import Baton
 
 _KNOWN: Final = "baton.principal"
 #: What a caller who is known presented; a stream goes on only while it counts.

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from starlette.responses import Response
 
-from domain.messages import Receipt
+from baton.domain.messages import Receipt
 
 
 def to_json(content: Any) -> bytes:

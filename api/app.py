@@ -18,9 +18,9 @@ from api.dialects import all_dialects
 from api.errors import Refuse
 from api.quotas import telling_quota
 from api.root import root_app
-from domain.faults import whereabouts
-from service.context import Baton, open_baton
-from settings import Settings, load_settings
+from baton.domain.faults import whereabouts
+from baton.service.context import Baton, open_baton
+from baton.settings import Settings, load_settings
 
 #: What a page of another origin may read of an answer.
 _EXPOSED: Final = (

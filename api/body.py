@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from api.access import authenticate, service
-from domain.errors import InvalidInput, TooLarge
-from domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, deeper_than, unstorable
+from baton.domain.errors import InvalidInput, TooLarge
+from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, deeper_than, unstorable
 
 #: orjson reads an integer that is too large for it as a float; only texts with so many digits in a row can have one.
 _MANY_DIGITS: Final = re.compile(rb"\d{19}")

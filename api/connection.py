@@ -17,7 +17,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from settings import Settings
+from baton.settings import Settings
 
 #: Where a request's scope has what ends its connection at once, without waiting for the client to read.
 ABORT: Final = "baton.abort"

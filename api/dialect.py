@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.errors import DomainError
+from baton.domain.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dialect import Answer, ErrorTable, Failure, Problem, Render
-from domain.errors import (
+from baton.domain.errors import (
     AnswerRefused,
     DomainError,
     InvalidInput,

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BeforeValidator
 
-from domain.errors import ApprovalNotFound, ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
-from domain.json import INT64_MAX, INT64_MIN
+from baton.domain.errors import ApprovalNotFound, ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
+from baton.domain.json import INT64_MAX, INT64_MIN
 
 _DIGITS: Final = re.compile(r"-?[0-9]+")
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 from fastapi import Depends
 from starlette.requests import Request
 
-from domain.errors import InvalidInput
-from domain.json import INT64_MAX
-from domain.states import SendMode
+from baton.domain.errors import InvalidInput
+from baton.domain.json import INT64_MAX
+from baton.domain.states import SendMode
 
 _LONGEST_KEY: Final = 255
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]+")

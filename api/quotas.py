@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.types import Message, Scope, Send
 
-from domain.quota import WINDOW_SECONDS, Quota
+from baton.domain.quota import WINDOW_SECONDS, Quota
 
 #: Where a request's quota is kept, once it was counted.
 QUOTA: Final = "baton.quota"

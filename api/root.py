@@ -13,7 +13,7 @@ from api.access import Service
 from api.answers import Json
 from api.dialect import Dialect, new_app
 from api.docs import dialect_page, index_page
-from service.health import check_health
+from baton.service.health import check_health
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -19,13 +19,13 @@ from starlette.types import Receive, Scope, Send
 from api.access import CREDENTIALS
 from api.answers import to_json
 from api.connection import ABORT
-from domain.agents import Principal
-from domain.errors import CursorExpired, InvalidInput, Unauthenticated, Unavailable
-from domain.events import Event
-from domain.json import INT64_MAX
-from domain.states import TaskState
-from service.context import Baton
-from service.feed import OVER, Subscription
+from baton.domain.agents import Principal
+from baton.domain.errors import CursorExpired, InvalidInput, Unauthenticated, Unavailable
+from baton.domain.events import Event
+from baton.domain.json import INT64_MAX
+from baton.domain.states import TaskState
+from baton.service.context import Baton
+from baton.service.feed import OVER, Subscription
 
 #: A frame: its event's name, and its data.
 Frame: TypeAlias = tuple[str, Mapping[str, object]]

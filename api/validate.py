@@ -5,7 +5,7 @@ from typing import TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from domain.json import JsonObject
+from baton.domain.json import JsonObject
 
 M = TypeVar("M", bound=BaseModel)
 

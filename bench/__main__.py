@@ -11,6 +11,7 @@ from typing import Final
 
 import uvloop
 
+from baton.runtime.process import leave
 from bench import (
     rows_access,
     rows_calls,
@@ -23,7 +24,6 @@ from bench import (
 )
 from bench.report import Row, as_json, lines
 from bench.stack import Stack, running_stack
-from cli.process import leave
 
 _RESULTS: Final = Path(__file__).with_name("results")
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from temporalio.worker import Worker
 
+from baton.runtime.garbage import freeze_start
+from baton.runtime.process import leave
+from baton.service.temporal import connect
+from baton.settings import load_settings
 from bench.bare import QUEUE, BareWorkflow, bare_turn
 from bench.marks import MarkActivities
-from cli.garbage import freeze_start
-from cli.process import leave
-from service.temporal import connect
-from settings import load_settings
 
 
 async def serve() -> None:

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import worker
-from agents.scripted import ScriptedModel
+from baton.agents.scripted import ScriptedModel
 from bench.marks import MODEL, MarkActivities, mark
 
 

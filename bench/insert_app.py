@@ -11,13 +11,13 @@ from uuid import uuid4
 
 from starlette.responses import Response
 
+from api import serving
 from api.access import CanSend, Service
 from api.answers import Json
 from api.app import BatonApp, create_app
 from api.body import JsonBody
-from cli import serve
-from cli.process import leave
-from settings import Settings, load_settings
+from baton.runtime.process import leave
+from baton.settings import Settings, load_settings
 
 PATH: Final = "/baton/v1/bench"
 TABLE: Final = "CREATE TABLE bench (tenant_id uuid NOT NULL, id uuid PRIMARY KEY, text text NOT NULL)"
@@ -39,5 +39,5 @@ def create_bench_app(settings: Settings) -> BatonApp:
 
 
 if __name__ == "__main__":
-    serve.create_app = create_bench_app  # type: ignore[assignment]
-    leave(serve.serve(load_settings(), socket.socket(fileno=int(sys.argv[1]))))
+    serving.create_app = create_bench_app  # type: ignore[assignment]
+    leave(serving.serve(load_settings(), socket.socket(fileno=int(sys.argv[1]))))

@@ -12,10 +12,10 @@ from typing import Final
 from starlette.requests import Request
 
 from api import access, body
-from cli.process import leave
-from cli.serve import serve
-from domain.agents import Principal
-from settings import load_settings
+from api.serving import serve
+from baton.domain.agents import Principal
+from baton.runtime.process import leave
+from baton.settings import load_settings
 
 VARIABLE: Final = "BENCH_KEY"
 

@@ -5,14 +5,14 @@ from itertools import cycle
 
 import orjson
 
+from baton.domain.agents import Scope
+from baton.domain.json import JsonObject
+from baton.service.keys import create_key
+from baton.store.pool import open_pool
 from bench.http import Connection
 from bench.report import Row, milliseconds, percentile
 from bench.stack import Stack
 from bench.targets import ASK, start_tasks, until_ended, until_quiet
-from domain.agents import Scope
-from domain.json import JsonObject
-from service.keys import create_key
-from store.pool import open_pool
 
 _TARGETS = 8
 _BODY: JsonObject = {"text": ASK}

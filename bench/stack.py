@@ -12,20 +12,20 @@ from typing import Final
 
 from temporalio.client import Client
 
+from baton.localstack.credentials import ensure_credentials
+from baton.localstack.part import Part, RunningPart, start
+from baton.localstack.postgres import Postgres
+from baton.localstack.probes import api_answers, worker_polls
+from baton.localstack.temporal import TemporalServer
+from baton.localstack.temporal_binary import ensure_temporal
+from baton.runtime.listener import listen
+from baton.service.namespace import register_search_attributes
+from baton.store.migrate import migrate
+from baton.store.pool import open_pool
 from bench.bare import QUEUE as BARE_QUEUE
 from bench.insert_app import TABLE
 from bench.marks import VARIABLE, Marks
 from bench.open_app import VARIABLE as OPEN_VARIABLE
-from cli.dev.credentials import ensure_credentials
-from cli.dev.part import Part, RunningPart, start
-from cli.dev.postgres import Postgres
-from cli.dev.probes import api_answers, worker_polls
-from cli.dev.temporal import TemporalServer
-from cli.dev.temporal_binary import ensure_temporal
-from cli.listener import listen
-from cli.namespace import register_search_attributes
-from store.migrate import migrate
-from store.pool import open_pool
 
 QUEUE: Final = "bench"
 _ROOT: Final = Path(__file__).resolve().parents[1]
@@ -158,7 +158,7 @@ async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
         await asyncio.gather(
             run(stack.part("worker", ["-m", "bench.baton_worker"], worker_polls(client, QUEUE), [])),
             run(stack.part("bare worker", ["-m", "bench.bare_worker"], worker_polls(client, BARE_QUEUE), [])),
-            run(stack.server("api", ["-m", "cli.main", "api", "--fd"], listener)),
+            run(stack.server("api", ["-m", "baton.cli", "api", "--fd"], listener)),
         )
         yield stack
 

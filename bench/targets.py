@@ -9,13 +9,13 @@ from uuid import uuid4
 import orjson
 from temporalio.client import WorkflowHandle
 
+from baton.domain.json import JsonObject
 from bench.bare import QUEUE as BARE_QUEUE
 from bench.bare import BareWorkflow
 from bench.http import Connection
 from bench.insert_app import PATH as INSERT_PATH
 from bench.marks import ENDED, Marks
 from bench.stack import QUEUE, Stack
-from domain.json import JsonObject
 from workflows.contracts import task_workflow_id
 
 #: A message after which the scripted model asks again: a simple turn, and the task waits for the next.

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from domain.agents import Scope
+from baton.domain.agents import Scope
 
 R, S, W, A, ADMIN = Scope.READ, Scope.SEND, Scope.WRITE, Scope.AGENTS, Scope.ADMIN
 LISTS: Final = -200

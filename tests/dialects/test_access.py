@@ -24,8 +24,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.dialects import all_dialects
-from domain.agents import Scope
-from service.keys import create_key, list_keys, revoke_key
+from baton.domain.agents import Scope
+from baton.service.keys import create_key, list_keys, revoke_key
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.support.api import RunningApi, running_api
 
@@ -244,7 +244,7 @@ async def test_a_key_that_is_bound_to_an_agent_uses_no_other(api: RunningApi) ->
 
 
 async def test_expired_and_revoked_keys(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.last_uses._WRITE_SECONDS", 0.1)
+    monkeypatch.setattr("baton.service.last_uses._WRITE_SECONDS", 0.1)
     async with running_api(database_url, principal_cache_seconds=0) as api:
         short = await create_key(api.pool, "acme", expires_in=timedelta(milliseconds=300), name="short")
         lasting = await create_key(api.pool, "acme", name="lasting")
@@ -445,10 +445,10 @@ class TestKeySet:
         assert [await status(api, rotated) for _ in range(3)] == [401] * 3
         assert issuer.asked == 1  # tokens with unknown keys cost the issuer next to nothing
         issuer.add("two", EC.public_key())
-        monkeypatch.setattr("service.jwks._RETRY_SECONDS", 0)
+        monkeypatch.setattr("baton.service.jwks._RETRY_SECONDS", 0)
         assert await status(api, rotated) == 200
         issuer.broken = True
-        monkeypatch.setattr("service.jwks._FRESH_SECONDS", 0)
+        monkeypatch.setattr("baton.service.jwks._FRESH_SECONDS", 0)
         assert await status(api, first) == 200  # what was read goes on counting
 
     async def test_a_key_counts_only_for_its_algorithm(self, api: RunningApi, issuer: Issuer) -> None:

@@ -17,11 +17,11 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-import store.pool
+import baton.store.pool
 from api.dialects import all_dialects
-from domain.agents import Agent, Scope
-from service.keys import create_key, list_keys, revoke_key
-from store import agents
+from baton.domain.agents import Agent, Scope
+from baton.service.keys import create_key, list_keys, revoke_key
+from baton.store import agents
 from tests.dialects.access_table import ADMIN, LISTS, TABLE, Entry
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_plan, start_task, task_ids
@@ -100,7 +100,7 @@ class World:
 async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
     """A world in a database of its own; what is asked of the database there can be seen."""
     statements: list[str] = []
-    prepare = store.pool.prepare_connection
+    prepare = baton.store.pool.prepare_connection
 
     async def prepare_and_listen(connection: Any) -> None:
         await prepare(connection)
@@ -109,8 +109,8 @@ async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
     dsn = await postgres.create_database()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", NOWHERE)
-        patch.setattr("store.pool.prepare_connection", prepare_and_listen)
-        patch.setattr("service.last_uses._WRITE_SECONDS", 3600.0)  # nothing but requests asks the database anything
+        patch.setattr("baton.store.pool.prepare_connection", prepare_and_listen)
+        patch.setattr("baton.service.last_uses._WRITE_SECONDS", 3600.0)  # only requests ask
         quiet = {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "principal_cache_seconds": 3600.0}
         async with running_api(dsn, **(QUICK | quiet)) as started:
             api = await started.for_new_tenants()

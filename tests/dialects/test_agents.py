@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.dialects.baton.agent_schemas import Agents, WholeAgent
-from domain.agents import Scope
+from baton.domain.agents import Scope
 from tests.dialects.requests import start_task
 from tests.support.api import RunningApi
 

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.dialects.baton.schemas import ApprovalOut, DecidedApproval, TaskOut
-from domain.agents import Scope
-from domain.approvals import ToolRules, digest_of
-from domain.conversation import StepAnswer, ToolCall
-from domain.ids import StepKey
-from store import steps, tasks, tools
-from store.steps import Started
+from baton.domain.agents import Scope
+from baton.domain.approvals import ToolRules, digest_of
+from baton.domain.conversation import StepAnswer, ToolCall
+from baton.domain.ids import StepKey
+from baton.store import steps, tasks, tools
+from baton.store.steps import Started
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.dialects.test_baton import V1, problem
 from tests.support.api import RunningApi

@@ -3,7 +3,7 @@
 import json
 from uuid import uuid4
 
-from domain.conversation import ToolCall
+from baton.domain.conversation import ToolCall
 from tests.dialects.test_approvals import waiting
 from tests.dialects.test_baton import V1
 from tests.dialects.test_receipts_cli import Command, baton

@@ -13,11 +13,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 from api.dialects.asteroid import asteroid_dialect
 from api.dialects.asteroid.activities import TYPES, activities, user_uuid
 from api.dialects.asteroid.translate import CONSENT, NO_INPUTS, REACHED, STATUS, description_of, states_of, status_of
-from domain.agents import Agent
-from domain.conversation import ToolCall
-from domain.events import Event, EventType, NewEvent
-from domain.states import ExecutionState, TaskState
-from store import agents
+from baton.domain.agents import Agent
+from baton.domain.conversation import ToolCall
+from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.states import ExecutionState, TaskState
+from baton.store import agents
 from tests.dialects.requests import Json, kubiya_task, start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.support.api import RunningApi

@@ -15,12 +15,12 @@ from jsonschema import Draft202012Validator
 from api.dialects.chat_tasks import chat_tasks_dialect, translate
 from api.dialects.chat_tasks.stream import task_encoder
 from api.dialects.chat_tasks.translate import STATUS, STEP_STATUS
-from domain.agents import Agent, Principal, Scope
-from domain.approvals import Approval
-from domain.events import Event, EventType, NewEvent
-from domain.states import ExecutionState, StepState, TaskState
-from service import views
-from store import agents
+from baton.domain.agents import Agent, Principal, Scope
+from baton.domain.approvals import Approval
+from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.states import ExecutionState, StepState, TaskState
+from baton.service import views
+from baton.store import agents
 from tests.dialects.requests import Json, start_task
 from tests.support.api import RunningApi, delta, ended, running_api
 from tests.support.frames import Seen, everything, frames

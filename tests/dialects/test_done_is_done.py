@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.agents import Principal, Scope
-from domain.errors import Unavailable
-from domain.ids import TaskById
-from service import control
-from service.context import Baton
-from store.pool import Connection, Pool
+from baton.domain.agents import Principal, Scope
+from baton.domain.errors import Unavailable
+from baton.domain.ids import TaskById
+from baton.service import control
+from baton.service.context import Baton
+from baton.store.pool import Connection, Pool
 from tests.dialects.requests import kubiya_task, start_plan, start_task
 from tests.support.api import RunningApi
 

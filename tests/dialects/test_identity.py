@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.keys import list_keys
+from baton.service.keys import list_keys
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
 from tests.dialects.test_access import CHEAP, RSA, SECRET, Issuer, issuer_url, token
@@ -27,8 +27,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
         connection.add_query_logger(lambda one: asked.append(one.query))
 
-    monkeypatch.setattr("store.pool.prepare_connection", prepare)
-    monkeypatch.setattr("service.last_uses._WRITE_SECONDS", 3600.0)
+    monkeypatch.setattr("baton.store.pool.prepare_connection", prepare)
+    monkeypatch.setattr("baton.service.last_uses._WRITE_SECONDS", 3600.0)
     return asked
 
 
@@ -83,7 +83,7 @@ async def test_what_was_used_is_written_at_the_end(database_url: str) -> None:
 
 
 async def test_what_could_not_be_written_is_written_later(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.last_uses._WRITE_SECONDS", 0.1)
+    monkeypatch.setattr("baton.service.last_uses._WRITE_SECONDS", 0.1)
     async with running_api(database_url, **QUICK, statement_timeout_seconds=0.3) as api:
 
         async def last_use() -> object:
@@ -194,8 +194,8 @@ async def test_rotation_behind_the_scenes(database_url: str, monkeypatch: pytest
     ):
         client = api.client(token(RSA, "RS256", {"kid": "one"}))
         assert (await client.get(CHEAP)).status_code == 200
-        monkeypatch.setattr("service.jwks._FRESH_SECONDS", 0)
-        monkeypatch.setattr("service.jwks._RETRY_SECONDS", 0)
+        monkeypatch.setattr("baton.service.jwks._FRESH_SECONDS", 0)
+        monkeypatch.setattr("baton.service.jwks._RETRY_SECONDS", 0)
         hold = issuer.hold()
         assert (await asyncio.wait_for(client.get(CHEAP), 5)).status_code == 200  # the issuer hangs, nobody waits
         issuer.keys.clear()

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from api.dialects.baton.agent_schemas import Keys, NewKeyOut
-from domain.agents import Scope
+from baton.domain.agents import Scope
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
 from tests.dialects.test_agents import made, refused

@@ -14,13 +14,13 @@ from jsonschema import Draft202012Validator
 from api.dialects.maia import log, maia_dialect
 from api.dialects.maia.schemas import WORDS
 from api.dialects.maia.translate import STATUS
-from domain.agents import Agent, Scope
-from domain.approvals import ToolRules, Verdict
-from domain.conversation import Question, StepAnswer, ToolCall
-from domain.events import Event, EventType
-from domain.ids import StepKey
-from domain.states import TaskState
-from store import agents, steps, tools
+from baton.domain.agents import Agent, Scope
+from baton.domain.approvals import ToolRules, Verdict
+from baton.domain.conversation import Question, StepAnswer, ToolCall
+from baton.domain.events import Event, EventType
+from baton.domain.ids import StepKey
+from baton.domain.states import TaskState
+from baton.store import agents, steps, tools
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, running_api
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from api.dialects import all_dialects
-from domain.ids import TaskRoute
-from domain.states import SendMode, TaskState
-from service.agents import default_agent
+from baton.domain.ids import TaskRoute
+from baton.domain.states import SendMode, TaskState
+from baton.service.agents import default_agent
 from tests.store.world import World
 from tests.support.api import RunningApi
 

@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from api.dialects import all_dialects
-from domain.agents import Scope
+from baton.domain.agents import Scope
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
 from tests.support.api import RunningApi, running_api
@@ -134,7 +134,7 @@ class TestRedis:
 
     @pytest.fixture
     async def redis(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[RedisServer]:
-        monkeypatch.setattr("service.quotas._REDIS_SECONDS", 10.0)  # a busy machine is no Redis that is away
+        monkeypatch.setattr("baton.service.quotas._REDIS_SECONDS", 10.0)  # a busy machine is no Redis that is away
         async with running_redis(tmp_path) as server:
             yield server
 
@@ -154,7 +154,7 @@ class TestRedis:
     async def test_while_it_is_away_each_counts_for_itself(
         self, shared_database_url: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("service.quotas._AWAY_SECONDS", 0.2)
+        monkeypatch.setattr("baton.service.quotas._AWAY_SECONDS", 0.2)
         async with running_api(shared_database_url, **QUICK, redis_url=redis.url) as api:
             client = api.client(await api.new_key(per_minute=4))
             assert left(await client.get(CHEAP)) == 3
@@ -170,8 +170,8 @@ class TestRedis:
     async def test_nobody_waits_for_one_that_hangs(
         self, shared_database_url: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("service.quotas._REDIS_SECONDS", 1.0)
-        monkeypatch.setattr("service.quotas._AWAY_SECONDS", 60.0)
+        monkeypatch.setattr("baton.service.quotas._REDIS_SECONDS", 1.0)
+        monkeypatch.setattr("baton.service.quotas._AWAY_SECONDS", 60.0)
         async with running_api(shared_database_url, **QUICK, redis_url=redis.url) as api:
             client = api.client(await api.new_key(per_minute=4))
             assert left(await client.get(CHEAP)) == 3

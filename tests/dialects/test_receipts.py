@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from api.dialects.baton.schemas import ChangedMessage, MessageOut, Messages
-from domain.agents import Scope
-from domain.conversation import Question, StepAnswer, ToolCall
-from domain.ids import StepKey, TaskById
-from store import control, steps, tasks
-from store.steps import Started
+from baton.domain.agents import Scope
+from baton.domain.conversation import Question, StepAnswer, ToolCall
+from baton.domain.ids import StepKey, TaskById
+from baton.store import control, steps, tasks
+from baton.store.steps import Started
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi
 

@@ -46,7 +46,7 @@ def baton(api: RunningApi, tmp_path: Path) -> Command:
 
     async def run(*arguments: str, stdin: str = "") -> Ran:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "cli.main", *arguments,
+            sys.executable, "-m", "baton.cli", *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.events import EventType, NewEvent
-from domain.states import ExecutionState, TaskState
+from baton.domain.events import EventType, NewEvent
+from baton.domain.states import ExecutionState, TaskState
 from tests.dialects.requests import kubiya_task, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, delta, ended, running_api
 from tests.support.frames import Seen, everything, frames

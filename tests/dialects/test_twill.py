@@ -14,16 +14,16 @@ from jsonschema import Draft202012Validator
 from api.dialects.twill import translate, twill_dialect
 from api.dialects.twill.schemas import Status
 from api.dialects.twill.stream import job_encoder
-from domain.agents import Agent, Principal, Scope
-from domain.approvals import ToolRules
-from domain.conversation import ToolCall
-from domain.errands import ErrandState
-from domain.events import Event, EventType
-from domain.ids import TaskById, TaskRoute
-from domain.messages import Draft
-from domain.states import SendMode, TaskState
-from service.errands import get_errand
-from store import agents, messages, transcripts
+from baton.domain.agents import Agent, Principal, Scope
+from baton.domain.approvals import ToolRules
+from baton.domain.conversation import ToolCall
+from baton.domain.errands import ErrandState
+from baton.domain.events import Event, EventType
+from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.messages import Draft
+from baton.domain.states import SendMode, TaskState
+from baton.service.errands import get_errand
+from baton.store import agents, messages, transcripts
 from tests.dialects.requests import Json, start_task
 from tests.dialects.test_matrix import world_of
 from tests.store.world import World, question

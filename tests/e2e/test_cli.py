@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from cli.demo import play_demo
+from baton.cli.demo import play_demo
 from tests.support.stack import DevStack
 from tests.support.terminal import in_terminal
 
 _ROOT = Path(__file__).resolve().parents[2]
-_BATON = (sys.executable, "-m", "cli.main")
+_BATON = (sys.executable, "-m", "baton.cli")
 
 
 def _environment(stack: DevStack) -> dict[str, str]:

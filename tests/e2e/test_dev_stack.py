@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from cli.namespace import SEARCH_ATTRIBUTES
+from baton.service.namespace import SEARCH_ATTRIBUTES
 from tests.support.stack import PARTS, DevStack, running_stack, start_stack, until
 
 pytestmark = pytest.mark.timeout(300)  # a stack takes five seconds to start, on a busy machine many more
@@ -181,7 +181,7 @@ async def test_it_uses_the_temporal_server_that_it_is_given(stack: DevStack, tmp
 
 
 async def test_without_data_it_leaves_nothing_on_disk(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cli.main", "dev", "--json", "--no-demo", "--port", "0"]
+    command = [sys.executable, "-m", "baton.cli", "dev", "--json", "--no-demo", "--port", "0"]
     process = await asyncio.create_subprocess_exec(
         *command,
         stdout=asyncio.subprocess.PIPE,

@@ -9,8 +9,8 @@ import asyncpg
 import psutil
 import pytest
 
-from cli.dev.part import Part, PartFailed, start
-from cli.namespace import SEARCH_ATTRIBUTES, register_search_attributes
+from baton.localstack.part import Part, PartFailed, start
+from baton.service.namespace import SEARCH_ATTRIBUTES, register_search_attributes
 from tests.support.postgres import PostgresServer
 from tests.support.temporal import RunningTemporal
 

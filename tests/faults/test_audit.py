@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cli.verify.audit import audit, count
-from cli.verify.evidence import ExecutionEvidence, TaskEvidence
-from cli.verify.findings import Category
-from cli.verify.ledger import Acknowledged, GivenUp, Outgoing
-from cli.verify.readers import Seen
+from baton.verify.audit import audit, count
+from baton.verify.evidence import ExecutionEvidence, TaskEvidence
+from baton.verify.findings import Category
+from baton.verify.ledger import Acknowledged, GivenUp, Outgoing
+from baton.verify.readers import Seen
 
 TASK, EXECUTION = "task", "execution"
 

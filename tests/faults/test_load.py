@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.client.errors import EXIT_UNREACHABLE, EXIT_USAGE, UsageError
-from cli.main import build
-from cli.verify.options import Fault, Options, parse_faults
-from cli.verify.pace import Pace
-from cli.verify.plots import SAID, Kind, lines, plots
-from cli.verify.proxy import SlowProxy
-from domain.plans import parse_plan
-from domain.states import SendMode
+from baton.cli.main import build
+from baton.client.errors import EXIT_UNREACHABLE, EXIT_USAGE, UsageError
+from baton.domain.plans import parse_plan
+from baton.domain.states import SendMode
+from baton.verify.options import Fault, Options, parse_faults
+from baton.verify.pace import Pace
+from baton.verify.plots import SAID, Kind, lines, plots
+from baton.verify.proxy import SlowProxy
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 5, 6, 20, 33])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import faultpoints
+from baton.runtime import faultpoints
 from tests.faults.workload import Workload, gapless, said
 from tests.support.stack import DevStack
 

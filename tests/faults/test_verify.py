@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.verify.options import Fault
+from baton.verify.options import Fault
 from tests.faults.verifying import CLEAN, figures, verify
 from tests.support.second_api import second_api
 from tests.support.stack import DevStack

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from cli.verify.findings import Category
+from baton.verify.findings import Category
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ async def verify(*arguments: str, directory: Path) -> dict[str, Any]:
     """Run it; its report, with the exit code. What it keeps of a run that was not clean is in ``directory``."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli.main", "verify", "--json", *arguments),
+        *(sys.executable, "-m", "baton.cli", "verify", "--json", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=_ROOT,

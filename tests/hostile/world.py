@@ -15,11 +15,11 @@ from fastapi.routing import APIRoute
 
 from api.app import BatonApp, create_app
 from api.dialects import all_dialects
-from domain.agents import Scope
-from domain.quota import UNLIMITED
-from service.keys import create_key, list_keys
-from settings import Settings
-from store.pool import open_pool
+from baton.domain.agents import Scope
+from baton.domain.quota import UNLIMITED
+from baton.service.keys import create_key, list_keys
+from baton.settings import Settings
+from baton.store.pool import open_pool
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.support.api import NOWHERE, RunningApi
@@ -50,7 +50,7 @@ async def api_process(dsn: str, directory: Path, **settings: str) -> AsyncGenera
     log = directory / "api.log"
     with log.open("wb") as stderr:
         started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cli.main", "api", "--host", "127.0.0.1", "--port", "0"),
+            *(sys.executable, "-m", "baton.cli", "api", "--host", "127.0.0.1", "--port", "0"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,

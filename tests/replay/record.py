@@ -16,10 +16,10 @@ from uuid import UUID
 
 from temporalio.client import WorkflowHandle
 
-from cli.process import leave
-from domain.ids import TaskById
-from domain.states import SendMode
-from service import control
+from baton.domain.ids import TaskById
+from baton.domain.states import SendMode
+from baton.runtime.process import leave
+from baton.service import control
 from tests.support.postgres import running_postgres
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import SHORT_HISTORIES, running_temporal

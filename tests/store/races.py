@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from domain.errors import DomainError
+from baton.domain.errors import DomainError
 
 _T = TypeVar("_T")
 _L = TypeVar("_L")

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import Conflict, ExecutionNotFound, KeyReused, NotFound, Outdated, TaskClosed
-from domain.ids import TaskRoute
-from domain.messages import Draft, Receipt
-from domain.states import TaskState
-from store import messages, tasks
+from baton.domain.errors import Conflict, ExecutionNotFound, KeyReused, NotFound, Outdated, TaskClosed
+from baton.domain.ids import TaskRoute
+from baton.domain.messages import Draft, Receipt
+from baton.domain.states import TaskState
+from baton.store import messages, tasks
 from tests.store.races import Race, outcome_of
 from tests.store.world import World, question
 

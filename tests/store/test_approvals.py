@@ -7,16 +7,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.approvals import Approval, ApprovalState, Decision, ToolRules, Verdict, digest_of
-from domain.conversation import ToolCall, ToolResult, Transcript
-from domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
-from domain.events import EventType
-from domain.ids import TaskRoute
-from domain.mailbox import Position, Then
-from domain.states import ExecutionState, SendMode, TaskState
-from domain.views import ApprovalView
-from store import approvals, receipts, steps, tools, transcripts
-from store.changes import OVERTAKEN
+from baton.domain.approvals import Approval, ApprovalState, Decision, ToolRules, Verdict, digest_of
+from baton.domain.conversation import ToolCall, ToolResult, Transcript
+from baton.domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Position, Then
+from baton.domain.states import ExecutionState, SendMode, TaskState
+from baton.domain.views import ApprovalView
+from baton.store import approvals, receipts, steps, tools, transcripts
+from baton.store.changes import OVERTAKEN
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.test_tools import begin, rows
@@ -557,7 +557,7 @@ async def test_a_send_that_waits_for_the_lock_decides_by_what_it_finds_then(worl
     started(await world.start(route, 1))
     async with world.pool.transaction() as connection:
         answer = steps.record_step
-        from domain.conversation import StepAnswer
+        from baton.domain.conversation import StepAnswer
 
         held = StepAnswer("", (write("w"),), {"text": ""})
         await answer(connection, key(route, 1), 1, held, (), (), (), ASK_WRITES)

@@ -5,12 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import Conflict, ExecutionNotFound, TaskNotFound
-from domain.events import EventType
-from domain.ids import TaskRoute
-from domain.mailbox import Then
-from domain.states import SendMode, TaskState
-from store import control, rings, tasks
+from baton.domain.errors import Conflict, ExecutionNotFound, TaskNotFound
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Then
+from baton.domain.states import SendMode, TaskState
+from baton.store import control, rings, tasks
 from tests.store.test_steps import stands, started, states
 from tests.store.world import World, call, question
 

@@ -6,15 +6,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.conversation import Attachment
-from domain.errands import Errand, ErrandState
-from domain.errors import Conflict, MessageNotFound, TaskNotFound
-from domain.ids import TaskBySlug, TaskRoute
-from domain.messages import Receipt
-from domain.slugs import slug_of
-from domain.states import SendMode, TaskState
-from store import errands, executions, receipts, tasks, transcripts
-from store.executions import NewExecution, NewTask
+from baton.domain.conversation import Attachment
+from baton.domain.errands import Errand, ErrandState
+from baton.domain.errors import Conflict, MessageNotFound, TaskNotFound
+from baton.domain.ids import TaskBySlug, TaskRoute
+from baton.domain.messages import Receipt
+from baton.domain.slugs import slug_of
+from baton.domain.states import SendMode, TaskState
+from baton.store import errands, executions, receipts, tasks, transcripts
+from baton.store.executions import NewExecution, NewTask
 from tests.store.test_approvals import decide, waiting
 from tests.store.world import World, question
 

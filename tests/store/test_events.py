@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.errors import ExecutionNotFound
-from domain.events import EventType, NewEvent
-from domain.ids import TaskRoute
-from domain.states import ExecutionState
-from store import events
+from baton.domain.errors import ExecutionNotFound
+from baton.domain.events import EventType, NewEvent
+from baton.domain.ids import TaskRoute
+from baton.domain.states import ExecutionState
+from baton.store import events
 from tests.store.world import World
 
 

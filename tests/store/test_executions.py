@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from domain.events import EventType
-from domain.states import ExecutionState, TaskState
-from store import events, executions, views
-from store.executions import NewExecution, NewTask
+from baton.domain.events import EventType
+from baton.domain.states import ExecutionState, TaskState
+from baton.store import events, executions, views
+from baton.store.executions import NewExecution, NewTask
 from tests.store.world import World
 
 

@@ -7,17 +7,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.agents import Principal, Scope
-from domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
-from domain.events import Event, EventType, NewEvent
-from domain.states import ExecutionState, TaskState
-from service.agents import default_agent
-from service.feed import Feed, Subscription
-from settings import Settings
-from store import events, executions
-from store.executions import NewExecution, NewTask
-from store.notify import EVENTS
-from store.pool import Pool, open_pool
+from baton.domain.agents import Principal, Scope
+from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
+from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.states import ExecutionState, TaskState
+from baton.service.agents import default_agent
+from baton.service.feed import Feed, Subscription
+from baton.settings import Settings
+from baton.store import events, executions
+from baton.store.executions import NewExecution, NewTask
+from baton.store.notify import EVENTS
+from baton.store.pool import Pool, open_pool
 
 
 class Log:

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from domain.conversation import Attachment
-from domain.errors import KeyReused, TaskBusy
-from domain.ids import TaskRoute
-from domain.messages import Draft, Receipt
-from domain.states import SendMode, TaskState
-from store import messages
+from baton.domain.conversation import Attachment
+from baton.domain.errors import KeyReused, TaskBusy
+from baton.domain.ids import TaskRoute
+from baton.domain.messages import Draft, Receipt
+from baton.domain.states import SendMode, TaskState
+from baton.store import messages
 from tests.store.world import World, question
 
 S = TaskState

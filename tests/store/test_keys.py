@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from domain.agents import Agent, Scope
-from domain.errors import AgentNotFound, Conflict, InvalidInput, NotFound
-from domain.keys import digest_of
-from service.agents import default_agent, ensure_tenant
-from service.keys import create_key, list_keys, revoke_key
-from store import agents, keys, tenants
+from baton.domain.agents import Agent, Scope
+from baton.domain.errors import AgentNotFound, Conflict, InvalidInput, NotFound
+from baton.domain.keys import digest_of
+from baton.service.agents import default_agent, ensure_tenant
+from baton.service.keys import create_key, list_keys, revoke_key
+from baton.store import agents, keys, tenants
 from tests.store.world import World
 
 

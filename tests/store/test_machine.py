@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
-from domain.conversation import Question, ToolCall, ToolResult
-from domain.errors import DomainError
-from domain.ids import TaskRoute
-from domain.mailbox import Mailbox, Position
-from domain.messages import Receipt
-from domain.states import ExecutionState, SendMode
-from store import tasks, tools
-from store.steps import Started
+from baton.domain.conversation import Question, ToolCall, ToolResult
+from baton.domain.errors import DomainError
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Mailbox, Position
+from baton.domain.messages import Receipt
+from baton.domain.states import ExecutionState, SendMode
+from baton.store import tasks, tools
+from baton.store.steps import Started
 from tests.store.world import World, call, key
 from tests.support.mailbox_machine import MailboxMachine
 from tests.support.mailbox_model import Sent

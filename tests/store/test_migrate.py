@@ -7,8 +7,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from store import migrate as module
-from store.migrate import migrate
+from baton.store import migrate as module
+from baton.store.migrate import migrate
 from tests.support.postgres import PostgresServer
 
 
@@ -77,5 +77,5 @@ async def test_a_table_in_use_does_not_make_everybody_queue(
 
 
 def test_numbers_have_no_gaps() -> None:
-    files = sorted(Path("store/migrations").glob("*.sql"))
+    files = sorted(Path("baton/store/migrations").glob("*.sql"))
     assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))

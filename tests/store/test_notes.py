@@ -1,8 +1,8 @@
 """Notes: shared by the tasks of an execution, written by calls under way and by nobody else."""
 
-from domain.events import EventType
-from store import notes
-from store.notes import MOST_NOTES
+from baton.domain.events import EventType
+from baton.store import notes
+from baton.store.notes import MOST_NOTES
 from tests.store.test_tools import begin, calling
 from tests.store.world import World, call, key
 

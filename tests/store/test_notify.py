@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from store.notify import EVENTS, INTERRUPTS, Listener, Notifier
+from baton.store.notify import EVENTS, INTERRUPTS, Listener, Notifier
 
 _ALL_BUT_ME = "datname = current_database() AND pid <> pg_backend_pid()"
 

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import ExecutionNotFound
-from domain.events import EventType
-from domain.ids import TaskRoute
-from domain.states import ExecutionState, TaskState
-from store import plans
+from baton.domain.errors import ExecutionNotFound
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.states import ExecutionState, TaskState
+from baton.store import plans
 from tests.store.test_steps import started, states
 from tests.store.world import World, question
 

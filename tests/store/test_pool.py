@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
-from domain.errors import TooSlow, Unavailable
-from store.pool import open_pool
+from baton.domain.errors import TooSlow, Unavailable
+from baton.store.pool import open_pool
 from tests.store.world import World
 
 

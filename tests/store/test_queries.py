@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from store import queries
-from store.pool import Connection
-from store.queries import all_queries, query
+from baton.store import queries
+from baton.store.pool import Connection
+from baton.store.queries import all_queries, query
 from tests.support.postgres import PostgresServer
 
 #: Enough of everything that reading a whole table is never the cheaper way: 400 executions of 4 tasks each.
@@ -176,7 +176,7 @@ def test_each_is_for_one_tenant() -> None:
 
 
 def test_a_name_is_used_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = (f.read_text(encoding="utf-8") for f in resources.files("store").joinpath("sql").iterdir())
+    texts = (f.read_text(encoding="utf-8") for f in resources.files("baton.store").joinpath("sql").iterdir())
     names = [name for text in texts for name in re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)]
     assert sorted(names) == sorted(all_queries())
     with pytest.raises(KeyError):
@@ -185,5 +185,7 @@ def test_a_name_is_used_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_every_query_is_used(full: Connection) -> None:
     """What nobody calls is deleted, not kept."""
-    code = "".join(f.read_text(encoding="utf-8") for f in resources.files("store").iterdir() if f.name.endswith(".py"))
+    code = "".join(
+        f.read_text(encoding="utf-8") for f in resources.files("baton.store").iterdir() if f.name.endswith(".py")
+    )
     assert [name for name in all_queries() if f'"{name}"' not in code] == []

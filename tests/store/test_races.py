@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from domain.errors import AnswerRefused, Conflict, DomainError, Outdated, TaskBusy, TaskClosed
-from domain.events import EventType
-from domain.ids import TaskRoute
-from domain.mailbox import Then
-from domain.messages import Receipt
-from domain.states import SendMode, TaskState
-from store import control, rings
-from store.steps import Started
+from baton.domain.errors import AnswerRefused, Conflict, DomainError, Outdated, TaskBusy, TaskClosed
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Then
+from baton.domain.messages import Receipt
+from baton.domain.states import SendMode, TaskState
+from baton.store import control, rings
+from baton.store.steps import Started
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.world import World, question

@@ -9,17 +9,17 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from domain.conversation import Attachment
-from domain.errors import AnswerRefused, KeyReused, MessageNotFound, MessageTaken, Outdated, TaskClosed
-from domain.events import EventType
-from domain.ids import TaskById, TaskRoute
-from domain.json import JsonObject
-from domain.mailbox import Position
-from domain.messages import Edit, Receipt
-from domain.states import MessageState, SendMode, TaskState
-from store import questions, receipts, rings, tasks, transcripts, views
-from store.receipts import Changed
-from store.steps import Started
+from baton.domain.conversation import Attachment
+from baton.domain.errors import AnswerRefused, KeyReused, MessageNotFound, MessageTaken, Outdated, TaskClosed
+from baton.domain.events import EventType
+from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Position
+from baton.domain.messages import Edit, Receipt
+from baton.domain.states import MessageState, SendMode, TaskState
+from baton.store import questions, receipts, rings, tasks, transcripts, views
+from baton.store.receipts import Changed
+from baton.store.steps import Started
 from tests.store.races import Race
 from tests.store.test_steps import stands, started
 from tests.store.world import World, call, question

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from domain.ids import MessageId
-from domain.messages import Edit
-from store import receipts
+from baton.domain.ids import MessageId
+from baton.domain.messages import Edit
+from baton.store import receipts
 from tests.store.test_machine import Real, Run, StoreMachine, in_a_loop
 from tests.store.world import World
 from tests.support.receipts_machine import MOVED, ReceiptsMachine

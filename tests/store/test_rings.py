@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.states import SendMode, TaskState
-from store import rings
-from store.rings import DuePlan, DueTask
+from baton.domain.states import SendMode, TaskState
+from baton.store import rings
+from baton.store.rings import DuePlan, DueTask
 from tests.store.world import World
 
 S = TaskState

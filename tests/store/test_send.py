@@ -8,15 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from domain.conversation import Attachment
-from domain.errors import AnswerRefused, NotWaiting, Outdated, TaskBusy, TaskClosed, TaskNotFound
-from domain.events import EventType
-from domain.ids import TaskRoute
-from domain.json import JsonObject
-from domain.messages import Draft
-from domain.states import ExecutionState, SendMode, TaskState
-from store import messages
-from store.messages import Unchecked
+from baton.domain.conversation import Attachment
+from baton.domain.errors import AnswerRefused, NotWaiting, Outdated, TaskBusy, TaskClosed, TaskNotFound
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.json import JsonObject
+from baton.domain.messages import Draft
+from baton.domain.states import ExecutionState, SendMode, TaskState
+from baton.store import messages
+from baton.store.messages import Unchecked
 from tests.store.world import World, question
 
 S, M = TaskState, SendMode

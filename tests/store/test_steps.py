@@ -5,14 +5,14 @@ from uuid import uuid4
 
 import pytest
 
-from domain.conversation import StepAnswer, Usage
-from domain.errors import TaskNotFound
-from domain.events import Event, EventType
-from domain.ids import TaskRoute
-from domain.mailbox import Position, Then
-from domain.states import ExecutionState, SendMode, TaskState
-from store import steps, transcripts
-from store.steps import Delta, Started
+from baton.domain.conversation import StepAnswer, Usage
+from baton.domain.errors import TaskNotFound
+from baton.domain.events import Event, EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Position, Then
+from baton.domain.states import ExecutionState, SendMode, TaskState
+from baton.store import steps, transcripts
+from baton.store.steps import Delta, Started
 from tests.store.world import World, call, key, question
 
 S, T = TaskState, EventType

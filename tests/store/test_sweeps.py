@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.states import TaskState
-from store import sweeps
-from store.sweeps import OpenTurn
+from baton.domain.states import TaskState
+from baton.store import sweeps
+from baton.store.sweeps import OpenTurn
 from tests.store.world import World
 
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from domain.conversation import ToolCall, ToolResult
-from domain.events import EventType
-from domain.ids import TaskRoute
-from domain.mailbox import Position, Then
-from domain.states import SendMode, TaskState
-from store import tools, transcripts
+from baton.domain.conversation import ToolCall, ToolResult
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Position, Then
+from baton.domain.states import SendMode, TaskState
+from baton.store import tools, transcripts
 from tests.store.test_steps import stands, started
 from tests.store.world import World, call, key, question
 

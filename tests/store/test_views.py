@@ -2,9 +2,9 @@
 
 from uuid import uuid4
 
-from domain.conversation import Usage
-from domain.states import ExecutionState, MessageState, TaskState
-from store import views
+from baton.domain.conversation import Usage
+from baton.domain.states import ExecutionState, MessageState, TaskState
+from baton.store import views
 from tests.store.world import World
 
 

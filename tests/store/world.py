@@ -9,20 +9,20 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from domain.agents import Agent
-from domain.approvals import ToolRules
-from domain.conversation import Question, StepAnswer, ToolCall, ToolResult
-from domain.events import Event
-from domain.ids import StepKey, TaskById, TaskRoute
-from domain.json import JsonObject
-from domain.mailbox import Mailbox, Position
-from domain.messages import Draft, Receipt
-from domain.states import SendMode, TaskState
-from store import agents, control, events, executions, messages, steps, tasks, tenants
-from store.executions import NewExecution, NewTask
-from store.plans import PlanStanding, advance_plan
-from store.pool import Connection, Pool, open_pool
-from store.steps import Delta, Started
+from baton.domain.agents import Agent
+from baton.domain.approvals import ToolRules
+from baton.domain.conversation import Question, StepAnswer, ToolCall, ToolResult
+from baton.domain.events import Event
+from baton.domain.ids import StepKey, TaskById, TaskRoute
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Mailbox, Position
+from baton.domain.messages import Draft, Receipt
+from baton.domain.states import SendMode, TaskState
+from baton.store import agents, control, events, executions, messages, steps, tasks, tenants
+from baton.store.executions import NewExecution, NewTask
+from baton.store.plans import PlanStanding, advance_plan
+from baton.store.pool import Connection, Pool, open_pool
+from baton.store.steps import Delta, Started
 
 NO_RULES = ToolRules({})
 

@@ -13,14 +13,14 @@ import uvicorn
 
 from api.app import BatonApp, create_app
 from api.connection import server_config
-from domain.agents import Scope
-from domain.events import EventType, NewEvent
-from domain.quota import UNLIMITED
-from domain.states import ExecutionState, TaskState
-from service.keys import create_key
-from settings import Settings
-from store import events
-from store.pool import Pool, open_pool
+from baton.domain.agents import Scope
+from baton.domain.events import EventType, NewEvent
+from baton.domain.quota import UNLIMITED
+from baton.domain.states import ExecutionState, TaskState
+from baton.service.keys import create_key
+from baton.settings import Settings
+from baton.store import events
+from baton.store.pool import Pool, open_pool
 
 #: Nobody listens there: Temporal is away, and nothing that is tested here may mind.
 NOWHERE = "127.0.0.1:9"

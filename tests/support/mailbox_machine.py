@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from activities.encoding import outcome
-from domain.conversation import Question
-from domain.errors import DomainError
-from domain.mailbox import Position, due
-from domain.states import SendMode, TaskState
+from baton.domain.conversation import Question
+from baton.domain.errors import DomainError
+from baton.domain.mailbox import Position, due
+from baton.domain.states import SendMode, TaskState
 from tests.support.mailbox_model import ModelTask
 from workflows.contracts import TOOLS, ProgressState
 from workflows.progress import Progress

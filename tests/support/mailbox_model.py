@@ -1,17 +1,17 @@
 """A task as its rules say that it behaves, without a database: what the store is held to.
 
-What `domain.mailbox` decides is its word. What the store decides in SQL (accepting) or beside it (steps, calls, what
-becomes of messages) is said here a second time, as plainly as possible.
+What `baton.domain.mailbox` decides is its word. What the store decides in SQL (accepting) or beside it (steps, calls,
+what becomes of messages) is said here a second time, as plainly as possible.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import mailbox
-from domain.conversation import Question
-from domain.errors import Conflict, DomainError, KeyReused, Outdated, TaskBusy, TaskClosed
-from domain.mailbox import Ending, Mailbox, Next, Position, Rest, Then, next_for, position
-from domain.states import SendMode, TaskState
+from baton.domain import mailbox
+from baton.domain.conversation import Question
+from baton.domain.errors import Conflict, DomainError, KeyReused, Outdated, TaskBusy, TaskClosed
+from baton.domain.mailbox import Ending, Mailbox, Next, Position, Rest, Then, next_for, position
+from baton.domain.states import SendMode, TaskState
 
 S = TaskState
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import asyncpg
 
-from cli.dev.part import start
-from cli.dev.postgres import Postgres
-from store.migrate import migrate
+from baton.localstack.part import start
+from baton.localstack.postgres import Postgres
+from baton.store.migrate import migrate
 
 _TEMPLATE = "baton_template"
 #: Nothing here needs to survive a power cut.

@@ -5,10 +5,10 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from domain.conversation import Question
-from domain.errors import MessageTaken, TaskClosed
-from domain.mailbox import Mailbox, Others, accept_again, withdraw
-from domain.states import SendMode, TaskState
+from baton.domain.conversation import Question
+from baton.domain.errors import MessageTaken, TaskClosed
+from baton.domain.mailbox import Mailbox, Others, accept_again, withdraw
+from baton.domain.states import SendMode, TaskState
 from tests.support.mailbox_machine import MailboxMachine
 from tests.support.mailbox_model import ModelMessage, ModelTask, Sent
 

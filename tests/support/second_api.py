@@ -25,7 +25,7 @@ async def second_api(stack: DevStack) -> AsyncGenerator[str]:
         "TEMPORAL_CONFIG_FILE": os.devnull,
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli.main", "api", "--host", "127.0.0.1", "--port", "0"),
+        *(sys.executable, "-m", "baton.cli", "api", "--host", "127.0.0.1", "--port", "0"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from cli.dev.spawn import LAUNCHER, tail
+from baton.localstack.spawn import LAUNCHER, tail
 
 PARTS: Final = ("api", "worker", "temporal", "postgres")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ async def start_stack(
     variables |= {"XDG_STATE_HOME": str(data / "state"), **(environment or {})}
     # If the tests are killed it is told to stop, and its parts with it.
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1"]
-    command = [sys.executable, "-m", "cli.main", "dev", "--json", "--no-demo", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "baton.cli", "dev", "--json", "--no-demo", "--port", "0", "--data", str(data)]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             *(*launcher, *command, *arguments),

@@ -9,17 +9,17 @@ from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 import worker
-from domain.agents import Agent, Principal, Scope
-from domain.events import Event
-from domain.ids import TaskById, TaskInPlan
-from domain.json import JsonObject
-from domain.messages import Draft, Receipt
-from domain.plans import Plan, PlanTask
-from service import executions, messages
-from service.agents import ensure_tenant
-from service.context import Baton, open_baton
-from settings import Settings
-from store import agents, events
+from baton.domain.agents import Agent, Principal, Scope
+from baton.domain.events import Event
+from baton.domain.ids import TaskById, TaskInPlan
+from baton.domain.json import JsonObject
+from baton.domain.messages import Draft, Receipt
+from baton.domain.plans import Plan, PlanTask
+from baton.service import executions, messages
+from baton.service.agents import ensure_tenant
+from baton.service.context import Baton, open_baton
+from baton.settings import Settings
+from baton.store import agents, events
 from tests.support.temporal import RunningTemporal
 
 _T = TypeVar("_T")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from cli.dev.part import start
-from cli.dev.temporal import TemporalServer
-from cli.dev.temporal_binary import ensure_temporal
-from cli.namespace import register_search_attributes
+from baton.localstack.part import start
+from baton.localstack.temporal import TemporalServer
+from baton.localstack.temporal_binary import ensure_temporal
+from baton.service.namespace import register_search_attributes
 
 #: Makes workflows continue as new after a few turns.
 SHORT_HISTORIES = {"limit.historyCount.suggestContinueAsNew": "20"}

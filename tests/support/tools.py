@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from agents.tools import ToolFailed, current_call, tool
+from baton.agents.tools import ToolFailed, current_call, tool
 
 #: (key of the call, tool, what it was called with), in the order of the calls, of all tests of this process.
 CALLS: Final[list[tuple[str, str, str]]] = []

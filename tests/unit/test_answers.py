@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.answers import problems
-from domain.conversation import Question
-from domain.json import JsonObject, JsonValue
+from baton.domain.answers import problems
+from baton.domain.conversation import Question
+from baton.domain.json import JsonObject, JsonValue
 
 
 def asking(schema: JsonObject | None) -> Question:

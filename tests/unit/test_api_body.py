@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.body import parse_json
-from domain.errors import InvalidInput
-from domain.json import INT64_MAX, INT64_MIN
+from baton.domain.errors import InvalidInput
+from baton.domain.json import INT64_MAX, INT64_MIN
 
 
 @pytest.mark.parametrize(

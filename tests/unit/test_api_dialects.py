@@ -17,9 +17,9 @@ from api.dialects.maia import errors as maia
 from api.dialects.twill import errors as twill
 from api.errors import failure_of
 from api.routing import DirectRoute, is_plain
-from domain import errors
-from domain.errors import DomainError
-from settings import Settings
+from baton.domain import errors
+from baton.domain.errors import DomainError
+from baton.settings import Settings
 
 DIALECTS = {dialect.name: dialect for dialect in all_dialects()}
 SPOKEN = (asteroid, baton, chat_tasks, kubiya, maia, twill)
@@ -49,7 +49,7 @@ def kinds(of: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_the_error_table_is_total(dialect: Dialect) -> None:
-    assert {kind for kind in kinds() if kind.__module__ == "domain.errors"} <= set(dialect.errors)
+    assert {kind for kind in kinds() if kind.__module__ == "baton.domain.errors"} <= set(dialect.errors)
 
 
 @pytest.mark.parametrize("spoken", SPOKEN, ids=lambda module: module.__name__.split(".")[-2])

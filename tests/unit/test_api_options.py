@@ -4,8 +4,8 @@ import pytest
 from starlette.requests import Request
 
 from api.options import SendOptions, send_options
-from domain.errors import InvalidInput
-from domain.states import SendMode
+from baton.domain.errors import InvalidInput
+from baton.domain.states import SendMode
 
 
 def request(*headers: tuple[str, str]) -> Request:

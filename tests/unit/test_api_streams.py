@@ -13,9 +13,9 @@ from starlette.requests import Request
 from api.dialects.baton import stream as baton
 from api.dialects.kubiya import stream as kubiya
 from api.sse import Cursor, Encoder, cursor_of, encode_event, encode_frame
-from domain.errors import InvalidInput
-from domain.events import Event, EventType
-from domain.states import ExecutionState, TaskState
+from baton.domain.errors import InvalidInput
+from baton.domain.events import Event, EventType
+from baton.domain.states import ExecutionState, TaskState
 
 EXECUTION = UUID(int=1)
 TASK = UUID(int=2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.approvals import (
+from baton.domain.approvals import (
     REASON_CHARACTERS,
     Approval,
     Decision,
@@ -21,9 +21,9 @@ from domain.approvals import (
     question_text,
     shortened,
 )
-from domain.conversation import Question
-from domain.errors import InvalidInput
-from domain.mailbox import (
+from baton.domain.conversation import Question
+from baton.domain.errors import InvalidInput
+from baton.domain.mailbox import (
     Ending,
     Mailbox,
     Others,
@@ -37,7 +37,7 @@ from domain.mailbox import (
     resume,
     withdraw,
 )
-from domain.states import TaskState
+from baton.domain.states import TaskState
 
 S = TaskState
 

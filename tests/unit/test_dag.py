@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.dag import DEPENDENCY_FAILED, Advance, Node, advance
-from domain.states import TaskState
+from baton.domain.dag import DEPENDENCY_FAILED, Advance, Node, advance
+from baton.domain.states import TaskState
 
 S = TaskState
 

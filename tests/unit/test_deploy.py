@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.dev.temporal import DYNAMIC_CONFIGURATION
-from settings import Settings
+from baton.localstack.temporal import DYNAMIC_CONFIGURATION
+from baton.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BATON = ("migrate", "api", "worker")

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import Unavailable
-from domain.ids import TaskRoute
-from domain.messages import Receipt
-from domain.states import TaskState
-from service.doorbell import Doorbell
-from service.temporal import Temporal
+from baton.domain.errors import Unavailable
+from baton.domain.ids import TaskRoute
+from baton.domain.messages import Receipt
+from baton.domain.states import TaskState
+from baton.service.doorbell import Doorbell
+from baton.service.temporal import Temporal
 
 ROUTE = TaskRoute(uuid4(), "acme", uuid4(), uuid4(), 1, False, "queue", "assistant", uuid4())
 

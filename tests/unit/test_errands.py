@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.errands import ErrandState, Taken, errand_state
-from domain.states import MessageState, TaskState, TurnState
+from baton.domain.errands import ErrandState, Taken, errand_state
+from baton.domain.states import MessageState, TaskState, TurnState
 
 E, M, T, S = ErrandState, MessageState, TurnState, TaskState
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.json import INT64_MAX, INT64_MIN, JsonValue, unstorable, unstorable_text
+from baton.domain.json import INT64_MAX, INT64_MIN, JsonValue, unstorable, unstorable_text
 
 good = st.recursive(
     st.none()

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
-from domain.conversation import Question
-from domain.mailbox import Ending, Mailbox, Next, Then, begin, due, end, next_for, position
-from domain.states import TaskState
+from baton.domain.conversation import Question
+from baton.domain.mailbox import Ending, Mailbox, Next, Then, begin, due, end, next_for, position
+from baton.domain.states import TaskState
 from tests.support.mailbox_machine import MailboxMachine
 
 S = TaskState

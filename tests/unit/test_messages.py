@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.conversation import Attachment
-from domain.messages import Draft, Receipt
-from domain.states import SendMode, TaskState
+from baton.domain.conversation import Attachment
+from baton.domain.messages import Draft, Receipt
+from baton.domain.states import SendMode, TaskState
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 short = st.text("a\n:e\u0301", max_size=3)

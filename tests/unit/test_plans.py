@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import InvalidPlan
-from domain.json import INT64_MAX, INT64_MIN
-from domain.plans import find_cycle, parse_plan
+from baton.domain.errors import InvalidPlan
+from baton.domain.json import INT64_MAX, INT64_MIN
+from baton.domain.plans import find_cycle, parse_plan
 
 
 def task(number: Any, *needs: Any, **more: Any) -> dict[str, Any]:

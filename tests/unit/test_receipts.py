@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
-from domain.conversation import Question
-from domain.mailbox import (
+from baton.domain.conversation import Question
+from baton.domain.mailbox import (
     Ending,
     Mailbox,
     Others,
@@ -20,7 +20,7 @@ from domain.mailbox import (
     resume,
     withdraw,
 )
-from domain.states import TaskState
+from baton.domain.states import TaskState
 from tests.support.receipts_machine import ReceiptsMachine
 
 S = TaskState

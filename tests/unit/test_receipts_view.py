@@ -5,11 +5,11 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.client.shapes import Message, Question
-from cli.messages import messages_table
-from cli.view.board import Board
-from cli.view.happenings import Asked, Ended, Happening, Noted
-from domain.states import TaskState
+from baton.cli.commands.messages import messages_table
+from baton.cli.view.board import Board
+from baton.cli.view.happenings import Asked, Ended, Happening, Noted
+from baton.client.shapes import Message, Question
+from baton.domain.states import TaskState
 from tests.unit.cli.events import Log, execution
 
 

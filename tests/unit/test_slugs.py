@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.json import INT64_MAX
-from domain.slugs import number_in, slug_of
+from baton.domain.json import INT64_MAX
+from baton.domain.slugs import number_in, slug_of
 
 
 @pytest.mark.parametrize(

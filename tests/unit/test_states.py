@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.states import ExecutionState, TaskState, execution_state
+from baton.domain.states import ExecutionState, TaskState, execution_state
 
 S, E = TaskState, ExecutionState
 tasks = st.lists(st.sampled_from(S), min_size=1, max_size=12)

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from service import windows
-from service.windows import Windows
+from baton.service import windows
+from baton.service.windows import Windows
 
 
 class Clock:

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from httpx import AsyncClient
 
-from domain.agents import Agent
-from store import agents
+from baton.domain.agents import Agent
+from baton.store import agents
 from tests.support.api import RunningApi
 
 Json = dict[str, Any]

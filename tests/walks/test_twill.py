@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient
 
-from domain.agents import Agent
-from store import agents
+from baton.domain.agents import Agent
+from baton.store import agents
 from tests.support.api import RunningApi
 from tests.support.openai_server import running_openai_server
 

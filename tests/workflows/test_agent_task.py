@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from domain.errors import AnswerRefused, TaskClosed
-from domain.events import Event, EventType
-from domain.ids import TaskById
-from domain.states import SendMode
-from service import control
+from baton.domain.errors import AnswerRefused, TaskClosed
+from baton.domain.events import Event, EventType
+from baton.domain.ids import TaskById
+from baton.domain.states import SendMode
+from baton.service import control
 from tests.support.system import System, eventually
 from workflows.contracts import task_workflow_id
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from temporalio.client import WorkflowHandle
 
-from domain.approvals import Approval, Decision, Verdict
-from domain.events import Event, EventType
-from domain.ids import TaskById
-from domain.states import SendMode
-from service import approvals, control
-from store import tasks
+from baton.domain.approvals import Approval, Decision, Verdict
+from baton.domain.events import Event, EventType
+from baton.domain.ids import TaskById
+from baton.domain.states import SendMode
+from baton.service import approvals, control
+from baton.store import tasks
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
 from workflows.contracts import task_workflow_id

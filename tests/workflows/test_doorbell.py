@@ -5,9 +5,9 @@ from uuid import UUID
 
 from temporalio.api.enums.v1 import EventType
 
-from domain.ids import TaskById
-from domain.messages import Draft
-from service import messages
+from baton.domain.ids import TaskById
+from baton.domain.messages import Draft
+from baton.service import messages
 from tests.support.system import System, eventually
 from workflows.contracts import task_workflow_id
 

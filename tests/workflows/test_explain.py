@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from domain.ids import TaskById
-from service import control
-from service.explain import explain_task
+from baton.domain.ids import TaskById
+from baton.service import control
+from baton.service.explain import explain_task
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
 

@@ -10,8 +10,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.deltas import DeltaWriter
 from activities.interrupts import Interrupts
 from activities.steps import StepActivities
-from agents.models import Models
-from domain.ids import PlanRoute, TaskRoute
+from baton.agents.models import Models
+from baton.domain.ids import PlanRoute, TaskRoute
 from tests.store.world import World
 from tests.support.system import eventually
 from workflows.contracts import StepRef, TaskRef

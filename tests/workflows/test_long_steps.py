@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.events import EventType
+from baton.domain.events import EventType
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
 from workflows.contracts import task_workflow_id

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from domain.events import EventType
-from domain.states import ExecutionState
-from service import control
-from store import events as event_store
+from baton.domain.events import EventType
+from baton.domain.states import ExecutionState
+from baton.service import control
+from baton.store import events as event_store
 from tests.support.system import System, eventually
 from workflows.contracts import plan_workflow_id
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from domain.events import EventType
+from baton.domain.events import EventType
 from tests.support.system import System, eventually
 
 

@@ -5,15 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from domain.errors import MessageTaken
-from domain.events import Event, EventType
-from domain.ids import TaskById
-from domain.messages import Draft, Receipt
-from domain.states import MessageState
-from service import control, receipts, views
-from service.routes import Routes
-from store import messages
-from store.receipts import withdraw_message
+from baton.domain.errors import MessageTaken
+from baton.domain.events import Event, EventType
+from baton.domain.ids import TaskById
+from baton.domain.messages import Draft, Receipt
+from baton.domain.states import MessageState
+from baton.service import control, receipts, views
+from baton.service.routes import Routes
+from baton.store import messages
+from baton.store.receipts import withdraw_message
 from tests.support.system import System, eventually
 from workflows.contracts import task_workflow_id
 

@@ -11,9 +11,9 @@ from temporalio.activity import ActivityCancellationDetails
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from agents.tools import load_tools
-from domain.conversation import ToolCall
-from domain.ids import TaskRoute
+from baton.agents.tools import load_tools
+from baton.domain.conversation import ToolCall
+from baton.domain.ids import TaskRoute
 from tests.store.world import World
 from tests.support.postgres import PostgresServer
 from tests.support.system import System, eventually, running_system

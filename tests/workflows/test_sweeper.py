@@ -7,9 +7,9 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, ResetWorkflowExecutionRequest
 
-from domain.events import EventType
-from domain.states import ExecutionState
-from store import events
+from baton.domain.events import EventType
+from baton.domain.states import ExecutionState
+from baton.store import events
 from tests.support.postgres import PostgresServer
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import Unavailable
-from domain.ids import TaskById, TaskRoute
-from service.doorbell import Doorbell
-from service.temporal import Temporal, TemporalRefused, connect, task_of_workflow
+from baton.domain.errors import Unavailable
+from baton.domain.ids import TaskById, TaskRoute
+from baton.service.doorbell import Doorbell
+from baton.service.temporal import Temporal, TemporalRefused, connect, task_of_workflow
 from tests.support.api import NOWHERE
 from tests.support.system import System
 from workflows.contracts import plan_workflow_id, task_workflow_id

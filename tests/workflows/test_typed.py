@@ -9,7 +9,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.states import SendMode
+from baton.domain.states import SendMode
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
 from tests.workflows.test_slow_database import locked

@@ -10,10 +10,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from api.dialects.asteroid.translate import CONSENT, FAILURE, FINISHED, STATUS, SUCCESS
 from api.ids import parse_uuid
-from domain.approvals import call_question
-from domain.events import Event, EventType
-from domain.json import JsonObject, JsonValue
-from domain.states import ExecutionState, TaskState
+from baton.domain.approvals import call_question
+from baton.domain.events import Event, EventType
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.states import ExecutionState, TaskState
 
 #: The events that make activities, whatever they do to the execution's state.
 TYPES: Final = (

@@ -12,9 +12,9 @@ from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, ExecuteAgentReque
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.states import ExecutionState
-from service import executions
-from service.agents import parse_reference
+from baton.domain.states import ExecutionState
+from baton.service import executions
+from baton.service.agents import parse_reference
 
 router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
 

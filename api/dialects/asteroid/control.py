@@ -24,12 +24,12 @@ from api.dialects.asteroid.schemas import (
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.agents import Principal
-from domain.errors import Conflict
-from domain.ids import ExecutionId, TaskAddress, TaskById
-from domain.states import TaskState
-from service import control, views
-from service.context import Baton
+from baton.domain.agents import Principal
+from baton.domain.errors import Conflict
+from baton.domain.ids import ExecutionId, TaskAddress, TaskById
+from baton.domain.states import TaskState
+from baton.service import control, views
+from baton.service.context import Baton
 
 UPDATED: Final = "Execution status updated."
 _One = Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]]

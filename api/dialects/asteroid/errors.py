@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.answers import Json
 from api.dialect import Answer, ErrorTable, Failure
-from domain import errors
+from baton.domain import errors
 
 ERRORS: Final[ErrorTable] = {
     errors.DomainError: Answer(500),

@@ -26,11 +26,11 @@ from api.dialects.asteroid.schemas import (
     Executions,
 )
 from api.routing import DirectRoute
-from domain.agents import Principal
-from domain.json import JsonObject
-from service import history, views
-from service.agents import parse_reference
-from service.context import Baton
+from baton.domain.agents import Principal
+from baton.domain.json import JsonObject
+from baton.service import history, views
+from baton.service.agents import parse_reference
+from baton.service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_class=DirectRoute)
 

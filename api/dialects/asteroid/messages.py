@@ -15,7 +15,7 @@ from api.openapi import with_body
 from api.options import Options
 from api.routing import DirectRoute
 from api.validate import validated
-from service.messages import send_to_execution
+from baton.service.messages import send_to_execution
 
 ADDED: Final = "User message added."
 _BODY: Final[dict[str, Any]] = with_body(reference("Agents.Execution.UserMessagesAddTextBody"), [EXECUTION_ID])

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from api.dialects.asteroid.schemas import ActivitiesQuery, ListQuery, Status, reference
 from api.ids import execution_id as parse_id
 from api.validate import validated
-from domain.json import JsonValue
+from baton.domain.json import JsonValue
 
 
 async def _execution_id(request: Request) -> UUID:

@@ -8,10 +8,10 @@ import orjson
 
 from api.dialects.asteroid.schemas import UpdateableStatus
 from api.options import SendOptions
-from domain.json import JsonObject, JsonValue
-from domain.messages import Draft
-from domain.states import ExecutionState, TaskState
-from domain.views import ExecutionView, TaskView
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.messages import Draft
+from baton.domain.states import ExecutionState, TaskState
+from baton.domain.views import ExecutionView, TaskView
 
 #: An execution's status. One that waits for consent alone, and for no answer, is `CONSENT`.
 STATUS: Final[dict[ExecutionState, str]] = {

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from api.dialects.baton.schemas import AgentOut, Text, Tools
-from domain.agent_limits import LIMITS
-from domain.agents import Scope
-from domain.states import SendMode
+from baton.domain.agent_limits import LIMITS
+from baton.domain.agents import Scope
+from baton.domain.states import SendMode
 
 Policies = Annotated[dict[str, Any], Field(description='By tool, or `"*"` for all others: `allow`, `ask` or `deny`.')]
 Limits = Annotated[dict[str, Any], Field(description=f"Positive numbers by name: {', '.join(LIMITS)}.")]

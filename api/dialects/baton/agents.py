@@ -16,10 +16,10 @@ from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.agents import Agent
-from service import agent_changes
-from service.agent_changes import AgentChange
-from service.agents import parse_reference
+from baton.domain.agents import Agent
+from baton.service import agent_changes
+from baton.service.agent_changes import AgentChange
+from baton.service.agents import parse_reference
 
 router = APIRouter(prefix=f"{PREFIX}/agents", tags=["agents"], responses=PROBLEMS, route_class=DirectRoute)
 

@@ -21,10 +21,10 @@ from api.ids import approval_id as parse_id
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.approvals import Decision
-from domain.json import JsonObject
-from domain.views import ApprovalView
-from service import approvals
+from baton.domain.approvals import Decision
+from baton.domain.json import JsonObject
+from baton.domain.views import ApprovalView
+from baton.service import approvals
 
 router = APIRouter(prefix=f"{PREFIX}/approvals", tags=["approvals"], responses=PROBLEMS, route_class=DirectRoute)
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.answers import to_json
 from api.dialect import Answer, ErrorTable, Failure
 from api.errors import status_phrase
-from domain import errors
+from baton.domain import errors
 
 ERRORS: Final[ErrorTable] = {
     errors.DomainError: Answer(500, "internal_error"),

@@ -19,13 +19,13 @@ from api.openapi import STREAM, body_of
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
-from domain.agents import Principal
-from domain.errors import InvalidInput
-from domain.ids import ExecutionId
-from domain.plans import parse_plan
-from domain.states import ExecutionState
-from service import control, executions, views
-from service.context import Baton
+from baton.domain.agents import Principal
+from baton.domain.errors import InvalidInput
+from baton.domain.ids import ExecutionId
+from baton.domain.plans import parse_plan
+from baton.domain.states import ExecutionState
+from baton.service import control, executions, views
+from baton.service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS, route_class=DirectRoute)
 

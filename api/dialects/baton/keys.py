@@ -17,9 +17,9 @@ from api.ids import WholeNumber, parse_uuid
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.errors import InvalidInput, NotFound
-from service import keys
-from service.keys import NewKey
+from baton.domain.errors import InvalidInput, NotFound
+from baton.service import keys
+from baton.service.keys import NewKey
 
 router = APIRouter(prefix=f"{PREFIX}/keys", tags=["keys"], responses=PROBLEMS, route_class=DirectRoute)
 

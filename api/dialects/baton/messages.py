@@ -16,12 +16,12 @@ from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.conversation import Attachment
-from domain.ids import TaskById
-from domain.json import JsonObject
-from domain.messages import Draft
-from domain.states import MessageState
-from service import messages, views
+from baton.domain.conversation import Attachment
+from baton.domain.ids import TaskById
+from baton.domain.json import JsonObject
+from baton.domain.messages import Draft
+from baton.domain.states import MessageState
+from baton.service import messages, views
 
 router = APIRouter(prefix=PREFIX, tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
 

@@ -24,12 +24,12 @@ from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.conversation import Attachment
-from domain.messages import Edit
-from domain.states import MessageState
-from domain.views import MessageView
-from service import receipts, views
-from service.receipts import Settled
+from baton.domain.conversation import Attachment
+from baton.domain.messages import Edit
+from baton.domain.states import MessageState
+from baton.domain.views import MessageView
+from baton.service import receipts, views
+from baton.service.receipts import Settled
 
 router = APIRouter(prefix=f"{PREFIX}/messages", tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
 

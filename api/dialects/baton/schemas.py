@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
 
-from domain.approvals import ApprovalState, Verdict
-from domain.states import ExecutionState, MessageState, TaskState
+from baton.domain.approvals import ApprovalState, Verdict
+from baton.domain.states import ExecutionState, MessageState, TaskState
 
 PREFIX: Final = "/baton/v1"
 

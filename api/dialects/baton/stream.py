@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from api.sse import Encoder, Frame
-from domain.events import Event
-from service.feed import Subscription
+from baton.domain.events import Event
+from baton.service.feed import Subscription
 
 
 def execution_encoder() -> Encoder:

@@ -18,11 +18,11 @@ from api.ids import task_id as parse_id
 from api.openapi import STREAM
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
-from domain.agents import Principal
-from domain.ids import TaskAddress, TaskById, TaskId
-from domain.states import TaskState
-from service import control, explain, views
-from service.context import Baton
+from baton.domain.agents import Principal
+from baton.domain.ids import TaskAddress, TaskById, TaskId
+from baton.domain.states import TaskState
+from baton.service import control, explain, views
+from baton.service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS, route_class=DirectRoute)
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from domain.agents import Agent
-from domain.explanation import Explanation
-from domain.keys import Key
-from domain.messages import Receipt
-from domain.views import AgentRef, ApprovalView, ExecutionView, MessageView, Page, TaskView
+from baton.domain.agents import Agent
+from baton.domain.explanation import Explanation
+from baton.domain.keys import Key
+from baton.domain.messages import Receipt
+from baton.domain.views import AgentRef, ApprovalView, ExecutionView, MessageView, Page, TaskView
 
 T = TypeVar("T")
 Json = dict[str, Any]

@@ -1,11 +1,11 @@
 """Finding a task by its integer."""
 
 from api.ids import in_range
-from domain.agents import Principal
-from domain.errors import AgentNotFound
-from domain.ids import TaskByNumber, TaskRoute
-from service.context import Baton
-from service.visibility import may_use
+from baton.domain.agents import Principal
+from baton.domain.errors import AgentNotFound
+from baton.domain.ids import TaskByNumber, TaskRoute
+from baton.service.context import Baton
+from baton.service.visibility import may_use
 
 
 def address(who: Principal, task_id: int, agent_id: int) -> TaskByNumber:

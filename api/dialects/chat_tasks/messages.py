@@ -16,10 +16,10 @@ from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options, SendOptions
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.agents import Principal
-from domain.json import JsonObject
-from service.context import Baton
-from service.messages import send_message
+from baton.domain.agents import Principal
+from baton.domain.json import JsonObject
+from baton.service.context import Baton
+from baton.service.messages import send_message
 
 router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], responses=SEND_ERRORS, route_class=DirectRoute)
 

@@ -12,14 +12,14 @@ from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.errors import ERRORS
 from api.errors import answer_to
 from api.sse import Encoder, Frame
-from domain.agents import Principal
-from domain.errors import TaskNotFound, Unavailable
-from domain.events import Event, EventType
-from domain.json import JsonObject
-from domain.states import TaskState
-from service import views
-from service.feed import OVER, Subscription
-from service.views import Reads
+from baton.domain.agents import Principal
+from baton.domain.errors import TaskNotFound, Unavailable
+from baton.domain.events import Event, EventType
+from baton.domain.json import JsonObject
+from baton.domain.states import TaskState
+from baton.service import views
+from baton.service.feed import OVER, Subscription
+from baton.service.views import Reads
 
 #: A stream ends with its task, and with its question.
 ENDS: Final = OVER | {TaskState.WAITING}

@@ -26,9 +26,9 @@ from api.openapi import body_of
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
-from domain.errors import InvalidInput
-from domain.views import TaskView
-from service import executions, timeline, views
+from baton.domain.errors import InvalidInput
+from baton.domain.views import TaskView
+from baton.service import executions, timeline, views
 
 router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], route_class=DirectRoute)
 

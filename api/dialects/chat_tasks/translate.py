@@ -6,13 +6,13 @@ from typing import Final, cast
 
 from api.dialects.chat_tasks.schemas import AppendMessageRequest
 from api.options import SendOptions
-from domain.approvals import Approval, question_text
-from domain.conversation import Question
-from domain.json import JsonObject, JsonValue
-from domain.messages import Draft, Receipt
-from domain.states import MessageState, SendMode, StepState, TaskState
-from domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
-from domain.views import TaskView
+from baton.domain.approvals import Approval, question_text
+from baton.domain.conversation import Question
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.messages import Draft, Receipt
+from baton.domain.states import MessageState, SendMode, StepState, TaskState
+from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
+from baton.domain.views import TaskView
 
 #: A task's status: clients know these six, and no others.
 STATUS: Final[dict[TaskState, str]] = {

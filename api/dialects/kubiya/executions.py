@@ -21,17 +21,17 @@ from api.options import Options
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
-from domain.agents import Principal
-from domain.conversation import Usage
-from domain.ids import ExecutionId, TaskAddress, TaskById, TaskOfExecution
-from domain.json import JsonObject
-from domain.states import ExecutionState, TaskState
-from domain.views import TaskView
-from service import control, executions, views
-from service.agents import parse_reference
-from service.context import Baton
-from service.messages import send_message as send_to_task
-from service.views import Found
+from baton.domain.agents import Principal
+from baton.domain.conversation import Usage
+from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskOfExecution
+from baton.domain.json import JsonObject
+from baton.domain.states import ExecutionState, TaskState
+from baton.domain.views import TaskView
+from baton.service import control, executions, views
+from baton.service.agents import parse_reference
+from baton.service.context import Baton
+from baton.service.messages import send_message as send_to_task
+from baton.service.views import Found
 from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"

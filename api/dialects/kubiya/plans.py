@@ -19,13 +19,13 @@ from api.options import Options
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
-from domain.errors import ExecutionNotFound, TaskNotFound
-from domain.ids import TaskInPlan
-from domain.plans import parse_plan
-from domain.views import ExecutionView
-from service import executions, views
-from service.messages import send_message as send_to_task
-from service.messages import send_messages as send_to_tasks
+from baton.domain.errors import ExecutionNotFound, TaskNotFound
+from baton.domain.ids import TaskInPlan
+from baton.domain.plans import parse_plan
+from baton.domain.views import ExecutionView
+from baton.service import executions, views
+from baton.service.messages import send_message as send_to_task
+from baton.service.messages import send_messages as send_to_tasks
 
 PREFIX: Final = "/api/v1/tasks/plan"
 

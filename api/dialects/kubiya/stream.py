@@ -11,11 +11,11 @@ from uuid import UUID
 
 from api.dialects.kubiya.translate import EXECUTION_STATUS, PAUSED_QUESTION, PLAN_STATUS, TASK_STATUS
 from api.sse import Encoder, Frame
-from domain.approvals import call_question
-from domain.events import Event, EventType
-from domain.json import JsonObject, JsonValue
-from domain.states import ExecutionState, TaskState
-from service.feed import Subscription
+from baton.domain.approvals import call_question
+from baton.domain.events import Event, EventType
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.states import ExecutionState, TaskState
+from baton.service.feed import Subscription
 
 
 def plan_encoder() -> Encoder:

@@ -8,15 +8,15 @@ from starlette.exceptions import HTTPException
 
 from api.ids import parse_uuid
 from api.options import SendOptions
-from domain.approvals import question_text
-from domain.conversation import Usage
-from domain.errors import InvalidInput
-from domain.ids import TaskById
-from domain.json import JsonObject, JsonValue
-from domain.messages import Draft
-from domain.states import ExecutionState, TaskState
-from domain.views import ExecutionView, TaskView
-from service.messages import Sent
+from baton.domain.approvals import question_text
+from baton.domain.conversation import Usage
+from baton.domain.errors import InvalidInput
+from baton.domain.ids import TaskById
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.messages import Draft
+from baton.domain.states import ExecutionState, TaskState
+from baton.domain.views import ExecutionView, TaskView
+from baton.service.messages import Sent
 
 #: A plan's status. A paused plan waits for a person, who resumes it with a message or a call.
 PLAN_STATUS: Final[dict[ExecutionState, str]] = {

@@ -16,8 +16,8 @@ from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.ids import TaskById
-from service.approvals import decide_and_answer
+from baton.domain.ids import TaskById
+from baton.service.approvals import decide_and_answer
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
 

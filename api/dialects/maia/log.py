@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from api.dialects.maia.translate import resting_status
-from domain.events import Event, EventType
-from domain.json import JsonObject
+from baton.domain.events import Event, EventType
+from baton.domain.json import JsonObject
 
 E = EventType
 

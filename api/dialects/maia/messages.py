@@ -18,8 +18,8 @@ from api.openapi import with_body
 from api.options import Options
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.ids import TaskById
-from service import details, messages
+from baton.domain.ids import TaskById
+from baton.service import details, messages
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
 
-from domain.approvals import Verdict
+from baton.domain.approvals import Verdict
 
 PREFIX: Final = "/v1/ai/agents/tasks"
 

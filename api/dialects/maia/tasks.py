@@ -17,9 +17,9 @@ from api.ids import WholeNumber
 from api.openapi import body_of
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.ids import TaskById
-from domain.views import TaskDetails
-from service import control, details, executions, views
+from baton.domain.ids import TaskById
+from baton.domain.views import TaskDetails
+from baton.service import control, details, executions, views
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
 

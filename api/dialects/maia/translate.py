@@ -5,12 +5,12 @@ from typing import Final, cast
 
 from api.dialects.maia.schemas import AgentConfig, CreateTaskRequest, Grants, SendMessage, Status
 from api.options import SendOptions
-from domain.approvals import Approval, question_text
-from domain.conversation import Question
-from domain.json import JsonObject, JsonValue
-from domain.messages import Draft
-from domain.states import TaskState
-from domain.views import TaskDetails, TaskView
+from baton.domain.approvals import Approval, question_text
+from baton.domain.conversation import Question
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.messages import Draft
+from baton.domain.states import TaskState
+from baton.domain.views import TaskDetails, TaskView
 
 ORIGIN: Final = "maia"
 #: The name by which the vendor's clients mean the one agent that they know: the default one.

@@ -7,11 +7,11 @@ from api.dialects.maia.schemas import WORDS, Answer, Decision
 from api.dialects.maia.translate import ORIGIN
 from api.ids import approval_id
 from api.options import SendOptions
-from domain import approvals
-from domain.approvals import Verdict
-from domain.errors import InvalidInput
-from domain.ids import ApprovalId
-from domain.messages import Draft
+from baton.domain import approvals
+from baton.domain.approvals import Verdict
+from baton.domain.errors import InvalidInput
+from baton.domain.ids import ApprovalId
+from baton.domain.messages import Draft
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.ids import message_id, parse_uuid
-from domain.agents import Principal
-from domain.errors import InvalidInput
-from domain.ids import TaskAddress, TaskById, TaskBySlug, TaskRoute
-from service.context import Baton
-from service.visibility import may_use
+from baton.domain.agents import Principal
+from baton.domain.errors import InvalidInput
+from baton.domain.ids import TaskAddress, TaskById, TaskBySlug, TaskRoute
+from baton.service.context import Baton
+from baton.service.visibility import may_use
 
 _TASK: Final = "taskIdOrSlug"
 _JOB: Final = "jobId"

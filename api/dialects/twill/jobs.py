@@ -12,7 +12,7 @@ from api.dialects.twill.schemas import API, CHANGE_ERRORS, READ_ERRORS, JobDoneR
 from api.dialects.twill.stream import job_encoder, start_of
 from api.routing import DirectRoute
 from api.sse import Cursor, cursor_of, open_stream
-from service import errands
+from baton.service import errands
 
 router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
 

@@ -13,8 +13,8 @@ from api.openapi import body_of
 from api.options import Options
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.errands import ErrandState
-from service.messages import send_message as send_to_task
+from baton.domain.errands import ErrandState
+from baton.service.messages import send_message as send_to_task
 
 router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], responses=SEND_ERRORS, route_class=DirectRoute)
 

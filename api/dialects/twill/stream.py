@@ -14,14 +14,14 @@ from api.dialects.twill import translate
 from api.dialects.twill.errors import ERRORS
 from api.errors import answer_to
 from api.sse import Chapter, Encoder, Frame
-from domain.agents import Principal
-from domain.errands import Errand, ErrandState
-from domain.errors import MessageNotFound, Unavailable
-from domain.events import Event, EventType
-from domain.json import JsonObject
-from service.errands import get_errand
-from service.feed import Subscription
-from service.views import Reads
+from baton.domain.agents import Principal
+from baton.domain.errands import Errand, ErrandState
+from baton.domain.errors import MessageNotFound, Unavailable
+from baton.domain.events import Event, EventType
+from baton.domain.json import JsonObject
+from baton.service.errands import get_errand
+from baton.service.feed import Subscription
+from baton.service.views import Reads
 
 #: What says nothing of whether a job has come to its end.
 _ON_THE_WAY: Final = frozenset(

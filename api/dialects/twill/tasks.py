@@ -28,14 +28,14 @@ from api.openapi import body_of
 from api.origin import origin_of
 from api.routing import DirectRoute
 from api.validate import validated
-from domain.agents import Principal
-from domain.errands import ErrandState
-from domain.errors import AgentNotFound, InvalidInput
-from domain.ids import TaskById
-from service import control, errands, executions, views
-from service.agents import AgentReference, parse_reference
-from service.context import Baton
-from service.executions import Started
+from baton.domain.agents import Principal
+from baton.domain.errands import ErrandState
+from baton.domain.errors import AgentNotFound, InvalidInput
+from baton.domain.ids import TaskById
+from baton.service import control, errands, executions, views
+from baton.service.agents import AgentReference, parse_reference
+from baton.service.context import Baton
+from baton.service.executions import Started
 
 _TASKS: Final = 20
 _JOBS: Final = 30

@@ -1,7 +1,7 @@
 """Between Baton's words and Twill's. Pure; the table of statuses is here and nowhere else.
 
-A job is an errand (`domain.errands`): a message and what is done about it. Its id is the message's. A task's first job
-is its command, which is the task's description and no message: that job's id is the task's own.
+A job is an errand (`baton.domain.errands`): a message and what is done about it. Its id is the message's. A task's
+first job is its command, which is the task's description and no message: that job's id is the task's own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,15 +11,15 @@ from uuid import UUID
 
 from api.dialects.twill.schemas import API, FilePart, SendMessageRequest
 from api.options import SendOptions
-from domain.agents import Principal
-from domain.approvals import call_question
-from domain.conversation import Attachment
-from domain.errands import Errand, ErrandState, TaskWithErrand
-from domain.json import JsonObject, JsonValue
-from domain.messages import Draft
-from domain.slugs import slug_of, words_of
-from domain.states import SendMode
-from domain.views import TaskView
+from baton.domain.agents import Principal
+from baton.domain.approvals import call_question
+from baton.domain.conversation import Attachment
+from baton.domain.errands import Errand, ErrandState, TaskWithErrand
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.messages import Draft
+from baton.domain.slugs import slug_of, words_of
+from baton.domain.states import SendMode
+from baton.domain.views import TaskView
 
 #: A job's status.
 STATUS: Final[dict[ErrandState, str]] = {

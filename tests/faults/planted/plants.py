@@ -126,10 +126,10 @@ def die_rolling_over(workflows: ModuleType) -> None:
 Plant = Callable[[ModuleType], None]
 
 IN_MODULE: Final[dict[str, tuple[Plant, ...]]] = {
-    "store.steps": (mark_processed_at_claim,),
+    "baton.store.steps": (mark_processed_at_claim,),
     "activities.steps": (know_repeats,),
-    "store.transcripts": (read_only_once,),
-    "domain.mailbox": (close_without_a_look,),
+    "baton.store.transcripts": (read_only_once,),
+    "baton.domain.mailbox": (close_without_a_look,),
     "workflows.agent_task": (die_rolling_over,),
-    "store.messages": (remember_in_memory,),
+    "baton.store.messages": (remember_in_memory,),
 }

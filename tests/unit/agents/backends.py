@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from agents.models import Models
-from domain.json import JsonObject
+from baton.agents.models import Models
+from baton.domain.json import JsonObject
 from tests.support.openai_server import Called, OpenAIServer, Reply
 from tests.unit.agents.talk import Talk
 

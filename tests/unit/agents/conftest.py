@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
-from agents.models import Models
+from baton.agents.models import Models
 from tests.support.openai_server import OpenAIServer, running_openai_server
 from tests.unit.agents.backends import Backend, OpenAIBackend, ScriptedBackend
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
-from agents.errors import ModelFailed
-from agents.models import Models
-from agents.steps import Draft, take_step
-from agents.tools import ASK_USER, ToolFailed, call_tool, question_of
-from domain.agents import Agent
-from domain.conversation import (
+from baton.agents.errors import ModelFailed
+from baton.agents.models import Models
+from baton.agents.steps import Draft, take_step
+from baton.agents.tools import ASK_USER, ToolFailed, call_tool, question_of
+from baton.domain.agents import Agent
+from baton.domain.conversation import (
     Attachment,
     DependencyResult,
     ReadMessage,
@@ -21,7 +21,7 @@ from domain.conversation import (
     ToolResult,
     Transcript,
 )
-from domain.states import StepState
+from baton.domain.states import StepState
 
 MAX_ATTEMPTS = 3
 

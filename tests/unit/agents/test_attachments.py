@@ -12,8 +12,8 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from agents.attachments import content_of, readable
-from domain.conversation import Attachment
+from baton.agents.attachments import content_of, readable
+from baton.domain.conversation import Attachment
 
 
 def a_file(url: str, media_type: str = "text/plain", filename: str = "file") -> Attachment:

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pydantic_ai import exceptions as vendor
 
-from agents import errors
-from agents.errors import ModelFailed, translated
+from baton.agents import errors
+from baton.agents.errors import ModelFailed, translated
 
 
 @pytest.mark.parametrize(

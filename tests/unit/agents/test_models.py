@@ -6,11 +6,11 @@ import socket
 
 import pytest
 
-from agents import errors
-from agents.errors import ModelFailed
-from agents.models import Models
-from agents.steps import Draft, take_step
-from domain.conversation import Attachment, StepAnswer, Transcript
+from baton.agents import errors
+from baton.agents.errors import ModelFailed
+from baton.agents.models import Models
+from baton.agents.steps import Draft, take_step
+from baton.domain.conversation import Attachment, StepAnswer, Transcript
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply
 from tests.unit.agents.talk import Talk
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from pydantic_ai import _ssrf
 
-from agents import errors
-from agents.errors import ModelFailed
-from agents.models import Models
-from domain.conversation import Attachment
+from baton.agents import errors
+from baton.agents.errors import ModelFailed
+from baton.agents.models import Models
+from baton.domain.conversation import Attachment
 from tests.support.openai_server import OpenAIServer, Reply
 from tests.unit.agents.talk import Talk
 

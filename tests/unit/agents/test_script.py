@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.script import Call, Directive, Fail, Fatal, Finish, Results, Say, Sleep, Stream, directive_lines, parse
+from baton.agents.script import (
+    Call,
+    Directive,
+    Fail,
+    Fatal,
+    Finish,
+    Results,
+    Say,
+    Sleep,
+    Stream,
+    directive_lines,
+    parse,
+)
 
 
 @pytest.mark.parametrize(

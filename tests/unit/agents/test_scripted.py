@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from pydantic_ai.messages import TextPart
 
-from agents.errors import ModelFailed
-from agents.models import Models
-from agents.responses import decoded
-from agents.scripted import ScriptedModel
-from agents.transcript import model_messages
-from domain.conversation import DependencyResult
-from domain.states import StepState
+from baton.agents.errors import ModelFailed
+from baton.agents.models import Models
+from baton.agents.responses import decoded
+from baton.agents.scripted import ScriptedModel
+from baton.agents.transcript import model_messages
+from baton.domain.conversation import DependencyResult
+from baton.domain.states import StepState
 from tests.unit.agents.talk import Talk
 
 

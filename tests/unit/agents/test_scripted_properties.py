@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.errors import ModelFailed
-from agents.models import Models
-from agents.notes import begun_in
-from agents.responses import decoded
-from domain.conversation import ReadMessage, RecordedStep
-from domain.states import StepState
+from baton.agents.errors import ModelFailed
+from baton.agents.models import Models
+from baton.agents.notes import begun_in
+from baton.agents.responses import decoded
+from baton.domain.conversation import ReadMessage, RecordedStep
+from baton.domain.states import StepState
 from tests.unit.agents.talk import Talk
 
 MANY = 60

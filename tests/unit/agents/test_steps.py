@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.states import StepState
+from baton.domain.states import StepState
 from tests.unit.agents.backends import Backend, Wanted
 from tests.unit.agents.talk import Talk
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from agents.tools import (
+from baton.agents.tools import (
     ASK_USER,
     AskedQuestion,
     CallContext,
@@ -26,8 +26,8 @@ from agents.tools import (
     tool,
     tool_names,
 )
-from domain.approvals import Policy
-from domain.conversation import ToolCall
+from baton.domain.approvals import Policy
+from baton.domain.conversation import ToolCall
 from tests.unit.agents.talk import an_agent
 
 

@@ -15,9 +15,9 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from agents.responses import encoded
-from agents.transcript import GO_ON, INTERRUPTED_MARK, NEVER_ANSWERED, NO_ANSWER, NO_RESULT, model_messages
-from domain.conversation import (
+from baton.agents.responses import encoded
+from baton.agents.transcript import GO_ON, INTERRUPTED_MARK, NEVER_ANSWERED, NO_ANSWER, NO_RESULT, model_messages
+from baton.domain.conversation import (
     Attachment,
     DependencyResult,
     RecordedStep,
@@ -25,7 +25,7 @@ from domain.conversation import (
     ToolResult,
     Transcript,
 )
-from domain.states import StepState
+from baton.domain.states import StepState
 from tests.unit.agents.talk import an_agent, message
 
 ASK = ToolCallPart("ask_user", {"question": "Which colour?"}, "ask-1")

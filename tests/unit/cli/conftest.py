@@ -12,7 +12,7 @@ import pytest
 from tests.unit.cli.fake_baton import KEY, FakeBaton, running_fake_baton
 
 ROOT = Path(__file__).resolve().parents[3]
-BATON = (sys.executable, "-m", "cli.main")
+BATON = (sys.executable, "-m", "baton.cli")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.client.shapes import Event, Execution, Task
-from domain.states import ExecutionState, TaskState
+from baton.client.shapes import Event, Execution, Task
+from baton.domain.states import ExecutionState, TaskState
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

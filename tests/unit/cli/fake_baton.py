@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from domain.plans import parse_plan
-from domain.states import TaskState
+from baton.domain.plans import parse_plan
+from baton.domain.states import TaskState
 from tests.unit.cli.fake_player import play
 from tests.unit.cli.fake_state import FakeExecution, FakeTask, Json
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from domain.states import TaskState
+from baton.domain.states import TaskState
 from tests.unit.cli.fake_state import FakeExecution, FakeTask
 
 

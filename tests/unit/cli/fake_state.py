@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from domain.plans import PlanTask
-from domain.states import ExecutionState, TaskState, execution_state
+from baton.domain.plans import PlanTask
+from baton.domain.states import ExecutionState, TaskState, execution_state
 
 Json = dict[str, Any]
 

@@ -1,9 +1,9 @@
 """What the event log means for the view."""
 
-from cli.client.shapes import Question
-from cli.view.board import Board
-from cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started
-from domain.states import ExecutionState, TaskState
+from baton.cli.view.board import Board
+from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started
+from baton.client.shapes import Question
+from baton.domain.states import ExecutionState, TaskState
 from tests.unit.cli.events import START, Log, execution
 
 

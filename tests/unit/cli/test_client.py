@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.client.address import Address, find_execution, find_task_id, only_task_of
-from cli.client.connection import Connection, find_connection, state_file
-from cli.client.errors import Refused, Unreachable, UsageError
-from cli.client.http import Client
-from domain.states import TaskState
+from baton.cli.address import Address, find_execution, find_task_id, only_task_of
+from baton.client.connection import Connection, find_connection, state_file
+from baton.client.errors import Refused, Unreachable, UsageError
+from baton.client.http import Client
+from baton.domain.states import TaskState
 from tests.unit.cli.fake_baton import KEY, FakeBaton
 from tests.unit.cli.plans import plan
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.demo import ANSWERS, play_demo
-from cli.demo import PLAN as DEMO
-from cli.run import prepared_answers
-from domain.plans import parse_plan
-from domain.states import TaskState
+from baton.cli.commands.run import prepared_answers
+from baton.cli.demo import ANSWERS, play_demo
+from baton.cli.demo import PLAN as DEMO
+from baton.domain.plans import parse_plan
+from baton.domain.states import TaskState
 from tests.unit.cli.conftest import ROOT, Command
 from tests.unit.cli.fake_baton import KEY, FakeBaton
 from tests.unit.cli.plans import plan
@@ -239,14 +239,29 @@ def test_answers_are_gathered_by_task() -> None:
 
 async def test_the_client_is_light() -> None:
     """`baton send` is typed in loops: it must not wait for what it does not use."""
-    heavy = ["temporalio", "asyncpg", "pydantic_ai", "fastapi", "uvicorn", "openai", "anthropic", "settings", "rich"]
-    script = f"import sys, cli.main, cli.send; print([name for name in {heavy} if name in sys.modules])"
+    heavy = [
+        "temporalio",
+        "asyncpg",
+        "pydantic_ai",
+        "fastapi",
+        "uvicorn",
+        "openai",
+        "anthropic",
+        "baton.settings",
+        "rich",
+    ]
+    script = (
+        f"import sys, baton.cli.main, baton.cli.commands.send; print([name for name in {heavy} if name in sys.modules])"
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
     assert out.decode().strip() == "[]"
-    script = script.replace("cli.send", "cli.run, cli.watch, cli.inbox, cli.demo").replace(", 'rich'", "")
+    script = script.replace(
+        "baton.cli.commands.send",
+        "baton.cli.commands.run, baton.cli.commands.watch, baton.cli.commands.inbox, baton.cli.demo",
+    ).replace(", 'rich'", "")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from cli.client.shapes import Question
-from cli.view.board import Board
-from cli.view.desk import Ask
-from cli.view.editor import Editor
-from cli.view.panel import panel
-from cli.view.region import Region
-from cli.view.task import TaskView
-from cli.view.texts import ago, clock, harmless, one_line, printable_json
-from cli.view.tree import tree_lines
+from baton.cli.view.board import Board
+from baton.cli.view.desk import Ask
+from baton.cli.view.editor import Editor
+from baton.cli.view.panel import panel
+from baton.cli.view.region import Region
+from baton.cli.view.task import TaskView
+from baton.cli.view.texts import ago, clock, harmless, one_line, printable_json
+from baton.cli.view.tree import tree_lines
+from baton.client.shapes import Question
 from tests.support.terminal import Screen
 from tests.unit.cli.events import START, Log, execution
 

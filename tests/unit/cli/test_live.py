@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.states import TaskState
+from baton.domain.states import TaskState
 from tests.support.terminal import Screen, Terminal, in_terminal
 from tests.unit.cli.conftest import BATON, ROOT
 from tests.unit.cli.fake_baton import KEY, FakeBaton

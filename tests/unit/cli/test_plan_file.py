@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.client.errors import UsageError
-from cli.client.plan_file import read_plan
-from domain.plans import parse_plan
+from baton.cli.plan_file import read_plan
+from baton.client.errors import UsageError
+from baton.domain.plans import parse_plan
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from cli.client.connection import Connection
-from cli.client.errors import Refused, Unreachable
-from cli.client.http import Client
-from cli.client.stream import follow
-from domain.states import TaskState
+from baton.client.connection import Connection
+from baton.client.errors import Refused, Unreachable
+from baton.client.http import Client
+from baton.client.stream import follow
+from baton.domain.states import TaskState
 from tests.unit.cli.fake_baton import KEY, FakeBaton
 from tests.unit.cli.plans import plan
 

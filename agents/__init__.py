@@ -1,5 +1,0 @@
-"""Agents: turns a transcript into a model's next step, and runs tools.
-
-Knows neither our HTTP API nor Temporal nor PostgreSQL. Importing `agents.steps` or `agents.models` loads pydantic-ai
-(a second or more): only the worker does.
-"""

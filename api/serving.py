@@ -1,0 +1,80 @@
+"""`baton api`: the API's process."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Generator
+from typing import Any, Protocol
+
+import uvicorn
+
+from api.app import create_app
+from api.connection import server_config
+from baton.runtime.garbage import freeze_start
+from baton.settings import Settings
+
+
+class _Stoppable(Protocol):
+    """What the API's app has in `app.state`: streams end when it is set."""
+
+    stopping: asyncio.Event
+
+
+class _Server(uvicorn.Server):
+    """Ends its streams as soon as it is told to stop, and its process with code 0 instead of by the signal.
+
+    A stream ends only when its reader goes away or we say so; without that every stop would take its full time limit.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: _Stoppable) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        freeze_start()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop)
+        yield
+
+    def _told_to_stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._app.stopping.set()
+
+
+def serve(settings: Settings, listener: socket.socket) -> int:
+    """Serve on ``listener`` until SIGTERM or SIGINT, then finish what was begun, `shutdown_seconds` at most.
+
+    Returns the exit code.
+    """
+    app = create_app(settings)
+    config = server_config(
+        app,
+        loop="uvloop",
+        log_config=logging_configuration(settings.log_level),
+        access_log=False,
+        timeout_graceful_shutdown=round(settings.shutdown_seconds),
+    )
+    try:
+        _Server(config, app.state).run(sockets=[listener])  # type: ignore[arg-type]
+    except SystemExit as ended:  # how uvicorn says that the app did not start; it has logged why
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
+
+
+def logging_configuration(level: str) -> dict[str, Any]:
+    """Everything to stderr, with time and process; nothing logs what people write, at any level."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": {"uvicorn": {"level": level}, "httpx": {"level": "WARNING"}, "temporalio": {"level": level}},
+    }

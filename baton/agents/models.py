@@ -1,0 +1,88 @@
+"""Models by name."""
+
+import asyncio
+import os
+import threading
+from contextlib import AsyncExitStack
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.models import Model, infer_model
+from pydantic_ai.providers import Provider, infer_provider
+from pydantic_ai.settings import ModelSettings
+
+from baton.agents import scripted
+from baton.agents.errors import UNKNOWN, ModelFailed
+from baton.agents.scripted import ScriptedModel, ScriptedSettings
+
+READ_TIMEOUT_SECONDS: Final = 300.0
+"""How long a provider may be silent: until the first byte, and between two."""
+
+
+class Models:
+    """Resolves names to models and keeps them, with one connection pool per provider.
+
+    Names are `scripted` and those of pydantic-ai: `provider:model`, such as `openai:gpt-5`, `anthropic:claude-…`,
+    `google:gemini-…`. Keys and addresses come from the environment, as each provider knows them (`OPENAI_API_KEY`,
+    `OPENAI_BASE_URL`, …). Where `OPENAI_BASE_URL` is not OpenAI's own, `openai:` speaks Chat Completions, which
+    compatible servers know; `openai-responses:` and `openai-chat:` always mean what they say.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_seconds: float = scripted.TOKEN_SECONDS,
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+    ) -> None:
+        self._models: dict[str, Model[Any]] = {scripted.NAME: ScriptedModel(token_seconds)}
+        self._providers: dict[str, Provider[Any]] = {}
+        self._read_timeout_seconds = read_timeout_seconds
+        self._resolving = threading.Lock()
+        self._open = AsyncExitStack()
+
+    async def model(self, name: str) -> Model[Any]:
+        """The model called ``name``. Raises ModelFailed (`model_unknown`) where it cannot be had: no such provider,
+        or no key for it."""
+        model = self._models.get(name)
+        if model is None:
+            model = await asyncio.to_thread(self._resolve, name)  # imports a vendor's SDK: a second or more
+            await self._open.enter_async_context(model)
+        return model
+
+    def settings(self, model: Model[Any], attempt: int) -> ModelSettings:
+        """How ``model`` is asked. Vendor SDKs retry nothing: whoever asks owns retries."""
+        if isinstance(model, ScriptedModel):
+            return ScriptedSettings(scripted_attempt=attempt)
+        return ModelSettings(max_retries=0, timeout=self._read_timeout_seconds)
+
+    async def close(self) -> None:
+        """Close the providers' connections."""
+        await self._open.aclose()
+
+    def _resolve(self, name: str) -> Model[Any]:
+        with self._resolving:
+            if name in self._models:
+                return self._models[name]
+            if ":" not in name:
+                raise ModelFailed(UNKNOWN, f"{name!r} is no model's name: expected `scripted` or `provider:model`.")
+            try:
+                model = infer_model(_spoken(name), provider_factory=self._provider)
+            except (UserError, ValueError, ImportError) as error:
+                raise ModelFailed(UNKNOWN, str(error)) from error
+            self._models[name] = model
+            return model
+
+    def _provider(self, name: str) -> Provider[Any]:
+        if name not in self._providers:
+            self._providers[name] = infer_provider(name)
+        return self._providers[name]
+
+
+def _spoken(name: str) -> str:
+    """``name`` with the API that its server speaks."""
+    provider, _, model = name.partition(":")
+    host = urlsplit(os.environ.get("OPENAI_BASE_URL", "")).hostname or "api.openai.com"
+    if provider == "openai" and host.rpartition(".openai.com")[1] == "":
+        return f"openai-chat:{model}"
+    return name

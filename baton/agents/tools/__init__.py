@@ -1,0 +1,35 @@
+"""What an agent can do beside speaking: Python functions, and questions to people."""
+
+from baton.agents.tools.ask_user import ASK_USER, AskedQuestion, question_of
+from baton.agents.tools.call import CallContext, current_call
+from baton.agents.tools.failure import TOOL_ERROR, ToolFailed
+from baton.agents.tools.marks import tool
+from baton.agents.tools.registry import (
+    ToolsUnusable,
+    add_tool,
+    call_tool,
+    definitions,
+    load_tools,
+    missing_tool,
+    rules_of,
+    tool_names,
+)
+
+__all__ = [
+    "ASK_USER",
+    "TOOL_ERROR",
+    "AskedQuestion",
+    "CallContext",
+    "ToolFailed",
+    "ToolsUnusable",
+    "add_tool",
+    "call_tool",
+    "current_call",
+    "definitions",
+    "load_tools",
+    "missing_tool",
+    "question_of",
+    "rules_of",
+    "tool",
+    "tool_names",
+]

@@ -1,0 +1,188 @@
+"""`baton agents …`: agents as data, from the command line or from a YAML file."""
+
+from typing import Annotated, Any
+
+import orjson
+import typer
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.plan_file import read_object
+from baton.cli.view.texts import harmless, one_line, printable_json
+from baton.client.errors import UsageError
+from baton.client.http import Client
+from baton.client.shapes import Json
+
+agents = typer.Typer(help="Agents as data.", no_args_is_help=True)
+
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name, integer or uuid.")]
+FileOption = Annotated[
+    str | None, typer.Option("--file", "-f", metavar="FILE", help="Read the agent from YAML or JSON; `-` is stdin.")
+]
+NameOption = Annotated[str | None, typer.Option(help="What it is called.")]
+ModelOption = Annotated[str | None, typer.Option(help="`scripted`, or provider:model.")]
+InstructionsOption = Annotated[str | None, typer.Option(help="What it is told before everything else.")]
+ToolOption = Annotated[list[str] | None, typer.Option("--tool", metavar="NAME", help="A tool that it has; repeat it.")]
+PolicyOption = Annotated[
+    list[str] | None, typer.Option("--policy", metavar="TOOL=POLICY", help="allow, ask or deny; `*` is all others.")
+]
+LimitOption = Annotated[list[str] | None, typer.Option("--limit", metavar="NAME=NUMBER", help="Such as max_turns=20.")]
+ModeOption = Annotated[str | None, typer.Option(help="What a message does to it at work: queue, interrupt or reject.")]
+DefaultOption = Annotated[bool | None, typer.Option("--default", help="Use it where callers name none.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+VersionOption = Annotated[int | None, typer.Option("--if-version", metavar="N", help="Only if it is still version N.")]
+
+
+@agents.callback()
+def _agents() -> None:
+    """Agents as data."""
+
+
+@agents.command("list")
+def list_(json: JsonOption = False, url: UrlOption = None, key: KeyOption = None) -> None:
+    """List the agents, oldest first."""
+
+    async def command(client: Client) -> int:
+        found = [agent async for agent in client.agents()]
+        if json:
+            print(printable_json(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()))
+        else:
+            Console(highlight=False).print(_table(found))
+        return 0
+
+    call(url, key, command)
+
+
+@agents.command()
+def show(agent: AgentArgument, json: JsonOption = False, url: UrlOption = None, key: KeyOption = None) -> None:
+    """Show an agent, as YAML that `create` and `change` read."""
+
+    async def command(client: Client) -> int:
+        _show(await client.agent(agent), json)
+        return 0
+
+    call(url, key, command)
+
+
+@agents.command()
+def create(
+    file: FileOption = None,
+    name: NameOption = None,
+    model: ModelOption = None,
+    instructions: InstructionsOption = None,
+    tool: ToolOption = None,
+    policy: PolicyOption = None,
+    limit: LimitOption = None,
+    mode: ModeOption = None,
+    default: DefaultOption = None,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Make an agent. What is said on the command line counts over the file."""
+
+    async def command(client: Client) -> int:
+        _show(
+            await client.create_agent(_body(file, name, model, instructions, tool, policy, limit, mode, default)), json
+        )
+        return 0
+
+    call(url, key, command)
+
+
+@agents.command()
+def change(
+    agent: AgentArgument,
+    file: FileOption = None,
+    name: NameOption = None,
+    model: ModelOption = None,
+    instructions: InstructionsOption = None,
+    tool: ToolOption = None,
+    policy: PolicyOption = None,
+    limit: LimitOption = None,
+    mode: ModeOption = None,
+    default: DefaultOption = None,
+    if_version: VersionOption = None,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Change an agent: what is not said stays as it is; tools, policies and limits are replaced whole."""
+
+    async def command(client: Client) -> int:
+        body = _body(file, name, model, instructions, tool, policy, limit, mode, default)
+        _show(await client.change_agent(agent, body, if_version=if_version), json)
+        return 0
+
+    call(url, key, command)
+
+
+#: What an agent's file may hold beside what can be changed: `show` writes it.
+_GIVEN_BY_BATON = ("id", "number", "version", "created_at", "updated_at")
+
+
+def _body(
+    file: str | None,
+    name: str | None,
+    model: str | None,
+    instructions: str | None,
+    tool: list[str] | None,
+    policy: list[str] | None,
+    limit: list[str] | None,
+    mode: str | None,
+    default: bool | None,
+) -> Json:
+    """What is sent: the file's object, and over it what was said on the command line. Raises UsageError."""
+    body: Json = {} if file is None else read_object(file, "agent")
+    body = {field: value for field, value in body.items() if field not in _GIVEN_BY_BATON}
+    said: Json = {
+        "name": name,
+        "model": model,
+        "instructions": instructions,
+        "tools": tool or None,
+        "policies": dict(_pair(one, "--policy") for one in policy) if policy else None,
+        "limits": {field: _number(value) for field, value in (_pair(one, "--limit") for one in limit)}
+        if limit
+        else None,
+        "mode": mode,
+        "is_default": default,
+    }
+    body |= {field: value for field, value in said.items() if value is not None}
+    if not body:
+        raise UsageError("there is nothing to send: give a file, or say what the agent is to be")
+    return body
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{option} takes NAME=VALUE, not {text!r}")
+    return name.strip(), value.strip()
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise UsageError(f"--limit takes NAME=NUMBER, not {text!r}") from None
+
+
+def _show(agent: Json, json: bool) -> None:
+    if json:
+        print(printable_json(orjson.dumps(agent, option=orjson.OPT_INDENT_2).decode()))
+    else:
+        print(harmless(yaml.safe_dump(agent, sort_keys=False, allow_unicode=True)).rstrip())
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("No.", "Name", "Model", "Mode", "Tools"):  # any of them is addressed by its number
+        table.add_column(column, overflow="fold", no_wrap=column in ("No.", "Mode"))
+    for agent in found:
+        name = one_line(str(agent["name"])) + (" (default)" if agent["is_default"] else "")
+        tools = ", ".join(one_line(str(tool)) for tool in agent["tools"])
+        table.add_row(str(agent["number"]), name, one_line(str(agent["model"])), agent["mode"], tools)
+    return table

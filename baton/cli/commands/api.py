@@ -1,0 +1,33 @@
+"""`baton api`."""
+
+import socket
+from typing import Annotated
+
+import typer
+
+
+def api(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="BATON_HOST, else 127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0: any free one.", show_default="BATON_PORT, else 8080")
+    ] = None,
+    fd: Annotated[
+        int | None, typer.Option(help="Listen on this inherited descriptor of a socket instead.", show_default=False)
+    ] = None,
+) -> None:
+    """Run the API. For several processes run it several times."""
+    from baton.cli.configuration import exit_if_shadowed, settings_or_exit
+    from baton.runtime.listener import listen
+
+    exit_if_shadowed()
+    from api.serving import serve
+
+    settings = settings_or_exit()
+    if fd is not None:
+        listener = socket.socket(fileno=fd)
+    else:
+        listener = listen(settings.host if host is None else host, settings.port if port is None else port)
+        print("Listening on {}:{}".format(*listener.getsockname()[:2]), flush=True)
+    raise typer.Exit(serve(settings, listener))

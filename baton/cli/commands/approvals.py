@@ -1,0 +1,134 @@
+"""`baton approvals`, `baton approve`, `baton decline`: tool calls that wait for consent."""
+
+from typing import Annotated, cast
+from uuid import UUID
+
+import orjson
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from baton.cli.address import address_of
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.view.texts import harmless, one_line, printable_json
+from baton.client.errors import UsageError
+from baton.client.http import Client
+from baton.client.shapes import Approval, Json, Task
+
+ApprovalArgument = Annotated[
+    str, typer.Argument(metavar="APPROVAL", help="The approval's id, as `baton approvals` shows it.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the approval as JSON.")]
+
+
+def approvals(
+    json: Annotated[bool, typer.Option("--json", help="Print the open approvals as a JSON array.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """List the tool calls that wait for consent, longest first, and how to decide."""
+
+    async def command(client: Client) -> int:
+        waiting = [task async for task, _ in client.waiting_tasks() if task.approvals]
+        if json:
+            shown = [approval.json | {"task_id": task.id} for task in waiting for approval in task.approvals]
+            print(printable_json(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()))
+        else:
+            Console(highlight=False).print(approvals_list(waiting))
+        return 0
+
+    call(url, key, command)
+
+
+def approve(
+    approval: ApprovalArgument,
+    arguments: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Make the call with these arguments instead.")
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    digest: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Only if this is the digest of the call.")
+    ] = None,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Let a tool call be made."""
+    decision: Json = {"decision": "approve", "reason": reason}
+    if digest:
+        decision["digest"] = digest
+    _decide(approval, decision, arguments, json, url, key)
+
+
+def decline(
+    approval: ApprovalArgument,
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="Why; the agent reads it.")],
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Forbid a tool call, and tell the agent why."""
+    _decide(approval, {"decision": "decline", "reason": reason}, None, json, url, key)
+
+
+def _decide(approval: str, decision: Json, arguments: str | None, json: bool, url: str | None, key: str | None) -> None:
+    async def command(client: Client) -> int:
+        body = decision if arguments is None else decision | {"arguments": _object(arguments)}
+        decided = await client.decide(_id(approval), body)
+        if json:
+            print(printable_json(orjson.dumps(decided.json).decode()))
+        else:
+            print(describe(decided))
+        return 0
+
+    call(url, key, command)
+
+
+def describe(decided: Approval) -> str:
+    """A decision in one line."""
+    task: Json = decided.json.get("task") or {}
+    what = f"{decided.state.capitalize()}: {one_line(decided.tool)}"
+    if decided.json.get("edited_arguments") is not None:
+        what += " with other arguments"
+    return f"{what}; the task is {task.get('state', 'unknown')}."
+
+
+def approvals_list(tasks: list[Task]) -> RenderableType:
+    """The calls that wait, task by task, each with the commands that decide on it."""
+    if not tasks:
+        return Text("No call waits for consent.", style="green")
+    lines: list[Text] = []
+    for task in tasks:
+        lines += [Text()] if lines else []
+        where = address_of(task.execution_id, task.position)
+        lines.append(Text.assemble((one_line(task.title), "bold"), (f"  {where}", "dim"), no_wrap=True))
+        for approval in task.approvals:
+            lines += approval_lines(approval)
+    return Group(*lines)
+
+
+def approval_lines(approval: Approval) -> list[Text]:
+    """A call that waits for consent, and the commands that decide on it: broken nowhere, so that they can be copied."""
+    arguments = harmless(orjson.dumps(approval.arguments).decode())
+    commands = (f"baton approve {approval.id}", f"baton decline {approval.id} REASON")
+    return [
+        Text.assemble("may it call ", (one_line(approval.tool), "yellow"), f" {arguments}"),
+        *(Text(command, style="dim", no_wrap=True, overflow="fold") for command in commands),
+    ]
+
+
+def _object(text: str) -> Json:
+    try:
+        value = orjson.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--arguments is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError("--arguments must be a JSON object")
+    return cast("Json", value)
+
+
+def _id(text: str) -> str:
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        raise UsageError(f"{text!r} names no approval: give its id, as `baton approvals` shows it") from None

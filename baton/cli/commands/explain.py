@@ -1,0 +1,49 @@
+"""`baton explain`: why a task is where it is."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from baton.cli.address import find_task_id
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.view.texts import ago, harmless, printable_json
+from baton.client.http import Client
+
+
+def explain(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the explanation as JSON.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Say why a task is where it is: what it asks, who is at work, what waits, what cannot be reached."""
+
+    async def command(client: Client) -> int:
+        told = await client.explain(await find_task_id(client, task))
+        if json:
+            print(printable_json(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()))
+        else:
+            Console(highlight=False).print(explanation(told, client.server_time()))
+        return 0
+
+    call(url, key, command)
+
+
+def explanation(told: dict[str, Any], now: datetime) -> RenderableType:
+    """The state, and each reason with how long it has been so."""
+    lines = [Text.assemble("The task is ", (str(told["state"]), "bold"), ".")]
+    for reason in told["reasons"]:
+        line = Text.assemble("  • ", harmless(str(reason["text"])).strip())
+        if reason["since"]:
+            line.append(f"  {when(datetime.fromisoformat(reason['since']), now)}", style="dim")
+        lines.append(line)
+    return Group(*lines)
+
+
+def when(at: datetime, now: datetime) -> str:
+    """How long ago, or in how long."""
+    return f"for {ago(now - at)}" if at <= now else f"in {ago(at - now)}"

@@ -1,0 +1,72 @@
+"""`baton inbox`: what waits for a person."""
+
+from datetime import datetime
+from typing import Annotated
+
+import orjson
+import typer
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from baton.cli.address import address_of
+from baton.cli.commands.approvals import approval_lines
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.view.answers import labelled, rule_of
+from baton.cli.view.texts import ago, harmless, one_line, printable_json
+from baton.client.http import Client
+from baton.client.shapes import Question, Task
+
+
+def inbox(
+    json: Annotated[bool, typer.Option("--json", help="Print the waiting tasks as a JSON array.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """List the tasks that wait for a person, longest first, with what they ask and how to answer."""
+
+    async def command(client: Client) -> int:
+        waiting = [pair async for pair in client.waiting_tasks()]
+        if json:
+            print(printable_json(orjson.dumps([raw for _, raw in waiting], option=orjson.OPT_INDENT_2).decode()))
+        else:
+            Console(highlight=False).print(inbox_table([task for task, _ in waiting], client.server_time()))
+        return 0
+
+    call(url, key, command)
+
+
+def inbox_table(tasks: list[Task], now: datetime) -> RenderableType:
+    """The tasks with how long they wait, what they ask, and the command that answers each."""
+    if not tasks:
+        return Text("Nothing waits for you.", style="green")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False, show_lines=False)
+    table.add_column("Waits for", justify="right", no_wrap=True, style="yellow")
+    table.add_column("What is asked", overflow="fold")
+    for index, task in enumerate(tasks):
+        since = ago(now - task.waiting_since) if task.waiting_since else ""
+        table.add_row(since, _asked(task), end_section=index == len(tasks) - 1)
+        if index < len(tasks) - 1:
+            table.add_row("", "")
+    return table
+
+
+def _asked(task: Task) -> RenderableType:
+    lines: list[Text] = [Text(one_line(task.title), style="bold")]
+    for question in task.questions:
+        lines.append(Text(harmless(question.text).strip()))
+        lines += [Text.assemble((f" {label} ", "yellow"), one_line(choice)) for label, choice in labelled(question)]
+        if rule := rule_of(question):
+            lines.append(Text(rule, style="dim"))
+        lines.append(_command(task, question))
+    for approval in task.approvals:
+        lines += approval_lines(approval)
+    return Group(*lines)
+
+
+def _command(task: Task, question: Question) -> Text:
+    """Broken nowhere, so that it can be copied; a question is named only where there are several."""
+    which = f" --question {question.id}" if len(task.questions) > 1 else ""
+    command = f"baton send {address_of(task.execution_id, task.position)}{which} TEXT"
+    return Text(command, style="dim", no_wrap=True, overflow="fold")

@@ -1,0 +1,112 @@
+"""`baton keys …`: beside the database, as whoever runs Baton; `/baton/v1/keys` is for those who have a key."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+
+from baton.domain.agents import Scope
+
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+T = TypeVar("T")
+
+TenantOption = Annotated[str, typer.Option(help="Whose keys.")]
+
+
+@keys.callback()
+def _keys() -> None:
+    """API keys."""
+
+
+@keys.command()
+def create(
+    tenant: Annotated[str, typer.Option(help="Whose key; the tenant is made if there is none of this name.")],
+    scopes: Annotated[
+        str, typer.Option(help=f"What it may do, with commas: {', '.join(Scope)}.")
+    ] = "tasks:read,tasks:send,tasks:write",
+    agent: Annotated[int | None, typer.Option(help="The only agent that it may use, by its integer.")] = None,
+    name: Annotated[str, typer.Option(help="A note on what it is for.")] = "",
+    per_minute: Annotated[
+        int | None,
+        typer.Option(min=0, help="Requests a minute; 0: any number.", show_default="BATON_REQUESTS_PER_MINUTE"),
+    ] = None,
+    days: Annotated[float | None, typer.Option(help="How long it counts.", show_default="for good")] = None,
+) -> None:
+    """Make a key and print it: it is shown this once, the database keeps a digest."""
+    try:
+        chosen = tuple(Scope(scope.strip()) for scope in scopes.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scopes") from error
+    try:
+        lasting = None if days is None else timedelta(days=days)
+    except (OverflowError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--days") from error
+
+    async def command(pool: Any) -> str:
+        from baton.service.keys import create_key
+
+        return await create_key(pool, tenant, chosen, agent, name, lasting, per_minute)
+
+    print(_run(command))
+
+
+@keys.command("list")
+def list_(
+    tenant: TenantOption,
+    json: Annotated[bool, typer.Option("--json", help="Print the keys as a JSON array.")] = False,
+) -> None:
+    """List a tenant's keys, without their secrets."""
+
+    async def command(pool: Any) -> Any:
+        from baton.service.keys import list_keys
+
+        return await list_keys(pool, tenant)
+
+    from rich.console import Console
+
+    from baton.cli.view.key_list import key_table, keys_json
+
+    found = _run(command)
+    if json:
+        print(keys_json(found))
+    else:
+        Console(highlight=False).print(key_table(found))
+
+
+@keys.command()
+def revoke(
+    key: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id, as `baton keys list` shows it.")],
+    tenant: TenantOption,
+) -> None:
+    """Revoke a key: within seconds nobody can use it any more. Safe to repeat."""
+
+    async def command(pool: Any) -> None:
+        from baton.service.keys import revoke_key
+
+        await revoke_key(pool, tenant, key)
+
+    _run(command)
+    print(f"Revoked: {key}.")
+
+
+def _run(command: Callable[[Any], Awaitable[T]]) -> T:
+    """What ``command`` gives for a pool of connections; an error is one line on stderr."""
+
+    async def connected() -> T:
+        from baton.cli.configuration import settings_or_exit
+        from baton.domain.errors import DomainError
+        from baton.store.pool import open_pool
+
+        try:
+            pool = await open_pool(settings_or_exit().dsn, min_size=0, max_size=1, application="baton keys")
+            try:
+                return await command(pool)
+            finally:
+                await pool.close()
+        except DomainError as error:
+            raise SystemExit(f"baton: {error.message}") from error
+
+    return asyncio.run(connected())

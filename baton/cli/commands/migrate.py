@@ -1,0 +1,56 @@
+"""`baton migrate`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+
+def migrate(
+    temporal: Annotated[
+        bool,
+        typer.Option(help="Also prepare Temporal's namespace (TEMPORAL_…): make it, register the search attributes."),
+    ] = False,
+    wait: Annotated[float, typer.Option(help="Wait for servers that are not up yet, so many seconds.")] = 0.0,
+) -> None:
+    """Bring the database (DATABASE_URL) to the newest schema. Safe to repeat, and while Baton runs."""
+    asyncio.run(_migrate(temporal, wait))
+
+
+async def _migrate(temporal: bool, wait: float) -> None:
+    from baton.cli.configuration import settings_or_exit
+    from baton.store.migrate import migrate as bring_up_to_date
+    from baton.store.pool import AWAY
+
+    deadline = asyncio.get_running_loop().time() + wait
+    dsn = settings_or_exit().dsn
+    while True:
+        try:
+            ran = await bring_up_to_date(dsn)
+            break
+        except AWAY as error:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise SystemExit(f"baton: the database cannot be reached: {error}") from error
+        await asyncio.sleep(0.5)
+    print("\n".join(ran) if ran else "The schema is up to date.")
+    if temporal:
+        await _prepare_temporal(deadline)
+
+
+async def _prepare_temporal(deadline: float) -> None:
+    from temporalio.service import RPCError
+
+    from baton.service.namespace import SEARCH_ATTRIBUTES, ensure_namespace, register_search_attributes
+    from baton.service.temporal import connect
+
+    while True:
+        try:
+            client = await connect()
+            await ensure_namespace(client)
+            await register_search_attributes(client)
+            break
+        except (RuntimeError, RPCError, TimeoutError) as error:  # RuntimeError: it cannot connect
+            if asyncio.get_running_loop().time() >= deadline:
+                raise SystemExit(f"baton: Temporal cannot be prepared: {error}") from error
+        await asyncio.sleep(0.5)
+    print(f"Temporal's namespace {client.namespace!r} knows {', '.join(SEARCH_ATTRIBUTES)}.")

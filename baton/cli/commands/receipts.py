@@ -1,0 +1,118 @@
+"""`baton edit`, `baton withdraw`, `baton redrive`: a change of mind before a message is read, and another try after."""
+
+import sys
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+
+from baton.cli.commands.messages import messages_of
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.view.texts import printable_json
+from baton.client.errors import Refused, UsageError
+from baton.client.http import Client
+from baton.client.shapes import Message
+from baton.domain.states import MessageState
+
+MessageArgument = Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id.")]
+VersionOption = Annotated[
+    int | None, typer.Option("--if-version", metavar="N", help="Only if the task's version is still N.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the message as JSON.")]
+
+
+def edit(
+    message: MessageArgument,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it is to say; `-` reads it from stdin.")],
+    if_version: VersionOption = None,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Have a message say something else, before the agent reads it."""
+
+    async def command(client: Client) -> int:
+        said = sys.stdin.read() if text == "-" else text
+        if not said.strip():
+            raise UsageError("there is no text to send")
+        _show(await client.edit(_id(message), said, if_version=if_version), "Edited", json)
+        return 0
+
+    call(url, key, command)
+
+
+def withdraw(
+    message: MessageArgument,
+    if_version: VersionOption = None,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Take a message back, before the agent reads it. What it answered is asked again."""
+
+    async def command(client: Client) -> int:
+        _show(await client.withdraw(_id(message), if_version=if_version), "Withdrawn", json)
+        return 0
+
+    call(url, key, command)
+
+
+def redrive(
+    message: Annotated[str | None, typer.Argument(metavar="MESSAGE", help="The message's id.")] = None,
+    task: Annotated[str | None, typer.Option(metavar="TASK", help="All dead messages of this task.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All dead messages of all tasks.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the messages as a JSON array.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Send dead messages again, in the order in which they were sent first. Those of cancelled tasks stay dead."""
+
+    async def command(client: Client) -> int:
+        if [message is not None, task is not None, every].count(True) != 1:
+            raise UsageError("say which: a message's id, --task TASK, or --all")
+        if message is not None:
+            _tell([await client.redrive(_id(message))], 0, json)
+            return 0
+        if task is not None:
+            dead = await messages_of(client, task, [MessageState.DEAD])
+        else:
+            dead = sorted([one async for one in client.dead_messages()], key=lambda one: (one.task_id, one.seq))
+        driven: list[Message] = []
+        for one in dead:
+            try:
+                driven.append(await client.redrive(one.id))
+            except Refused as refused:
+                if refused.code != "task_closed":
+                    raise
+        _tell(driven, len(dead) - len(driven), json)
+        return 0
+
+    call(url, key, command)
+
+
+def _tell(driven: list[Message], closed: int, json: bool) -> None:
+    if json:
+        print(printable_json(orjson.dumps([one.json for one in driven], option=orjson.OPT_INDENT_2).decode()))
+        return
+    for one in driven:
+        what = f"Sent again as message {one.seq}" if one.state is MessageState.ACCEPTED else f"Left {one.state}"
+        print(f"{what}, id {one.id}; the task is {one.task_state}.")
+    if closed:
+        print(f"{closed} stay dead: their tasks are cancelled.")
+    if not driven and not closed:
+        print("No message is dead.")
+
+
+def _show(message: Message, what: str, json: bool) -> None:
+    if json:
+        print(printable_json(orjson.dumps(message.json).decode()))
+    else:
+        print(f"{what}: message {message.seq}, id {message.id}; the task is {message.task_state}.")
+
+
+def _id(text: str) -> str:
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        raise UsageError(f"{text!r} names no message: give its id, as `baton messages TASK` shows it") from None

@@ -1,0 +1,75 @@
+"""`baton run`: start a plan, see it through, answer what it asks."""
+
+from typing import Annotated
+
+import typer
+
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.plan_file import read_plan
+from baton.cli.view.desk import Desk
+from baton.cli.view.lines import Lines
+from baton.cli.view.session import Session
+from baton.cli.view.show import Style, show
+from baton.client.errors import UsageError
+from baton.client.http import Client
+from baton.client.shapes import Execution
+
+
+def run(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="The plan, a YAML or JSON file; `-` reads it from stdin.")
+    ],
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK=TEXT", help="Answer for a task, by its number in the plan; once for each question."),
+    ] = None,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Ask nobody: leave with code 3 once only people could go on.")
+    ] = False,
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="The agent that works, by name, number or id; else the default.")
+    ] = None,
+    queue: Annotated[str | None, typer.Option(metavar="QUEUE", help="The Temporal task queue.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it, print its id, and leave.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Line by line, as into a pipe.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the events as JSON, one a line.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Start a plan and see it through: live in a terminal, with its questions asked right there.
+
+    Ends with 0 if the plan succeeded, 1 if it failed, 3 if it waits for an answer that cannot come from here.
+    Ctrl-C leaves; the plan goes on.
+    """
+
+    async def command(client: Client) -> int:
+        prepared = prepared_answers(answer or [])
+        document = read_plan(plan)
+        execution = await client.start_plan(document, queue=queue, agent=agent)
+        if detach:
+            print(execution.id)
+            return 0
+        typed = None if no_input or plan == "-" else Lines()
+        return await see_through(client, execution, prepared, typed, Style(plain=plain, json=json))
+
+    call(url, key, command)
+
+
+async def see_through(
+    client: Client, execution: Execution, prepared: dict[str, list[str]], typed: Lines | None, style: Style
+) -> int:
+    """Follow an execution to its end, answering from ``prepared`` and, unless ``typed`` is None, from who sits here."""
+    desk = Desk(client, prepared) if prepared or typed is not None else None
+    session = Session(client, execution, desk)
+    return await show(session, style, typed=typed, until_waiting=True)
+
+
+def prepared_answers(options: list[str]) -> dict[str, list[str]]:
+    """`TASK=TEXT`, each, gathered by task. Raises UsageError."""
+    answers: dict[str, list[str]] = {}
+    for option in options:
+        task, equals, text = option.partition("=")
+        if not equals or not task.strip() or not text.strip():
+            raise UsageError(f"--answer takes TASK=TEXT, not {option!r}")
+        answers.setdefault(task.strip(), []).append(text)
+    return answers

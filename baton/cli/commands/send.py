@@ -1,0 +1,94 @@
+"""`baton send`: one message to one task."""
+
+import sys
+from typing import Annotated, Literal
+
+import orjson
+import typer
+
+from baton.cli.address import find_task_id, only_task_of
+from baton.cli.options import KeyOption, UrlOption, call
+from baton.client.errors import Refused, UsageError
+from baton.client.http import Client
+from baton.client.shapes import Receipt
+
+Mode = Literal["queue", "interrupt", "reject"]
+
+
+def send(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say; `-` reads it from stdin.")],
+    mode: Annotated[
+        Mode | None, typer.Option(help="What it does to a task at work: wait for its turn, end it, or be refused.")
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option(metavar="ID", help="The question that this answers; else all that are open.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Send at most once under this key; a repeat says what became of it."),
+    ] = None,
+    if_version: Annotated[int | None, typer.Option(metavar="N", help="Only if the task's version is still N.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Send a message to a task: an answer to what it asks, or whatever it should know.
+
+    When this returns, the message is stored and will reach the agent, in order.
+    """
+
+    async def command(client: Client) -> int:
+        said = sys.stdin.read() if text == "-" else text
+        if not said.strip():
+            raise UsageError("there is no text to send")
+        receipt = await send_message(
+            client, task, said, mode=mode, question=question, idempotency_key=idempotency_key, if_version=if_version
+        )
+        print(orjson.dumps(receipt.json).decode() if json else describe(receipt))
+        return 0
+
+    call(url, key, command)
+
+
+async def send_message(
+    client: Client,
+    address: str,
+    text: str,
+    *,
+    mode: str | None = None,
+    question: str | None = None,
+    idempotency_key: str | None = None,
+    if_version: int | None = None,
+) -> Receipt:
+    """Send to the task that ``address`` names; the id of an execution stands for its task if it has only one.
+
+    Raises UsageError, Refused, Unreachable.
+    """
+
+    async def to(task_id: str) -> Receipt:
+        return await client.send(
+            task_id,
+            text,
+            mode=mode,
+            question=question,
+            idempotency_key=idempotency_key,
+            if_version=if_version,
+        )
+
+    task_id = await find_task_id(client, address)
+    try:
+        return await to(task_id)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        only = await only_task_of(client, task_id)
+        if only is None:
+            raise
+        return await to(only)
+
+
+def describe(receipt: Receipt) -> str:
+    """A receipt in one line."""
+    accepted = "Accepted before" if receipt.replayed else "Accepted"
+    return f"{accepted} as message {receipt.seq}, id {receipt.id}; the task is {receipt.task_state}."

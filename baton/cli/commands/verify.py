@@ -1,0 +1,130 @@
+"""`baton verify`."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from baton.client.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SUCCEEDED, ClientError
+from baton.verify.options import Fault, Options, parse_faults
+
+
+def verify(
+    url: Annotated[
+        list[str] | None,
+        typer.Option("--url", metavar="URL", help="The stack's API; several times for several processes of one stack."),
+    ] = None,
+    key: Annotated[str, typer.Option("--key", envvar="BATON_API_KEY", metavar="KEY", help="The API key.")] = "",
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="The data directory of a `baton dev` that runs.")
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="AGENT", help="An agent that runs the scripted model.")
+    ] = None,
+    tasks: Annotated[int, typer.Option(min=1, help="Tasks that messages go to.")] = 20,
+    senders: Annotated[int, typer.Option(min=1, help="Senders, side by side.")] = 8,
+    messages: Annotated[int, typer.Option(min=1, help="Messages, of all senders together.")] = 1000,
+    faults: Annotated[
+        str, typer.Option(metavar="FAULT,…", help=f"What to do to the stack, one after the other: {', '.join(Fault)}.")
+    ] = "",
+    fault_every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Between two faults.")] = 5.0,
+    pause: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="How long a pause, or being slow, lasts.")
+    ] = 8.0,
+    patience: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=1, help="How long a sender tries, and how long nothing may happen before we give up."
+        ),
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(help="Another seed sends other messages to other tasks.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as one line of JSON.")] = False,
+) -> None:
+    """Put a load on a stack, break it if asked to, and compare what was acknowledged with what agents did.
+
+    Without --url and --data it starts a stack of its own and throws it away. Ends with 0 only if nothing was lost,
+    doubled, reordered, left unfinished or told differently, and no event is missing.
+    """
+    try:
+        options = Options(
+            urls=tuple(one.rstrip("/") for one in url or ()),
+            key=key,
+            data=data,
+            agent=agent,
+            tasks=tasks,
+            senders=senders,
+            messages=messages,
+            faults=parse_faults(faults),
+            fault_every_seconds=fault_every,
+            pause_seconds=pause,
+            patience_seconds=patience,
+            seed=seed,
+        )
+        options.check()
+        code = asyncio.run(_verify(options, json=json))
+    except ClientError as error:
+        print(f"baton: {error.message}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)
+
+
+async def _verify(options: Options, *, json: bool) -> int:
+    """Returns the exit code. Raises ClientError."""
+    from baton.localstack.part import PartFailed
+    from baton.verify.ledger import Ledger
+    from baton.verify.load import run_load
+    from baton.verify.report import as_json, is_clean, print_report
+    from baton.verify.target import Target, running_in
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    directory = Path(tempfile.mkdtemp(prefix="baton-verify-"))
+    clean = False
+    try:
+        async with AsyncExitStack() as stack:
+            if options.urls:
+                target = Target(options.urls, options.key)
+            elif options.data is not None:
+                target = running_in(options.data)
+            else:
+                from baton.verify.throwaway import throwaway_stack
+
+                say("Starting a stack to be thrown away …")
+                proxied = Fault.SLOW_TEMPORAL in options.faults
+                target = await stack.enter_async_context(throwaway_stack(directory, say, proxied=proxied))
+            ledger = Ledger(directory / "ledger.jsonl")
+            stack.callback(ledger.close)
+            result = await run_load(target, options, ledger, say)
+        clean = is_clean(result)
+        if not clean:
+            evidence = [asdict(execution) for execution in result.evidence]
+            (directory / "evidence.json").write_bytes(orjson.dumps(evidence))
+        if json:
+            print(orjson.dumps(as_json(options, result)).decode(), flush=True)
+        else:
+            print_report(Console(highlight=False), options, result)
+        return EXIT_SUCCEEDED if clean else EXIT_FAILED
+    except PartFailed as failure:
+        raise ClientError(str(failure)) from failure
+    finally:
+        if _tidied(directory, keep=not clean):
+            say(f"The ledger, what it was compared with, and the logs of a stack of our own are in {directory}")
+
+
+def _tidied(directory: Path, *, keep: bool) -> bool:
+    """Remove what nobody needs any more. Whether something was kept."""
+    if keep and any(directory.iterdir()):
+        return True
+    shutil.rmtree(directory, ignore_errors=True)
+    return False

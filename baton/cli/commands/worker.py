@@ -1,0 +1,16 @@
+"""`baton worker`."""
+
+import os
+import sys
+
+from baton.cli.configuration import exit_if_shadowed
+
+
+def worker() -> None:
+    """Run a worker: it does the agents' work. For more, run more."""
+    from baton.runtime.installation import worker_command
+
+    exit_if_shadowed()
+    command = worker_command()
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 (no shell is wanted)

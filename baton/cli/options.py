@@ -1,0 +1,50 @@
+"""What the commands that call Baton have in common: their options, and how they end."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from io import TextIOWrapper
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from baton.client.connection import find_connection
+from baton.client.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ClientError
+from baton.client.http import Client
+
+UrlOption = Annotated[
+    str | None, typer.Option("--url", envvar="BATON_URL", show_envvar=True, help="Where Baton is.", metavar="URL")
+]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", envvar="BATON_API_KEY", show_envvar=True, help="The API key.", metavar="KEY")
+]
+
+
+def call(url: str | None, key: str | None, command: Callable[[Client], Coroutine[Any, Any, int]]) -> NoReturn:
+    """Run a command against Baton and end with the exit code it returns; an error is one line on stderr.
+
+    The exit codes are in `baton.client.errors`.
+    """
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the command
+
+    async def connected() -> int:
+        async with Client(find_connection(url, key)) as client:
+            return await command(client)
+
+    try:
+        code = asyncio.run(connected())
+    except ClientError as error:
+        print(f"baton: {error.message}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except asyncio.CancelledError:
+        code = EXIT_TERMINATED
+    except BrokenPipeError:  # whoever read our output has gone; what is still buffered must not fail at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    raise typer.Exit(code)

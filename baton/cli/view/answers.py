@@ -1,0 +1,65 @@
+"""From what a person types to an answer: choices by number, everything else as it is."""
+
+from typing import Any
+
+from baton.client.shapes import Question
+
+
+def choices_of(question: Question) -> tuple[str, ...]:
+    """What is offered: the question's choices, else the strings that its schema allows."""
+    if question.choices or not question.schema:
+        return question.choices
+    allowed: list[Any] = question.schema.get("enum") or []
+    return tuple(allowed) if all(isinstance(value, str) for value in allowed) else ()
+
+
+def labelled(question: Question) -> list[tuple[str, str]]:
+    """Each choice with what to type for it: 1, 2, 3, …, or letters where a choice is a number itself."""
+    choices = choices_of(question)
+    if any(choice.strip().isdecimal() for choice in choices) and len(choices) <= 26:
+        return [(chr(ord("a") + index), choice) for index, choice in enumerate(choices)]
+    return [(str(index), choice) for index, choice in enumerate(choices, start=1)]
+
+
+def answer_to(question: Question, typed: str) -> str:
+    """The answer that ``typed`` stands for: a choice by its own words, in any case, or by its label; else the text."""
+    wanted = typed.strip().casefold()
+    for _, choice in labelled(question):
+        if choice.strip().casefold() == wanted:
+            return choice
+    for label, choice in labelled(question):
+        if label == wanted:
+            return choice
+    return typed.strip()
+
+
+def rule_of(question: Question) -> str:
+    """What the question's schema demands, in words; empty for a question without one."""
+    schema = question.schema
+    if not schema or choices_of(question):
+        return ""
+    match schema.get("type"):
+        case "string":
+            return "a text" + _bounds(schema, "minLength", "maxLength", " characters")
+        case "integer":
+            return "a whole number" + _bounds(schema, "minimum", "maximum")
+        case "number":
+            return "a number" + _bounds(schema, "minimum", "maximum")
+        case "boolean":
+            return "true or false"
+        case "object":
+            properties: dict[str, Any] = schema.get("properties") or {}
+            return f"JSON: an object with {', '.join(properties)}" if properties else "JSON: an object"
+        case "array":
+            return "JSON: a list"
+        case _:
+            return "JSON that obeys the question's schema"
+
+
+def _bounds(schema: dict[str, Any], least: str, most: str, unit: str = "") -> str:
+    low, high = schema.get(least), schema.get(most)
+    if low is not None and high is not None:
+        return f", {low} to {high}{unit}"
+    if low is not None:
+        return f", at least {low}{unit}"
+    return f", at most {high}{unit}" if high is not None else ""

@@ -1,0 +1,26 @@
+"""A task as a view holds it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from baton.client.shapes import Question
+from baton.domain.states import TaskState
+
+
+@dataclass(slots=True)
+class TaskView:
+    """A task as the events so far have it. ``text`` is what its step under way has streamed."""
+
+    id: str
+    position: int
+    title: str
+    depends_on: tuple[int, ...] = ()
+    state: TaskState = TaskState.PENDING
+    text: str = ""
+    questions: dict[str, Question] = field(default_factory=dict[str, Question])
+    queued: set[int] = field(default_factory=set[int])  #: messages that no turn has taken up yet
+    started_at: datetime | None = None
+    waiting_since: datetime | None = None
+    ended_at: datetime | None = None
+    result: str | None = None
+    error: str | None = None

@@ -1,0 +1,81 @@
+"""Small things that are written the same way everywhere: spans of time, states, text that others wrote."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from baton.domain.states import ExecutionState, TaskState
+
+#: C0 and C1 controls but newline and tab, and the marks that turn the direction of text: a terminal obeys them.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+_C1: Final = re.compile("[\x7f-\x9f]")
+
+STYLES: Final[dict[str, str]] = {
+    "accepted": "yellow",
+    "claimed": "cyan",
+    "processed": "green",
+    "withdrawn": "dim",
+    "dead": "red",
+    "pending": "dim",
+    "running": "cyan",
+    "waiting": "yellow",
+    "paused": "magenta",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "dim red",
+}
+
+MARKS: Final[dict[str, str]] = {
+    "pending": "○",
+    "running": "●",
+    "waiting": "?",
+    "paused": "‖",
+    "succeeded": "✔",
+    "failed": "✘",
+    "cancelled": "⊘",
+}
+
+
+def harmless(text: str) -> str:
+    """``text`` of a model or a person, without anything that a terminal would obey. Newlines stay; tabs are spaces."""
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))
+
+
+def one_line(text: str) -> str:
+    """``text`` harmless and on one line."""
+    return " ".join(harmless(text).split())
+
+
+def mark_of(state: TaskState | ExecutionState) -> tuple[str, str]:
+    """The mark and the style of a state."""
+    return MARKS[state], STYLES[state]
+
+
+def clock(span: timedelta) -> str:
+    """A span as 0:07, 12:34, 1:02:03, as seen on a running clock. A negative one (clocks differ) is 0:00."""
+    minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def ago(span: timedelta) -> str:
+    """A span as people say it: 12 s, 4 min, 3 h, 2 days."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 86400} days"
+
+
+def since(start: datetime | None, end: datetime | None) -> str:
+    """The span between two times as a clock; empty where one is unknown."""
+    return clock(end - start) if start is not None and end is not None else ""
+
+
+def printable_json(raw: str) -> str:
+    """JSON with the control characters that JSON allows to stand unescaped (C1) escaped, for terminals obey them."""
+    return _C1.sub(lambda control: f"\\u{ord(control[0]):04x}", raw)

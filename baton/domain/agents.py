@@ -1,0 +1,67 @@
+"""Agents, and who calls."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from baton.domain.json import JsonObject
+from baton.domain.states import SendMode
+
+
+class Scope(StrEnum):
+    """What a key may do. `ADMIN` includes all others."""
+
+    READ = "tasks:read"
+    SEND = "tasks:send"
+    WRITE = "tasks:write"
+    AGENTS = "baton.agents:write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. ``key_id`` identifies the key, or issuer and subject of a JWT.
+
+    ``agent_id`` and ``agent_number``: the only agent that the key may use, None for any; of the tasks of others it
+    knows nothing. ``per_minute``: how many requests it may make a minute, 0 for any number, None for as many as any
+    key.
+    """
+
+    tenant_id: UUID
+    tenant: str
+    subject: str
+    key_id: str
+    scopes: frozenset[Scope]
+    agent_id: UUID | None = None
+    agent_number: int | None = None
+    per_minute: int | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the principal has ``scope``, or `admin`."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def sees(self, agent_id: UUID) -> bool:
+        """Whether the principal may know of what is this agent's."""
+        return self.agent_id is None or self.agent_id == agent_id
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as data. ``number`` is its integer id, ``model`` a name that `baton.agents.models` knows, ``version``
+    counts its changes."""
+
+    tenant_id: UUID
+    id: UUID
+    number: int
+    name: str
+    model: str
+    instructions: str = ""
+    tools: tuple[str, ...] = ()
+    policies: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
+    limits: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
+    mode: SendMode = SendMode.QUEUE
+    is_default: bool = False
+    version: int = 1
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -1,0 +1,152 @@
+"""What an agent reads: a task's transcript, turn by turn.
+
+Stored as rows in PostgreSQL, read by `baton.store.transcripts`, turned into a model's own messages by
+`baton.agents.transcript`.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from baton.domain.agents import Agent
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.states import StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message: ``url`` is http(s) or `data:`."""
+
+    filename: str
+    media_type: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """A message as the agent reads it. ``answers``: ids of the questions that it answered when it was accepted."""
+
+    id: UUID
+    seq: int
+    text: str
+    answers: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call that the model asked for. ``id`` is unique within its step."""
+
+    id: str
+    name: str
+    arguments: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool call gave; ``failed`` tells the model that ``content`` is an error.
+
+    ``edited``: the arguments that it was made with, where an approver had changed them.
+    """
+
+    call_id: str
+    content: JsonValue
+    failed: bool = False
+    edited: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """A model step that is over.
+
+    ``text`` is all text of the answer (the part that was streamed, where it was interrupted), ``response`` the model's
+    answer in full as `agents` encoded it (None for a step that failed for good). ``questions`` maps the id of an
+    `ask_user` call to the id of the question it raised.
+    """
+
+    number: int
+    state: StepState
+    text: str
+    response: JsonObject | None
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTurn:
+    """A turn: the messages that it claimed, in order, then its steps, in order."""
+
+    number: int
+    messages: tuple[ReadMessage, ...]
+    steps: tuple[RecordedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyResult:
+    """What a task that this one depends on came to."""
+
+    position: int
+    title: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All that an agent needs to take its next step. The last turn is the one under way.
+
+    ``attachments`` came with the description. ``closed``: the ids of questions that nobody answered and nobody is asked
+    any more: an answer was taken back after another message had come, or the turn that was to ask them failed.
+    """
+
+    agent: Agent
+    title: str
+    description: str
+    dependencies: tuple[DependencyResult, ...]
+    turns: tuple[RecordedTurn, ...]
+    attachments: tuple[Attachment, ...] = ()
+    closed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a step used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepAnswer:
+    """What a model step came to: its text, the tool calls it asks for, and the answer in full for the record."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    response: JsonObject
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a waiting task asks. ``choices`` are offers, ``schema`` a rule that an answer must obey.
+
+    Times are RFC 3339 in UTC, "" for never. At `deadline_at` the ``default`` is taken for an answer; `remind_at` and
+    `escalate_at` are emptied when their event was written.
+    """
+
+    id: str
+    text: str
+    choices: tuple[str, ...] = ()
+    schema: JsonObject | None = None
+    call_id: str = ""
+    turn: int = 0
+    asked_at: str = ""
+    deadline_at: str = ""
+    default: str = ""
+    remind_at: str = ""
+    escalate_at: str = ""
+
+    @property
+    def next_timer(self) -> str:
+        """The earliest of its times, "" if it has none."""
+        return min((at for at in (self.deadline_at, self.remind_at, self.escalate_at) if at), default="")

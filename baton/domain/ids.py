@@ -1,0 +1,90 @@
+"""Identifiers, and the ways in which callers address a task."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+TenantId = UUID
+ExecutionId = UUID
+TaskId = UUID
+AgentId = UUID
+MessageId = UUID
+ApprovalId = UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInPlan:
+    """A task by its execution and its integer in the plan."""
+
+    execution: ExecutionId
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskById:
+    """A task by its own uuid."""
+
+    task: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOfExecution:
+    """The only task of an execution that is no plan, by the execution's uuid or by the task's own."""
+
+    execution: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TaskByNumber:
+    """A task by its integer. ``agent``: the integer of the agent that it must belong to, None for any."""
+
+    number: int
+    agent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBySlug:
+    """A task by its slug (`baton.domain.slugs`)."""
+
+    slug: str
+
+
+TaskAddress = TaskInPlan | TaskById | TaskOfExecution | TaskByNumber | TaskBySlug
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRoute:
+    """Where a task lives: what never changes after its creation, so that it may be cached.
+
+    `queue` is the Temporal task queue, `agent` the agent's name when the task was made.
+    """
+
+    tenant_id: TenantId
+    tenant: str
+    execution_id: ExecutionId
+    task_id: TaskId
+    position: int
+    in_plan: bool
+    queue: str
+    agent: str
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """The name of a model step, by which its activity is idempotent."""
+
+    tenant_id: TenantId
+    execution_id: ExecutionId
+    task_id: TaskId
+    turn: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRoute:
+    """Where a plan lives: what never changes after its creation. ``queue`` is the Temporal task queue."""
+
+    tenant_id: TenantId
+    tenant: str
+    execution_id: ExecutionId
+    queue: str

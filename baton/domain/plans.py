@@ -1,0 +1,209 @@
+"""Plans: what is to be done, as tasks that depend on one another.
+
+Two forms are read: Kubiya's plan JSON (tasks at ``team_breakdown[*].tasks[]``) and a plain one for files that people
+write (``tasks[]`` beside the title). Either may be wrapped in ``{"plan": …}``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from baton.domain.errors import InvalidPlan
+from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable, unstorable_text
+
+Path = tuple[str | int, ...]
+
+#: Where a task may say which tasks it needs.
+_DEPENDENCIES = ("dependencies", "depends_on")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTask:
+    """A task of a plan. ``position`` is its id there; ``description`` is all that the agent reads."""
+
+    position: int
+    title: str
+    description: str
+    depends_on: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A valid plan: at least one task, ids are unique, dependencies exist and form no cycle. ``source`` as given."""
+
+    title: str
+    summary: str
+    tasks: tuple[PlanTask, ...]
+    source: JsonObject
+
+
+def parse_plan(value: JsonValue) -> Plan:
+    """Read a plan. Raises `InvalidPlan`, which names the task that is wrong."""
+    base: Path = ("body", "plan")
+    source = _object(value, base, "the plan")
+    if isinstance(inner := source.get("plan"), dict):
+        source, base = inner, (*base, "plan")
+    found = [_task(entry, path) for entry, path in _entries(source, base)]
+    if not found:
+        raise InvalidPlan("the plan has no tasks", where=base)
+    tasks = tuple(task for task, _ in found)
+    paths = [path for _, path in found]
+    _check_dependencies(tasks, paths)
+    title = _optional_text(source, "title", base) or tasks[0].title
+    summary = _optional_text(source, "summary", base)
+    if reason := unstorable(source):
+        raise InvalidPlan(reason, where=base)
+    return Plan(title=title, summary=summary, tasks=tasks, source=source)
+
+
+def _entries(source: JsonObject, base: Path) -> Iterator[tuple[JsonValue, Path]]:
+    """Every entry that is to be a task, with the path to it."""
+    if source.get("team_breakdown") is not None:
+        for number, team in enumerate(_list(source["team_breakdown"], (*base, "team_breakdown"))):
+            path = (*base, "team_breakdown", number)
+            yield from _numbered(_object(team, path, "a team of the plan").get("tasks"), (*path, "tasks"))
+    else:
+        yield from _numbered(source.get("tasks"), (*base, "tasks"))
+
+
+def _numbered(value: JsonValue, path: Path) -> Iterator[tuple[JsonValue, Path]]:
+    for number, entry in enumerate(_list([] if value is None else value, path)):
+        yield entry, (*path, number)
+
+
+def _task(value: JsonValue, path: Path) -> tuple[PlanTask, Path]:
+    number = path[-1]
+    entry = _object(value, path, f"the task at index {number}")
+    if "id" not in entry:
+        raise InvalidPlan(f"the task at index {number} has no id", where=(*path, "id"))
+    position = _integer(entry["id"], (*path, "id"), f"the id of the task at index {number}", None)
+    return PlanTask(
+        position=position,
+        title=_required_text(entry, "title", position, path),
+        description=_description(entry, position, path),
+        depends_on=_dependencies(entry, position, path),
+    ), path
+
+
+def _description(entry: JsonObject, position: int, path: Path) -> str:
+    """Description and details, both unchanged, a blank line between them."""
+    description = _required_text(entry, "description", position, path)
+    details = entry.get("details")
+    if details is None or details == "":
+        return description
+    where = (*path, "details")
+    lines = details if isinstance(details, list) else [details]
+    texts: list[str] = []
+    for line in lines:
+        if not isinstance(line, str):
+            raise InvalidPlan(f"task {position}: details must be text or a list of texts", position, where)
+        texts.append(_storable(line, position, where))
+    return "\n\n".join((description, "\n".join(texts))) if texts else description
+
+
+def _dependencies(entry: JsonObject, position: int, path: Path) -> tuple[int, ...]:
+    """The ids that the task names, in order, each once."""
+    ids: list[int] = []
+    for key in _DEPENDENCIES:
+        named = entry.get(key)
+        if named is None:
+            continue
+        where = (*path, key)
+        if not isinstance(named, list):
+            raise InvalidPlan(f"task {position}: {key} must be a list of task ids", position, where)
+        ids += [_integer(one, (*where, n), f"task {position}: a dependency", position) for n, one in enumerate(named)]
+    return tuple(dict.fromkeys(ids))
+
+
+def _check_dependencies(tasks: tuple[PlanTask, ...], paths: list[Path]) -> None:
+    """Refuse what is no DAG."""
+    where: dict[int, Path] = {}
+    for task, path in zip(tasks, paths, strict=True):
+        if task.position in where:
+            raise InvalidPlan(f"two tasks have the id {task.position}", task.position, (*path, "id"))
+        where[task.position] = path
+    for task in tasks:
+        for needed in task.depends_on:
+            if needed not in where:
+                raise InvalidPlan(
+                    f"task {task.position} depends on task {needed}, which is not in the plan",
+                    task.position,
+                    (*where[task.position], "dependencies"),
+                )
+    if cycle := find_cycle({task.position: task.depends_on for task in tasks}):
+        if len(cycle) == 1:
+            message = f"task {cycle[0]} depends on itself"
+        else:
+            message = "tasks depend on one another: " + " → ".join(str(task) for task in (*cycle, cycle[0]))
+        raise InvalidPlan(message, cycle[0], (*where[cycle[0]], "dependencies"))
+
+
+def find_cycle(needs: Mapping[int, tuple[int, ...]]) -> list[int] | None:
+    """Tasks of a cycle, each needing the next and the last the first; None where there is no cycle.
+
+    ``needs`` maps each task to what it depends on, all of it among the keys. Walks without recursion: a plan may be one
+    long chain.
+    """
+    done: set[int] = set()
+    for start in needs:
+        if start in done:
+            continue
+        path: list[int] = [start]
+        on_path: set[int] = {start}
+        ahead: list[Iterator[int]] = [iter(needs[start])]
+        while path:
+            needed = next(ahead[-1], None)
+            if needed is None:
+                done.add(path[-1])
+                on_path.discard(path.pop())
+                ahead.pop()
+            elif needed in on_path:
+                return path[path.index(needed) :]
+            elif needed not in done:
+                path.append(needed)
+                on_path.add(needed)
+                ahead.append(iter(needs[needed]))
+    return None
+
+
+def _object(value: JsonValue, path: Path, what: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise InvalidPlan(f"{what} must be an object", where=path)
+    return value
+
+
+def _list(value: JsonValue, path: Path) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise InvalidPlan(f"{path[-1]} must be a list", where=path)
+    return value
+
+
+def _integer(value: JsonValue, path: Path, what: str, task: int | None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidPlan(f"{what} must be an integer", task, path)
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise InvalidPlan(f"{what} is outside 64 bits", task, path)
+    return value
+
+
+def _required_text(entry: JsonObject, key: str, position: int, path: Path) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidPlan(f"task {position} has no {key}", position, (*path, key))
+    return _storable(value, position, (*path, key))
+
+
+def _optional_text(source: JsonObject, key: str, base: Path) -> str:
+    value = source.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidPlan(f"the plan's {key} must be text", where=(*base, key))
+    if reason := unstorable_text(value):
+        raise InvalidPlan(f"the plan's {key}: {reason}", where=(*base, key))
+    return value
+
+
+def _storable(text: str, position: int, path: Path) -> str:
+    if reason := unstorable_text(text):
+        raise InvalidPlan(f"task {position}: {reason}", position, path)
+    return text

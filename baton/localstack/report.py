@@ -1,0 +1,42 @@
+"""What `baton dev` tells a person when everything is up."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from baton.localstack.stack import Ready
+
+
+def print_summary(ready: Ready, directory: Path, *, temporary: bool) -> None:
+    """Where everything is, and a first call to make."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    rows = {
+        "API": ready.url,
+        "Its pages": f"{ready.url}/docs",
+        "Temporal": ready.temporal_ui_url or ready.temporal_address,
+        "PostgreSQL": ready.postgres_dsn,
+        "Key": ready.api_key,
+        "Tenant, agent": f"{ready.tenant}, {ready.agent_id}",
+        "Data, logs": f"{directory}{' (removed at the end)' if temporary else ''}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console = Console()
+    console.print(Panel(table, title="Baton is up", subtitle="Ctrl-C stops it", expand=False))
+    console.print("Try this, in another terminal; [bold]baton inbox[/] shows what the agent asks:\n")
+    console.print(_curl(ready), soft_wrap=True, markup=False, highlight=False)
+    console.print()
+
+
+def _curl(ready: Ready) -> str:
+    body = json.dumps({"prompt": "!ask Which colour?", "worker_queue_id": ready.task_queue})
+    return (
+        f"curl {ready.url}/api/v1/agents/{ready.agent_id}/execute \\\n"
+        f"  -H 'Authorization: Bearer {ready.api_key}' -H 'Content-Type: application/json' \\\n"
+        f"  -d '{body}'"
+    )

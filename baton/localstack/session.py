@@ -1,0 +1,164 @@
+"""`baton dev` from its first line to its last."""
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from baton.client.connection import state_file
+from baton.localstack.part import PartFailed
+from baton.localstack.report import print_summary
+from baton.localstack.stack import Ready, Stack
+from baton.runtime.listener import listen
+from baton.runtime.process import leave
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for on the command line.
+
+    ``port`` None: the usual one if it is free; ``data`` None: a temporary directory; ``demo`` is played once the stack
+    is ready and returns an exit code.
+    """
+
+    host: str
+    port: int | None
+    data: Path | None
+    json: bool
+    demo: Callable[[Ready], Awaitable[int]] | None
+    stay: bool
+    task_queue: str
+
+
+async def run(options: Options) -> int:
+    """Bring the stack up, stay until SIGTERM, Ctrl-C or a hangup (or the demo's end), take it down.
+
+    Returns the exit code: 0 when it was told to stop, 1 if it could not start. A second signal ends it at once.
+    """
+    told_to_stop = asyncio.Event()
+    _on_signals(told_to_stop)
+    try:
+        with _data_directory(options.data) as directory:
+            listener = _listen(options)
+            stack = Stack(directory, listener, options.task_queue, _say, lambda: _keep_notes(directory, stack))
+            try:
+                await _until(told_to_stop, _bring_up_and_stay(stack, options, directory))
+            finally:
+                _say("Stopping …")
+                _drop_note(stack)
+                await stack.stop()
+                listener.close()
+    except PartFailed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _bring_up_and_stay(stack: Stack, options: Options, directory: Path) -> None:
+    _say("Starting PostgreSQL, Temporal, the API and a worker …")
+    await stack.start()
+    _keep_notes(directory, stack)
+    ready = stack.ready
+    assert ready is not None
+    if options.json:
+        print(json.dumps(ready.as_json()), flush=True)
+    else:
+        print_summary(ready, directory, temporary=options.data is None)
+    watching = asyncio.create_task(stack.watch())
+    try:
+        if options.demo is not None:
+            code = await options.demo(ready)
+            if code and not options.stay:
+                raise PartFailed(f"the demo failed; the logs are in {directory}")
+        if options.stay:
+            await watching
+    finally:
+        watching.cancel()
+
+
+async def _until(told_to_stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do ``work`` until it ends, fails, or we are told to stop."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(told_to_stop.wait())
+    await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not working.done():
+        working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    if not working.cancelled():
+        working.result()
+
+
+def _on_signals(told_to_stop: asyncio.Event) -> None:
+    def told() -> None:
+        if told_to_stop.is_set():
+            leave(1)  # the children die with us
+        told_to_stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, told)
+
+
+def _listen(options: Options) -> socket.socket:
+    port = 8080 if options.port is None else options.port
+    try:
+        return listen(options.host, port)
+    except OSError as error:
+        if options.port is None:  # nobody asked for this one
+            _say(f"Port {port} is taken ({error.strerror}): the API gets another one")
+            return listen(options.host, 0)
+        raise PartFailed(f"the API cannot listen on {options.host}:{port}: {error.strerror}") from error
+
+
+@contextmanager
+def _data_directory(wanted: Path | None) -> Generator[Path]:
+    """The directory for all data, locked against a second stack; a temporary one is removed at the end."""
+    if wanted is None:
+        directory = Path(tempfile.mkdtemp(prefix="baton-dev-"))
+        yield directory
+        shutil.rmtree(directory, ignore_errors=True)  # not after a failure: its message points to the logs
+        return
+    directory = wanted.expanduser().resolve()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PartFailed(f"another `baton dev` uses {directory}") from None
+        yield directory
+
+
+def _keep_notes(directory: Path, stack: Stack) -> None:
+    """Keep two copies of the line that --json prints, with the process ids of now: `stack.json` in the data directory,
+    and the file by which the other commands find a stack that runs (the last one started, if there are several)."""
+    ready = stack.ready
+    if ready is not None:
+        for file in (directory / "stack.json", state_file()):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _write_private(file, json.dumps(ready.as_json()))
+
+
+def _drop_note(stack: Stack) -> None:
+    """Let nobody find us any more, unless the file is another stack's by now."""
+    ready, file = stack.ready, state_file()
+    if ready is not None and file.exists() and json.loads(file.read_text()).get("url") == ready.url:
+        file.unlink()
+
+
+def _write_private(file: Path, text: str) -> None:
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    new.replace(file)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""How any of Baton's processes starts, logs, loops and ends."""

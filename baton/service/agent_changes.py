@@ -1,0 +1,136 @@
+"""Agents as data: made, read and changed by those who may."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+from pydantic import Field, TypeAdapter
+
+from baton.domain.agent_limits import check_limits
+from baton.domain.agents import Agent, Principal
+from baton.domain.approvals import check_policies
+from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
+from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, unstorable, unstorable_text
+from baton.domain.states import SendMode
+from baton.domain.views import Page
+from baton.service.agents import AgentReference, resolve_agent
+from baton.service.cursors import decode_cursor, encode_cursor
+from baton.service.views import Reads
+from baton.store import agents
+
+_NAME_CHARACTERS: Final = 255
+_INSTRUCTIONS_CHARACTERS: Final = 100_000
+_MOST_TOOLS: Final = 100
+_NUMBER: Final = TypeAdapter(tuple[Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]])
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChange:
+    """What an agent is to be; None leaves that as it is. ``tools``, ``policies`` and ``limits`` are replaced whole."""
+
+    name: str | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: tuple[str, ...] | None = None
+    policies: JsonObject | None = None
+    limits: JsonObject | None = None
+    mode: SendMode | None = None
+    is_default: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What is to change."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+
+async def list_agents(baton: Reads, who: Principal, *, limit: int, cursor: str | None = None) -> Page[Agent]:
+    """A page of the tenant's agents, oldest first; a key for one agent sees that one. Raises `InvalidInput`."""
+    after = None if cursor is None else decode_cursor(cursor, _NUMBER)[0]
+    async with baton.pool.connection() as connection:
+        found = await agents.page(connection, who.tenant_id, limit=limit + 1, after=after, agent_id=who.agent_id)
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
+
+
+async def get_agent(baton: Reads, who: Principal, reference: AgentReference) -> Agent:
+    """An agent by any of its names. Raises `AgentNotFound`."""
+    async with baton.pool.connection() as connection:
+        return await resolve_agent(connection, who, reference)
+
+
+async def create_agent(baton: Reads, who: Principal, change: AgentChange) -> Agent:
+    """Make an agent; it needs a name and a model. Raises `InvalidInput`, `Conflict` for a name that is taken, and
+    `Forbidden` for a key that is for one agent."""
+    if who.agent_id is not None:
+        raise Forbidden("a key for one agent makes no others")
+    for name in ("name", "model"):
+        if getattr(change, name) is None:
+            raise InvalidInput(f"an agent needs a {name}", ("body", name), "missing")
+    _check(change)
+    new = Agent(tenant_id=who.tenant_id, id=uuid4(), number=0, **change.given())
+    async with baton.pool.transaction() as connection:
+        if new.is_default:
+            await agents.lock_all(connection, who.tenant_id)
+            await agents.unset_default(connection, who.tenant_id)
+        return await agents.insert(connection, new)
+
+
+async def change_agent(
+    baton: Reads, who: Principal, reference: AgentReference, change: AgentChange, *, if_version: int | None = None
+) -> Agent:
+    """Change an agent: turns that begin from then on are its new self's. Changing nothing changes nothing.
+
+    ``if_version``: the version that the caller saw. A default agent stays it until another is made so. Raises
+    `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent would make it the
+    default.
+    """
+    if change.is_default and who.agent_id is not None:
+        raise Forbidden("a key for one agent does not say which is the default")
+    _check(change)
+    async with baton.pool.transaction() as connection:
+        named = await resolve_agent(connection, who, reference)
+        if change.is_default:
+            await agents.lock_all(connection, who.tenant_id)
+        agent = await agents.lock(connection, who.tenant_id, named.id)
+        if agent is None:
+            raise AgentNotFound("there is no such agent")
+        if if_version not in (None, agent.version):
+            raise Outdated("the agent has changed since: read it again", agent.version, ())
+        if change.is_default is False and agent.is_default:
+            raise InvalidInput("a tenant needs a default agent: make another one it", ("body", "is_default"))
+        changed = replace(agent, **change.given())
+        if changed == agent:
+            return agent
+        if changed.is_default and not agent.is_default:
+            await agents.unset_default(connection, who.tenant_id)
+        return await agents.update(connection, changed)
+
+
+def _check(change: AgentChange) -> None:
+    for name, longest in (
+        ("name", _NAME_CHARACTERS),
+        ("model", _NAME_CHARACTERS),
+        ("instructions", _INSTRUCTIONS_CHARACTERS),
+    ):
+        _check_text(getattr(change, name), name, longest, may_be_empty=name == "instructions")
+    tools = change.tools or ()
+    if len(tools) > _MOST_TOOLS or len(set(tools)) < len(tools):
+        raise InvalidInput(f"tools must be {_MOST_TOOLS} different names at most", ("body", "tools"))
+    for number, tool in enumerate(tools):
+        _check_text(tool, "tools", _NAME_CHARACTERS, number)
+    for field, value in (("policies", change.policies), ("limits", change.limits)):
+        if value and (reason := unstorable(value)):
+            raise InvalidInput(reason, ("body", field))
+    check_policies(change.policies or {})
+    check_limits(change.limits or {})
+
+
+def _check_text(text: str | None, name: str, longest: int, *where: int, may_be_empty: bool = False) -> None:
+    if text is None:
+        return
+    place = ("body", name, *where)
+    if not may_be_empty and not text.strip():
+        raise InvalidInput(f"{name} must not be empty", place)
+    if len(text) > longest:
+        raise InvalidInput(f"{name} must not be longer than {longest} characters", place)
+    if reason := unstorable_text(text):
+        raise InvalidInput(reason, place)

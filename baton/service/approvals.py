@@ -1,0 +1,120 @@
+"""Deciding on tool calls that need consent: one commit, then the doorbell, like a message."""
+
+from collections.abc import Sequence
+
+from baton.domain.agents import Principal
+from baton.domain.approvals import Decision
+from baton.domain.errors import ApprovalNotFound, InvalidInput, Outdated, TaskNotFound
+from baton.domain.ids import ApprovalId, TaskAddress, TaskById, TaskRoute
+from baton.domain.mailbox import Position, Then
+from baton.domain.messages import Draft, Receipt
+from baton.domain.views import ApprovalView, TaskView
+from baton.service.context import Baton
+from baton.service.messages import check_draft, tell
+from baton.service.visibility import may_use
+from baton.store import approvals, messages, tasks, views
+from baton.store.pool import Connection
+
+
+async def get_approval(baton: Baton, who: Principal, approval_id: ApprovalId) -> ApprovalView:
+    """An approval, and what became of it. Raises `ApprovalNotFound`."""
+    async with baton.pool.connection() as connection:
+        return await _view(connection, who, approval_id)
+
+
+async def decide(baton: Baton, who: Principal, approval_id: ApprovalId, decision: Decision) -> ApprovalView:
+    """Decide on one approval, see `decide_all`. Returns the approval as it is then."""
+    return (await decide_all(baton, who, [(approval_id, decision)]))[0]
+
+
+async def decide_all(
+    baton: Baton, who: Principal, decisions: Sequence[tuple[ApprovalId, Decision]]
+) -> list[ApprovalView]:
+    """Decide on approvals of one task: all decisions are recorded, or none. Returns the approvals, in the same order.
+
+    The task runs as soon as it asks for nothing any more. The same decision again changes nothing. Raises
+    `ApprovalNotFound`, `ApprovalDecided` (with the state that the approval is in instead), `Outdated`
+    where the decider saw another call, `InvalidInput`, `Unavailable`.
+    """
+    for _, decision in decisions:
+        decision.check()
+    if not decisions:
+        return []
+    async with baton.pool.connection() as connection:
+        tasks = {await approvals.task_of(connection, who.tenant_id, approval_id) for approval_id, _ in decisions}
+    if len(tasks) > 1:
+        raise InvalidInput("all decisions must be about approvals of one task")
+    route = await baton.routes.find(who.tenant_id, TaskById(tasks.pop()))
+    if not who.sees(route.agent_id):
+        raise ApprovalNotFound("there is no such approval")
+    async with baton.pool.transaction() as connection:
+        after = await approvals.decide_all(connection, route, decisions, who.subject)
+        decided = [await _view(connection, who, approval_id) for approval_id, _ in decisions]
+    _ring(baton, route, after)
+    return decided
+
+
+async def _view(connection: Connection, who: Principal, approval_id: ApprovalId) -> ApprovalView:
+    found = await approvals.view(connection, who.tenant_id, approval_id)
+    if found is None or not who.sees(found.agent_id):
+        raise ApprovalNotFound("there is no such approval")
+    return found
+
+
+async def decide_and_answer(
+    baton: Baton,
+    who: Principal,
+    address: TaskAddress,
+    decisions: Sequence[tuple[ApprovalId, Decision]],
+    answers: Sequence[Draft],
+    *,
+    if_version: int | None = None,
+) -> tuple[TaskView, tuple[Receipt, ...]]:
+    """Decide on approvals of a task and answer questions of it: all is stored, or nothing.
+
+    Each answer names its question, and leaves approvals alone that are not decided on. ``if_version``: the task's
+    version that the caller saw; it is not looked at where the answers are repeated. Returns the task as it is right
+    after that, and the answers' receipts. Raises like `decide_all` and like `baton.service.messages.send_message`.
+    """
+    for _, decision in decisions:
+        decision.check()
+    for draft in answers:
+        check_draft(draft)
+    route = await baton.routes.find(who.tenant_id, address)
+    may_use(who, route)
+    after: Position | None = None
+    async with baton.pool.transaction() as connection:
+        await messages.hold(connection, route.tenant_id, route.execution_id)
+        earlier = [await messages.earlier(connection, route, draft) for draft in answers]
+        if if_version is not None and not any(earlier):
+            await _check_version(connection, route, if_version)
+        if decisions:
+            after = await approvals.decide_all(connection, route, decisions, who.subject)
+        receipts = [
+            known
+            or await messages.accept(
+                connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
+            )
+            for known, draft in zip(earlier, answers, strict=True)
+        ]
+        task = await views.task(connection, route.tenant_id, route.task_id)
+        if task is None:
+            raise TaskNotFound("there is no such task")
+    if after is not None:
+        _ring(baton, route, after)
+    await tell(baton, [(route, receipt) for receipt in receipts])
+    return task, tuple(receipts)
+
+
+async def _check_version(connection: Connection, route: TaskRoute, version: int) -> None:
+    box = (await tasks.lock(connection, route.tenant_id, route.execution_id, route.task_id)).box
+    if box.version != version:
+        message = "the task has changed since: read it again"
+        raise Outdated(message, box.version, tuple(question.id for question in box.questions))
+
+
+def _ring(baton: Baton, route: TaskRoute, after: Position) -> None:
+    """Tell the streams and the workflow. A repeat rings again: nobody may have heard the first."""
+    baton.notifier.events(route.execution_id)
+    if after.then is not Then.REST:
+        baton.doorbell.ring_task(route, after.box.version, after.turn)

@@ -1,0 +1,88 @@
+"""Pausing, resuming and cancelling: one commit, then the doorbell, like a message."""
+
+from collections.abc import Awaitable, Callable
+
+from baton.domain.agents import Principal
+from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
+from baton.domain.mailbox import Position
+from baton.domain.states import TaskState
+from baton.service.context import Baton
+from baton.service.routes import plan_of
+from baton.service.visibility import may_use, may_use_execution
+from baton.store import control, events, tasks
+from baton.store.pool import Connection
+
+
+async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
+    """Pause a task; a step under way is interrupted. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    return await change_task(baton, who, address, lambda c, route: control.pause(c, route, who.subject))
+
+
+async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
+    """Let a paused task go on. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    return await change_task(baton, who, address, lambda c, route: control.resume(c, route, who.subject))
+
+
+async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
+    """Cancel a task, for good. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    return await change_task(baton, who, address, lambda c, route: control.cancel(c, route, who.subject))
+
+
+async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
+    """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`."""
+    await _all(baton, who, execution_id, control.pause_all)
+
+
+async def resume_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
+    """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`."""
+    await _all(baton, who, execution_id, control.resume_all)
+
+
+async def cancel_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
+    """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`."""
+    await _all(baton, who, execution_id, control.cancel_all)
+
+
+async def change_task(
+    baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Position]]
+) -> TaskState:
+    """Do something to a task in one transaction, and tell all who wait for it. Returns the task's state.
+
+    Raises `NotFound`, and what ``do`` raises.
+    """
+    route = await baton.routes.find(who.tenant_id, address)
+    may_use(who, route)
+    async with baton.pool.transaction() as connection:
+        position = await do(connection, route)
+        bell = await tasks.bell(connection, route)
+    _ring(baton, route, bell)
+    if position.ended:
+        baton.doorbell.ring_plan(plan_of(route), position.event_seq)
+    return position.box.state
+
+
+async def _all(
+    baton: Baton,
+    who: Principal,
+    execution_id: ExecutionId,
+    do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
+) -> None:
+    async with baton.pool.transaction() as connection:
+        await may_use_execution(connection, who, execution_id)
+        changed = await do(connection, who.tenant_id, execution_id, who.subject)
+        routes = [await tasks.route(connection, who.tenant_id, TaskById(task_id)) for task_id in changed]
+        bells = [await tasks.bell(connection, route) for route in routes]
+        log = await events.head(connection, who.tenant_id, execution_id)
+    for route, bell in zip(routes, bells, strict=True):
+        _ring(baton, route, bell)
+    if log and routes and routes[0].in_plan:
+        baton.doorbell.ring_plan(plan_of(routes[0]), log.head)
+
+
+def _ring(baton: Baton, route: TaskRoute, bell: tasks.Bell) -> None:
+    """Tell the streams, the worker and the workflow what was committed. What they are told was read before the commit:
+    nothing after it may fail, or a caller would hear that what was done was not."""
+    baton.notifier.events(route.execution_id)
+    if bell.interrupt:
+        baton.notifier.interrupt(route.task_id, bell.interrupt)
+    baton.doorbell.ring_task(route, bell.version, bell.turn, bell.interrupt)

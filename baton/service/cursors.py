@@ -1,0 +1,35 @@
+"""Cursors of lists: opaque text that says where a page ended."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from baton.domain.errors import InvalidInput
+
+T = TypeVar("T")
+
+_LONGEST: Final = 400
+
+
+def encode_cursor(*place: object) -> str:
+    """Where a page ended, as text that is safe in a URL. Takes what JSON has, datetimes and uuids."""
+    return base64.urlsafe_b64encode(orjson.dumps(place, default=str)).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, kind: TypeAdapter[T], parameter: str = "cursor") -> T:
+    """The place that a cursor names. Raises `InvalidInput`, naming the query's ``parameter``, for what no list gave."""
+    try:
+        if len(cursor) > _LONGEST:
+            raise ValueError("too long")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = kind.validate_json(text)
+        for part in place if isinstance(place, tuple) else ():
+            if isinstance(part, datetime):
+                part.astimezone(UTC)  # what is no time in UTC is none in PostgreSQL
+        return place
+    except (ValueError, OverflowError, binascii.Error, ValidationError) as error:
+        raise InvalidInput("the cursor is not one that this list gave", ("query", parameter)) from error

@@ -1,0 +1,180 @@
+"""The doorbell: tells a workflow to look, in the background and coalesced.
+
+Nothing depends on a ring being heard: what nobody takes up, the relay rings again. So a ring never raises, and what
+comes for a workflow while one is on its way goes with the next.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from baton.domain.errors import Unavailable
+from baton.domain.ids import PlanRoute, TaskRoute
+from baton.domain.messages import Receipt
+from baton.domain.states import TaskState
+from baton.service.temporal import Temporal, TemporalRefused
+
+_log = logging.getLogger(__name__)
+
+#: The workflows that were told to take a turn are remembered, so many.
+_REMEMBERED = 20_000
+
+
+@dataclass(slots=True)
+class _Bell:
+    """The rings of one workflow: the highest sequence number and interrupt asked for, and who waits for them.
+
+    ``runs``: nobody who rings has reason to think that the workflow does not run; ``unheard``: one of them rings again
+    what nobody has taken up.
+    """
+
+    seq: int = 0
+    turn: int = 0
+    interrupt: int = 0
+    runs: bool = True
+    unheard: bool = False
+    waiting: list[asyncio.Future[bool]] = field(default_factory=list["asyncio.Future[bool]"])
+    again: bool = True
+
+
+class Doorbell:
+    """Rings workflows, at most one ring per workflow under way."""
+
+    def __init__(self, temporal: Temporal, concurrency: int) -> None:
+        self._temporal = temporal
+        self._slots = asyncio.Semaphore(concurrency)
+        self._bells: dict[UUID, _Bell] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: dict[UUID, tuple[int, asyncio.Future[bool]]] = {}
+
+    def ring_task(
+        self,
+        route: TaskRoute,
+        seq: int,
+        turn: int,
+        interrupt: int = 0,
+        *,
+        runs: bool = False,
+        unheard: bool = False,
+    ) -> asyncio.Future[bool]:
+        """Ring a task's workflow. The future says whether Temporal has taken a ring that covers ``seq``.
+
+        ``turn``: the one to start with if there is no workflow; ``interrupt``: a turn to stop; ``runs``: the workflow
+        is likely to run, which makes it cheaper; ``unheard``: nobody has taken up what was rung for before.
+        """
+        return self._ring(
+            route.task_id,
+            seq,
+            turn,
+            interrupt,
+            runs,
+            unheard,
+            lambda bell: self._temporal.ring_task(
+                route, bell.seq, bell.turn, bell.interrupt, runs=bell.runs, unheard=bell.unheard
+            ),
+        )
+
+    def ring_for(self, route: TaskRoute, receipt: Receipt) -> asyncio.Future[bool]:
+        """Ring for a message that was accepted.
+
+        The turn after the last one begun will claim it. Once Temporal takes a ring for that turn the workflow comes to
+        it, unless the task ceases to run: until then it is not told again, however many messages come.
+        """
+        claiming = receipt.turn + 1
+        told = self._told.get(route.task_id)
+        if told and told[0] == claiming and receipt.was is TaskState.RUNNING and not receipt.interrupts:
+            return told[1]
+        rung = self.ring_task(
+            route,
+            receipt.version,
+            receipt.turn + (not receipt.turn_open),
+            receipt.interrupts,
+            runs=receipt.turn > 0 and not receipt.reopened,
+        )
+        self._remember(route.task_id, claiming, rung)
+        return rung
+
+    def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False) -> asyncio.Future[bool]:
+        """Ring a plan's workflow, like `ring_task`."""
+        return self._ring(
+            route.execution_id,
+            seq,
+            0,
+            0,
+            False,
+            unheard,
+            lambda bell: self._temporal.ring_plan(route, bell.seq, unheard=bell.unheard),
+        )
+
+    async def close(self) -> None:
+        """Wait a moment for the rings under way; the relay of another process does the rest."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _ring(
+        self,
+        key: UUID,
+        seq: int,
+        turn: int,
+        interrupt: int,
+        runs: bool,
+        unheard: bool,
+        ring: Callable[[_Bell], Awaitable[None]],
+    ) -> asyncio.Future[bool]:
+        bell = self._bells.get(key)
+        if bell is None:
+            bell = self._bells[key] = _Bell()
+            task = asyncio.create_task(self._ring_until_quiet(key, bell, ring))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        bell.seq, bell.turn = max(bell.seq, seq), max(bell.turn, turn)
+        bell.interrupt = max(bell.interrupt, interrupt)
+        bell.runs = bell.runs and runs
+        bell.unheard = bell.unheard or unheard
+        bell.again = True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        bell.waiting.append(future)
+        return future
+
+    async def _ring_until_quiet(self, key: UUID, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]]) -> None:
+        try:
+            while bell.again:
+                async with self._slots:
+                    bell.again = False
+                    waiting, bell.waiting = bell.waiting, []
+                    rung = await self._try(bell, ring, key)
+                for future in waiting:
+                    if not future.done():
+                        future.set_result(rung)
+        finally:
+            del self._bells[key]
+            for future in bell.waiting:
+                if not future.done():
+                    future.set_result(False)
+
+    async def _try(self, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]], key: UUID) -> bool:
+        try:
+            await ring(bell)
+        except Unavailable as error:
+            _log.warning("%s was not rung (%s): left to the relay", key, error)
+            return False
+        except TemporalRefused as error:
+            _log.error("%s cannot be rung (%s), by the relay neither", key, error.status)
+            return False
+        return True
+
+    def _remember(self, task_id: UUID, claiming: int, rung: asyncio.Future[bool]) -> None:
+        self._told.pop(task_id, None)
+        self._told[task_id] = claiming, rung
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+
+        def forget_failed(done: asyncio.Future[bool]) -> None:
+            if (done.cancelled() or not done.result()) and self._told.get(task_id) == (claiming, rung):
+                del self._told[task_id]
+
+        rung.add_done_callback(forget_failed)

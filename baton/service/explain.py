@@ -1,0 +1,121 @@
+"""Why is it waiting? What PostgreSQL and Temporal know, in an order that answers."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from baton.domain.agents import Principal
+from baton.domain.errors import Unavailable
+from baton.domain.explanation import Explanation, Reason
+from baton.domain.ids import TaskById, TaskId
+from baton.domain.json import JsonObject
+from baton.domain.states import TaskState
+from baton.service.context import Baton
+from baton.service.temporal import Pending
+from baton.service.visibility import may_use
+from baton.store import explain
+from baton.store.explain import TaskFacts
+
+#: A worker that has not asked for work for so long is not counted on.
+_WORKER_SECONDS: Final = 70.0
+
+
+async def explain_task(baton: Baton, who: Principal, task_id: TaskId) -> Explanation:
+    """Why a task is where it is. Raises `TaskNotFound`, and `Unavailable` while PostgreSQL is away.
+
+    Temporal is asked, too, but not waited for longer than the configured budget.
+    """
+    if who.agent_id is not None:
+        may_use(who, await baton.routes.find(who.tenant_id, TaskById(task_id)))
+    async with baton.pool.connection() as connection:
+        facts = await explain.facts(connection, who.tenant_id, task_id)
+    return Explanation(facts.id, facts.state, facts.version, (*_of_postgres(facts), *await _of_temporal(baton, facts)))
+
+
+def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
+    match facts.state:
+        case TaskState.PENDING:
+            for needed in facts.unfinished:
+                text = f"needs task {needed['position']}, which is {needed['state']}"
+                yield Reason("needs_task", text, None, needed)
+        case TaskState.WAITING:
+            for question in facts.questions:
+                since = datetime.fromisoformat(question.asked_at) if question.asked_at else facts.waiting_since
+                yield Reason("asks", question.text, since, {"question_id": question.id})
+            for approval in facts.approvals:
+                text = f"wants to call {approval.tool}, and waits for somebody to approve or decline it"
+                data: JsonObject = {"approval_id": approval.id, "tool": approval.tool, "call_id": approval.call_id}
+                yield Reason("approval", text, datetime.fromisoformat(approval.asked_at), data)
+        case TaskState.PAUSED:
+            yield Reason("paused", "was paused: a resume or a message lets it go on", facts.updated_at)
+        case TaskState.RUNNING if facts.turn_open:
+            yield from _at_work(facts)
+        case TaskState.RUNNING:
+            yield Reason("due", f"turn {facts.turn + 1} is due; no worker has taken it up yet", facts.updated_at)
+        case TaskState.FAILED:
+            data = {"error": facts.error_code}
+            yield Reason("failed", f"failed: {facts.error_code}; a message reopens it", facts.completed_at, {**data})
+        case TaskState.SUCCEEDED:
+            yield Reason("succeeded", "is done; a message reopens it", facts.completed_at)
+        case TaskState.CANCELLED:
+            yield Reason("cancelled", "was cancelled, for good", facts.completed_at)
+    if facts.unclaimed:
+        text = f"{facts.unclaimed} message(s) wait for the next turn"
+        yield Reason("queued", text, facts.oldest_unclaimed, {"messages": facts.unclaimed})
+    if facts.timer_at:
+        yield Reason("timer", "a question's time comes", facts.timer_at)
+    if facts.rings:
+        yield Reason("rung_again", f"was rung {facts.rings} times in vain; next at the time given", facts.ring_at)
+
+
+def _at_work(facts: TaskFacts) -> Iterator[Reason]:
+    text = f"turn {facts.turn} is under way"
+    if facts.tools:
+        text += f": calls {', '.join(facts.tools)}"
+    elif facts.step is not None:
+        text += f": step {facts.step}, attempt {facts.attempt}"
+    yield Reason("turn", text, facts.step_started_at, {"turn": facts.turn, "step": facts.step})
+    if facts.failures:
+        yield Reason("model_failing", f"the model has failed {facts.failures} time(s) in this step")
+    if facts.interrupted:
+        yield Reason("interrupting", "the turn was asked to stop", facts.updated_at)
+
+
+async def _of_temporal(baton: Baton, facts: TaskFacts) -> list[Reason]:
+    if facts.state.is_over:
+        return []
+    try:
+        async with asyncio.timeout(baton.settings.temporal_budget_seconds):
+            polled_at, pending = await asyncio.gather(
+                baton.temporal.last_poll(facts.queue), baton.temporal.pending(facts.id)
+            )
+    except (Unavailable, TimeoutError):
+        return [Reason("temporal_away", "Temporal does not answer: what is accepted is kept and done when it is back")]
+    reasons = [_step(step) for step in pending]
+    if facts.state is TaskState.RUNNING and not _is_recent(polled_at):
+        text = f"no worker asks for work of the task queue {facts.queue!r}"
+        reasons.insert(0, Reason("no_worker", text, polled_at, {"queue": facts.queue}))
+    return reasons
+
+
+def _step(step: Pending) -> Reason:
+    data = {
+        "activity": step.activity,
+        "attempt": step.attempt,
+        "last_heartbeat": step.heartbeat_at and step.heartbeat_at.isoformat(),
+        "last_failure": step.failure,
+        "next_attempt_at": step.next_at and step.next_at.isoformat(),
+    }
+    text = f"{step.activity}, attempt {step.attempt}"
+    if step.failure:
+        text += f", after {step.failure}"
+    if step.next_at:
+        text += f"; tried again at {step.next_at:%H:%M:%S} UTC"
+    if step.heartbeat_at:
+        text += f"; last heard of at {step.heartbeat_at:%H:%M:%S} UTC"
+    return Reason("activity", text, step.started_at, {**data})
+
+
+def _is_recent(at: datetime | None) -> bool:
+    return at is not None and datetime.now(UTC) - at < timedelta(seconds=_WORKER_SECONDS)

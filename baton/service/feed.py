@@ -1,0 +1,311 @@
+"""The live end of the event log: who follows an execution hears of its events as they are committed.
+
+One LISTEN and one reader per process. A hint marks a log; the reader reads all marked logs in one statement and wakes
+those who follow them. Hints may be lost: every now and then the heads of all followed logs are compared, too.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Coroutine
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from baton.domain.agents import Principal
+from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
+from baton.domain.events import Event
+from baton.domain.faults import whereabouts
+from baton.domain.ids import ExecutionId, TaskId
+from baton.domain.states import ExecutionState, TaskState
+from baton.service.topics import Topic
+from baton.settings import Settings
+from baton.store import feed
+from baton.store.feed import Known
+from baton.store.notify import EVENTS, Listener
+from baton.store.pool import Pool
+
+#: The states at which the log of a followed task ends, where its reader names no others.
+OVER: Final = frozenset(state for state in TaskState if state.is_over)
+#: Events read of one log at once, live or by who is behind.
+_PAGE: Final = 200
+_RETRY_SECONDS: Final = 0.2
+#: How often a reader that waits for a read looks whether it still has to.
+_SURE_SECONDS: Final = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Feed:
+    """All followed logs of a process. `start` needs a running loop."""
+
+    def __init__(self, pool: Pool, settings: Settings) -> None:
+        self._pool = pool
+        self._poll_seconds = settings.feed_poll_seconds
+        self._topics: dict[UUID, Topic] = {}
+        self._marked: set[UUID] = set()
+        self._wake = asyncio.Event()
+        self._look = asyncio.Event()
+        self._stopped = False
+        self._listener = Listener(settings.dsn, EVENTS, self._heard, self._look.set)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to listen and to read."""
+        self._listener.start()
+        self._tasks = [
+            asyncio.create_task(self._keep_on(self._read), name="feed reader"),
+            asyncio.create_task(self._keep_on(self._compare), name="feed poll"),
+        ]
+
+    def stop(self) -> None:
+        """End all subscriptions now, and those to come at once: the process is about to end."""
+        self._stopped = True
+        for topic in self._topics.values():
+            topic.wake()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    async def close(self) -> None:
+        """Stop listening and reading."""
+        self.stop()
+        await self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def subscribe(
+        self,
+        who: Principal,
+        execution_id: ExecutionId,
+        after: int,
+        *,
+        task_id: TaskId | None = None,
+        ends: Collection[TaskState] = OVER,
+    ) -> "Subscription":
+        """Follow an execution's log from its first event with a number above ``after``. The caller closes it.
+
+        It ends at the head of the log while the execution is over; with ``task_id``, while that task is in one of the
+        states that it ``ends`` with.
+        Raises `ExecutionNotFound` (also when another tenant owns it), `CursorExpired`, and `InvalidInput` for a cursor
+        that the log has not reached.
+        """
+        async with self._pool.connection() as connection:
+            start = await feed.start(connection, who.tenant_id, execution_id, task_id)
+        if start is None or not who.sees(start.agent_id):
+            raise ExecutionNotFound("there is no such execution")
+        if after > start.head:
+            raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
+        if after + 1 < start.oldest:
+            raise CursorExpired("events after this cursor are gone", start.oldest)
+        topic = self._topics.get(execution_id)
+        if topic is None:
+            topic = self._topics[execution_id] = Topic(Known(who.tenant_id, execution_id, start.head), start.state)
+            self.mark(execution_id)  # what was committed since `start` was hinted at before anybody here listened
+        elif start.head > topic.head:
+            self.mark(execution_id)
+        topic.readers += 1
+        return Subscription(self, topic, after, task_id, (start.head, start.task_state), ends)
+
+    def release(self, topic: Topic) -> None:
+        """Somebody has stopped following."""
+        topic.readers -= 1
+        if topic.readers == 0 and self._topics.get(topic.execution_id) is topic:
+            del self._topics[topic.execution_id]
+            self._marked.discard(topic.execution_id)
+
+    async def page(self, topic: Topic, after: int) -> tuple[Event, ...]:
+        """Events that are older than what the topic remembers. Waits while PostgreSQL is away."""
+        while not self._stopped:
+            try:
+                async with self._pool.connection() as connection:
+                    pages = await feed.pages(connection, [topic.known(after)], _PAGE)
+                if topic.execution_id not in pages:
+                    topic.publish(None)
+                    return ()
+                return pages[topic.execution_id].events
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+        return ()
+
+    def mark(self, execution_id: ExecutionId) -> None:
+        """Have a followed log read soon."""
+        if execution_id in self._topics:
+            self._marked.add(execution_id)
+            self._wake.set()
+
+    def _heard(self, item: str) -> None:
+        try:
+            self.mark(UUID(item))
+        except ValueError:
+            _log.warning("a hint that names no execution was left alone")
+
+    async def _keep_on(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Do ``work`` over and over: every reader of this process depends on it, so no error ends it."""
+        while True:
+            try:
+                await work()
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 the edge of a background task: nobody else would hear of it
+                _log.error("the feed stumbled: %s", whereabouts(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _read(self) -> None:
+        """Read the marked logs, all in one statement."""
+        await self._wake.wait()
+        self._wake.clear()
+        topics = [self._topics[marked] for marked in self._marked if marked in self._topics]
+        for topic in topics:
+            topic.being_read()
+        self._marked.clear()
+        try:
+            async with self._pool.connection() as connection:
+                pages = await feed.pages(connection, [topic.known() for topic in topics], _PAGE)
+        except BaseException:
+            for topic in topics:
+                self.mark(topic.execution_id)
+            raise
+        for topic in topics:
+            topic.publish(pages.get(topic.execution_id))
+            if topic.has_more:
+                self.mark(topic.execution_id)
+
+    async def _compare(self) -> None:
+        """Now and then, mark the logs that have grown without a hint that reached us."""
+        try:
+            async with asyncio.timeout(self._poll_seconds):
+                await self._look.wait()
+        except TimeoutError:
+            pass
+        self._look.clear()
+        known = [topic.known() for topic in self._topics.values()]
+        if not known:
+            return
+        async with self._pool.connection() as connection:
+            grown = await feed.grown(connection, known)
+        for execution_id in grown:
+            self.mark(execution_id)
+
+
+class Subscription:
+    """One reader's place in a log. Holds no connection and no events: a slow reader costs no memory."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        topic: Topic,
+        after: int,
+        task_id: TaskId | None,
+        task_was: tuple[int, TaskState | None],
+        ends: Collection[TaskState],
+    ) -> None:
+        self._feed = feed
+        self._topic = topic
+        self._cursor = after
+        self._task_id = task_id
+        self._task_seen_at, self._task_state = task_was
+        self._ends = ends
+        self._closed = False
+        self._ended: ExecutionState | None = None
+        self._last_at: datetime | None = None
+
+    @property
+    def last_at(self) -> datetime | None:
+        """When the last event that was read happened; None before the first."""
+        return self._last_at
+
+    @property
+    def execution_id(self) -> ExecutionId:
+        """Whose log it is."""
+        return self._topic.execution_id
+
+    @property
+    def made(self) -> dict[tuple[str, int], bytes]:
+        """What this log's readers have made of its events, by maker and number: a place to share. Keep it small."""
+        return self._topic.made
+
+    @property
+    def began_at(self) -> int:
+        """The number of the log's last event when the subscription began."""
+        return self._task_seen_at
+
+    @property
+    def reached(self) -> int:
+        """The number of the last event that was read, or of the one that the subscription began after."""
+        return self._cursor
+
+    @property
+    def ended(self) -> ExecutionState | None:
+        """The execution's state if the subscription came to its end at the head of the log, else None."""
+        return self._ended
+
+    @property
+    def task_state(self) -> TaskState | None:
+        """The state of the task that was named, as of the last event read."""
+        return self._task_state
+
+    async def read(self, seconds: float) -> list[Event] | None:
+        """The next events, in order, without gaps, as many as there are (some 200 at most).
+
+        [] if none came within ``seconds``; None at the end, and once it is closed or the feed is stopped. Who reads on
+        after the end is told again, or what has come since.
+        """
+        deadline: float | None = None
+        self._ended = None
+        while self._open:
+            if events := await self._next():
+                self._cursor, self._last_at = events[-1].seq, events[-1].at
+                self._follow_task(events)
+                return events
+            if self._is_over():
+                await self._be_sure()
+                if self._open and self._is_over():
+                    self._ended = self._topic.state
+                    return None
+                continue
+            if deadline is None:
+                deadline = time.monotonic() + seconds
+            elif (seconds := deadline - time.monotonic()) <= 0:
+                return []
+            if not await self._topic.wait(self, seconds):
+                return []
+        return None
+
+    def close(self) -> None:
+        """Stop following; a `read` under way gives None. May be called again."""
+        if not self._closed:
+            self._closed = True
+            self._topic.wake_one(self)
+            self._feed.release(self._topic)
+
+    @property
+    def _open(self) -> bool:
+        return not (self._closed or self._feed.stopped or self._topic.gone)
+
+    async def _be_sure(self) -> None:
+        """Wait until the log was read in a statement that began after this call; who asks together shares it."""
+        number = self._topic.next_read
+        self._feed.mark(self._topic.execution_id)
+        while self._open and not self._topic.was_read(number):
+            await self._topic.wait(self, _SURE_SECONDS)
+
+    async def _next(self) -> list[Event]:
+        remembered = self._topic.after(self._cursor, _PAGE)
+        return list(await self._feed.page(self._topic, self._cursor)) if remembered is None else remembered
+
+    def _follow_task(self, events: list[Event]) -> None:
+        if self._task_id is None:
+            return
+        for event in events:
+            if event.seq > self._task_seen_at and event.task_id == self._task_id and event.task_state is not None:
+                self._task_state = event.task_state
+
+    def _is_over(self) -> bool:
+        if self._cursor != self._topic.head:
+            return False
+        if self._task_id is None:
+            return self._topic.state.is_over
+        return self._cursor >= self._task_seen_at and self._task_state in self._ends

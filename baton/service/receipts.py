@@ -1,0 +1,112 @@
+"""What becomes of a message once it was accepted: edited or withdrawn until a turn claims it, redriven when it is dead.
+
+One commit, then the doorbell, like a message.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from baton.domain.agents import Principal
+from baton.domain.answers import problems
+from baton.domain.errors import AnswerRefused, InvalidInput, MessageNotFound
+from baton.domain.ids import MessageId, TaskById, TaskRoute
+from baton.domain.messages import Edit
+from baton.domain.states import TaskState
+from baton.domain.views import MessageView
+from baton.service.context import Baton
+from baton.service.messages import check_text
+from baton.service.routes import plan_of
+from baton.store import receipts, views
+from baton.store.pool import Connection
+from baton.store.receipts import Changed
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A message as it is now, and its task's state right after. `MessageView.task_version` is that state's."""
+
+    message: MessageView
+    task_state: TaskState
+
+
+async def edit_message(
+    baton: Baton, who: Principal, message_id: MessageId, edit: Edit, *, if_version: int | None = None
+) -> Settled:
+    """Have a message that no turn has claimed say something else. Its idempotency key goes on standing for what was
+    sent first.
+
+    ``if_version``: the task's version that the caller saw. Raises `MessageNotFound`, `MessageTaken` (with the state
+    that the message is in instead), `AnswerRefused`, `Outdated`, `InvalidInput`, `Unavailable`. Safe to repeat.
+    """
+    if edit.text is None and edit.attachments is None:
+        raise InvalidInput("say what is to change: text, attachments, or both")
+    refusal = None
+    if edit.text is not None:
+        check_text(edit.text)
+        refusal = await _refusal(baton, who, message_id, edit.text)
+    return await _change(
+        baton, who, message_id, lambda c, route: receipts.edit_message(c, route, message_id, edit, if_version, refusal)
+    )
+
+
+async def withdraw_message(
+    baton: Baton, who: Principal, message_id: MessageId, *, if_version: int | None = None
+) -> Settled:
+    """Withdraw a message that no turn has claimed; its task is what it would be without it.
+
+    Raises `MessageNotFound`, `MessageTaken` (with the state that the message is in instead), `Outdated`,
+    `Unavailable`. Safe to repeat.
+    """
+    return await _change(
+        baton, who, message_id, lambda c, route: receipts.withdraw_message(c, route, message_id, if_version)
+    )
+
+
+async def redrive_message(
+    baton: Baton, who: Principal, message_id: MessageId, *, if_version: int | None = None
+) -> Settled:
+    """Accept a dead message again, under its own id, as the last one in its task's queue.
+
+    One that is not dead stays as it is: a repeat tells what became of it. Raises `MessageNotFound`, `TaskClosed` for a
+    cancelled task, `Outdated`, `Unavailable`.
+    """
+    relay_seconds = baton.settings.relay_after_seconds
+    return await _change(
+        baton,
+        who,
+        message_id,
+        lambda c, route: receipts.redrive_message(c, route, message_id, if_version, relay_seconds=relay_seconds),
+    )
+
+
+async def _refusal(baton: Baton, who: Principal, message_id: MessageId, text: str) -> AnswerRefused | None:
+    """Whether the message may say ``text``: judged without a lock, for a schema may take its time."""
+    async with baton.pool.connection() as connection:
+        answered = await receipts.answered(connection, who.tenant_id, message_id)
+    for question in answered:
+        if wrong := problems(question, text):
+            return AnswerRefused("the answer breaks the question's schema: the message stays as it was", wrong)
+    return None
+
+
+async def _change(
+    baton: Baton, who: Principal, message_id: MessageId, do: Callable[[Connection, TaskRoute], Awaitable[Changed]]
+) -> Settled:
+    async with baton.pool.connection() as connection:
+        task_id = await receipts.home(connection, who.tenant_id, message_id)
+    route = await baton.routes.find(who.tenant_id, TaskById(task_id))
+    if not who.sees(route.agent_id):
+        raise MessageNotFound("there is no such message")
+    async with baton.pool.transaction() as connection:
+        changed = await do(connection, route)
+        message = await views.message(connection, who.tenant_id, message_id)
+    if message is None:
+        raise MessageNotFound("there is no such message")
+    if changed.changed:
+        baton.notifier.events(route.execution_id)
+    if changed.rings:
+        box = changed.box
+        baton.doorbell.ring_task(route, box.version, box.turn + (not box.turn_open))
+    if changed.rings_plan:
+        baton.doorbell.ring_plan(plan_of(route), changed.event_seq)
+    return Settled(message, changed.box.state)

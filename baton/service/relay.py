@@ -1,0 +1,98 @@
+"""The relay: rings again what nobody has taken up, so that no crash and no outage loses a doorbell.
+
+It runs in every API process and every worker; rows are taken with SKIP LOCKED, so that they do not ring the same.
+"""
+
+import asyncio
+import logging
+
+from baton.domain.errors import NotFound, Unavailable
+from baton.domain.faults import whereabouts
+from baton.domain.ids import TaskById
+from baton.service.doorbell import Doorbell
+from baton.service.routes import Routes
+from baton.store import plans, rings
+from baton.store.pool import Pool
+from baton.store.rings import DuePlan, DueTask
+
+_log = logging.getLogger(__name__)
+
+#: A task that stays untouched (no worker polls its queue) is rung ever more rarely, at least so often.
+_MOST_SECONDS = 300.0
+
+
+class Relay:
+    """Looks for what is due, rings it, and puts it off further each time."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        doorbell: Doorbell,
+        routes: Routes,
+        *,
+        interval_seconds: float,
+        again_seconds: float,
+        batch: int,
+    ) -> None:
+        """``again_seconds``: a ring that was taken but not answered is repeated after so long, then twice that."""
+        self._pool = pool
+        self._doorbell = doorbell
+        self._routes = routes
+        self._interval_seconds = interval_seconds
+        self._again_seconds = again_seconds
+        self._batch = batch
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look. Needs a running loop."""
+        self._task = asyncio.create_task(self._run(), name="relay")
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                rung = await self.look()
+            except Unavailable:
+                _log.warning("the relay waits: the database cannot be reached")
+                continue
+            except Exception as error:  # noqa: BLE001 the edge of a background task: nothing may end it
+                _log.error("the relay stumbled: %s", whereabouts(error))
+                continue
+            if rung:
+                _log.info("the relay rang %d that nobody had taken up", rung)
+
+    async def look(self) -> int:
+        """Ring what is due now. Returns how many were rung. Raises `Unavailable` while PostgreSQL is away."""
+        async with self._pool.connection() as connection:
+            tasks = await rings.due_tasks(connection, self._batch, self._again_seconds, _MOST_SECONDS)
+            due_plans = await rings.due_plans(connection, self._batch, self._again_seconds, _MOST_SECONDS)
+        results = await asyncio.gather(
+            *(self._ring_task(due) for due in tasks), *(self._ring_plan(due) for due in due_plans)
+        )
+        return sum(results)
+
+    async def _ring_task(self, due: DueTask) -> bool:
+        try:
+            route = await self._routes.find(due.tenant_id, TaskById(due.task_id))
+        except NotFound:
+            return False
+        rung = await self._doorbell.ring_task(route, due.version, due.turn, due.interrupt, unheard=True)
+        if not rung:
+            async with self._pool.connection() as connection:
+                await rings.task_ring_failed(connection, due, self._interval_seconds)
+        return rung
+
+    async def _ring_plan(self, due: DuePlan) -> bool:
+        async with self._pool.connection() as connection:
+            route = await plans.route(connection, due.tenant_id, due.execution_id)
+        rung = await self._doorbell.ring_plan(route, due.event_seq, unheard=True)
+        if not rung:
+            async with self._pool.connection() as connection:
+                await rings.plan_ring_failed(connection, due, self._interval_seconds)
+        return rung

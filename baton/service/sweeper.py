@@ -1,0 +1,149 @@
+"""The sweeper: notices what others do behind Baton's back, and sets the state that follows.
+
+A workflow terminated, cancelled or timed out in Temporal's UI, a namespace that lost it, a row changed by hand: within
+a minute the task's state says so, and the event log why. It runs in every worker; the one with the lease sweeps.
+"""
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from baton.domain.errors import NotFound, Unavailable
+from baton.domain.faults import whereabouts
+from baton.domain.ids import TaskId
+from baton.service.temporal import Temporal
+from baton.store import sweeps
+from baton.store.notify import Notifier
+from baton.store.pool import Pool
+from baton.store.sweeps import OpenTurn
+
+_log = logging.getLogger(__name__)
+
+#: A turn that was seen at work is not asked about again for so long.
+_KNOWN_GOOD_SECONDS: Final = 30.0
+#: How far back a sweep asks for workflows that were ended from outside.
+_BACK: Final = timedelta(minutes=3)
+_BATCH: Final = 200
+_AT_ONCE: Final = 8
+#: A worker that has not swept for so many intervals may be gone: another one takes over.
+_LEASE_INTERVALS: Final = 1.5
+
+
+class Sweeper:
+    """Sweeps every ``interval_seconds``; what has written nothing for ``silent_seconds`` is looked at."""
+
+    def __init__(
+        self, pool: Pool, temporal: Temporal, notifier: Notifier, *, interval_seconds: float, silent_seconds: float
+    ) -> None:
+        self._pool = pool
+        self._temporal = temporal
+        self._notifier = notifier
+        self._interval_seconds = interval_seconds
+        self._silent_seconds = silent_seconds
+        self._holder = uuid4()
+        self._seen_at_work: dict[TaskId, float] = {}
+        self._handled: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to sweep. Needs a running loop."""
+        self._task = asyncio.create_task(self._run(), name="sweeper")
+
+    async def close(self) -> None:
+        """Stop sweeping, and let another worker do so at once."""
+        if not self._task:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with self._pool.connection() as connection:
+                await sweeps.give_lease_back(connection, self._holder)
+        except Unavailable as error:
+            _log.warning("the sweeper's lease runs out by itself: %s", error)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                await self.sweep()
+            except Unavailable as error:
+                _log.warning("the sweeper waits: %s", error)
+            except Exception as error:  # noqa: BLE001 the edge of a background task: nothing may end it
+                _log.error("the sweeper stumbled: %s", whereabouts(error))
+
+    async def sweep(self) -> None:
+        """Sweep once, unless another worker has the lease. Raises `Unavailable` while PostgreSQL or Temporal is away.
+
+        No connection is held while Temporal is asked. A sweep that outlasts its lease may meet another one: harmless,
+        since what a sweep finds is judged again under the rows' locks.
+        """
+        async with self._pool.connection() as connection:
+            if not await sweeps.take_lease(connection, self._holder, _LEASE_INTERVALS * self._interval_seconds):
+                return
+        await self._mend()
+        await self._closed_workflows()
+        await self._silent_turns()
+
+    async def _mend(self) -> None:
+        async with self._pool.transaction() as connection:
+            counted = await sweeps.recount(connection, _BATCH)
+        async with self._pool.transaction() as connection:
+            derived = await sweeps.derive_states(connection)
+        async with self._pool.connection() as connection:
+            rung = await sweeps.ring_silent(connection, self._silent_seconds)
+        if counted or derived or rung:
+            _log.warning("mended %d counters and %d execution states, rang %d silent", counted, derived, rung)
+
+    async def _closed_workflows(self) -> None:
+        """Workflows that Temporal's users ended, by what Temporal lists."""
+        now = time.monotonic()
+        self._handled = {run: at for run, at in self._handled.items() if now - at < 2 * _BACK.total_seconds()}
+        for closed in await self._temporal.ended_from_outside(datetime.now(UTC) - _BACK):
+            if closed.run_id in self._handled:
+                continue
+            async with self._pool.connection() as connection:
+                turn = await sweeps.turn_of(connection, closed.tenant, closed.task_id)
+            if turn is not None and await self._temporal.status(turn.task_id) != "running":
+                await self._lost(turn, closed.status)
+            self._handled[closed.run_id] = now
+
+    async def _silent_turns(self) -> None:
+        """Turns under way whose workflow Temporal does not know any more, or that it does nothing for.
+
+        That is rung: between two activities it is harmless, and one that rests looks again.
+        """
+        now = time.monotonic()
+        self._seen_at_work = {task: at for task, at in self._seen_at_work.items() if now - at < _KNOWN_GOOD_SECONDS}
+        async with self._pool.connection() as connection:
+            turns = await sweeps.open_turns(connection, self._silent_seconds, list(self._seen_at_work), _BATCH)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(turn: OpenTurn) -> None:
+            async with gate:
+                status, works = await self._temporal.at_work(turn.task_id)
+            if status != "running":
+                await self._lost(turn, status)
+                return
+            self._seen_at_work[turn.task_id] = now
+            if not works:
+                async with self._pool.connection() as connection:
+                    await sweeps.ring_idle(connection, turn)
+
+        await asyncio.gather(*(look(turn) for turn in turns))
+
+    async def _lost(self, turn: OpenTurn, status: str) -> None:
+        try:
+            async with self._pool.transaction() as connection:
+                noted = await sweeps.workflow_lost(connection, turn, status) is not None
+            if not noted:
+                async with self._pool.transaction() as connection:
+                    noted = await sweeps.waiting_workflow_lost(connection, turn, status)
+        except NotFound:
+            return
+        if not noted:  # its turn was over when it was looked at
+            return
+        _log.warning("the workflow of task %s is gone: %s", turn.task_id, status)
+        self._notifier.events(turn.execution_id)

@@ -1,0 +1,132 @@
+"""Agents, by each of the names that callers have for them."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+
+from baton.domain.agents import Agent
+from baton.domain.errors import Conflict
+from baton.domain.ids import AgentId, TenantId
+from baton.domain.states import SendMode
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+_NAME_TAKEN: Final = "agents_name_unique"
+
+
+async def insert(connection: Connection, agent: Agent) -> Agent:
+    """Store an agent; its number is given here. Raises `Conflict` for a name that is taken."""
+    return await _write("insert_agent", connection, agent)
+
+
+async def lock_all(connection: Connection, tenant_id: TenantId) -> None:
+    """Lock all agents of a tenant until the transaction ends: of two that move the default, the second waits."""
+    await connection.fetch(query("lock_agents"), tenant_id)
+
+
+async def unset_default(connection: Connection, tenant_id: TenantId) -> None:
+    """Leave the tenant, whose agents are locked, without a default one until one is written that is."""
+    await connection.execute(query("unset_default_agent"), tenant_id)
+
+
+async def ensure_default(
+    connection: Connection, tenant_id: TenantId, name: str, model: str, tools: Sequence[str] = ()
+) -> Agent:
+    """The tenant's default agent; made with this name, model and tools if it has none. Raises LookupError if the name
+    is another agent's: that one is not made the default behind its owner's back."""
+    await connection.execute(query("insert_default_agent"), tenant_id, uuid4(), name, model, list(tools))
+    agent = await default(connection, tenant_id)
+    if agent is None:
+        raise LookupError(f"the tenant has an agent {name!r}, but none that is the default")
+    return agent
+
+
+async def by_id(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:
+    """An agent by its uuid."""
+    return _maybe(await connection.fetchrow(query("agent_by_id"), tenant_id, agent_id))
+
+
+async def by_number(connection: Connection, tenant_id: TenantId, number: int) -> Agent | None:
+    """An agent by its integer, which must fit 64 bits."""
+    return _maybe(await connection.fetchrow(query("agent_by_number"), tenant_id, number))
+
+
+async def by_name(connection: Connection, tenant_id: TenantId, name: str) -> Agent | None:
+    """An agent by its name, exactly."""
+    return _maybe(await connection.fetchrow(query("agent_by_name"), tenant_id, name))
+
+
+async def default(connection: Connection, tenant_id: TenantId) -> Agent | None:
+    """The agent of calls that name none."""
+    return _maybe(await connection.fetchrow(query("default_agent"), tenant_id))
+
+
+async def page(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    after: int | None = None,
+    agent_id: AgentId | None = None,
+) -> list[Agent]:
+    """Agents, oldest first; only ``agent_id`` if it is given. ``after``: the number at which a page ended."""
+    return [agent_of(row) for row in await connection.fetch(query("list_agents"), tenant_id, after, agent_id, limit)]
+
+
+async def lock(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:
+    """An agent, locked until the transaction ends."""
+    return _maybe(await connection.fetchrow(query("lock_agent"), tenant_id, agent_id))
+
+
+async def update(connection: Connection, agent: Agent) -> Agent:
+    """Write a locked agent; its version counts one more. Raises `Conflict` for a name that is taken."""
+    return await _write("update_agent", connection, agent)
+
+
+async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
+    try:
+        row = await connection.fetchrow(
+            query(statement),
+            agent.tenant_id,
+            agent.id,
+            agent.name,
+            agent.model,
+            agent.instructions,
+            list(agent.tools),
+            agent.policies,
+            agent.limits,
+            agent.mode,
+            agent.is_default,
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _NAME_TAKEN:
+            raise
+        raise Conflict(f"there is an agent {agent.name!r} already", "name_taken") from error
+    assert row is not None
+    return agent_of(row)
+
+
+def agent_of(row: asyncpg.Record) -> Agent:
+    """An agent from its row."""
+    return Agent(
+        tenant_id=row["tenant_id"],
+        id=row["id"],
+        number=row["number"],
+        name=row["name"],
+        model=row["model"],
+        instructions=row["instructions"],
+        tools=tuple(row["tools"]),
+        policies=row["policies"],
+        limits=row["limits"],
+        mode=SendMode(row["mode"]),
+        is_default=row["is_default"],
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _maybe(row: asyncpg.Record | None) -> Agent | None:
+    return None if row is None else agent_of(row)

@@ -1,0 +1,258 @@
+"""Approvals: decided by people, or closed by a message; each recorded once, by the transaction that holds its task.
+
+Which approvals are open, the locked task's row says (docs/adr/0010). The table `approvals` keeps what became of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import asyncpg
+
+from baton.domain.approvals import (
+    Approval,
+    ApprovalState,
+    Decision,
+    Verdict,
+    declined,
+    digest_of,
+    shortened,
+)
+from baton.domain.conversation import ToolCall, ToolResult
+from baton.domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
+from baton.domain.events import EventType
+from baton.domain.ids import ApprovalId, StepKey, TaskId, TaskRoute, TenantId
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Mailbox, Position, decide, position
+from baton.domain.states import TaskState
+from baton.domain.views import ApprovalView
+from baton.store.changes import CANCELLED, RING_SECONDS, Change
+from baton.store.pool import Connection
+from baton.store.queries import query
+from baton.store.tools import calls_left, calls_to_make, end_call
+
+_STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DECLINE: ApprovalState.DECLINED}
+#: Why a call was not made that nobody decided on: somebody changed its task by hand.
+_UNDECIDED = "nobody decided on it"
+
+
+async def task_of(connection: Connection, tenant_id: TenantId, approval_id: ApprovalId) -> TaskId:
+    """The task that an approval belongs to: never changes. Raises `ApprovalNotFound`."""
+    task = await connection.fetchval(query("route_by_approval"), tenant_id, approval_id)
+    if task is None:
+        raise ApprovalNotFound("there is no such approval")
+    return task
+
+
+async def view(connection: Connection, tenant_id: TenantId, approval_id: ApprovalId) -> ApprovalView | None:
+    """An approval, and what became of it; None if there is none."""
+    row = await connection.fetchrow(query("approval_view"), tenant_id, approval_id)
+    return None if row is None else _view_of(row)
+
+
+async def decide_all(
+    connection: Connection, route: TaskRoute, decisions: Sequence[tuple[ApprovalId, Decision]], by: str
+) -> Position:
+    """Decide on approvals of one task in the caller's transaction: on all of them, or none.
+
+    The task runs as soon as it asks for nothing any more; what was declined has its result at once, what was approved
+    is called first in the next turn. A decision that was made already, in the same words, changes nothing.
+
+    Raises `TaskNotFound`, `ApprovalNotFound`, `ApprovalDecided` for another decision than the one that was made, and
+    `Outdated` if the decider saw another call.
+    """
+    change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+    box = change.task.box
+    open_approvals = {approval.id: approval for approval in box.approvals}
+    due: dict[str, tuple[Approval, Decision]] = {}
+    for approval_id, decision in decisions:
+        approval = open_approvals.get(str(approval_id))
+        if approval is None:
+            await _check_repeat(change, approval_id, decision)
+        elif approval.id in due:
+            _check_same(due[approval.id][1], decision)
+        elif decision.digest not in (None, approval.digest):
+            raise _outdated("the call is not the one that was seen: read the approval again", box)
+        else:
+            due[approval.id] = approval, decision
+    if not due:
+        return change.standing()
+    change.box = decide(box, due)
+    state = change.box.state if change.box.state is not box.state else None
+    for number, (approval, decision) in enumerate(due.values(), start=1):
+        await _decide(change, approval, decision, by, state if number == len(due) else None)
+    ring = None if change.box.state is TaskState.WAITING else RING_SECONDS
+    return position(change.box, event_seq=await change.commit(ring_seconds=ring))
+
+
+async def decide_every_open(
+    connection: Connection, route: TaskRoute, decision: Decision, by: str, turn: int
+) -> Position:
+    """Decide on all approvals that a task waits for and that a turn up to ``turn`` has asked for, as `decide_all`.
+
+    Raises `TaskNotFound`.
+    """
+    change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+    decisions = [(UUID(approval.id), decision) for approval in change.task.box.approvals if approval.turn <= turn]
+    return await decide_all(connection, route, decisions, by)
+
+
+async def settle(change: Change, key: StepKey, claimed: Sequence[asyncpg.Record]) -> tuple[ToolCall, ...]:
+    """Record what the ``claimed`` messages of a turn that begins did to the calls that step ``key`` held back.
+
+    A message closes approvals when it is accepted: the calls of tools that it grants are to be made, unless it is to
+    plan only; all others are declined, with its text as the reason; the first message speaks for one that was
+    withdrawn. Returns the calls that the turn begins with: those, and what was approved.
+    """
+    for approval in await _held(change, key):
+        message = next((row for row in claimed if approval.id in row["decides"]), claimed[0] if claimed else None)
+        by = message["sender"] if message else ""
+        reason = shortened(message["reason"]) if message else _UNDECIDED
+        approved = message is not None and not message["plan_only"] and approval.tool in message["grants"]
+        decision = Decision(Verdict.APPROVE) if approved else Decision(Verdict.DECLINE, reason)
+        await _decide(change, approval, decision, by)
+    return await calls_to_make(change, key)
+
+
+async def allow_tools(change: Change, claimed: Sequence[asyncpg.Record]) -> None:
+    """Let what the ``claimed`` messages grant, and whether the agent may only plan, count from here on."""
+    granted = [tool for row in claimed for tool in row["grants"]]
+    modes = [row["plan_only"] for row in claimed if row["plan_only"] is not None]
+    if granted or modes:
+        task = change.task
+        await change.connection.execute(
+            query("allow_tools"), task.tenant_id, task.id, granted, modes[-1] if modes else None
+        )
+
+
+async def cancel_held(change: Change, by: str) -> None:
+    """Record that a task's calls that were held back will not be made: it is cancelled."""
+    task, box = change.task, change.task.box
+    assert box.held_step is not None
+    key = StepKey(task.tenant_id, task.execution_id, task.id, box.turn, box.held_step)
+    for approval in await _held(change, key):
+        await _record(change, approval, ApprovalState.CANCELLED, by, "", None, None)
+    for call in await calls_left(change, key):
+        await end_call(change, key, ToolResult(call.id, CANCELLED, failed=True))
+
+
+async def _held(change: Change, key: StepKey) -> list[Approval]:
+    """The approvals of the calls that a step holds back, whether they are open or a message has closed them."""
+    return [
+        Approval(
+            id=str(row["id"]),
+            call_id=row["call_id"],
+            turn=key.turn,
+            step=key.step,
+            tool=row["name"],
+            arguments=row["arguments"],
+            digest=row["digest"],
+            asked_at="",
+        )
+        for row in await change.connection.fetch(query("held_calls"), *_names(key))
+    ]
+
+
+async def _decide(
+    change: Change, approval: Approval, decision: Decision, by: str, task_state: TaskState | None = None
+) -> None:
+    key = _key(change, approval)
+    if decision.verdict is Verdict.DECLINE:
+        await _record(change, approval, ApprovalState.DECLINED, by, decision.reason, None, None, task_state)
+        await end_call(change, key, ToolResult(approval.call_id, declined(decision.reason), failed=True))
+        return
+    edited, digest = _approved(approval.tool, approval.digest, decision)
+    await _record(change, approval, ApprovalState.APPROVED, by, decision.reason, edited, digest, task_state)
+    await change.connection.execute(query("release_call"), *_names(key), approval.call_id, edited)
+
+
+async def _record(
+    change: Change,
+    approval: Approval,
+    state: ApprovalState,
+    by: str,
+    reason: str,
+    edited: JsonObject | None,
+    digest: str | None,
+    task_state: TaskState | None = None,
+) -> None:
+    await change.connection.execute(
+        query("decide_approval"), change.task.tenant_id, UUID(approval.id), state, by, reason, edited, digest
+    )
+    data: JsonObject = {
+        "approval_id": approval.id,
+        "turn": approval.turn,
+        "step": approval.step,
+        "call_id": approval.call_id,
+        "tool": approval.tool,
+        "decision": state,
+        "by": by,
+        "reason": reason,
+        "arguments": edited,
+        "digest": digest,
+    }
+    change.say(EventType.APPROVAL_DECIDED, data, task_state)
+
+
+def _approved(tool: str, digest: str, decision: Decision) -> tuple[JsonObject | None, str]:
+    """What a call is approved with where it is something else than asked for, and the digest of what is approved."""
+    if decision.arguments is None:
+        return None, digest
+    edited = digest_of(tool, decision.arguments)
+    return (None, digest) if edited == digest else (decision.arguments, edited)
+
+
+async def _check_repeat(change: Change, approval_id: ApprovalId, decision: Decision) -> None:
+    """That ``decision`` is the one that was made about an approval of this task that is not open any more."""
+    found = await view(change.connection, change.task.tenant_id, approval_id)
+    if found is None or found.task_id != change.task.id:
+        raise ApprovalNotFound("there is no such approval")
+    approved = None
+    if decision.verdict is Verdict.APPROVE:
+        _, approved = _approved(found.tool, found.digest, decision)
+    made = found.state, found.reason or "", found.approved_digest
+    if made != (_STATES[decision.verdict], decision.reason, approved) or decision.digest not in (None, found.digest):
+        raise ApprovalDecided(f"the approval is {found.state}: it takes no other decision", found.state)
+
+
+def _check_same(one: Decision, other: Decision) -> None:
+    if replace(one, digest=None) != replace(other, digest=None):
+        state = _STATES[one.verdict]
+        raise ApprovalDecided("an approval takes one decision", state)
+
+
+def _outdated(message: str, box: Mailbox) -> Outdated:
+    return Outdated(message, box.version, tuple(question.id for question in box.questions))
+
+
+def _key(change: Change, approval: Approval) -> StepKey:
+    task = change.task
+    return StepKey(task.tenant_id, task.execution_id, task.id, approval.turn, approval.step)
+
+
+def _names(key: StepKey) -> tuple[object, ...]:
+    return key.tenant_id, key.task_id, key.turn, key.step
+
+
+def _view_of(row: asyncpg.Record) -> ApprovalView:
+    return ApprovalView(
+        id=row["id"],
+        task_id=row["task_id"],
+        execution_id=row["execution_id"],
+        agent_id=row["agent_id"],
+        task_version=row["version"],
+        task_state=TaskState(row["task_state"]),
+        turn=row["turn"],
+        step=row["step"],
+        call_id=row["call_id"],
+        tool=row["tool"],
+        arguments=row["arguments"],
+        digest=row["digest"],
+        state=ApprovalState(row["state"]),
+        asked_at=row["asked_at"],
+        decided_at=row["decided_at"],
+        decided_by=row["decided_by"],
+        reason=row["reason"],
+        edited=row["edited"],
+        approved_digest=row["approved_digest"],
+    )

@@ -1,0 +1,194 @@
+"""A change to one task: its row and its execution's are locked, the mailbox's rules decide, the log says it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+from uuid import UUID
+
+from baton.domain.approvals import Approval
+from baton.domain.conversation import Question
+from baton.domain.events import EventType, NewEvent
+from baton.domain.ids import ExecutionId, TaskId, TenantId
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.mailbox import Ending, Mailbox, Position, end, position
+from baton.domain.states import ExecutionState, TaskState
+from baton.store import events, tasks
+from baton.store.pool import Connection
+from baton.store.queries import query
+from baton.store.tasks import LockedTask
+
+#: How long a ring may take before the relay rings in its place.
+RING_SECONDS: Final = 2.0
+#: What a call gives that was not made because its turn came to another end.
+INTERRUPTED: Final = "interrupted"
+#: The same where its task was cancelled.
+CANCELLED: Final = "cancelled"
+#: What a call gives that waited for consent when messages came that knew nothing of it.
+OVERTAKEN: Final = "Not called: messages came before anybody was asked. Call it again if it is still wanted."
+
+
+@dataclass(slots=True)
+class Change:
+    """What a transaction does to a locked task: the mailbox after it, and the events that say so."""
+
+    connection: Connection
+    task: LockedTask
+    box: Mailbox
+    events: list[NewEvent] = field(default_factory=list[NewEvent])
+
+    @classmethod
+    async def of(cls, connection: Connection, tenant: TenantId, execution: ExecutionId, task: TaskId) -> "Change":
+        """Lock an execution, then its task, until the transaction ends. Raises `TaskNotFound`."""
+        locked = await tasks.lock(connection, tenant, execution, task)
+        return cls(connection, locked, locked.box)
+
+    def say(self, kind: EventType, data: JsonObject, state: TaskState | None = None) -> None:
+        """Add an event, with the task's state where it brings about a new one."""
+        self.events.append(NewEvent(kind, data, self.task.id, state))
+
+    def has_open(self, turn: int) -> bool:
+        """Whether ``turn`` is the one under way."""
+        return self.task.box.turn_open and self.task.box.turn == turn
+
+    def standing(self) -> Position:
+        """Where the task stands, when nothing was changed."""
+        return position(self.task.box, event_seq=self.task.event_seq)
+
+    async def commit(self, *, ring_seconds: float | None = None, keep_ring: bool = False) -> int:
+        """Write the mailbox and the events, with the execution's state that follows. Returns the last event's number.
+
+        ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it; ``keep_ring``: a
+        ring that is due already stays so.
+        """
+        state = await self._execution_state() if self.box.state is not self.task.box.state else None
+        if self.box is not self.task.box:
+            return await tasks.save(
+                self.connection, self.task, self.box, self.events, state, ring_seconds=ring_seconds, keep_ring=keep_ring
+            )
+        if not self.events:
+            return self.task.event_seq
+        return await events.append(
+            self.connection,
+            self.task.tenant_id,
+            self.task.execution_id,
+            self.events,
+            positions={self.task.id: self.task.position},
+        )
+
+    async def _execution_state(self) -> ExecutionState | None:
+        standings = await tasks.standings_with(self.connection, self.task, self.box)
+        state = tasks.derived(standings, self.task.execution_state)
+        if self.events and (state is ExecutionState.WAITING or "waiting" in self.events[-1].data):
+            self.events[-1].data["waiting"] = tasks.waiting_json(standings)
+        if self.events and state in (ExecutionState.WAITING, ExecutionState.PAUSED) and self.task.in_plan:
+            self.events[-1].data["paused"] = tasks.paused_json(standings)
+        return state
+
+    async def end_turn(
+        self,
+        ending: Ending,
+        asked: Sequence[Question] = (),
+        text: str = "",
+        code: str | None = None,
+        ring_seconds: float | None = None,
+        held: Sequence[Approval] = (),
+    ) -> Position:
+        """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed.
+
+        ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. All other calls
+        that were not made are done, with a result that says so. ``ring_seconds``: when the relay rings if another turn
+        is due and no workflow is there to take it.
+        """
+        task, turn = self.task, self.task.box.turn
+        self.box = end(task.box, ending, tuple(asked), tuple(held))
+        state = self.box.state if self.box.state is not task.box.state else None
+        failed = ending is Ending.FAILED
+        rows = await self.connection.fetch(
+            query("end_turn"),
+            task.tenant_id,
+            task.id,
+            turn,
+            {Ending.ANSWERED: "ended", Ending.INTERRUPTED: "interrupted", Ending.FAILED: "failed"}[ending],
+            self.box.state,
+            "dead" if failed else "processed",
+            code,
+            OVERTAKEN if ending is Ending.ANSWERED else INTERRUPTED,
+            bool(self.box.approvals),
+        )
+        if self.box.rest.state.is_over:
+            error = code if self.box.state.is_over else None
+            await self.connection.execute(query("set_result"), task.tenant_id, task.id, text, error, code)
+        for question in asked:
+            self.say(EventType.QUESTION_ASKED, question_data(question))
+        if self.box.approvals:
+            await self._open_approvals()
+        if failed and rows:
+            self.say(EventType.MESSAGES_DEAD, {"messages": told(rows), "reason": code})
+        ended_data: JsonObject = {
+            "turn": turn,
+            "outcome": ending.name.lower(),
+            "result": text if self.box.state.is_over else None,
+            "error": code,
+            "messages": told(rows),
+            "waiting": [],
+        }
+        self.say(EventType.TURN_ENDED, ended_data | asked_data(self.box), state)
+        event_seq = await self.commit(ring_seconds=None if self.box.state.is_over else ring_seconds)
+        ended = self.box.state.is_over and task.in_plan
+        if ended:
+            await self.ring_plan()
+        return position(self.box, event_seq=event_seq, ended=ended)
+
+    async def _open_approvals(self) -> None:
+        approvals = self.box.approvals
+        await self.connection.execute(
+            query("open_approvals"),
+            self.task.tenant_id,
+            self.task.id,
+            [tasks.approval_json(approval) for approval in approvals],
+        )
+        for approval in approvals:
+            self.say(EventType.APPROVAL_ASKED, approval_data(approval))
+
+    async def ring_plan(self) -> None:
+        """Have the relay ring the execution's plan, unless somebody does so before."""
+        await self.connection.execute(query("ring_plan"), self.task.tenant_id, self.task.execution_id, RING_SECONDS)
+
+
+def told(rows: Sequence[object]) -> list[JsonValue]:
+    """Messages, from rows with `id` and `seq`, as events name them."""
+    return [
+        {"message_id": str(cast("UUID", row["id"])), "seq": cast("int", row["seq"])}
+        for row in cast("Sequence[dict[str, object]]", rows)
+    ]
+
+
+def asked_data(box: Mailbox) -> JsonObject:
+    """What a task asks, as events show it."""
+    return {
+        "questions": [question_data(question) for question in box.questions],
+        "approvals": [approval_data(approval) for approval in box.approvals],
+    }
+
+
+def question_data(question: Question) -> JsonObject:
+    """A question as events show it."""
+    return {
+        "question_id": question.id,
+        "text": question.text,
+        "choices": cast("list[JsonValue]", list(question.choices)),
+        "schema": question.schema,
+    }
+
+
+def approval_data(approval: Approval) -> JsonObject:
+    """An open approval as events show it."""
+    return {
+        "approval_id": approval.id,
+        "turn": approval.turn,
+        "step": approval.step,
+        "call_id": approval.call_id,
+        "tool": approval.tool,
+        "arguments": approval.arguments,
+        "digest": approval.digest,
+    }

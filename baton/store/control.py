@@ -1,0 +1,170 @@
+"""What a person asks of a task beside sending it messages: pause, resume, cancel. One transaction each."""
+
+from collections.abc import Awaitable, Callable
+
+from baton.domain import mailbox
+from baton.domain.errors import Conflict, ExecutionNotFound
+from baton.domain.events import EventType
+from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Ending, Position, position
+from baton.domain.states import TaskState
+from baton.store import approvals
+from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_data, told
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+async def pause(connection: Connection, route: TaskRoute, by: str) -> Position:
+    """Pause a task until a resume or a message; a step under way is interrupted. Pausing again changes nothing.
+
+    Raises `TaskNotFound`, and `Conflict` for a task that is pending or over.
+    """
+    change = await _change(connection, route)
+    state = change.task.box.state
+    if state not in (TaskState.RUNNING, TaskState.WAITING, TaskState.PAUSED):
+        raise Conflict(f"the task is {state}: there is nothing to pause", state)
+    return await _pause(change, by)
+
+
+async def _pause(change: Change, by: str) -> Position:
+    box = change.task.box
+    if box.state not in (TaskState.RUNNING, TaskState.WAITING):
+        return change.standing()
+    change.box = mailbox.pause(box)
+    change.say(EventType.TASK_PAUSED, {"by": by}, TaskState.PAUSED)
+    return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+
+
+async def resume(connection: Connection, route: TaskRoute, by: str) -> Position:
+    """Let a paused task go on: it waits again if a question is open, else it takes a new turn.
+
+    Raises `TaskNotFound`, and `Conflict` for a task that is not paused.
+    """
+    change = await _change(connection, route)
+    state = change.task.box.state
+    if state is not TaskState.PAUSED:
+        raise Conflict(f"the task is {state}, not paused", state)
+    return await _resume(change, by)
+
+
+async def _resume(change: Change, by: str) -> Position:
+    box = change.task.box
+    if box.state is not TaskState.PAUSED:
+        return change.standing()
+    change.box = mailbox.resume(box, has_news=await _has_news(change))
+    said: JsonObject = {"by": by}
+    if change.box.state is TaskState.WAITING:
+        said |= asked_data(change.box)
+    change.say(EventType.TASK_RESUMED, said, change.box.state)
+    return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+
+
+async def _has_news(change: Change) -> bool:
+    """Whether a message waits for a turn; an answer beside which other questions are open waits for those."""
+    box, task = change.task.box, change.task
+    return box.has_unclaimed and await change.connection.fetchval(query("has_news"), task.tenant_id, task.id)
+
+
+async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
+    """Cancel a task: final. Its open turn ends, messages that no turn has read are dead. Again changes nothing.
+
+    Raises `TaskNotFound`, and `Conflict` for a task that has ended otherwise.
+    """
+    change = await _change(connection, route)
+    state = change.task.box.state
+    if state.is_over and state is not TaskState.CANCELLED:
+        raise Conflict(f"the task is {state}: there is nothing to cancel", state)
+    return await cancel_change(change, by, reason)
+
+
+async def cancel_unless_over(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
+    """Cancel a task like `cancel`; one that is over stays as it is."""
+    change = await _change(connection, route)
+    return await cancel_change(change, by, reason)
+
+
+async def cancel_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str, reason: str = ""
+) -> tuple[TaskId, ...]:
+    """Cancel all tasks of an execution that are not over; their ids. Raises `ExecutionNotFound`."""
+    return await _each(connection, tenant_id, execution_id, lambda change: cancel_change(change, by, reason))
+
+
+async def pause_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str
+) -> tuple[TaskId, ...]:
+    """Pause all tasks of an execution that run or wait; their ids. Raises `ExecutionNotFound`."""
+    return await _each(connection, tenant_id, execution_id, lambda change: _pause(change, by))
+
+
+async def resume_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str
+) -> tuple[TaskId, ...]:
+    """Let all paused tasks of an execution go on; their ids. Raises `ExecutionNotFound`."""
+    return await _each(connection, tenant_id, execution_id, lambda change: _resume(change, by))
+
+
+async def _each(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    do: Callable[[Change], Awaitable[Position]],
+) -> tuple[TaskId, ...]:
+    if await connection.fetchrow(query("lock_plan"), tenant_id, execution_id) is None:
+        raise ExecutionNotFound("there is no such execution")
+    changed: list[TaskId] = []
+    for row in await connection.fetch(query("lock_plan_tasks"), tenant_id, execution_id):
+        change = await Change.of(connection, tenant_id, execution_id, row["id"])
+        after = await do(change)
+        if after.box.version != change.task.box.version:
+            changed.append(row["id"])
+    return tuple(changed)
+
+
+async def cancel_change(change: Change, by: str, reason: str) -> Position:
+    """Cancel a locked task that is not over, and commit."""
+    connection, task, box = change.connection, change.task, change.task.box
+    if box.state.is_over:
+        return change.standing()
+    names = (task.tenant_id, task.id)
+    if box.turn_open:
+        read = await connection.fetch(
+            query("end_turn"),
+            *names,
+            box.turn,
+            "interrupted",
+            TaskState.CANCELLED,
+            "processed",
+            None,
+            CANCELLED,
+            False,
+        )
+        change.say(
+            EventType.TURN_ENDED,
+            {
+                "turn": box.turn,
+                "outcome": Ending.INTERRUPTED.name.lower(),
+                "result": None,
+                "error": None,
+                "messages": told(read),
+                "questions": [],
+                "approvals": [],
+                "waiting": [],
+            },
+        )
+    elif box.held_step is not None:
+        await approvals.cancel_held(change, by)
+    dead = await connection.fetch(query("bury_unclaimed"), *names, "task_cancelled")
+    if dead:
+        change.say(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": "task_cancelled"})
+    change.box = mailbox.cancel(box)
+    change.say(EventType.TASK_CANCELLED, {"by": by, "reason": reason}, TaskState.CANCELLED)
+    event_seq = await change.commit(ring_seconds=RING_SECONDS)
+    if task.in_plan:
+        await change.ring_plan()
+    return position(change.box, event_seq=event_seq, ended=task.in_plan)
+
+
+async def _change(connection: Connection, route: TaskRoute) -> Change:
+    return await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)

@@ -1,0 +1,69 @@
+"""Reads of tasks with what few dialects ask for: by page, with their executions' metadata, and what the log says."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from baton.domain.events import Event, EventType
+from baton.domain.ids import AgentId, TaskId, TenantId
+from baton.domain.states import TaskState
+from baton.domain.views import TaskDetails, TaskView
+from baton.store.events import event_of
+from baton.store.pool import Connection
+from baton.store.queries import query
+from baton.store.views import task_of
+
+#: A task's state, and whether a turn is under way.
+Standing = tuple[TaskState, bool]
+
+
+async def task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskDetails | None:
+    """A task, or None."""
+    row = await connection.fetchrow(query("task_details"), tenant_id, task_id)
+    return None if row is None else _details_of(row)
+
+
+async def tasks(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    offset: int,
+    standings: Sequence[Standing] | None = None,
+    agent_id: AgentId | None = None,
+) -> list[TaskDetails]:
+    """Tasks, newest first; with ``standings`` only those that stand so."""
+    states, turns = _columns(standings)
+    rows = await connection.fetch(query("page_task_details"), tenant_id, states, turns, agent_id, limit, offset)
+    return [_details_of(row) for row in rows]
+
+
+async def count_tasks(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    standings: Sequence[Standing] | None = None,
+    agent_id: AgentId | None = None,
+) -> int:
+    """How many tasks `tasks` would give in all."""
+    return await connection.fetchval(query("count_tasks"), tenant_id, *_columns(standings), agent_id)
+
+
+async def task_events(
+    connection: Connection, tenant_id: TenantId, task: TaskView, types: Sequence[EventType], *, after: int, limit: int
+) -> list[Event]:
+    """Events of ``types`` that are about one task, with a number above ``after``, in order."""
+    rows = await connection.fetch(
+        query("task_events"), tenant_id, task.execution_id, task.id, list(types), after, limit
+    )
+    return [event_of(row) for row in rows]
+
+
+def _columns(standings: Sequence[Standing] | None) -> tuple[list[str] | None, list[bool] | None]:
+    if standings is None:
+        return None, None
+    return [state for state, _ in standings], [turn_open for _, turn_open in standings]
+
+
+def _details_of(row: asyncpg.Record) -> TaskDetails:
+    return TaskDetails(task_of(row), row["turn_open"], row["metadata"])

@@ -1,0 +1,112 @@
+"""An execution's event log."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from baton.domain.errors import ExecutionNotFound
+from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.ids import ExecutionId, TenantId
+from baton.domain.json import INT64_MAX
+from baton.domain.states import ExecutionState, TaskState
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """``head``: the last event's number (0: none). ``oldest``: the first that can still be read."""
+
+    head: int
+    oldest: int
+    state: ExecutionState
+
+
+async def append(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    events: Sequence[NewEvent],
+    *,
+    positions: Mapping[object, int],
+    state: ExecutionState | None = None,
+) -> int:
+    """Append ``events`` and, with the last of them, the execution's new ``state`` if it changed.
+
+    ``positions`` gives the task's integer in the plan for each task id. Takes the lock on the execution's row until the
+    transaction ends. Returns the number of the last event. Raises `ExecutionNotFound`.
+    """
+    last = await connection.fetchval(
+        query("append_events"),
+        tenant_id,
+        execution_id,
+        *columns(events, positions),
+        state,
+    )
+    if last is None:
+        raise ExecutionNotFound("there is no such execution")
+    return last
+
+
+def columns(
+    events: Sequence[NewEvent], positions: Mapping[object, int]
+) -> tuple[list[object], list[object], list[object], list[object], list[object]]:
+    """Types, task ids, positions, task states and data of ``events``, as statements take them."""
+    return (
+        [event.type for event in events],
+        [event.task_id for event in events],
+        [positions.get(event.task_id) for event in events],
+        [event.task_state for event in events],
+        [event.data for event in events],
+    )
+
+
+async def after(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, seq: int, limit: int
+) -> list[Event]:
+    """Up to ``limit`` events with a number above ``seq``, in order, without gaps."""
+    rows = await connection.fetch(query("events_after"), tenant_id, execution_id, seq, limit)
+    return [event_of(row) for row in rows]
+
+
+async def of_types(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    types: Collection[EventType],
+    *,
+    newest_first: bool,
+    beyond: int | None,
+    limit: int,
+) -> list[Event]:
+    """Up to ``limit`` events of some types, or that changed the execution's state, in order or newest first.
+
+    ``beyond``: the number at which the page before ended, None for the first.
+    """
+    statement = query("latest_events_of_types") if newest_first else query("events_of_types")
+    start = INT64_MAX if newest_first else 0
+    rows = await connection.fetch(
+        statement, tenant_id, execution_id, list(types), start if beyond is None else beyond, limit
+    )
+    return [event_of(row) for row in rows]
+
+
+async def head(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> LogHead | None:
+    """Where an execution's log stands, or None if the tenant has no such execution."""
+    row = await connection.fetchrow(query("log_head"), tenant_id, execution_id)
+    return None if row is None else LogHead(row["head"], row["oldest"], ExecutionState(row["state"]))
+
+
+def event_of(row: asyncpg.Record) -> Event:
+    """An event from its row."""
+    return Event(
+        seq=row["seq"],
+        type=EventType(row["type"]),
+        at=row["at"],
+        data=row["data"],
+        task_id=row["task_id"],
+        position=row["position"],
+        task_state=row["task_state"] and TaskState(row["task_state"]),
+        execution_state=row["execution_state"] and ExecutionState(row["execution_state"]),
+    )

@@ -1,0 +1,104 @@
+"""Executions, as they begin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+from uuid import UUID
+
+from baton.domain.conversation import Attachment
+from baton.domain.events import EventType
+from baton.domain.ids import AgentId, ExecutionId, TaskId, TenantId
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.states import ExecutionState
+from baton.store.attachments import attachments_json
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task that is to be made. ``position`` is its integer in the plan.
+
+    ``granted_tools`` need no approvals in it; ``plan_only``: its agent may call no tool that changes things.
+    """
+
+    id: TaskId
+    position: int
+    title: str
+    description: str
+    depends_on: tuple[int, ...] = ()
+    granted_tools: tuple[str, ...] = ()
+    plan_only: bool = False
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """An execution that is to be made. One that is not ``in_plan`` has exactly one task, which runs at once."""
+
+    tenant_id: TenantId
+    id: UUID
+    in_plan: bool
+    agent_id: AgentId
+    title: str
+    queue: str
+    tasks: tuple[NewTask, ...]
+    summary: str = ""
+    plan: JsonObject = field(default_factory=dict[str, "JsonValue"])
+    plan_generation_id: str | None = None
+    metadata: JsonObject = field(default_factory=dict[str, "JsonValue"])
+
+
+async def create(connection: Connection, new: NewExecution, *, ring_seconds: float) -> ExecutionId:
+    """Store an execution, its tasks and its first events: one statement, so it is there whole or not at all.
+
+    A plan's tasks are pending until its workflow looks; a single task is running, version 1. ``ring_seconds`` is how
+    long the relay waits before it rings what nobody has taken up.
+    """
+    tasks: list[JsonObject] = [
+        {
+            "id": str(task.id),
+            "position": task.position,
+            "title": task.title,
+            "description": task.description,
+            "attachments": cast("list[JsonValue]", attachments_json(task.attachments)),
+            "depends_on": cast("list[JsonValue]", list(task.depends_on)),
+            "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
+            "plan_only": task.plan_only,
+        }
+        for task in new.tasks
+    ]
+    created: JsonObject = {
+        "title": new.title,
+        "tasks": [{"id": str(task.id), "position": task.position, "title": task.title} for task in new.tasks],
+    }
+    types: Sequence[EventType] = (EventType.EXECUTION_CREATED,)
+    data: Sequence[JsonObject] = (created,)
+    if not new.in_plan:
+        types, data = (*types, EventType.TASK_STARTED), (*data, {})
+    await connection.fetchval(
+        query("create_execution"),
+        new.tenant_id,
+        new.id,
+        new.in_plan,
+        new.agent_id,
+        new.title,
+        new.summary,
+        new.plan,
+        new.plan_generation_id,
+        new.metadata,
+        new.queue,
+        ExecutionState.PENDING if new.in_plan else ExecutionState.RUNNING,
+        ring_seconds,
+        tasks,
+        types,
+        data,
+    )
+    return new.id
+
+
+async def is_of_agent(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, agent_id: AgentId
+) -> bool:
+    """Whether all tasks of an execution are the agent's; also where there is no such execution."""
+    return await connection.fetchval(query("is_of_agent"), tenant_id, execution_id, agent_id)

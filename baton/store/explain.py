@@ -1,0 +1,80 @@
+"""What PostgreSQL knows of why a task is where it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from baton.domain.approvals import Approval
+from baton.domain.conversation import Question
+from baton.domain.errors import TaskNotFound
+from baton.domain.ids import ExecutionId, TaskId, TenantId
+from baton.domain.json import JsonObject
+from baton.domain.states import TaskState
+from baton.store.pool import Connection
+from baton.store.queries import query
+from baton.store.tasks import approvals_of, questions_of
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """A task as its rows have it. ``step`` is the one at work, None where no turn is open; ``tools`` are being called;
+    ``unfinished`` are tasks that it needs and that have not succeeded: [{position, title, state}]."""
+
+    id: TaskId
+    execution_id: ExecutionId
+    state: TaskState
+    version: int
+    queue: str
+    turn: int
+    turn_open: bool
+    interrupted: bool
+    unclaimed: int
+    oldest_unclaimed: datetime | None
+    questions: tuple[Question, ...]
+    approvals: tuple[Approval, ...]
+    ring_at: datetime | None
+    rings: int
+    timer_at: datetime | None
+    waiting_since: datetime | None
+    updated_at: datetime
+    completed_at: datetime | None
+    error_code: str | None
+    step: int | None
+    attempt: int
+    failures: int
+    step_started_at: datetime | None
+    tools: tuple[str, ...]
+    unfinished: tuple[JsonObject, ...]
+
+
+async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskFacts:
+    """What keeps a task where it is, as far as PostgreSQL knows. Raises `TaskNotFound`."""
+    row = await connection.fetchrow(query("explain_task"), tenant_id, task_id)
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    return TaskFacts(
+        id=row["id"],
+        execution_id=row["execution_id"],
+        state=TaskState(row["state"]),
+        version=row["version"],
+        queue=row["queue"],
+        turn=row["turn"],
+        turn_open=row["turn_open"],
+        interrupted=row["turn_open"] and row["interrupt_turn"] >= row["turn"],
+        unclaimed=row["unclaimed"],
+        oldest_unclaimed=row["oldest_unclaimed"],
+        questions=questions_of(row["open_questions"]),
+        approvals=approvals_of(row["open_approvals"]),
+        ring_at=row["ring_at"],
+        rings=row["rings"],
+        timer_at=row["timer_at"],
+        waiting_since=row["waiting_since"],
+        updated_at=row["updated_at"],
+        completed_at=row["completed_at"],
+        error_code=row["error_code"],
+        step=row["step"],
+        attempt=row["attempt"] or 0,
+        failures=row["failures"] or 0,
+        step_started_at=row["step_started_at"],
+        tools=tuple(row["tools"]),
+        unfinished=tuple(row["unfinished"] or ()),
+    )

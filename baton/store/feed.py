@@ -1,0 +1,85 @@
+"""What the event feed reads: many logs in one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from baton.domain.events import Event
+from baton.domain.ids import AgentId, ExecutionId, TaskId, TenantId
+from baton.domain.states import ExecutionState, TaskState
+from baton.store.events import event_of
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An execution's log, and the number of the last of its events that is known (0: none)."""
+
+    tenant_id: TenantId
+    execution_id: ExecutionId
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """What is new in a log: ``events`` follow what was known without a gap.
+
+    ``head`` and ``state`` are the log's last number and the execution's state in the same snapshot; there is more to
+    read if ``head`` is beyond the last event.
+    """
+
+    head: int
+    state: ExecutionState
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogStart:
+    """Where a log stands. ``oldest``: the first event that can still be read. ``task_state``: None without a task."""
+
+    head: int
+    oldest: int
+    state: ExecutionState
+    agent_id: AgentId
+    task_state: TaskState | None
+
+
+async def pages(connection: Connection, known: Sequence[Known], limit: int) -> dict[UUID, LogPage]:
+    """What is new in each log, ``limit`` events of each at most. A log that is gone is left out."""
+    rows = await connection.fetch(query("feed_pages"), *_columns(known), limit)
+    heads: dict[UUID, tuple[int, ExecutionState]] = {}
+    events: dict[UUID, list[Event]] = {}
+    for row in rows:
+        execution_id: UUID = row["execution_id"]
+        heads[execution_id] = row["head"], ExecutionState(row["state"])
+        found = events.setdefault(execution_id, [])
+        if row["seq"] is not None:
+            found.append(event_of(row))
+    return {key: LogPage(head, state, tuple(events[key])) for key, (head, state) in heads.items()}
+
+
+async def grown(connection: Connection, known: Sequence[Known]) -> list[UUID]:
+    """The executions whose logs have grown beyond what is known."""
+    rows = await connection.fetch(query("feed_heads"), *_columns(known))
+    return [row["execution_id"] for row in rows]
+
+
+async def start(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId | None
+) -> LogStart | None:
+    """Where a log stands, or None if the tenant has no such execution, or the execution no such task."""
+    row = await connection.fetchrow(query("feed_start"), tenant_id, execution_id, task_id)
+    if row is None or (task_id is not None and row["task_id"] is None):
+        return None
+    return LogStart(
+        row["head"],
+        row["oldest"],
+        ExecutionState(row["state"]),
+        row["agent_id"],
+        None if task_id is None else TaskState(row["task_state"]),
+    )
+
+
+def _columns(known: Sequence[Known]) -> tuple[list[UUID], list[UUID], list[int]]:
+    return [one.tenant_id for one in known], [one.execution_id for one in known], [one.seq for one in known]

@@ -1,0 +1,87 @@
+"""Keys: stored as digests, looked up by them."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from baton.domain.agents import Scope
+from baton.domain.ids import AgentId, TenantId
+from baton.domain.keys import Key
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+async def insert(
+    connection: Connection,
+    tenant_id: TenantId,
+    key_id: UUID,
+    digest: bytes,
+    *,
+    name: str,
+    scopes: Iterable[Scope],
+    agent_id: AgentId | None,
+    per_minute: int | None,
+    expires_at: datetime | None,
+) -> None:
+    """Store a key by the SHA-256 ``digest`` of its text."""
+    await connection.fetchval(
+        query("insert_key"), tenant_id, key_id, digest, name, sorted(scopes), agent_id, per_minute, expires_at
+    )
+
+
+async def by_digest(connection: Connection, digest: bytes) -> Key | None:
+    """The key with this digest, if it counts now: neither revoked nor expired."""
+    row = await connection.fetchrow(query("key_by_digest"), digest)
+    return None if row is None else _key_of(row)
+
+
+async def note_uses(connection: Connection, used: Collection[tuple[TenantId, UUID]]) -> None:
+    """Note that these keys, by tenant and id, are in use now."""
+    await connection.execute(query("note_key_uses"), [tenant for tenant, _ in used], [key for _, key in used])
+
+
+async def by_id(connection: Connection, tenant_id: TenantId, key_id: UUID) -> Key | None:
+    """A key of the tenant, whether it counts or not."""
+    row = await connection.fetchrow(query("key_by_id"), tenant_id, key_id)
+    return None if row is None else _key_of(row)
+
+
+async def of_tenant(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    agent_id: AgentId | None = None,
+) -> list[Key]:
+    """Keys of a tenant, oldest first, revoked ones too; all of them without a ``limit``.
+
+    ``after``: created_at and id where a page ended; ``agent_id``: only keys for this agent.
+    """
+    created_at, key_id = after or (None, None)
+    rows = await connection.fetch(query("list_keys"), tenant_id, created_at, key_id, agent_id, limit)
+    return [_key_of(row) for row in rows]
+
+
+async def revoke(connection: Connection, tenant_id: TenantId, key_id: UUID) -> bool:
+    """Revoke a key; a repeat changes nothing. False if the tenant has no such key."""
+    return await connection.fetchval(query("revoke_key"), tenant_id, key_id) is not None
+
+
+def _key_of(row: asyncpg.Record) -> Key:
+    return Key(
+        tenant_id=row["tenant_id"],
+        tenant=row["tenant"],
+        id=row["id"],
+        name=row["name"],
+        scopes=frozenset(Scope(scope) for scope in row["scopes"] if scope in set(Scope)),
+        agent_id=row["agent_id"],
+        agent_number=row["agent_number"],
+        per_minute=row["per_minute"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        last_used_at=row["last_used_at"],
+    )

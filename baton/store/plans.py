@@ -1,0 +1,107 @@
+"""A plan's advance: one transaction that starts, fails and resets its tasks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from baton.domain.dag import DEPENDENCY_FAILED, Advance, Node, advance
+from baton.domain.errors import ExecutionNotFound
+from baton.domain.events import EventType, NewEvent
+from baton.domain.ids import ExecutionId, PlanRoute, TaskId, TenantId
+from baton.domain.states import ExecutionState, TaskState, execution_state
+from baton.store import events
+from baton.store.changes import RING_SECONDS, told
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStanding:
+    """Where a plan stands. ``to_ring``: tasks that were started and that no worker has taken up yet."""
+
+    state: ExecutionState
+    event_seq: int
+    counts: dict[TaskState, int]
+    to_ring: tuple[TaskId, ...]
+
+
+async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
+    """Where a plan lives: never changes, may be cached. Raises `ExecutionNotFound`."""
+    row = await connection.fetchrow(query("plan_route"), tenant_id, execution_id)
+    if row is None:
+        raise ExecutionNotFound("there is no such execution")
+    return PlanRoute(tenant_id, row["tenant"], execution_id, row["queue"])
+
+
+async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanStanding:
+    """Advance a plan by `baton.domain.dag`, in the caller's transaction. A repeat changes nothing.
+
+    Raises `ExecutionNotFound`.
+    """
+    execution = await connection.fetchrow(query("lock_plan"), tenant_id, execution_id)
+    if execution is None:
+        raise ExecutionNotFound("there is no such execution")
+    rows = sorted(
+        await connection.fetch(query("lock_plan_tasks"), tenant_id, execution_id), key=lambda row: row["position"]
+    )
+    decided = advance(
+        [Node(row["position"], TaskState(row["state"]), tuple(row["depends_on"]), row["error_code"]) for row in rows]
+    )
+    names = (tenant_id, execution_id)
+    await connection.execute(query("plan_heard"), *names)
+    if decided.reset:
+        await connection.execute(query("reset_tasks"), *names, list(decided.reset))
+    if decided.fail:
+        await connection.execute(query("fail_tasks"), *names, list(decided.fail), DEPENDENCY_FAILED)
+    if decided.start:
+        await connection.execute(query("start_tasks"), *names, list(decided.start), RING_SECONDS)
+    said = await _events(connection, tenant_id, rows, decided)
+    states = _states_after(rows, decided)
+    was = ExecutionState(execution["state"])
+    state = execution_state(states.values())
+    event_seq = execution["event_seq"]
+    if said:
+        positions = {row["id"]: row["position"] for row in rows}
+        event_seq = await events.append(
+            connection, *names, said, positions=positions, state=None if state is was else state
+        )
+    return PlanStanding(
+        state=state,
+        event_seq=event_seq,
+        counts={known: list(states.values()).count(known) for known in TaskState},
+        to_ring=tuple(
+            row["id"]
+            for row in rows
+            if row["position"] in decided.start or (row["state"] == TaskState.RUNNING and row["ring_at"] is not None)
+        ),
+    )
+
+
+def _states_after(rows: Sequence[asyncpg.Record], decided: Advance) -> dict[int, TaskState]:
+    states = {row["position"]: TaskState(row["state"]) for row in rows}
+    states |= dict.fromkeys(decided.reset, TaskState.PENDING)
+    states |= dict.fromkeys(decided.fail, TaskState.FAILED)
+    return states | dict.fromkeys(decided.start, TaskState.RUNNING)
+
+
+async def _events(
+    connection: Connection, tenant_id: TenantId, rows: Sequence[asyncpg.Record], decided: Advance
+) -> list[NewEvent]:
+    said: list[NewEvent] = []
+    for row in rows:
+        task, position = row["id"], row["position"]
+        if position in decided.reset:
+            said.append(NewEvent(EventType.TASK_RESET, {}, task, TaskState.PENDING))
+        if position in decided.fail:
+            dead = await connection.fetch(query("bury_unclaimed"), tenant_id, task, DEPENDENCY_FAILED)
+            if dead:
+                said.append(
+                    NewEvent(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": DEPENDENCY_FAILED}, task)
+                )
+            said.append(NewEvent(EventType.TASK_FAILED, {"code": DEPENDENCY_FAILED}, task, TaskState.FAILED))
+        if position in decided.start:
+            said.append(NewEvent(EventType.TASK_STARTED, {"title": row["title"]}, task, TaskState.RUNNING))
+    if len(decided.start) > 1:
+        said.append(NewEvent(EventType.TASKS_STARTED, {"tasks": list(decided.start)}))
+    return said

@@ -1,0 +1,127 @@
+"""Connections to PostgreSQL. Driver errors are translated here, where they enter."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final, TypeAlias
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from baton.domain.errors import TooSlow, Unavailable
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+#: What asyncpg raises when no connection comes free, or a statement does not end, within the time limits.
+SLOW: Final = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+
+#: What asyncpg raises when the server is away, starting, shutting down or out of connections, or too slow.
+AWAY: Final = (
+    OSError,
+    *SLOW,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,  # a connection whose end was just being read ("another operation is in progress")
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.DeadlockDetectedError,
+)
+
+
+class Pool:
+    """A pool of connections to one database.
+
+    `connection` and `transaction` raise `Unavailable` while PostgreSQL is away, `TooSlow`, a kind of it, where it is
+    slower than the time limits; a transaction that raised either may or may not have been committed, so what runs in it
+    must be idempotent.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection in autocommit: each statement is a transaction of its own."""
+        try:
+            async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
+                try:
+                    yield connection
+                except asyncpg.InterfaceError as error:
+                    # Misuse, a wrong number of arguments say, unless there is no connection any more to be misused.
+                    if _is_lost(connection):
+                        raise Unavailable("the connection to the database was lost") from error
+                    raise
+        except SLOW as error:
+            raise TooSlow("the database did not answer in time") from error
+        except AWAY as error:
+            raise Unavailable("the database cannot be reached") from error
+        except asyncpg.InterfaceError as error:
+            if self._pool.is_closing():
+                raise Unavailable("the connections to the database are being closed") from error
+            raise
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A connection in a transaction (READ COMMITTED), committed at the end of the block."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def close(self) -> None:
+        """Close all connections; those in use are waited for, a few seconds at most."""
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    """Whether a connection that is still held is none any more; the pool takes one back whose end it has seen."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    min_size: int = 2,
+    max_size: int = 16,
+    acquire_seconds: float = 5.0,
+    statement_seconds: float = 10.0,
+    application: str = "baton",
+) -> Pool:
+    """Open a pool. Raises `Unavailable` if the first connections cannot be made."""
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            init=prepare_connection,
+            # No session state is ever changed, so nothing needs a round trip to be reset.
+            reset=_leave_as_it_is,
+            command_timeout=statement_seconds,
+            timeout=acquire_seconds,
+            max_inactive_connection_lifetime=0,
+            server_settings={"application_name": application, "jit": "off"},
+        )
+    except AWAY as error:
+        raise Unavailable("the database cannot be reached") from error
+    return Pool(pool, acquire_seconds)
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Give a connection Baton's codecs: jsonb is Python data."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads)
+
+
+async def _leave_as_it_is(connection: Connection) -> None:
+    return None
+
+
+def _dump(value: object) -> str:
+    return orjson.dumps(value).decode()

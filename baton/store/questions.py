@@ -1,0 +1,59 @@
+"""What happens to a question that nobody answers: a reminder, an escalation, and at its deadline the default."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from baton.domain.conversation import Question
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Position, put
+from baton.domain.messages import Draft
+from baton.domain.states import TaskState
+from baton.store import messages, tasks
+from baton.store.changes import RING_SECONDS, Change, question_data
+from baton.store.pool import Connection
+
+#: What an agent reads where nobody answered and it had named no default.
+NO_ANSWER = "No answer came by the deadline."
+
+
+async def tick(connection: Connection, route: TaskRoute, now: datetime | None = None) -> Position:
+    """Do what is due by ``now`` for the questions that a task waits with. A repeat finds nothing due.
+
+    A default is a message of origin `deadline`, accepted like any other and only while its question is open.
+    """
+    at = (now or datetime.now(UTC)).isoformat()
+    change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+    if change.task.box.state is not TaskState.WAITING:
+        return change.standing()
+    questions = tuple(_told(change, question, at) for question in change.task.box.questions)
+    if questions != change.task.box.questions:
+        change.box = put(change.task.box, questions)
+    await change.commit()
+    for question in questions:
+        if question.deadline_at and question.deadline_at <= at:
+            await _answer(connection, route, question)
+    return (await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)).standing()
+
+
+def _told(change: Change, question: Question, at: str) -> Question:
+    if question.remind_at and question.remind_at <= at:
+        change.say(EventType.QUESTION_REMINDED, question_data(question))
+        question = replace(question, remind_at="")
+    if question.escalate_at and question.escalate_at <= at:
+        change.say(EventType.QUESTION_ESCALATED, question_data(question))
+        question = replace(question, escalate_at="")
+    return question
+
+
+async def _answer(connection: Connection, route: TaskRoute, question: Question) -> None:
+    draft = Draft(
+        question.default or NO_ANSWER,
+        origin="deadline",
+        question=question.id,
+        idempotency_key=f"deadline-{question.id}",
+    )
+    version = (await tasks.bell(connection, route)).version  # the default was checked when the question was asked
+    await messages.send_message(
+        connection, route, draft, "deadline", relay_seconds=RING_SECONDS, checked_version=version
+    )

@@ -1,0 +1,304 @@
+"""Model steps: started, recorded, interrupted or failed, each in one transaction that the caller opens.
+
+Every function locks the execution and the task first and decides by `baton.domain.mailbox`. All may be repeated, and
+may come late: what is recorded already stays as it is, and the answer says where the task stands now.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from baton.domain.approvals import Policy, ToolRules
+from baton.domain.conversation import Question, StepAnswer, ToolCall, ToolResult, Usage
+from baton.domain.events import EventType, NewEvent
+from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Ending, Next, Position, Then, begin, next_for, position
+from baton.domain.states import StepState
+from baton.store import approvals, events
+from baton.store.changes import Change, told
+from baton.store.pool import Connection
+from baton.store.queries import query
+from baton.store.tasks import question_json
+from baton.store.tools import add_calls, after_call, after_step, end_call
+
+_NO_RULES: Final = ToolRules({})
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A step that is to be taken now. ``attempt`` fences it: only the latest attempt can record.
+
+    ``failures``: how many attempts the model has failed already. ``position``: the task's integer in its plan.
+    """
+
+    attempt: int
+    failures: int
+    event_seq: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of text that a step has streamed."""
+
+    task_id: TaskId
+    position: int
+    turn: int
+    step: int
+    attempt: int
+    text: str
+
+    def event(self) -> NewEvent:
+        """The event that says so."""
+        data: JsonObject = {"turn": self.turn, "step": self.step, "attempt": self.attempt, "text": self.text}
+        return NewEvent(EventType.TEXT_DELTA, data, self.task_id)
+
+
+async def start_step(connection: Connection, key: StepKey) -> Started | Position:
+    """Start or retry a step; the first of a turn claims all messages that were accepted so far.
+
+    A `Position` says that there is nothing to do here: the step is recorded, or the task stands elsewhere.
+    """
+    change = await _change(connection, key)
+    match next_for(change.task.box, key.turn, key.step):
+        case Next.BEGIN:
+            return await _begin_turn(change, key)
+        case Next.WORK:
+            return await _go_on(change, key)
+        case Next.NEXT_TURN:
+            return change.standing()
+        case Next.REST:
+            await connection.execute(query("heard"), key.tenant_id, key.task_id)
+            return change.standing()
+
+
+async def _begin_turn(change: Change, key: StepKey) -> Started | Position:
+    """Begin a turn: claim the messages. Calls that were held back and may be made now come before its first step."""
+    task, held_step = change.task, change.task.box.held_step
+    change.box = begin(task.box)
+    first_event = task.event_seq + 2 if held_step is None else None
+    claimed = await change.connection.fetch(query("begin_turn"), key.tenant_id, key.task_id, key.turn, first_event)
+    change.say(EventType.TURN_STARTED, {"turn": key.turn, "messages": told(claimed)})
+    await approvals.allow_tools(change, claimed)
+    if held_step is not None:
+        held = replace(key, turn=task.box.turn, step=held_step)
+        if calls := await approvals.settle(change, held, claimed):
+            return Position(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
+        return await _begin_step(change, key)
+    change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": 0})
+    return Started(1, 0, await change.commit(), task.position)
+
+
+async def _begin_step(change: Change, key: StepKey) -> Started:
+    task = change.task
+    first_event = task.event_seq + len(change.events) + 1
+    await change.connection.execute(query("begin_step"), *_names(key), first_event)
+    change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": key.step})
+    return Started(1, 0, await change.commit(), task.position)
+
+
+async def _go_on(change: Change, key: StepKey) -> Started | Position:
+    """Within the open turn: the step is recorded, or starts, or is tried again."""
+    connection, task = change.connection, change.task
+    row = await connection.fetchrow(query("read_step"), *_names(key), key.execution_id)
+    if row is not None and row["state"] != StepState.RUNNING:
+        return await after_step(change, key)
+    if task.box.interrupted(key.turn):
+        if row is not None and row["streamed"]:  # by a worker that is gone: what callers have seen is kept
+            return await _interrupt(change, key, row["attempt"], row["streamed"], None, ())
+        return await change.end_turn(Ending.INTERRUPTED)
+    if row is None:
+        return await _held_calls(change, key) or await _begin_step(change, key)
+    again = await connection.fetchrow(query("retry_step"), *_names(key))
+    assert again is not None
+    if row["streamed"]:
+        change.say(EventType.STEP_VOIDED, {"turn": key.turn, "step": key.step, "attempt": row["attempt"]})
+    return Started(again["attempt"], again["failures"], await change.commit(), task.position)
+
+
+async def _held_calls(change: Change, key: StepKey) -> Position | None:
+    """The calls of the turn before that the turn begins with, as long as they are not made."""
+    step = change.task.box.held_step
+    if key.step > 0 or step is None:
+        return None
+    where = await after_step(change, replace(key, turn=key.turn - 1, step=step))
+    return where if where.then is Then.TOOLS else None
+
+
+async def record_step(
+    connection: Connection,
+    key: StepKey,
+    attempt: int,
+    answer: StepAnswer,
+    asked: Sequence[Question],
+    refused: Sequence[ToolResult],
+    streamed: Sequence[Delta],
+    rules: ToolRules = _NO_RULES,
+) -> Position:
+    """Record a step's answer, and the end of its turn where there is nothing left to do in it.
+
+    ``asked`` are the questions of its `ask_user` calls, ``refused`` results of calls that cannot be made (the model
+    reads them in the next step), ``streamed`` the last deltas, not yet in the log. ``rules`` say which of the other
+    calls are made, held back for an approval, or refused. An attempt that was overtaken, or
+    whose turn is over, records nothing.
+    """
+    change = await _change(connection, key)
+    if change.task.box.interrupted(key.turn):
+        return await _interrupt(change, key, attempt, answer.text, answer.response, streamed)
+    if not await _end_step(
+        change, key, attempt, StepState.RECORDED, answer.text, answer.response, answer.calls, asked, answer.usage
+    ):
+        return _stand(change, key)
+    _say_completed(change, key, streamed, answer.text, answer.calls, interrupted=False)
+    asking = {question.call_id for question in asked}
+    calls = [call for call in answer.calls if call.id not in asking]
+    if not calls:
+        return await change.end_turn(Ending.ANSWERED, asked, answer.text)
+    held, denied = _judged(change, rules, calls, {result.call_id for result in refused})
+    await add_calls(change, key, calls, held)
+    for result in (*refused, *denied):
+        await end_call(change, key, result)
+    return await after_call(change, key)
+
+
+def _judged(
+    change: Change, rules: ToolRules, calls: Sequence[ToolCall], refused: Collection[str]
+) -> tuple[set[str], list[ToolResult]]:
+    """The ids of calls that wait for consent, and the results of those that the rules forbid."""
+    granted, plan_only = change.task.granted, change.task.plan_only
+    held: set[str] = set()
+    denied: list[ToolResult] = []
+    for call in calls:
+        if call.id in refused:
+            continue
+        if reason := rules.refusal(call.name, granted, plan_only=plan_only):
+            denied.append(ToolResult(call.id, reason, failed=True))
+        elif rules.policy(call.name, granted) is Policy.ASK:
+            held.add(call.id)
+    return held, denied
+
+
+async def record_interrupted(
+    connection: Connection,
+    key: StepKey,
+    attempt: int,
+    text: str,
+    response: JsonObject | None,
+    streamed: Sequence[Delta],
+) -> Position:
+    """Record what a step had streamed when it was interrupted; its turn ends, its messages count as processed."""
+    return await _interrupt(await _change(connection, key), key, attempt, text, response, streamed)
+
+
+async def _interrupt(
+    change: Change, key: StepKey, attempt: int, text: str, response: JsonObject | None, streamed: Sequence[Delta]
+) -> Position:
+    if not await _end_step(change, key, attempt, StepState.INTERRUPTED, text, response):
+        return _stand(change, key)
+    _say_completed(change, key, streamed, text, (), interrupted=True)
+    return await change.end_turn(Ending.INTERRUPTED)
+
+
+async def count_failure(
+    connection: Connection, key: StepKey, attempt: int, code: str, streamed: Sequence[Delta], limit: int
+) -> int:
+    """Count an attempt that the model failed, and say so in the log. Returns how many it has failed by now.
+
+    ``limit``: from this many on it has failed for good. 0 is returned for an attempt that was overtaken.
+    """
+    change = await _change(connection, key)
+    failures = await connection.fetchval(query("count_failure"), *_names(key), attempt)
+    if failures is None:
+        return 0
+    change.events += [delta.event() for delta in streamed]
+    data: JsonObject = {
+        "turn": key.turn, "step": key.step, "attempt": attempt, "code": code, "retrying": failures < limit
+    }  # fmt: skip
+    change.say(EventType.STEP_FAILED, data)
+    await change.commit()
+    return failures
+
+
+async def fail_turn(connection: Connection, key: StepKey, code: str) -> Position:
+    """Record that a turn failed for good: its messages are dead, and the task failed unless another message waits."""
+    change = await _change(connection, key)
+    if not change.task.box.makes_calls_of(key.turn, key.step):
+        return change.standing()
+    return await change.end_turn(Ending.FAILED, code=code)
+
+
+async def append_deltas(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, deltas: Sequence[Delta]
+) -> int:
+    """Append what an execution's steps have streamed, of all its tasks, in one statement."""
+    return await events.append(
+        connection,
+        tenant_id,
+        execution_id,
+        [delta.event() for delta in deltas],
+        positions={delta.task_id: delta.position for delta in deltas},
+    )
+
+
+async def _change(connection: Connection, key: StepKey) -> Change:
+    return await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
+
+
+def _stand(change: Change, key: StepKey) -> Position:
+    """Where the task stands for an attempt that comes too late to record."""
+    if change.has_open(key.turn):
+        return Position(Then.STEP, key.turn, key.step, change.task.box, event_seq=change.task.event_seq)
+    return position(change.task.box, event_seq=change.task.event_seq)
+
+
+async def _end_step(
+    change: Change,
+    key: StepKey,
+    attempt: int,
+    state: StepState,
+    text: str,
+    response: JsonObject | None,
+    calls: Sequence[ToolCall] = (),
+    asked: Sequence[Question] = (),
+    usage: Usage | None = None,
+) -> bool:
+    """Record what ``attempt`` came to, if it may: its turn is open, its step is not over, nobody tried again."""
+    if not change.has_open(key.turn):
+        return False
+    usage = usage or Usage()
+    ended = await change.connection.fetchval(
+        query("end_step"),
+        *_names(key),
+        attempt,
+        state,
+        text,
+        response,
+        [_call(call) for call in calls],
+        {question.call_id: question_json(question) for question in asked},
+        usage.input_tokens,
+        usage.output_tokens,
+    )
+    return ended is True
+
+
+def _say_completed(
+    change: Change, key: StepKey, streamed: Sequence[Delta], text: str, calls: Sequence[ToolCall], *, interrupted: bool
+) -> None:
+    change.events += [delta.event() for delta in streamed]
+    data: JsonObject = {
+        "turn": key.turn,
+        "step": key.step,
+        "text": text,
+        "calls": [_call(call) for call in calls],
+        "interrupted": interrupted,
+    }
+    change.say(EventType.STEP_COMPLETED, data)
+
+
+def _call(call: ToolCall) -> JsonObject:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments}
+
+
+def _names(key: StepKey) -> tuple[object, ...]:
+    return key.tenant_id, key.task_id, key.turn, key.step

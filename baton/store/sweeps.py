@@ -1,0 +1,137 @@
+"""What others did behind our back, as far as PostgreSQL shows it: found, mended, and said in the log.
+
+These queries look across tenants: a sweeper serves all of them. What they find is judged again under the rows' locks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from baton.domain.events import EventType, NewEvent
+from baton.domain.ids import ExecutionId, TaskId, TenantId
+from baton.domain.mailbox import Ending, Position
+from baton.domain.states import ExecutionState, TaskState, execution_state
+from baton.store import control, events, tasks
+from baton.store.changes import RING_SECONDS, Change
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """A task whose turn is under way, and has written nothing for a while."""
+
+    tenant_id: TenantId
+    execution_id: ExecutionId
+    task_id: TaskId
+    turn: int
+
+
+async def take_lease(connection: Connection, holder: UUID, seconds: float) -> bool:
+    """Take, or renew, the right to sweep for ``seconds``. Whether ``holder`` has it now: one at a time does."""
+    return bool(await connection.fetchval(query("only_sweeper"), holder, seconds))
+
+
+async def give_lease_back(connection: Connection, holder: UUID) -> None:
+    """Let somebody else sweep now."""
+    await connection.execute(query("give_sweep_lease_back"), holder)
+
+
+async def ring_silent(connection: Connection, seconds: float) -> int:
+    """Have the relay ring what is due and has been silent for ``seconds``. Returns how many."""
+    rung = 0
+    for name in ("sweep_silent", "sweep_timers", "sweep_plans"):
+        rung += len(await connection.fetch(query(name), seconds))
+    return rung
+
+
+async def ring_idle(connection: Connection, turn: OpenTurn) -> None:
+    """Have the relay ring the workflow of a turn that is under way and that it does nothing for."""
+    await connection.execute(query("ring_idle"), turn.tenant_id, turn.task_id, turn.turn)
+
+
+async def open_turns(
+    connection: Connection, seconds: float, known_good: Sequence[TaskId], limit: int
+) -> list[OpenTurn]:
+    """Up to ``limit`` turns that have written nothing for ``seconds``, without those that were just seen at work."""
+    rows = await connection.fetch(query("open_turns"), seconds, list(known_good), limit)
+    return [OpenTurn(row["tenant_id"], row["execution_id"], row["id"], row["turn"]) for row in rows]
+
+
+async def turn_of(connection: Connection, tenant: str, task_id: TaskId) -> OpenTurn | None:
+    """The task that a workflow of ``tenant`` (its name) served; None if there is none."""
+    row = await connection.fetchrow(query("task_of_workflow"), tenant, task_id)
+    return None if row is None else OpenTurn(row["tenant_id"], row["execution_id"], task_id, row["turn"])
+
+
+async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> Position | None:
+    """Record that a task's workflow is gone: ``status`` is what Temporal says of it.
+
+    A waiting task goes on waiting; a running one becomes failed and its claimed messages dead, unless other messages
+    wait, which are rung for; a cancelled workflow cancels its task. None where nothing was to be recorded: the task is
+    over, or a turn is due: it gets another workflow. A workflow that is cancelled records that itself; of one that was
+    found to be so afterwards nobody knows whether what is due was sent before or after it.
+    """
+    change = await Change.of(connection, turn.tenant_id, turn.execution_id, turn.task_id)
+    box = change.task.box
+    if status == "canceled":
+        is_due = box.state is TaskState.RUNNING and not box.turn_open
+        if box.state.is_over or is_due:
+            return None
+        return await control.cancel_change(change, "temporal", "cancelled in Temporal")
+    if not box.turn_open or box.turn != turn.turn:
+        return None
+    change.say(EventType.WORKFLOW_LOST, {"status": status})
+    return await change.end_turn(Ending.FAILED, code=f"workflow_{status}", ring_seconds=RING_SECONDS)
+
+
+async def waiting_workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> bool:
+    """Say in the log that a waiting task's workflow is gone; its next message starts another. Whether it was said."""
+    change = await Change.of(connection, turn.tenant_id, turn.execution_id, turn.task_id)
+    if change.task.box.turn_open or change.task.box.state is not TaskState.WAITING:
+        return False
+    change.say(EventType.WORKFLOW_LOST, {"status": status})
+    await change.commit()
+    return True
+
+
+async def recount(connection: Connection, limit: int) -> int:
+    """Mend counters of unclaimed messages that do not fit the messages. Returns how many."""
+    mended = 0
+    for row in await connection.fetch(query("miscounted"), limit):
+        change = await Change.of(connection, row["tenant_id"], row["execution_id"], row["id"])
+        accepted = await connection.fetchval(query("count_accepted"), row["tenant_id"], row["id"])
+        if accepted == change.task.box.unclaimed:
+            continue
+        runs = accepted > 0 and change.task.box.state in (TaskState.SUCCEEDED, TaskState.FAILED)
+        state = TaskState.RUNNING if runs else change.task.box.state
+        change.box = replace(change.task.box, unclaimed=accepted, version=change.task.box.version + 1, state=state)
+        change.say(EventType.TASK_REPAIRED, {"what": "unclaimed"}, state if runs else None)
+        await change.commit(ring_seconds=0.0 if state is TaskState.RUNNING else None)
+        mended += 1
+    return mended
+
+
+async def derive_states(connection: Connection) -> int:
+    """Mend execution states that do not follow from their tasks'. Returns how many."""
+    mended = 0
+    for row in await connection.fetch(query("states_by_execution")):
+        if not _differs(row["state"], row["tasks"]):
+            continue
+        names = (row["tenant_id"], row["id"])
+        locked = await connection.fetchrow(query("lock_plan"), *names)
+        standings = await tasks.standings(connection, *names)
+        if locked is None or not _differs(locked["state"], [standing.state for standing in standings]):
+            continue
+        state = tasks.derived(standings, ExecutionState(locked["state"]))
+        changed = [NewEvent(EventType.EXECUTION_CHANGED, {"was": locked["state"]})]
+        await events.append(connection, *names, changed, positions={}, state=state)
+        mended += 1
+    return mended
+
+
+def _differs(state: str, of_tasks: Sequence[str]) -> bool:
+    derived = execution_state(TaskState(task) for task in of_tasks)
+    return derived is not ExecutionState(state) and not (
+        derived is ExecutionState.PENDING and state == ExecutionState.RUNNING
+    )

@@ -1,0 +1,173 @@
+"""Tool calls of a recorded step: each recorded once; the last one decides how the turn goes on."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+
+from baton.domain.approvals import Approval, ApprovalState, Policy, ToolRules, digest_of
+from baton.domain.conversation import Question, ToolCall, ToolResult
+from baton.domain.events import EventType
+from baton.domain.ids import StepKey
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Ending, Position, Then
+from baton.store import tasks
+from baton.store.changes import Change
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+#: What a call gives whose approval does not cover it: somebody changed one of them by hand.
+NOT_APPROVED: Final = "Not called: it is not what was approved."
+#: The same where the agent has lost the tool since it asked for the call.
+NOT_ALLOWED: Final = "Not called: this agent may not call it any more."
+
+
+async def start_tool(connection: Connection, key: StepKey, call_id: str) -> ToolCall | Position:
+    """Start a tool call; a `Position` where it is made already or may not be made, or its turn is over or interrupted.
+
+    A call that needed an approval is compared with what was approved once more, here, and every call with what its
+    agent may call now: it may have been a while since the model asked.
+    """
+    change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
+    box = change.task.box
+    if not box.makes_calls_of(key.turn, key.step):
+        return change.standing()
+    if box.interrupted(box.turn):
+        return await _interrupt(change, key)
+    row = await connection.fetchrow(query("start_tool_call"), *_names(key), call_id)
+    if row is None:
+        return await after_call(change, key)
+    call = ToolCall(call_id, row["name"], row["arguments"])
+    if refusal := _refusal(row, call):
+        await end_call(change, key, ToolResult(call_id, refusal, failed=True))
+        return await after_call(change, key)
+    change.say(EventType.TOOL_STARTED, {**_event(key, call_id, call.name), "arguments": call.arguments})
+    await change.commit()
+    return call
+
+
+def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
+    """Why a call may not be made after all."""
+    if row["approval"] is not None and not _covers(row["approval"], call):
+        return NOT_APPROVED
+    tools, policies = row["agent"]["tools"], row["agent"]["policies"]
+    denied = call.name not in tools or ToolRules(policies).policy(call.name, ()) is Policy.DENY
+    return NOT_ALLOWED if denied else None
+
+
+def _covers(approval: JsonObject, call: ToolCall) -> bool:
+    """Whether an approval is given, and for this very call."""
+    return approval["state"] == ApprovalState.APPROVED and approval["digest"] == digest_of(call.name, call.arguments)
+
+
+async def record_tool(connection: Connection, key: StepKey, result: ToolResult) -> Position:
+    """Record what a tool call gave, unless that is recorded already or the turn is over."""
+    change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
+    box = change.task.box
+    if not box.makes_calls_of(key.turn, key.step):
+        return change.standing()
+    await end_call(change, key, result)
+    if box.interrupted(box.turn):
+        return await _interrupt(change, key)
+    return await after_call(change, key)
+
+
+async def add_calls(change: Change, key: StepKey, calls: Sequence[ToolCall], held: Collection[str] = ()) -> None:
+    """Add the calls that a step has asked for. ``held``: the ids of those that wait for consent."""
+    await change.connection.execute(
+        query("add_tool_calls"),
+        *_names(key),
+        [call.id for call in calls],
+        [call.name for call in calls],
+        [call.arguments for call in calls],
+        ["held" if call.id in held else "pending" for call in calls],
+    )
+
+
+async def end_call(change: Change, key: StepKey, result: ToolResult) -> None:
+    """Record a call's result and say so, unless it is recorded already."""
+    name = await change.connection.fetchval(
+        query("end_tool_call"), *_names(key), result.call_id, result.content, result.failed
+    )
+    if name is not None:
+        data = {**_event(key, result.call_id, name), "content": result.content, "failed": result.failed}
+        change.say(EventType.TOOL_COMPLETED, data)
+
+
+async def calls_to_make(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
+    """The calls of a recorded step that are to be made, in the order of the model."""
+    return (await _left(change, key))[0]
+
+
+async def calls_left(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
+    """All calls of a recorded step that are not done."""
+    calls, held = await _left(change, key)
+    return (*calls, *held)
+
+
+async def after_step(change: Change, key: StepKey) -> Position:
+    """Where a turn stands whose step ``key`` is recorded: calls are left, or the next step is due."""
+    return _after(change, key, await calls_to_make(change, key))
+
+
+async def after_call(change: Change, key: StepKey) -> Position:
+    """Commit, and end the turn if no call of the step is left to make and it asked something, or held calls back."""
+    calls, held = await _left(change, key)
+    if not calls and key.turn == change.box.turn:
+        asked = await _asked(change, key)
+        if asked or held:
+            return await change.end_turn(Ending.ANSWERED, asked, held=[_approval(key, call) for call in held])
+    return replace(_after(change, key, calls), event_seq=await change.commit())
+
+
+def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Position:
+    box, event_seq = change.box, change.task.event_seq
+    if calls:
+        return Position(Then.TOOLS, key.turn, key.step, box, calls, event_seq)
+    step = key.step + 1 if key.turn == box.turn else 0  # calls of the turn before come ahead of all steps
+    return Position(Then.STEP, box.turn, step, box, event_seq=event_seq)
+
+
+async def _left(change: Change, key: StepKey) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
+    """The calls of a step that are not done: those to make, and those held back."""
+    calls: tuple[list[ToolCall], list[ToolCall]] = [], []
+    for row in await change.connection.fetch(query("tool_calls_left"), *_names(key)):
+        calls[row["is_held"]].append(ToolCall(row["call_id"], row["name"], row["arguments"]))
+    return tuple(calls[False]), tuple(calls[True])
+
+
+def _approval(key: StepKey, call: ToolCall) -> Approval:
+    """The approval that a call which is held back asks for."""
+    return Approval(
+        id=str(uuid4()),
+        call_id=call.id,
+        turn=key.turn,
+        step=key.step,
+        tool=call.name,
+        arguments=call.arguments,
+        digest=digest_of(call.name, call.arguments),
+        asked_at=datetime.now(UTC).isoformat(),
+    )
+
+
+async def _interrupt(change: Change, key: StepKey) -> Position:
+    """End a turn that was asked to stop. What its recorded step asked stays to be answered, as the model is told."""
+    asked = await _asked(change, key) if key.turn == change.box.turn else ()
+    return await change.end_turn(Ending.INTERRUPTED, asked)
+
+
+async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
+    """The questions that a recorded step asked beside its calls, in the order of the model."""
+    rows = await change.connection.fetch(query("step_questions"), *_names(key))
+    return tasks.questions_of([row["question"] for row in rows])
+
+
+def _names(key: StepKey) -> tuple[object, ...]:
+    return key.tenant_id, key.task_id, key.turn, key.step
+
+
+def _event(key: StepKey, call_id: str, name: str) -> JsonObject:
+    return {"turn": key.turn, "step": key.step, "call_id": call_id, "name": name}

@@ -1,0 +1,125 @@
+"""What an agent reads, from rows to a `Transcript`."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import cast
+
+import asyncpg
+
+from baton.domain.agents import Agent
+from baton.domain.conversation import (
+    DependencyResult,
+    ReadMessage,
+    RecordedStep,
+    RecordedTurn,
+    ToolCall,
+    ToolResult,
+    Transcript,
+)
+from baton.domain.errors import TaskNotFound
+from baton.domain.ids import TaskId, TenantId
+from baton.domain.json import JsonObject
+from baton.domain.states import SendMode, StepState
+from baton.store.attachments import attachments_of
+from baton.store.pool import Connection
+from baton.store.queries import query
+
+
+async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
+    """A task's transcript up to the messages that its present turn has claimed. Raises `TaskNotFound`.
+
+    Messages and steps that are over never change, so that a repeat reads the same. A message that was redriven is read
+    in the turn that claimed it last; in one that failed with it, too, if the model had answered there.
+    """
+    task = await connection.fetchrow(query("transcript_task"), tenant_id, task_id)
+    if task is None:
+        raise TaskNotFound("there is no such task")
+    sent = await connection.fetch(query("transcript_messages"), tenant_id, task_id)
+    rows = await connection.fetch(query("transcript_steps"), tenant_id, task_id)
+    answered = {row["turn"] for row in rows if row["response"] is not None}
+    messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
+    moved: set[int] = set()
+    for row in sent:
+        moved.update(turn for turn in row["failed_turns"] if turn > 1)  # the first has read the description, too
+        for turn in (*answered.intersection(row["failed_turns"]), row["turn"]):
+            if turn is not None:
+                messages[turn].append(_message(row))
+    results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
+    if any(row["calls"] for row in rows):
+        for row in await connection.fetch(query("transcript_results"), tenant_id, task_id):
+            result = ToolResult(row["call_id"], row["content"], row["failed"], row["edited"])
+            results[row["turn"], row["step"]].append(result)
+    steps: defaultdict[int, list[RecordedStep]] = defaultdict(list)
+    for row in rows:
+        if row["turn"] not in moved or row["turn"] in messages:  # else it failed for messages that are read elsewhere
+            steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
+    return Transcript(
+        agent=_agent(task, tenant_id),
+        title=task["title"],
+        description=task["description"],
+        attachments=attachments_of(task["attachments"]),
+        dependencies=tuple(
+            DependencyResult(item["position"], item["title"], item["result"]) for item in task["dependencies"]
+        ),
+        turns=tuple(
+            RecordedTurn(turn, tuple(messages[turn]), tuple(steps[turn]))
+            for turn in range(1, task["turn"] + 1)
+            if turn == task["turn"] or messages[turn] or steps[turn] or turn not in moved
+        ),
+        closed=_closed(task, sent, rows),
+    )
+
+
+def _closed(task: asyncpg.Record, sent: Sequence[asyncpg.Record], steps: Sequence[asyncpg.Record]) -> frozenset[str]:
+    """What steps asked, less what messages answered and what is open, or would be without those that wait."""
+    asked = {cast("str", question["id"]) for row in steps for question in row["questions"].values()}
+    answered = {question for row in sent for question in row["answers"]}
+    return frozenset(asked - answered - {question["id"] for question in task["rested_questions"]})
+
+
+def _message(row: asyncpg.Record) -> ReadMessage:
+    return ReadMessage(
+        row["id"],
+        row["seq"],
+        row["text"],
+        tuple(row["answers"]),
+        attachments_of(row["attachments"]),
+    )
+
+
+def _step(row: asyncpg.Record, results: tuple[ToolResult, ...]) -> RecordedStep:
+    return RecordedStep(
+        number=row["step"],
+        state=StepState(row["state"]),
+        text=row["text"],
+        response=row["response"],
+        calls=calls_of(row["calls"]),
+        results=results,
+        questions=tuple((call, cast("str", asked["id"])) for call, asked in row["questions"].items()),
+        error=row["error_code"],
+    )
+
+
+def _agent(row: asyncpg.Record, tenant_id: TenantId) -> Agent:
+    return Agent(
+        tenant_id=tenant_id,
+        id=row["agent_id"],
+        number=row["number"],
+        name=row["name"],
+        model=row["model"],
+        instructions=row["instructions"],
+        tools=tuple(row["tools"]),
+        policies=row["policies"],
+        limits=row["limits"],
+        mode=SendMode(row["mode"]),
+        is_default=row["is_default"],
+        created_at=row["created_at"],
+    )
+
+
+def calls_of(items: list[JsonObject]) -> tuple[ToolCall, ...]:
+    """Tool calls from a step's row."""
+    return tuple(
+        ToolCall(cast("str", item["id"]), cast("str", item["name"]), cast("JsonObject", item["arguments"]))
+        for item in items
+    )

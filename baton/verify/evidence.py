@@ -1,0 +1,58 @@
+"""What the stack says afterwards: states, receipts, logs. Nothing here judges."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from baton.client.shapes import Execution, Json
+from baton.verify.door import Door
+from baton.verify.readers import Reader, Seen, read_log
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvidence:
+    """A task's state, and the receipts of all its messages in the order of the list."""
+
+    id: str
+    state: str
+    is_over: bool
+    receipts: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionEvidence:
+    """An execution's log as it is read afterwards, and as a reader saw it come, both up to
+    event ``last_event``."""
+
+    id: str
+    state: str
+    is_over: bool
+    last_event: int
+    tasks: Sequence[TaskEvidence]
+    log: Sequence[Seen]
+    live: Sequence[Seen]
+    holes: Sequence[str]
+
+
+async def gather_evidence(door: Door, readers: Sequence[Reader]) -> list[ExecutionEvidence]:
+    """Read everything again, one execution after the other. Raises Unreachable."""
+    return [await _execution(door, reader) for reader in readers]
+
+
+async def _execution(door: Door, reader: Reader) -> ExecutionEvidence:
+    execution = Execution.of(await door.read(f"/executions/{reader.execution_id}"))
+    await reader.catch_up(execution.last_event, door.patience_seconds)
+    log = await read_log(door, execution.id, execution.last_event, reader.nth)
+    tasks = [
+        TaskEvidence(task.id, task.state, task.state.is_over, await door.pages(f"/tasks/{task.id}/messages"))
+        for task in execution.tasks
+    ]
+    return ExecutionEvidence(
+        id=execution.id,
+        state=execution.state,
+        is_over=execution.state.is_over,
+        last_event=execution.last_event,
+        tasks=tasks,
+        log=log,
+        live=[event for event in reader.seen if event.seq <= execution.last_event],
+        holes=reader.holes,
+    )
