@@ -140,7 +140,7 @@ class AgentTaskWorkflow:
         """Show the state that the task rests in, and what it waits for, to those who look into Temporal."""
         state = self._progress.state
         if workflow.info().typed_search_attributes.get(BATON_STATE) != state.state:
-            workflow.upsert_search_attributes([BATON_STATE.value_set(state.state)])
+            workflow.upsert_search_attributes([BATON_STATE.value_set(state.state)])  # pyright: ignore[reportUnknownMemberType]
         workflow.set_current_details(state.details or f"{self._label}: {state.state}")
 
     def _roll_over(self) -> None:

@@ -69,7 +69,7 @@ class PlanWorkflow:
     def _saw(self, outcome: PlanOutcome) -> None:
         self._seen, self._state, self._over = outcome.seq, outcome.state, outcome.over
         if workflow.info().typed_search_attributes.get(BATON_STATE) != outcome.state:
-            workflow.upsert_search_attributes([BATON_STATE.value_set(outcome.state)])
+            workflow.upsert_search_attributes([BATON_STATE.value_set(outcome.state)])  # pyright: ignore[reportUnknownMemberType]
         workflow.set_current_details(outcome.details)
 
     async def _accept(self, sent: ContinueTask) -> None:

@@ -14,7 +14,7 @@ from baton.runtime.process import leave
 
 async def download(directory: str) -> None:
     """Leave the program in ``directory`` as `temporal-sdk-python-<version>`."""
-    environment = await WorkflowEnvironment.start_local(
+    environment = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
         download_dest_dir=directory, dev_server_startup_timeout=timedelta(seconds=30)
     )
     await environment.shutdown()

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from baton.domain.errors import InvalidInput
 
-T = TypeVar("T")
+Place = TypeVar("Place", bound=tuple[object, ...])
 
 _LONGEST: Final = 400
 
@@ -20,14 +20,14 @@ def encode_cursor(*place: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place, default=str)).rstrip(b"=").decode()
 
 
-def decode_cursor(cursor: str, kind: TypeAdapter[T], parameter: str = "cursor") -> T:
+def decode_cursor(cursor: str, kind: TypeAdapter[Place], parameter: str = "cursor") -> Place:
     """The place that a cursor names. Raises `InvalidInput`, naming the query's ``parameter``, for what no list gave."""
     try:
         if len(cursor) > _LONGEST:
             raise ValueError("too long")
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         place = kind.validate_json(text)
-        for part in place if isinstance(place, tuple) else ():
+        for part in place:
             if isinstance(part, datetime):
                 part.astimezone(UTC)  # what is no time in UTC is none in PostgreSQL
         return place

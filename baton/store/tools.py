@@ -133,10 +133,11 @@ def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Positio
 
 async def _left(change: Change, key: StepKey) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
     """The calls of a step that are not done: those to make, and those held back."""
-    calls: tuple[list[ToolCall], list[ToolCall]] = [], []
+    to_make, held = list[ToolCall](), list[ToolCall]()
     for row in await change.connection.fetch(query("tool_calls_left"), *_names(key)):
-        calls[row["is_held"]].append(ToolCall(row["call_id"], row["name"], row["arguments"]))
-    return tuple(calls[False]), tuple(calls[True])
+        call = ToolCall(row["call_id"], row["name"], row["arguments"])
+        (held if row["is_held"] else to_make).append(call)
+    return tuple(to_make), tuple(held)
 
 
 def _approval(key: StepKey, call: ToolCall) -> Approval:
