@@ -9,40 +9,80 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from baton.domain.errors import NotFound, Unavailable
-from baton.domain.faults import whereabouts
 from baton.domain.ids import ExecutionId, StepKey, TenantId
+from baton.runtime.loop import Loop
 from baton.store import steps
 from baton.store.pool import Pool
 from baton.store.steps import Delta, Started
 
+#: Text that could not be written is tried again so soon.
+_RETRY_SECONDS: Final = 0.2
 _log = logging.getLogger(__name__)
 
 
 class _ExecutionLog:
-    """The text of one execution that is not in its log yet, and the task that brings it there."""
+    """The text of one execution that is not in its log yet, and the loop that brings it there."""
 
-    def __init__(self, tenant_id: TenantId, execution_id: ExecutionId) -> None:
-        self.tenant_id = tenant_id
-        self.execution_id = execution_id
-        self.streams = 0
+    def __init__(
+        self,
+        pool: Pool,
+        notify: Callable[[UUID], None],
+        interval_seconds: float,
+        tenant_id: TenantId,
+        execution_id: ExecutionId,
+    ) -> None:
+        self._pool = pool
+        self._notify = notify
+        self._interval_seconds = interval_seconds
+        self._tenant_id = tenant_id
+        self._execution_id = execution_id
         #: pieces of text, by the delta (without text) that they will be
-        self.pending: dict[Delta, list[str]] = {}
-        self.written = asyncio.Event()
-        self.flushing = asyncio.Lock()
-        self.flusher: asyncio.Task[None] | None = None
+        self._pending: dict[Delta, list[str]] = {}
+        self._flushing = asyncio.Lock()
+        self.loop = Loop("streamed text", None, self._flush_and_rest, retry_seconds=_RETRY_SECONDS)
+        self.streams = 0
 
     def add(self, blank: Delta, text: str) -> None:
-        self.pending.setdefault(blank, []).append(text)
-        self.written.set()
+        self._pending.setdefault(blank, []).append(text)
+        self.loop.wake()
 
-    def put_back(self, batch: dict[Delta, list[str]]) -> None:
-        for blank, pieces in self.pending.items():
+    async def take(self, blank: Delta) -> list[Delta]:
+        """What is not in the log yet of one delta. Waits for a flush."""
+        async with self._flushing:
+            pieces = self._pending.pop(blank, None)
+            return _deltas({blank: pieces}) if pieces else []
+
+    async def _flush_and_rest(self) -> None:
+        if await self._flush():
+            self._notify(self._execution_id)
+        await asyncio.sleep(self._interval_seconds)
+
+    async def _flush(self) -> bool:
+        """Whether the log has grown. Any error but `Unavailable` drops the text: the step's record holds all of it."""
+        async with self._flushing:
+            batch, self._pending = self._pending, {}
+            if not batch:
+                return False
+            try:
+                async with self._pool.connection() as connection:
+                    await steps.append_deltas(connection, self._tenant_id, self._execution_id, _deltas(batch))
+            except Unavailable:
+                # May or may not be committed; the step that streams it will meet the same database and be retried.
+                self._put_back(batch)
+                raise
+            except NotFound:
+                _log.warning("streamed text dropped: execution %s is gone", self._execution_id)
+                return False
+        return True
+
+    def _put_back(self, batch: dict[Delta, list[str]]) -> None:
+        for blank, pieces in self._pending.items():
             batch.setdefault(blank, []).extend(pieces)
-        self.pending = batch
-        self.written.set()
+        self._pending = batch
 
 
 def _deltas(pending: dict[Delta, list[str]]) -> list[Delta]:
@@ -62,9 +102,7 @@ class DeltaStream:
 
     async def rest(self) -> list[Delta]:
         """Take back what is not in the log yet, for the transaction that records the step. Waits for a flush."""
-        async with self._log.flushing:
-            pieces = self._log.pending.pop(self._blank, None)
-            return _deltas({self._blank: pieces}) if pieces else []
+        return await self._log.take(self._blank)
 
 
 class DeltaWriter:
@@ -79,40 +117,16 @@ class DeltaWriter:
     @asynccontextmanager
     async def stream(self, key: StepKey, started: Started) -> AsyncGenerator[DeltaStream]:
         """A stream for one attempt. What is left in it at the end is dropped: take the `rest` before."""
-        log = self._logs.setdefault(key.execution_id, _ExecutionLog(key.tenant_id, key.execution_id))
+        log = self._logs.get(key.execution_id)
+        if log is None:
+            log = _ExecutionLog(self._pool, self._notify, self._interval_seconds, key.tenant_id, key.execution_id)
+            self._logs[key.execution_id] = log
+            log.loop.start()
         log.streams += 1
-        if log.flusher is None:
-            log.flusher = asyncio.create_task(self._flush_always(log), name="deltas")
-        stream = DeltaStream(log, key, started)
         try:
-            yield stream
+            yield DeltaStream(log, key, started)
         finally:
             log.streams -= 1
             if not log.streams:
-                self._logs.pop(key.execution_id, None)
-                log.flusher.cancel()
-
-    async def _flush_always(self, log: _ExecutionLog) -> None:
-        while True:
-            await log.written.wait()
-            log.written.clear()
-            await asyncio.shield(self._flush(log))
-            await asyncio.sleep(self._interval_seconds)
-
-    async def _flush(self, log: _ExecutionLog) -> None:
-        async with log.flushing:
-            batch, log.pending = log.pending, {}
-            if not batch:
-                return
-            try:
-                async with self._pool.connection() as connection:
-                    await steps.append_deltas(connection, log.tenant_id, log.execution_id, _deltas(batch))
-            except Unavailable:
-                # May or may not be committed; the step that streams it will meet the same database and be retried.
-                _log.warning("streamed text waits: the database cannot be reached")
-                log.put_back(batch)
-            except NotFound:
-                _log.warning("streamed text dropped: execution %s is gone", log.execution_id)
-            except Exception as error:  # noqa: BLE001 - the step's record holds the whole text: the stream goes on
-                _log.error("streamed text dropped: %s", whereabouts(error))
-        self._notify(log.execution_id)
+                del self._logs[key.execution_id]
+                await log.loop.close()

@@ -7,7 +7,7 @@ those who follow them. Hints may be lost: every now and then the heads of all fo
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,9 +15,9 @@ from uuid import UUID
 from baton.domain.agents import Principal
 from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
 from baton.domain.events import Event
-from baton.domain.faults import whereabouts
 from baton.domain.ids import ExecutionId, TaskId
 from baton.domain.states import ExecutionState, TaskState
+from baton.runtime.loop import Loop
 from baton.service.topics import Topic
 from baton.settings import Settings
 from baton.store import feed
@@ -40,22 +40,17 @@ class Feed:
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
-        self._poll_seconds = settings.feed_poll_seconds
         self._topics: dict[UUID, Topic] = {}
         self._marked: set[UUID] = set()
-        self._wake = asyncio.Event()
-        self._look = asyncio.Event()
         self._stopped = False
-        self._listener = Listener(settings.dsn, EVENTS, self._heard, self._look.set)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._reader = Loop("feed reader", None, self._read, retry_seconds=_RETRY_SECONDS)
+        self._poll = Loop("feed poll", settings.feed_poll_seconds, self._compare, retry_seconds=_RETRY_SECONDS)
+        self._listener = Listener(settings.dsn, EVENTS, self._heard, self._poll.wake)
 
     def start(self) -> None:
         """Begin to listen and to read."""
-        self._listener.start()
-        self._tasks = [
-            asyncio.create_task(self._keep_on(self._read), name="feed reader"),
-            asyncio.create_task(self._keep_on(self._compare), name="feed poll"),
-        ]
+        for part in (self._listener, self._reader, self._poll):
+            part.start()
 
     def stop(self) -> None:
         """End all subscriptions now, and those to come at once: the process is about to end."""
@@ -71,10 +66,8 @@ class Feed:
     async def close(self) -> None:
         """Stop listening and reading."""
         self.stop()
-        await self._listener.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for part in (self._listener, self._reader, self._poll):
+            await part.close()
 
     async def subscribe(
         self,
@@ -134,7 +127,7 @@ class Feed:
         """Have a followed log read soon."""
         if execution_id in self._topics:
             self._marked.add(execution_id)
-            self._wake.set()
+            self._reader.wake()
 
     def _heard(self, item: str) -> None:
         try:
@@ -142,21 +135,8 @@ class Feed:
         except ValueError:
             _log.warning("a hint that names no execution was left alone")
 
-    async def _keep_on(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Do ``work`` over and over: every reader of this process depends on it, so no error ends it."""
-        while True:
-            try:
-                await work()
-            except Unavailable:
-                await asyncio.sleep(_RETRY_SECONDS)
-            except Exception as error:  # noqa: BLE001 the edge of a background task: nobody else would hear of it
-                _log.error("the feed stumbled: %s", whereabouts(error))
-                await asyncio.sleep(_RETRY_SECONDS)
-
     async def _read(self) -> None:
         """Read the marked logs, all in one statement."""
-        await self._wake.wait()
-        self._wake.clear()
         topics = [self._topics[marked] for marked in self._marked if marked in self._topics]
         for topic in topics:
             topic.being_read()
@@ -174,13 +154,7 @@ class Feed:
                 self.mark(topic.execution_id)
 
     async def _compare(self) -> None:
-        """Now and then, mark the logs that have grown without a hint that reached us."""
-        try:
-            async with asyncio.timeout(self._poll_seconds):
-                await self._look.wait()
-        except TimeoutError:
-            pass
-        self._look.clear()
+        """Mark the logs that have grown without a hint that reached us."""
         known = [topic.known() for topic in self._topics.values()]
         if not known:
             return

@@ -1,14 +1,13 @@
 """When keys were last used: gathered in memory, written now and then in one statement. No request waits for that."""
 
 import asyncio
-import contextlib
 import logging
 from typing import Final
 from uuid import UUID
 
 from baton.domain.errors import Unavailable
-from baton.domain.faults import whereabouts
 from baton.domain.ids import TenantId
+from baton.runtime.loop import Loop
 from baton.store import keys
 from baton.store.pool import Pool
 
@@ -25,44 +24,33 @@ class LastUses:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._used: set[tuple[TenantId, UUID]] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("last uses of keys", _WRITE_SECONDS, self.write)
 
     def start(self) -> None:
         """Begin to write. Needs a running loop."""
-        self._task = asyncio.create_task(self._run(), name="last uses of keys")
+        self._loop.start()
 
     async def close(self) -> None:
-        """Write what is left, if PostgreSQL is there, and stop."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await self.write()
+        """Stop, and write what is left, if PostgreSQL is there."""
+        await self._loop.close()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.write()
+        except (Unavailable, TimeoutError):
+            _log.warning("the last uses of %d keys are not recorded: the database cannot be reached", len(self._used))
 
     def note(self, key: tuple[TenantId, UUID]) -> None:
         """A key, by tenant and id, was used just now."""
         self._used.add(key)
 
     async def write(self) -> None:
-        """Write what was noted; it stays noted while PostgreSQL is away."""
+        """Write what was noted; it stays noted where that raises. `Unavailable` while PostgreSQL is away."""
         used, self._used = self._used, set()
         if not used:
             return
         try:
             async with self._pool.connection() as connection:
                 await keys.note_uses(connection, used)
-        except Unavailable:
-            self._used |= used
-            _log.warning("when keys were last used is written later: the database cannot be reached")
         except BaseException:
             self._used |= used
             raise
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_WRITE_SECONDS)
-            try:
-                await self.write()
-            except Exception as error:  # noqa: BLE001 the edge of a background task: nobody else would hear of it
-                _log.error("when keys were last used could not be written: %s", whereabouts(error))

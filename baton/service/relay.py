@@ -6,9 +6,9 @@ It runs in every API process and every worker; rows are taken with SKIP LOCKED, 
 import asyncio
 import logging
 
-from baton.domain.errors import NotFound, Unavailable
-from baton.domain.faults import whereabouts
+from baton.domain.errors import NotFound
 from baton.domain.ids import TaskById
+from baton.runtime.loop import Loop
 from baton.service.doorbell import Doorbell
 from baton.service.routes import Routes
 from baton.store import plans, rings
@@ -41,41 +41,26 @@ class Relay:
         self._interval_seconds = interval_seconds
         self._again_seconds = again_seconds
         self._batch = batch
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("relay", interval_seconds, self.look)
 
     def start(self) -> None:
         """Begin to look. Needs a running loop."""
-        self._task = asyncio.create_task(self._run(), name="relay")
+        self._loop.start()
 
     async def close(self) -> None:
         """Stop looking."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.close()
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval_seconds)
-            try:
-                rung = await self.look()
-            except Unavailable:
-                _log.warning("the relay waits: the database cannot be reached")
-                continue
-            except Exception as error:  # noqa: BLE001 the edge of a background task: nothing may end it
-                _log.error("the relay stumbled: %s", whereabouts(error))
-                continue
-            if rung:
-                _log.info("the relay rang %d that nobody had taken up", rung)
-
-    async def look(self) -> int:
-        """Ring what is due now. Returns how many were rung. Raises `Unavailable` while PostgreSQL is away."""
+    async def look(self) -> None:
+        """Ring what is due now. Raises `Unavailable` while PostgreSQL is away."""
         async with self._pool.connection() as connection:
             tasks = await rings.due_tasks(connection, self._batch, self._again_seconds, _MOST_SECONDS)
             due_plans = await rings.due_plans(connection, self._batch, self._again_seconds, _MOST_SECONDS)
         results = await asyncio.gather(
             *(self._ring_task(due) for due in tasks), *(self._ring_plan(due) for due in due_plans)
         )
-        return sum(results)
+        if rung := sum(results):
+            _log.info("relay: rang %d workflows that had not taken up their last ring", rung)
 
     async def _ring_task(self, due: DueTask) -> bool:
         try:

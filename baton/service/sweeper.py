@@ -12,8 +12,8 @@ from typing import Final
 from uuid import uuid4
 
 from baton.domain.errors import NotFound, Unavailable
-from baton.domain.faults import whereabouts
 from baton.domain.ids import TaskId
+from baton.runtime.loop import Loop
 from baton.service.temporal import Temporal
 from baton.store import sweeps
 from baton.store.notify import Notifier
@@ -46,33 +46,20 @@ class Sweeper:
         self._holder = uuid4()
         self._seen_at_work: dict[TaskId, float] = {}
         self._handled: dict[str, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("sweeper", interval_seconds, self.sweep)
 
     def start(self) -> None:
         """Begin to sweep. Needs a running loop."""
-        self._task = asyncio.create_task(self._run(), name="sweeper")
+        self._loop.start()
 
     async def close(self) -> None:
         """Stop sweeping, and let another worker do so at once."""
-        if not self._task:
-            return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.close()
         try:
             async with self._pool.connection() as connection:
                 await sweeps.give_lease_back(connection, self._holder)
         except Unavailable as error:
             _log.warning("the sweeper's lease runs out by itself: %s", error)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval_seconds)
-            try:
-                await self.sweep()
-            except Unavailable as error:
-                _log.warning("the sweeper waits: %s", error)
-            except Exception as error:  # noqa: BLE001 the edge of a background task: nothing may end it
-                _log.error("the sweeper stumbled: %s", whereabouts(error))
 
     async def sweep(self) -> None:
         """Sweep once, unless another worker has the lease. Raises `Unavailable` while PostgreSQL or Temporal is away.

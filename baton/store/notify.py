@@ -13,6 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
+from baton.domain.errors import Unavailable
+from baton.runtime.loop import Loop
 from baton.store.pool import AWAY
 
 EVENTS: Final = "baton_events"  #: payload: uuids of executions whose logs have grown, separated by spaces
@@ -21,6 +23,8 @@ INTERRUPTS: Final = "baton_interrupts"  #: payload: `task/turn` pairs that are t
 _PAYLOAD_BYTES: Final = 7900  # PostgreSQL takes less than 8000
 #: Whatever the server says, and however a connection was lost, hints go on once all is well again.
 _TROUBLE: Final = (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError)
+#: How soon after a failure it is tried again.
+_RETRY_SECONDS: Final = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -30,18 +34,17 @@ class Notifier:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._pending: dict[str, set[str]] = {EVENTS: set(), INTERRUPTS: set()}
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._loop = Loop("notifier", None, self._send_all, retry_seconds=_RETRY_SECONDS, at_once=True)
 
     def start(self) -> None:
-        """Begin to send. Needs a running loop."""
-        self._task = asyncio.create_task(self._run(), name="notifier")
+        """Connect, and begin to send. Needs a running loop."""
+        self._loop.start()
 
     async def close(self) -> None:
         """Stop sending; hints not yet sent are dropped."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.close()
+        self._hang_up()
 
     def events(self, execution_id: UUID) -> None:
         """Hint that an execution's log has grown."""
@@ -53,31 +56,24 @@ class Notifier:
 
     def _add(self, channel: str, item: str) -> None:
         self._pending[channel].add(item)
-        self._wake.set()
+        self._loop.wake()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                connection = await asyncpg.connect(self._dsn, timeout=5)
-            except _TROUBLE as error:
-                _log.warning("hints wait: the database cannot be reached (%s)", type(error).__name__)
-                await asyncio.sleep(0.5)
-                continue
-            try:
-                await self._send_all(connection)
-            except _TROUBLE as error:
-                _log.warning("hints wait: the connection was lost (%s)", type(error).__name__)
-            finally:
-                connection.terminate()
-            await asyncio.sleep(0.1)
-
-    async def _send_all(self, connection: "asyncpg.Connection[Any]") -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
+    async def _send_all(self) -> None:
+        """Send what is pending, over the connection that is kept. Raises `Unavailable`, and begins a new one then."""
+        try:
+            if self._connection is None:
+                self._connection = await asyncpg.connect(self._dsn, timeout=5)
             for channel, items in self._pending.items():
                 while items:
-                    await self._send(connection, channel, items)
+                    await self._send(self._connection, channel, items)
+        except _TROUBLE as error:
+            self._hang_up()
+            raise Unavailable("the database cannot be reached") from error
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
 
     async def _send(self, connection: "asyncpg.Connection[Any]", channel: str, items: set[str]) -> None:
         # Taken out before it is sent: what is added meanwhile hints at a later commit, and has to be sent again.
@@ -87,7 +83,6 @@ class Notifier:
             await connection.execute("SELECT pg_notify($1, $2)", channel, " ".join(batch), timeout=5)
         except BaseException:
             items.update(batch)
-            self._wake.set()
             raise
 
 
@@ -116,42 +111,45 @@ class Listener:
         self._channel = channel
         self._heard = heard
         self._missed = missed
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop(f"listener on {channel}", _RETRY_SECONDS, self._listen, at_once=True)
 
     def start(self) -> None:
         """Begin to listen. Needs a running loop."""
-        self._task = asyncio.create_task(self._run(), name=f"listener {self._channel}")
+        self._loop.start()
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.close()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                connection = await asyncpg.connect(self._dsn, timeout=5)
-            except _TROUBLE:
-                await asyncio.sleep(0.5)
-                continue
+    async def _listen(self) -> None:
+        """Listen for as long as a connection lasts. Raises `Unavailable` where it does not come to that."""
+        connection: asyncpg.Connection[Any] | None = None
+        listening = False
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=5)
             lost = asyncio.Event()
-            try:
-                connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                await connection.add_listener(self._channel, self._on_notify)
-                self._missed()
-                while not lost.is_set():
-                    try:
-                        async with asyncio.timeout(15):
-                            await lost.wait()
-                    except TimeoutError:
-                        await connection.execute("SELECT 1", timeout=5)  # a dead peer says nothing by itself
-            except _TROUBLE as error:
-                _log.warning("listening again: the connection was lost (%s)", type(error).__name__)
-            finally:
+            connection.add_termination_listener(lambda _: lost.set())
+            await connection.add_listener(self._channel, self._on_notify)
+            listening = True
+            self._missed()
+            await _until_lost(connection, lost)
+        except _TROUBLE as error:
+            if not listening:
+                raise Unavailable("the database cannot be reached") from error
+        finally:
+            if connection is not None:
                 connection.terminate()
-            await asyncio.sleep(0.1)
+        _log.warning("listener on %s: the connection was lost, connecting again", self._channel)
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for item in str(payload).split():
             self._heard(item)
+
+
+async def _until_lost(connection: "asyncpg.Connection[Any]", lost: asyncio.Event) -> None:
+    while not lost.is_set():
+        try:
+            async with asyncio.timeout(15):
+                await lost.wait()
+        except TimeoutError:
+            await connection.execute("SELECT 1", timeout=5)  # a dead peer says nothing by itself

@@ -16,7 +16,7 @@ async def test_an_error_that_nobody_foresaw_does_not_end_them(
     ) as system:
         async with system.baton.pool.connection() as connection:
             await connection.execute("ALTER TABLE tasks RENAME COLUMN rings TO was_rings")
-        await eventually(lambda: _said(caplog, "the relay stumbled", "the sweeper stumbled"))
+        await eventually(lambda: _said(caplog, "relay failed", "sweeper failed"))
         async with system.baton.pool.connection() as connection:
             await connection.execute("ALTER TABLE tasks RENAME COLUMN was_rings TO rings")
         task = await system.start("!ask go?")
