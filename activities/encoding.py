@@ -6,7 +6,7 @@ from uuid import UUID
 
 from baton.agents.tools.registry import tool_names
 from baton.domain.ids import StepKey
-from baton.domain.mailbox import Position, Then
+from baton.domain.mailbox import Standing, Then
 from baton.domain.states import TaskState
 from workflows.contracts import REST, STEP, TOOLS, CallRef, CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
@@ -21,30 +21,30 @@ def step_key(ref: StepRef | ToolRef | TurnFailed | CancelTask) -> StepKey:
     return StepKey(UUID(ref.ref.tenant), UUID(ref.ref.execution), UUID(ref.ref.task), ref.turn, ref.step)
 
 
-def outcome(position: Position, *, words: bool) -> Outcome:
+def outcome(standing: Standing, *, words: bool) -> Outcome:
     """What a workflow is told. ``words``: whether it may know the beginning of the question that the task asks."""
     return Outcome(
-        next=_NEXT[position.then],
-        turn=position.turn,
-        step=position.step,
-        seq=position.box.version,
-        state=position.box.state,
-        calls=[CallRef(call.id, call.name if call.name in tool_names() else "unknown tool") for call in position.calls],
-        details=_details(position, words=words),
-        wake_seconds=_wake_seconds(position),
+        next=_NEXT[standing.then],
+        turn=standing.turn,
+        step=standing.step,
+        seq=standing.box.version,
+        state=standing.box.state,
+        calls=[CallRef(call.id, call.name if call.name in tool_names() else "unknown tool") for call in standing.calls],
+        details=_details(standing, words=words),
+        wake_seconds=_wake_seconds(standing),
     )
 
 
-def _wake_seconds(position: Position) -> float | None:
-    at = position.box.next_timer
-    if position.box.state is not TaskState.WAITING or not at:
+def _wake_seconds(standing: Standing) -> float | None:
+    at = standing.box.next_timer
+    if standing.box.state is not TaskState.WAITING or not at:
         return None
     return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())
 
 
-def _details(position: Position, *, words: bool) -> str:
+def _details(standing: Standing, *, words: bool) -> str:
     """What a waiting task asks, since when, and who may answer. Of a tool call never its arguments."""
-    box = position.box
+    box = standing.box
     if box.state is not TaskState.WAITING:
         return ""
     since = min((asked.asked_at for asked in (*box.questions, *box.approvals)), default="")[:19]

@@ -11,7 +11,7 @@ from activities.rings import Ringer
 from baton.domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
 from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
-from baton.domain.mailbox import position
+from baton.domain.mailbox import standing
 from baton.domain.messages import Draft
 from baton.store import messages, tasks
 from baton.store.changes import RING_SECONDS
@@ -55,7 +55,7 @@ class MessageActivities:
             _log.warning("a message typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
         async with self._pool.transaction() as connection:
             locked = await tasks.lock(connection, tenant, route.execution_id, route.task_id)
-        return outcome(position(locked.box), words=False)
+        return outcome(standing(locked.box), words=False)
 
     async def _route(self, tenant: TenantId, message: TypedMessage) -> TaskRoute:
         if not message.task and not INT64_MIN <= message.position <= INT64_MAX:

@@ -26,6 +26,6 @@ class QuestionActivities:
         async with self._pool.connection() as connection:
             route = await tasks.route(connection, UUID(task.tenant), TaskById(UUID(task.task)))
         async with self._pool.transaction() as connection:
-            position = await questions.tick(connection, route)
+            standing = await questions.tick(connection, route)
         self._notify(route.execution_id)
-        return outcome(position, words=self._words)
+        return outcome(standing, words=self._words)

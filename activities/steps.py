@@ -26,7 +26,7 @@ from baton.domain.conversation import Question, StepAnswer, ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.faults import whereabouts
 from baton.domain.ids import StepKey, TaskById
-from baton.domain.mailbox import Position
+from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.store import control, plans, steps, tasks, tools, transcripts
 from baton.store.pool import Connection, Pool
@@ -83,20 +83,20 @@ class StepActivities:
             with self._interrupts.reaching(key) as reach:
                 started = await finish(self._in_transaction(steps.start_step, key))
                 self._notify(key.execution_id)
-                if isinstance(started, Position):
+                if isinstance(started, Standing):
                     return await finish(self._done(key, started))
                 faultpoints.at(faultpoints.STEP_CLAIMED)
                 async with self._deltas.stream(key, started) as stream:
-                    position = await self._take(key, started, stream, reach)
-            return await finish(self._done(key, position))
+                    standing = await self._take(key, started, stream, reach)
+            return await finish(self._done(key, standing))
 
-    async def _take(self, key: StepKey, started: Started, stream: DeltaStream, reach: Reach) -> Position:
+    async def _take(self, key: StepKey, started: Started, stream: DeltaStream, reach: Reach) -> Standing:
         draft = Draft()
         try:
             async with asyncio.timeout(LONGEST_STEP):
                 agent, answer = await reach.run(self._answer(key, started, draft, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
-            position = await finish(self._record(key, started, agent, answer, stream))
+            standing = await finish(self._record(key, started, agent, answer, stream))
         except asyncio.CancelledError:
             _leave_unless_interrupted(reach)
             return await finish(self._record_interrupted(key, started, draft, stream))
@@ -110,7 +110,7 @@ class StepActivities:
             _log.error("a step failed in a way that nobody foresaw: %s", whereabouts(error))
             raise await finish(self._failed(key, started, ModelFailed(STEP_BROKEN), stream)) from None
         faultpoints.at(faultpoints.STEP_RECORDED)
-        return position
+        return standing
 
     async def _answer(
         self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream
@@ -122,7 +122,7 @@ class StepActivities:
 
     async def _record(
         self, key: StepKey, started: Started, agent: Agent, answer: StepAnswer, stream: DeltaStream
-    ) -> Position:
+    ) -> Standing:
         asked, refused = _questions(answer, key.turn)
         refused += missing_calls(agent, answer)
         rest = await stream.rest()
@@ -130,7 +130,7 @@ class StepActivities:
             steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
         )
 
-    async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Position:
+    async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Standing:
         rest = await stream.rest()
         partial = draft.partial_response()
         return await self._in_transaction(steps.record_interrupted, key, started.attempt, draft.text, partial, rest)
@@ -157,7 +157,7 @@ class StepActivities:
             with self._interrupts.reaching(key) as reach:
                 started = await finish(self._in_transaction(tools.start_tool, key, call.call))
                 self._notify(key.execution_id)
-                if isinstance(started, Position):
+                if isinstance(started, Standing):
                     return await finish(self._done(key, started))
                 try:
                     async with asyncio.timeout(LONGEST_STEP):
@@ -167,8 +167,8 @@ class StepActivities:
                 except asyncio.CancelledError:
                     _leave_unless_interrupted(reach)
                     result = ToolResult(call.call, "interrupted", failed=True)
-            position = await finish(self._patiently(tools.record_tool, key, result))
-            return await finish(self._done(key, position))
+            standing = await finish(self._patiently(tools.record_tool, key, result))
+            return await finish(self._done(key, standing))
 
     @activity.defn(name="fail_turn")
     async def fail_turn(self, failed: TurnFailed) -> Outcome:
@@ -182,8 +182,8 @@ class StepActivities:
         key = step_key(cancelled)
         async with self._pool.connection() as connection:
             route = await tasks.route(connection, key.tenant_id, TaskById(key.task_id))
-        position = await self._in_transaction(control.cancel_unless_over, route, "temporal", "cancelled in Temporal")
-        return await self._done(key, position)
+        standing = await self._in_transaction(control.cancel_unless_over, route, "temporal", "cancelled in Temporal")
+        return await self._done(key, standing)
 
     async def _patiently(
         self, record: Callable[Concatenate[Connection, _P], Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
@@ -205,13 +205,13 @@ class StepActivities:
         async with self._pool.transaction() as connection:
             return await work(connection, *args, **kwargs)
 
-    async def _done(self, key: StepKey, position: Position) -> Outcome:
+    async def _done(self, key: StepKey, standing: Standing) -> Outcome:
         self._notify(key.execution_id)
-        if position.ended:
+        if standing.ended:
             async with self._pool.connection() as connection:
                 route = await plans.route(connection, key.tenant_id, key.execution_id)
-            self._ringer.ring_plan(route, position.event_seq)
-        return outcome(position, words=self._words)
+            self._ringer.ring_plan(route, standing.event_seq)
+        return outcome(standing, words=self._words)
 
 
 def _leave_unless_interrupted(reach: Reach) -> None:

@@ -88,7 +88,7 @@ class Next(Enum):
 def next_for(box: Mailbox, turn: int, step: int) -> Next:
     """What a worker that comes with (``turn``, ``step``) is to do.
 
-    It may come late (the turn is over) or twice (a retry): PostgreSQL's position counts, not the worker's.
+    It may come late (the turn is over) or twice (a retry): PostgreSQL's standing counts, not the worker's.
     """
     if box.turn_open:
         return Next.WORK if turn == box.turn else Next.NEXT_TURN
@@ -288,7 +288,7 @@ def accept_again(box: Mailbox) -> Mailbox:
 
 
 class Then(Enum):
-    """What a worker does after a transaction that left a `Position`."""
+    """What a worker does after a transaction that left a `Standing`."""
 
     TOOLS = auto()  #: make the calls, then take the next step
     STEP = auto()  #: take the step
@@ -296,7 +296,7 @@ class Then(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class Standing:
     """Where a task stands. For `TOOLS`, (``turn``, ``step``) is the step that asked for ``calls``."""
 
     then: Then
@@ -308,8 +308,8 @@ class Position:
     ended: bool = False  #: the task has just ended or gone on: its plan is to look
 
 
-def position(box: Mailbox, *, event_seq: int = 0, ended: bool = False) -> Position:
+def standing(box: Mailbox, *, event_seq: int = 0, ended: bool = False) -> Standing:
     """Where a task stands that is at no step in particular."""
     at = due(box)
     turn, step = at or (box.turn, 0)
-    return Position(Then.STEP if at else Then.REST, turn, step, box, event_seq=event_seq, ended=ended)
+    return Standing(Then.STEP if at else Then.REST, turn, step, box, event_seq=event_seq, ended=ended)

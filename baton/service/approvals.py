@@ -6,7 +6,7 @@ from baton.domain.agents import Principal
 from baton.domain.approvals import Decision
 from baton.domain.errors import ApprovalNotFound, InvalidInput, Outdated, TaskNotFound
 from baton.domain.ids import ApprovalId, TaskAddress, TaskById, TaskRoute
-from baton.domain.mailbox import Position, Then
+from baton.domain.mailbox import Standing, Then
 from baton.domain.messages import Draft, Receipt
 from baton.domain.views import ApprovalView, TaskView
 from baton.service.context import Baton
@@ -82,7 +82,7 @@ async def decide_and_answer(
         check_draft(draft)
     route = await baton.routes.find(who.tenant_id, address)
     may_use(who, route)
-    after: Position | None = None
+    after: Standing | None = None
     async with baton.pool.transaction() as connection:
         await messages.hold(connection, route.tenant_id, route.execution_id)
         earlier = [await messages.earlier(connection, route, draft) for draft in answers]
@@ -113,7 +113,7 @@ async def _check_version(connection: Connection, route: TaskRoute, version: int)
         raise Outdated(message, box.version, tuple(question.id for question in box.questions))
 
 
-def _ring(baton: Baton, route: TaskRoute, after: Position) -> None:
+def _ring(baton: Baton, route: TaskRoute, after: Standing) -> None:
     """Tell the streams and the workflow. A repeat rings again: nobody may have heard the first."""
     baton.notifier.events(route.execution_id)
     if after.then is not Then.REST:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from baton.domain.agents import Principal
 from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
-from baton.domain.mailbox import Position
+from baton.domain.mailbox import Standing
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.routes import plan_of
@@ -44,7 +44,7 @@ async def cancel_execution(baton: Baton, who: Principal, execution_id: Execution
 
 
 async def change_task(
-    baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Position]]
+    baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Standing]]
 ) -> TaskState:
     """Do something to a task in one transaction, and tell all who wait for it. Returns the task's state.
 
@@ -53,12 +53,12 @@ async def change_task(
     route = await baton.routes.find(who.tenant_id, address)
     may_use(who, route)
     async with baton.pool.transaction() as connection:
-        position = await do(connection, route)
+        after = await do(connection, route)
         bell = await tasks.bell(connection, route)
     _ring(baton, route, bell)
-    if position.ended:
-        baton.doorbell.ring_plan(plan_of(route), position.event_seq)
-    return position.box.state
+    if after.ended:
+        baton.doorbell.ring_plan(plan_of(route), after.event_seq)
+    return after.box.state
 
 
 async def _all(

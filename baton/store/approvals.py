@@ -23,7 +23,7 @@ from baton.domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
 from baton.domain.events import EventType
 from baton.domain.ids import ApprovalId, StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
-from baton.domain.mailbox import Mailbox, Position, decide, position
+from baton.domain.mailbox import Mailbox, Standing, decide, standing
 from baton.domain.states import TaskState
 from baton.domain.views import ApprovalView
 from baton.store.changes import CANCELLED, RING_SECONDS, Change
@@ -52,7 +52,7 @@ async def view(connection: Connection, tenant_id: TenantId, approval_id: Approva
 
 async def decide_all(
     connection: Connection, route: TaskRoute, decisions: Sequence[tuple[ApprovalId, Decision]], by: str
-) -> Position:
+) -> Standing:
     """Decide on approvals of one task in the caller's transaction: on all of them, or none.
 
     The task runs as soon as it asks for nothing any more; what was declined has its result at once, what was approved
@@ -82,12 +82,12 @@ async def decide_all(
     for number, (approval, decision) in enumerate(due.values(), start=1):
         await _decide(change, approval, decision, by, state if number == len(due) else None)
     ring = None if change.box.state is TaskState.WAITING else RING_SECONDS
-    return position(change.box, event_seq=await change.commit(ring_seconds=ring))
+    return standing(change.box, event_seq=await change.commit(ring_seconds=ring))
 
 
 async def decide_every_open(
     connection: Connection, route: TaskRoute, decision: Decision, by: str, turn: int
-) -> Position:
+) -> Standing:
     """Decide on all approvals that a task waits for and that a turn up to ``turn`` has asked for, as `decide_all`.
 
     Raises `TaskNotFound`.

@@ -10,7 +10,7 @@ from baton.domain.conversation import Question
 from baton.domain.events import EventType, NewEvent
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject, JsonValue
-from baton.domain.mailbox import Ending, Mailbox, Position, end, position
+from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
 from baton.domain.states import ExecutionState, TaskState
 from baton.store import events, tasks
 from baton.store.pool import Connection
@@ -50,9 +50,9 @@ class Change:
         """Whether ``turn`` is the one under way."""
         return self.task.box.turn_open and self.task.box.turn == turn
 
-    def standing(self) -> Position:
+    def standing(self) -> Standing:
         """Where the task stands, when nothing was changed."""
-        return position(self.task.box, event_seq=self.task.event_seq)
+        return standing(self.task.box, event_seq=self.task.event_seq)
 
     async def commit(self, *, ring_seconds: float | None = None, keep_ring: bool = False) -> int:
         """Write the mailbox and the events, with the execution's state that follows. Returns the last event's number.
@@ -92,7 +92,7 @@ class Change:
         code: str | None = None,
         ring_seconds: float | None = None,
         held: Sequence[Approval] = (),
-    ) -> Position:
+    ) -> Standing:
         """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed.
 
         ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. All other calls
@@ -137,7 +137,7 @@ class Change:
         ended = self.box.state.is_over and task.in_plan
         if ended:
             await self.ring_plan()
-        return position(self.box, event_seq=event_seq, ended=ended)
+        return standing(self.box, event_seq=event_seq, ended=ended)
 
     async def _open_approvals(self) -> None:
         approvals = self.box.approvals

@@ -7,7 +7,7 @@ from baton.domain.errors import Conflict, ExecutionNotFound
 from baton.domain.events import EventType
 from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
-from baton.domain.mailbox import Ending, Position, position
+from baton.domain.mailbox import Ending, Standing, standing
 from baton.domain.states import TaskState
 from baton.store import approvals
 from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_data, told
@@ -15,7 +15,7 @@ from baton.store.pool import Connection
 from baton.store.queries import query
 
 
-async def pause(connection: Connection, route: TaskRoute, by: str) -> Position:
+async def pause(connection: Connection, route: TaskRoute, by: str) -> Standing:
     """Pause a task until a resume or a message; a step under way is interrupted. Pausing again changes nothing.
 
     Raises `TaskNotFound`, and `Conflict` for a task that is pending or over.
@@ -27,16 +27,16 @@ async def pause(connection: Connection, route: TaskRoute, by: str) -> Position:
     return await _pause(change, by)
 
 
-async def _pause(change: Change, by: str) -> Position:
+async def _pause(change: Change, by: str) -> Standing:
     box = change.task.box
     if box.state not in (TaskState.RUNNING, TaskState.WAITING):
         return change.standing()
     change.box = mailbox.pause(box)
     change.say(EventType.TASK_PAUSED, {"by": by}, TaskState.PAUSED)
-    return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+    return standing(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
 
-async def resume(connection: Connection, route: TaskRoute, by: str) -> Position:
+async def resume(connection: Connection, route: TaskRoute, by: str) -> Standing:
     """Let a paused task go on: it waits again if a question is open, else it takes a new turn.
 
     Raises `TaskNotFound`, and `Conflict` for a task that is not paused.
@@ -48,7 +48,7 @@ async def resume(connection: Connection, route: TaskRoute, by: str) -> Position:
     return await _resume(change, by)
 
 
-async def _resume(change: Change, by: str) -> Position:
+async def _resume(change: Change, by: str) -> Standing:
     box = change.task.box
     if box.state is not TaskState.PAUSED:
         return change.standing()
@@ -57,7 +57,7 @@ async def _resume(change: Change, by: str) -> Position:
     if change.box.state is TaskState.WAITING:
         said |= asked_data(change.box)
     change.say(EventType.TASK_RESUMED, said, change.box.state)
-    return position(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+    return standing(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
 
 async def _has_news(change: Change) -> bool:
@@ -66,7 +66,7 @@ async def _has_news(change: Change) -> bool:
     return box.has_unclaimed and await change.connection.fetchval(query("has_news"), task.tenant_id, task.id)
 
 
-async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
+async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Standing:
     """Cancel a task: final. Its open turn ends, messages that no turn has read are dead. Again changes nothing.
 
     Raises `TaskNotFound`, and `Conflict` for a task that has ended otherwise.
@@ -75,20 +75,20 @@ async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str 
     state = change.task.box.state
     if state.is_over and state is not TaskState.CANCELLED:
         raise Conflict(f"the task is {state}: there is nothing to cancel", state)
-    return await cancel_change(change, by, reason)
+    return await cancel_locked(change, by, reason)
 
 
-async def cancel_unless_over(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Position:
+async def cancel_unless_over(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Standing:
     """Cancel a task like `cancel`; one that is over stays as it is."""
     change = await _change(connection, route)
-    return await cancel_change(change, by, reason)
+    return await cancel_locked(change, by, reason)
 
 
 async def cancel_all(
     connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str, reason: str = ""
 ) -> tuple[TaskId, ...]:
     """Cancel all tasks of an execution that are not over; their ids. Raises `ExecutionNotFound`."""
-    return await _each(connection, tenant_id, execution_id, lambda change: cancel_change(change, by, reason))
+    return await _each(connection, tenant_id, execution_id, lambda change: cancel_locked(change, by, reason))
 
 
 async def pause_all(
@@ -109,7 +109,7 @@ async def _each(
     connection: Connection,
     tenant_id: TenantId,
     execution_id: ExecutionId,
-    do: Callable[[Change], Awaitable[Position]],
+    do: Callable[[Change], Awaitable[Standing]],
 ) -> tuple[TaskId, ...]:
     if await connection.fetchrow(query("lock_plan"), tenant_id, execution_id) is None:
         raise ExecutionNotFound("there is no such execution")
@@ -122,7 +122,7 @@ async def _each(
     return tuple(changed)
 
 
-async def cancel_change(change: Change, by: str, reason: str) -> Position:
+async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
     """Cancel a locked task that is not over, and commit."""
     connection, task, box = change.connection, change.task, change.task.box
     if box.state.is_over:
@@ -163,7 +163,7 @@ async def cancel_change(change: Change, by: str, reason: str) -> Position:
     event_seq = await change.commit(ring_seconds=RING_SECONDS)
     if task.in_plan:
         await change.ring_plan()
-    return position(change.box, event_seq=event_seq, ended=task.in_plan)
+    return standing(change.box, event_seq=event_seq, ended=task.in_plan)
 
 
 async def _change(connection: Connection, route: TaskRoute) -> Change:

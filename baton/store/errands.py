@@ -9,7 +9,7 @@ from baton.domain.errands import Errand, ErrandState, Taken, TaskWithErrand, err
 from baton.domain.errors import Conflict, MessageNotFound
 from baton.domain.ids import AgentId, TaskId, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX
-from baton.domain.mailbox import Position, position
+from baton.domain.mailbox import Standing, standing
 from baton.domain.states import MessageState, TaskState, TurnState
 from baton.store import control, tasks
 from baton.store.pool import Connection
@@ -73,7 +73,7 @@ async def find(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> 
     return found[0] if found and found[0].id == errand_id else None
 
 
-async def stop(connection: Connection, route: TaskRoute, errand_id: UUID, by: str) -> Position:
+async def stop(connection: Connection, route: TaskRoute, errand_id: UUID, by: str) -> Standing:
     """Pause the task that is at an errand; what is done about it is interrupted. In a transaction.
 
     One that is cancelled already is left alone. Raises `TaskNotFound`, `MessageNotFound`, and `Conflict` for one that
@@ -84,7 +84,7 @@ async def stop(connection: Connection, route: TaskRoute, errand_id: UUID, by: st
     if errand is None:
         raise MessageNotFound("there is no such message")
     if errand.state is ErrandState.CANCELLED:
-        return position(task.box, event_seq=task.event_seq)
+        return standing(task.box, event_seq=task.event_seq)
     if errand.state.is_over:
         raise Conflict(f"this is {errand.state} already: there is nothing to cancel", errand.state)
     return await control.pause(connection, route, by)

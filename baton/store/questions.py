@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from baton.domain.conversation import Question
 from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
-from baton.domain.mailbox import Position, put
+from baton.domain.mailbox import Standing, put
 from baton.domain.messages import Draft
 from baton.domain.states import TaskState
 from baton.store import messages, tasks
@@ -17,7 +17,7 @@ from baton.store.pool import Connection
 NO_ANSWER = "No answer came by the deadline."
 
 
-async def tick(connection: Connection, route: TaskRoute, now: datetime | None = None) -> Position:
+async def tick(connection: Connection, route: TaskRoute, now: datetime | None = None) -> Standing:
     """Do what is due by ``now`` for the questions that a task waits with. A repeat finds nothing due.
 
     A default is a message of origin `deadline`, accepted like any other and only while its question is open.

@@ -13,7 +13,7 @@ from baton.domain.conversation import Question, StepAnswer, ToolCall, ToolResult
 from baton.domain.events import EventType, NewEvent
 from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
 from baton.domain.json import JsonObject
-from baton.domain.mailbox import Ending, Next, Position, Then, begin, next_for, position
+from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for, standing
 from baton.domain.states import StepState
 from baton.store import approvals, events
 from baton.store.changes import Change, told
@@ -55,10 +55,10 @@ class Delta:
         return NewEvent(EventType.TEXT_DELTA, data, self.task_id)
 
 
-async def start_step(connection: Connection, key: StepKey) -> Started | Position:
+async def start_step(connection: Connection, key: StepKey) -> Started | Standing:
     """Start or retry a step; the first of a turn claims all messages that were accepted so far.
 
-    A `Position` says that there is nothing to do here: the step is recorded, or the task stands elsewhere.
+    A `Standing` says that there is nothing to do here: the step is recorded, or the task stands elsewhere.
     """
     change = await _change(connection, key)
     match next_for(change.task.box, key.turn, key.step):
@@ -73,7 +73,7 @@ async def start_step(connection: Connection, key: StepKey) -> Started | Position
             return change.standing()
 
 
-async def _begin_turn(change: Change, key: StepKey) -> Started | Position:
+async def _begin_turn(change: Change, key: StepKey) -> Started | Standing:
     """Begin a turn: claim the messages. Calls that were held back and may be made now come before its first step."""
     task, held_step = change.task, change.task.box.held_step
     change.box = begin(task.box)
@@ -84,7 +84,7 @@ async def _begin_turn(change: Change, key: StepKey) -> Started | Position:
     if held_step is not None:
         held = replace(key, turn=task.box.turn, step=held_step)
         if calls := await approvals.settle(change, held, claimed):
-            return Position(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
+            return Standing(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
         return await _begin_step(change, key)
     change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": 0})
     return Started(1, 0, await change.commit(), task.position)
@@ -98,7 +98,7 @@ async def _begin_step(change: Change, key: StepKey) -> Started:
     return Started(1, 0, await change.commit(), task.position)
 
 
-async def _go_on(change: Change, key: StepKey) -> Started | Position:
+async def _go_on(change: Change, key: StepKey) -> Started | Standing:
     """Within the open turn: the step is recorded, or starts, or is tried again."""
     connection, task = change.connection, change.task
     row = await connection.fetchrow(query("read_step"), *_names(key), key.execution_id)
@@ -117,7 +117,7 @@ async def _go_on(change: Change, key: StepKey) -> Started | Position:
     return Started(again["attempt"], again["failures"], await change.commit(), task.position)
 
 
-async def _held_calls(change: Change, key: StepKey) -> Position | None:
+async def _held_calls(change: Change, key: StepKey) -> Standing | None:
     """The calls of the turn before that the turn begins with, as long as they are not made."""
     step = change.task.box.held_step
     if key.step > 0 or step is None:
@@ -135,7 +135,7 @@ async def record_step(
     refused: Sequence[ToolResult],
     streamed: Sequence[Delta],
     rules: ToolRules = _NO_RULES,
-) -> Position:
+) -> Standing:
     """Record a step's answer, and the end of its turn where there is nothing left to do in it.
 
     ``asked`` are the questions of its `ask_user` calls, ``refused`` results of calls that cannot be made (the model
@@ -186,14 +186,14 @@ async def record_interrupted(
     text: str,
     response: JsonObject | None,
     streamed: Sequence[Delta],
-) -> Position:
+) -> Standing:
     """Record what a step had streamed when it was interrupted; its turn ends, its messages count as processed."""
     return await _interrupt(await _change(connection, key), key, attempt, text, response, streamed)
 
 
 async def _interrupt(
     change: Change, key: StepKey, attempt: int, text: str, response: JsonObject | None, streamed: Sequence[Delta]
-) -> Position:
+) -> Standing:
     if not await _end_step(change, key, attempt, StepState.INTERRUPTED, text, response):
         return _stand(change, key)
     _say_completed(change, key, streamed, text, (), interrupted=True)
@@ -220,7 +220,7 @@ async def count_failure(
     return failures
 
 
-async def fail_turn(connection: Connection, key: StepKey, code: str) -> Position:
+async def fail_turn(connection: Connection, key: StepKey, code: str) -> Standing:
     """Record that a turn failed for good: its messages are dead, and the task failed unless another message waits."""
     change = await _change(connection, key)
     if not change.task.box.makes_calls_of(key.turn, key.step):
@@ -245,11 +245,11 @@ async def _change(connection: Connection, key: StepKey) -> Change:
     return await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
 
 
-def _stand(change: Change, key: StepKey) -> Position:
+def _stand(change: Change, key: StepKey) -> Standing:
     """Where the task stands for an attempt that comes too late to record."""
     if change.has_open(key.turn):
-        return Position(Then.STEP, key.turn, key.step, change.task.box, event_seq=change.task.event_seq)
-    return position(change.task.box, event_seq=change.task.event_seq)
+        return Standing(Then.STEP, key.turn, key.step, change.task.box, event_seq=change.task.event_seq)
+    return standing(change.task.box, event_seq=change.task.event_seq)
 
 
 async def _end_step(

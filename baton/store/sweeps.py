@@ -9,7 +9,7 @@ from uuid import UUID
 
 from baton.domain.events import EventType, NewEvent
 from baton.domain.ids import ExecutionId, TaskId, TenantId
-from baton.domain.mailbox import Ending, Position
+from baton.domain.mailbox import Ending, Standing
 from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store import control, events, tasks
 from baton.store.changes import RING_SECONDS, Change
@@ -64,7 +64,7 @@ async def turn_of(connection: Connection, tenant: str, task_id: TaskId) -> OpenT
     return None if row is None else OpenTurn(row["tenant_id"], row["execution_id"], task_id, row["turn"])
 
 
-async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> Position | None:
+async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> Standing | None:
     """Record that a task's workflow is gone: ``status`` is what Temporal says of it.
 
     A waiting task goes on waiting; a running one becomes failed and its claimed messages dead, unless other messages
@@ -78,7 +78,7 @@ async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> 
         is_due = box.state is TaskState.RUNNING and not box.turn_open
         if box.state.is_over or is_due:
             return None
-        return await control.cancel_change(change, "temporal", "cancelled in Temporal")
+        return await control.cancel_locked(change, "temporal", "cancelled in Temporal")
     if not box.turn_open or box.turn != turn.turn:
         return None
     change.say(EventType.WORKFLOW_LOST, {"status": status})

@@ -13,7 +13,7 @@ from baton.domain.conversation import Question, ToolCall, ToolResult
 from baton.domain.events import EventType
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
-from baton.domain.mailbox import Ending, Position, Then
+from baton.domain.mailbox import Ending, Standing, Then
 from baton.store import tasks
 from baton.store.changes import Change
 from baton.store.pool import Connection
@@ -25,8 +25,8 @@ NOT_APPROVED: Final = "Not called: it is not what was approved."
 NOT_ALLOWED: Final = "Not called: this agent may not call it any more."
 
 
-async def start_tool(connection: Connection, key: StepKey, call_id: str) -> ToolCall | Position:
-    """Start a tool call; a `Position` where it is made already or may not be made, or its turn is over or interrupted.
+async def start_tool(connection: Connection, key: StepKey, call_id: str) -> ToolCall | Standing:
+    """Start a tool call; a `Standing` where it is made already or may not be made, or its turn is over or interrupted.
 
     A call that needed an approval is compared with what was approved once more, here, and every call with what its
     agent may call now: it may have been a while since the model asked.
@@ -63,7 +63,7 @@ def _covers(approval: JsonObject, call: ToolCall) -> bool:
     return approval["state"] == ApprovalState.APPROVED and approval["digest"] == digest_of(call.name, call.arguments)
 
 
-async def record_tool(connection: Connection, key: StepKey, result: ToolResult) -> Position:
+async def record_tool(connection: Connection, key: StepKey, result: ToolResult) -> Standing:
     """Record what a tool call gave, unless that is recorded already or the turn is over."""
     change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
     box = change.task.box
@@ -108,12 +108,12 @@ async def calls_left(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
     return (*calls, *held)
 
 
-async def after_step(change: Change, key: StepKey) -> Position:
+async def after_step(change: Change, key: StepKey) -> Standing:
     """Where a turn stands whose step ``key`` is recorded: calls are left, or the next step is due."""
     return _after(change, key, await calls_to_make(change, key))
 
 
-async def after_call(change: Change, key: StepKey) -> Position:
+async def after_call(change: Change, key: StepKey) -> Standing:
     """Commit, and end the turn if no call of the step is left to make and it asked something, or held calls back."""
     calls, held = await _left(change, key)
     if not calls and key.turn == change.box.turn:
@@ -123,12 +123,12 @@ async def after_call(change: Change, key: StepKey) -> Position:
     return replace(_after(change, key, calls), event_seq=await change.commit())
 
 
-def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Position:
+def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Standing:
     box, event_seq = change.box, change.task.event_seq
     if calls:
-        return Position(Then.TOOLS, key.turn, key.step, box, calls, event_seq)
+        return Standing(Then.TOOLS, key.turn, key.step, box, calls, event_seq)
     step = key.step + 1 if key.turn == box.turn else 0  # calls of the turn before come ahead of all steps
-    return Position(Then.STEP, box.turn, step, box, event_seq=event_seq)
+    return Standing(Then.STEP, box.turn, step, box, event_seq=event_seq)
 
 
 async def _left(change: Change, key: StepKey) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
@@ -154,7 +154,7 @@ def _approval(key: StepKey, call: ToolCall) -> Approval:
     )
 
 
-async def _interrupt(change: Change, key: StepKey) -> Position:
+async def _interrupt(change: Change, key: StepKey) -> Standing:
     """End a turn that was asked to stop. What its recorded step asked stays to be answered, as the model is told."""
     asked = await _asked(change, key) if key.turn == change.box.turn else ()
     return await change.end_turn(Ending.INTERRUPTED, asked)

@@ -12,7 +12,7 @@ from baton.domain.conversation import ToolCall, ToolResult, Transcript
 from baton.domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
 from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
-from baton.domain.mailbox import Position, Then
+from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.domain.views import ApprovalView
 from baton.store import approvals, receipts, steps, tools, transcripts
@@ -33,7 +33,7 @@ def write(id: str, **arguments: Any) -> ToolCall:
 
 async def answered(
     world: World, route: TaskRoute, *calls: ToolCall, turn: int = 1, rules: ToolRules = ASK_WRITES, **more: Any
-) -> Position:
+) -> Standing:
     """A turn's first step came to these calls."""
     started(await world.start(route, turn))
     return await world.record(route, turn, calls=calls, rules=rules, **more)
@@ -47,7 +47,7 @@ async def waiting(world: World, *calls: ToolCall, **more: Any) -> tuple[TaskRout
     return route, where.box.approvals
 
 
-async def decide(world: World, route: TaskRoute, approval: Approval | UUID, decision: Decision = APPROVE) -> Position:
+async def decide(world: World, route: TaskRoute, approval: Approval | UUID, decision: Decision = APPROVE) -> Standing:
     """Somebody decides on one approval."""
     approval_id = UUID(approval.id) if isinstance(approval, Approval) else approval
     async with world.pool.transaction() as connection:
@@ -61,7 +61,7 @@ async def view(world: World, approval: Approval) -> ApprovalView:
     return found
 
 
-async def end(world: World, route: TaskRoute, call_id: str, content: str = "result", step: int = 0) -> Position:
+async def end(world: World, route: TaskRoute, call_id: str, content: str = "result", step: int = 0) -> Standing:
     """A worker records what a call of turn 1 gave."""
     async with world.pool.transaction() as connection:
         return await tools.record_tool(connection, key(route, 1, step), ToolResult(call_id, content))
@@ -136,7 +136,7 @@ async def test_an_approved_call_is_made_first_in_the_next_turn(world: World) -> 
     for _ in range(2):  # also by a worker that comes back
         where = await world.start(route, 2)
         assert stands(where) == (Then.TOOLS, 1, 0)
-        assert isinstance(where, Position)
+        assert isinstance(where, Standing)
         assert where.calls == (write("w"),)
     assert await begin(world, route, "w") == write("w")
     assert stands(await end(world, route, "w", "written")) == (Then.STEP, 2, 0)
@@ -217,7 +217,7 @@ async def test_the_task_runs_when_nothing_is_open_any_more(world: World) -> None
     await world.send(route, "the answer", question="q")
     assert (await world.box(route)).state is S.RUNNING
     where = await world.start(route, 2)
-    assert isinstance(where, Position)
+    assert isinstance(where, Standing)
     assert where.calls == (write("1"),)
     await begin(world, route, "1")
     assert stands(await end(world, route, "1")) == (Then.STEP, 2, 0), "what the step asked is not asked again"
@@ -283,7 +283,7 @@ async def test_a_message_declines_what_is_open_and_is_the_reason(world: World) -
         with pytest.raises(ApprovalDecided):
             await decide(world, route, two)
         where = await world.start(route, 2)
-        assert isinstance(where, Position)
+        assert isinstance(where, Standing)
         assert where.calls == (write("1"),), "what was approved is made"
     told = (await events(world, route, T.TOOL_COMPLETED))[-1]
     assert (told["call_id"], told["failed"]) == ("2", True)
@@ -304,7 +304,7 @@ async def test_granted_tools_run_and_the_rest_is_declined(world: World) -> None:
     await world.send(route, "go on", grants=("write",))
     assert [(await view(world, each)).state for each in (one, two)] == [A.APPROVED, A.DECLINED]
     where = await world.start(route, 2)
-    assert isinstance(where, Position)
+    assert isinstance(where, Standing)
     assert where.calls == (write("w"),)
     assert [(await view(world, each)).state for each in (one, two)] == [A.APPROVED, A.DECLINED]
     assert await begin(world, route, "w") == write("w")
@@ -518,7 +518,7 @@ async def test_two_who_decide_at_once(world: World) -> None:
         twins = await asyncio.gather(
             *(decide(world, route, approval, APPROVE) for _ in range(4)), return_exceptions=True
         )
-        assert all(isinstance(twin, Position if state is A.APPROVED else ApprovalDecided) for twin in twins)
+        assert all(isinstance(twin, Standing if state is A.APPROVED else ApprovalDecided) for twin in twins)
     race.check()
 
 
@@ -530,9 +530,9 @@ async def test_a_decision_and_a_message_at_once(world: World) -> None:
         box = await world.box(route)
         assert (box.state, box.approvals, box.unclaimed) == (S.RUNNING, (), 1)
         refused = isinstance(decided, ApprovalDecided)
-        assert refused or isinstance(decided, Position)
+        assert refused or isinstance(decided, Standing)
         where = await world.start(route, 2)
-        assert isinstance(where, Position) is not refused
+        assert isinstance(where, Standing) is not refused
         assert (await view(world, approval)).state is (A.DECLINED if refused else A.APPROVED)
         race.saw("message first" if refused else "decision first")
     race.check()

@@ -14,7 +14,7 @@ from hypothesis.stateful import invariant, run_state_machine_as_test
 from baton.domain.conversation import Question, ToolCall, ToolResult
 from baton.domain.errors import DomainError
 from baton.domain.ids import TaskRoute
-from baton.domain.mailbox import Mailbox, Position
+from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Receipt
 from baton.domain.states import ExecutionState, SendMode
 from baton.store import tasks, tools
@@ -55,27 +55,27 @@ class Real:
             receipt.replayed,
         )
 
-    async def start(self, turn: int, step: int) -> int | Position:
+    async def start(self, turn: int, step: int) -> int | Standing:
         found = await self.world.start(self.route, turn, step)
         return found.attempt if isinstance(found, Started) else found
 
-    async def record(self, turn: int, step: int, attempt: int, asked: list[Question], calls: list[str]) -> Position:
+    async def record(self, turn: int, step: int, attempt: int, asked: list[Question], calls: list[str]) -> Standing:
         return await self.world.record(
             self.route, turn, step, attempt, asks=asked, calls=[call(name) for name in calls]
         )
 
-    async def interrupted(self, turn: int, step: int, attempt: int) -> Position:
+    async def interrupted(self, turn: int, step: int, attempt: int) -> Standing:
         return await self.world.interrupted(self.route, turn, step, attempt)
 
-    async def fail(self, turn: int) -> Position:
+    async def fail(self, turn: int) -> Standing:
         return await self.world.fail(self.route, turn)
 
-    async def start_call(self, turn: int, step: int, call: str) -> Position | None:
+    async def start_call(self, turn: int, step: int, call: str) -> Standing | None:
         async with self.world.pool.transaction() as connection:
             found = await tools.start_tool(connection, key(self.route, turn, step), call)
         return None if isinstance(found, ToolCall) else found
 
-    async def record_call(self, turn: int, step: int, call: str) -> Position:
+    async def record_call(self, turn: int, step: int, call: str) -> Standing:
         async with self.world.pool.transaction() as connection:
             return await tools.record_tool(connection, key(self.route, turn, step), ToolResult(call, "result"))
 
@@ -107,7 +107,7 @@ class StoreMachine(MailboxMachine):
             found = error
         if isinstance(expected, DomainError):
             assert type(found) is type(expected), (found, expected)
-        elif isinstance(found, Position) and isinstance(expected, Position):
+        elif isinstance(found, Standing) and isinstance(expected, Standing):
             assert (found.then, found.turn, found.step) == (expected.then, expected.turn, expected.step)
             assert _plain(found.box) == _plain(expected.box)
         else:

@@ -14,7 +14,7 @@ from baton.domain.errors import AnswerRefused, KeyReused, MessageNotFound, Messa
 from baton.domain.events import EventType
 from baton.domain.ids import TaskById, TaskRoute
 from baton.domain.json import JsonObject
-from baton.domain.mailbox import Position
+from baton.domain.mailbox import Standing
 from baton.domain.messages import Edit, Receipt
 from baton.domain.states import MessageState, SendMode, TaskState
 from baton.store import questions, receipts, rings, tasks, transcripts, views
@@ -121,7 +121,7 @@ async def test_a_doorbell_that_was_rung_for_it_leads_to_no_turn(world: World) ->
     sent = await world.send(route)
     await withdraw(world, sent)
     found = await world.start(route, 2)
-    assert isinstance(found, Position)
+    assert isinstance(found, Standing)
     assert (found.box.state, found.turn, found.box.turn) == (S.WAITING, 1, 1)
     assert (await world.row(route))["ring_at"] is None, "it was heard"
     assert T.TURN_STARTED not in [event.type for event in (await world.log(route))[-3:]]
@@ -735,7 +735,7 @@ async def test_exactly_one_of_a_turn_and_a_change_of_mind_wins(world: World, act
             assert (row["state"], row["text"], isinstance(turn, Started)) == ("claimed", "first", True)
         elif act == "withdraw":
             race.saw("the sender")
-            assert (row["state"], isinstance(turn, Position)) == ("withdrawn", True)
+            assert (row["state"], isinstance(turn, Standing)) == ("withdrawn", True)
             assert (await world.box(route)).state is S.WAITING
         else:
             race.saw("the sender")

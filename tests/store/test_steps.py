@@ -9,7 +9,7 @@ from baton.domain.conversation import StepAnswer, Usage
 from baton.domain.errors import TaskNotFound
 from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskRoute
-from baton.domain.mailbox import Position, Then
+from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.store import steps, transcripts
 from baton.store.steps import Delta, Started
@@ -18,15 +18,15 @@ from tests.store.world import World, call, key, question
 S, T = TaskState, EventType
 
 
-def started(found: Started | Position) -> Started:
+def started(found: Started | Standing) -> Started:
     """A step that is to be taken."""
     assert isinstance(found, Started)
     return found
 
 
-def stands(found: Started | Position) -> tuple[Then, int, int]:
+def stands(found: Started | Standing) -> tuple[Then, int, int]:
     """Where the task stands instead."""
-    assert isinstance(found, Position)
+    assert isinstance(found, Standing)
     return found.then, found.turn, found.step
 
 
@@ -121,7 +121,7 @@ async def test_a_recorded_step_is_not_taken_again(world: World) -> None:
     before = await world.row(route), await world.steps(route), await world.log(route)
     again = await world.start(route, 1)
     assert stands(again) == (Then.TOOLS, 1, 0)
-    assert isinstance(again, Position)
+    assert isinstance(again, Standing)
     assert again.calls == (call("c"),)
     assert stands(await world.record(route, 1, text="again")) == (Then.STEP, 1, 0)
     assert (await world.row(route), await world.steps(route), await world.log(route)) == before

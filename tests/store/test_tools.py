@@ -7,7 +7,7 @@ import pytest
 from baton.domain.conversation import ToolCall, ToolResult
 from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
-from baton.domain.mailbox import Position, Then
+from baton.domain.mailbox import Standing, Then
 from baton.domain.states import SendMode, TaskState
 from baton.store import tools, transcripts
 from tests.store.test_steps import stands, started
@@ -16,13 +16,13 @@ from tests.store.world import World, call, key, question
 S, T = TaskState, EventType
 
 
-async def begin(world: World, route: TaskRoute, call_id: str, turn: int = 1, step: int = 0) -> ToolCall | Position:
+async def begin(world: World, route: TaskRoute, call_id: str, turn: int = 1, step: int = 0) -> ToolCall | Standing:
     """A worker comes to make a call."""
     async with world.pool.transaction() as connection:
         return await tools.start_tool(connection, key(route, turn, step), call_id)
 
 
-async def end(world: World, route: TaskRoute, call_id: str, content: str = "result", turn: int = 1) -> Position:
+async def end(world: World, route: TaskRoute, call_id: str, content: str = "result", turn: int = 1) -> Standing:
     """A worker records what a call gave."""
     async with world.pool.transaction() as connection:
         return await tools.record_tool(connection, key(route, turn), ToolResult(call_id, content))

@@ -15,7 +15,7 @@ from baton.domain.conversation import Question, StepAnswer, ToolCall, ToolResult
 from baton.domain.events import Event
 from baton.domain.ids import StepKey, TaskById, TaskRoute
 from baton.domain.json import JsonObject
-from baton.domain.mailbox import Mailbox, Position
+from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
 from baton.store import agents, control, events, executions, messages, steps, tasks, tenants
@@ -112,7 +112,7 @@ class World:
         async with self.pool.connection() as connection:
             return await messages.accept(connection, route, Draft(text, "test", **draft), "somebody", relay_seconds=60)
 
-    async def start(self, route: TaskRoute, turn: int, step: int = 0) -> Started | Position:
+    async def start(self, route: TaskRoute, turn: int, step: int = 0) -> Started | Standing:
         """A worker comes to take a step."""
         async with self.pool.transaction() as connection:
             return await steps.start_step(connection, key(route, turn, step))
@@ -130,7 +130,7 @@ class World:
         refused: Sequence[ToolResult] = (),
         streamed: Sequence[Delta] = (),
         rules: ToolRules = NO_RULES,
-    ) -> Position:
+    ) -> Standing:
         """A worker records a step; its answer has the calls of ``asks``, then ``calls``."""
         asking = [ToolCall(one.call_id, "ask_user", {"question": one.text}) for one in asks]
         answer = StepAnswer(text, (*asking, *calls), {"text": text})
@@ -141,14 +141,14 @@ class World:
 
     async def interrupted(
         self, route: TaskRoute, turn: int, step: int = 0, attempt: int = 1, *, text: str = "", **rest: Any
-    ) -> Position:
+    ) -> Standing:
         """A worker records what a step had when it was interrupted."""
         async with self.pool.transaction() as connection:
             return await steps.record_interrupted(
                 connection, key(route, turn, step), attempt, text, {"text": text}, rest.get("streamed", ())
             )
 
-    async def fail(self, route: TaskRoute, turn: int, code: str = "model_broken") -> Position:
+    async def fail(self, route: TaskRoute, turn: int, code: str = "model_broken") -> Standing:
         """A turn has failed for good."""
         async with self.pool.transaction() as connection:
             return await steps.fail_turn(connection, key(route, turn, 0), code)
@@ -160,17 +160,17 @@ class World:
             await steps.append_deltas(connection, self.tenant, route.execution_id, [delta])
         return delta
 
-    async def pause(self, route: TaskRoute) -> Position:
+    async def pause(self, route: TaskRoute) -> Standing:
         """Somebody pauses the task."""
         async with self.pool.transaction() as connection:
             return await control.pause(connection, route, "somebody")
 
-    async def resume(self, route: TaskRoute) -> Position:
+    async def resume(self, route: TaskRoute) -> Standing:
         """Somebody lets the task go on."""
         async with self.pool.transaction() as connection:
             return await control.resume(connection, route, "somebody")
 
-    async def cancel(self, route: TaskRoute) -> Position:
+    async def cancel(self, route: TaskRoute) -> Standing:
         """Somebody cancels the task."""
         async with self.pool.transaction() as connection:
             return await control.cancel(connection, route, "somebody")

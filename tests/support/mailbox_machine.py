@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from activities.encoding import outcome
 from baton.domain.conversation import Question
 from baton.domain.errors import DomainError
-from baton.domain.mailbox import Position, due
+from baton.domain.mailbox import Standing, due
 from baton.domain.states import SendMode, TaskState
 from tests.support.mailbox_model import ModelTask
 from workflows.contracts import TOOLS, ProgressState
@@ -131,7 +131,7 @@ class MailboxMachine(RuleBasedStateMachine):
             self._make_calls(is_told)
             return
         found = self.both("start", state.turn, state.step)
-        if isinstance(found, Position):
+        if isinstance(found, Standing):
             self._saw(found, is_told)
         else:
             assert isinstance(found, int)
@@ -143,7 +143,7 @@ class MailboxMachine(RuleBasedStateMachine):
             found = self.both("start_call", state.turn, state.step, call)
             if found is None:
                 found = self.both("record_call", state.turn, state.step, call)
-            assert isinstance(found, Position)
+            assert isinstance(found, Standing)
             self._saw(found, is_told)
             if not is_told:
                 return
@@ -160,7 +160,7 @@ class MailboxMachine(RuleBasedStateMachine):
     def the_worker_is_interrupted(self, is_told: bool) -> None:
         assert self.at_work
         found = self.both("interrupted", self.at_work.turn, self.at_work.step, self.at_work.attempt)
-        assert isinstance(found, Position)
+        assert isinstance(found, Standing)
         self._saw(found, is_told)
         self.at_work = None
 
@@ -169,7 +169,7 @@ class MailboxMachine(RuleBasedStateMachine):
     def the_model_fails_for_good(self, is_told: bool) -> None:
         assert self.at_work
         found = self.both("fail", self.at_work.turn)
-        assert isinstance(found, Position)
+        assert isinstance(found, Standing)
         self._saw(found, is_told)
         self.at_work = None
 
@@ -225,10 +225,10 @@ class MailboxMachine(RuleBasedStateMachine):
         self.asked += questions
         names = [f"c{n}" for n in range(calls)]
         found = self.both("record", mine.turn, mine.step, mine.attempt, asks, names)
-        assert isinstance(found, Position)
+        assert isinstance(found, Standing)
         self._saw(found, is_told)
 
-    def _saw(self, found: Position, is_told: bool) -> None:
+    def _saw(self, found: Standing, is_told: bool) -> None:
         """Temporal has the activity's outcome, or takes the worker to be dead and will send another."""
         if is_told:
             self.progress.saw(outcome(found, words=False))

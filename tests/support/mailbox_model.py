@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from baton.domain import mailbox
 from baton.domain.conversation import Question
 from baton.domain.errors import Conflict, DomainError, KeyReused, Outdated, TaskBusy, TaskClosed
-from baton.domain.mailbox import Ending, Mailbox, Next, Position, Rest, Then, next_for, position
+from baton.domain.mailbox import Ending, Mailbox, Next, Rest, Standing, Then, next_for, standing
 from baton.domain.states import SendMode, TaskState
 
 S = TaskState
@@ -112,7 +112,7 @@ class ModelTask:
             return TaskBusy("busy", box.state)
         return None
 
-    def start(self, turn: int, step: int) -> int | Position:
+    def start(self, turn: int, step: int) -> int | Standing:
         """A worker comes to take a step: its attempt, or where the task stands instead."""
         match next_for(self.box, turn, step):
             case Next.BEGIN:
@@ -123,14 +123,14 @@ class ModelTask:
                 self.steps[turn, 0] = ModelStep()
                 return 1
             case Next.NEXT_TURN:
-                return position(self.box)
+                return standing(self.box)
             case Next.REST:
                 self.rung = False
-                return position(self.box)
+                return standing(self.box)
             case Next.WORK:
                 return self._go_on(turn, step)
 
-    def _go_on(self, turn: int, step: int) -> int | Position:
+    def _go_on(self, turn: int, step: int) -> int | Standing:
         known = self.steps.get((turn, step))
         if known is not None and known.state != "running":
             return self._after_step(turn, step)
@@ -144,7 +144,7 @@ class ModelTask:
 
     def record(
         self, turn: int, step: int, attempt: int, asked: Sequence[Question] = (), calls: Sequence[str] = ()
-    ) -> Position:
+    ) -> Standing:
         """An attempt has its answer."""
         if not self._may_record(turn, step, attempt):
             return self._too_late(turn, step)
@@ -155,29 +155,29 @@ class ModelTask:
         mine.state, mine.asked, mine.calls = "recorded", tuple(asked), list(calls)
         return self._after_calls(turn, step) if calls else self._end(Ending.ANSWERED, mine.asked)
 
-    def interrupted(self, turn: int, step: int, attempt: int) -> Position:
+    def interrupted(self, turn: int, step: int, attempt: int) -> Standing:
         """An attempt was interrupted."""
         if not self._may_record(turn, step, attempt):
             return self._too_late(turn, step)
         self.steps[turn, step].state = "interrupted"
         return self._end(Ending.INTERRUPTED)
 
-    def fail(self, turn: int) -> Position:
+    def fail(self, turn: int) -> Standing:
         """The model has failed for good."""
-        return self._end(Ending.FAILED) if self._has_open(turn) else position(self.box)
+        return self._end(Ending.FAILED) if self._has_open(turn) else standing(self.box)
 
-    def start_call(self, turn: int, step: int, call: str) -> Position | None:
+    def start_call(self, turn: int, step: int, call: str) -> Standing | None:
         """A worker comes to make a call: None where it is to."""
         if not self._has_open(turn):
-            return position(self.box)
+            return standing(self.box)
         if self.box.interrupted(turn):
             return self._end(Ending.INTERRUPTED, self.steps[turn, step].asked)
         return None if call in self.steps[turn, step].calls else self._after_calls(turn, step)
 
-    def record_call(self, turn: int, step: int, call: str) -> Position:
+    def record_call(self, turn: int, step: int, call: str) -> Standing:
         """A call gave something."""
         if not self._has_open(turn):
-            return position(self.box)
+            return standing(self.box)
         mine = self.steps[turn, step]
         mine.calls = [left for left in mine.calls if left != call]
         if self.box.interrupted(turn):
@@ -228,23 +228,23 @@ class ModelTask:
         mine = self.steps.get((turn, step))
         return self._has_open(turn) and mine is not None and (mine.state, mine.attempt) == ("running", attempt)
 
-    def _too_late(self, turn: int, step: int) -> Position:
-        return Position(Then.STEP, turn, step, self.box) if self._has_open(turn) else position(self.box)
+    def _too_late(self, turn: int, step: int) -> Standing:
+        return Standing(Then.STEP, turn, step, self.box) if self._has_open(turn) else standing(self.box)
 
-    def _after_step(self, turn: int, step: int) -> Position:
+    def _after_step(self, turn: int, step: int) -> Standing:
         left = self.steps[turn, step].calls
-        return Position(Then.TOOLS, turn, step, self.box) if left else Position(Then.STEP, turn, step + 1, self.box)
+        return Standing(Then.TOOLS, turn, step, self.box) if left else Standing(Then.STEP, turn, step + 1, self.box)
 
-    def _after_calls(self, turn: int, step: int) -> Position:
+    def _after_calls(self, turn: int, step: int) -> Standing:
         mine = self.steps[turn, step]
         return self._end(Ending.ANSWERED, mine.asked) if mine.asked and not mine.calls else self._after_step(turn, step)
 
-    def _end(self, ending: Ending, asked: tuple[Question, ...] = ()) -> Position:
+    def _end(self, ending: Ending, asked: tuple[Question, ...] = ()) -> Standing:
         self.box = mailbox.end(self.box, ending, asked)
         self.rung = False
         self._tell("dead" if ending is Ending.FAILED else "processed")
         self._end_steps("failed" if ending is Ending.FAILED else "interrupted")
-        return position(self.box)
+        return standing(self.box)
 
     def _end_steps(self, state: str) -> None:
         for (turn, _), step in self.steps.items():
