@@ -5,7 +5,7 @@ import logging
 from activities.notes import CallNotes
 from baton.agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, missing_tool
 from baton.domain.agents import Agent
-from baton.domain.conversation import StepAnswer, ToolCall, ToolResult
+from baton.domain.conversation import ModelReply, ToolCall, ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.faults import whereabouts
 from baton.domain.ids import StepKey
@@ -29,10 +29,10 @@ async def make_call(pool: Pool, key: StepKey, call: ToolCall) -> ToolResult:
         return ToolResult(call.id, f"{call.name} failed with {type(error).__name__}.", failed=True)
 
 
-def missing_calls(agent: Agent, answer: StepAnswer) -> list[ToolResult]:
+def missing_calls(agent: Agent, reply: ModelReply) -> list[ToolResult]:
     """What the model is told of calls of tools that its agent does not have."""
     return [
         ToolResult(call.id, missing.message, failed=True)
-        for call in answer.calls
+        for call in reply.calls
         if call.name != ASK_USER and (missing := missing_tool(agent, call.name))
     ]

@@ -17,7 +17,7 @@ from baton.domain.ids import ExecutionId, StepKey, TenantId
 from baton.runtime.loop import Loop
 from baton.store import steps
 from baton.store.pool import Pool
-from baton.store.steps import Delta, Started
+from baton.store.steps import Delta, StepAttempt
 
 #: Text that could not be written is tried again so soon.
 _RETRY_SECONDS: Final = 0.2
@@ -92,7 +92,7 @@ def _deltas(pending: dict[Delta, list[str]]) -> list[Delta]:
 class DeltaStream:
     """What one attempt of a step streams."""
 
-    def __init__(self, log: _ExecutionLog, key: StepKey, started: Started) -> None:
+    def __init__(self, log: _ExecutionLog, key: StepKey, started: StepAttempt) -> None:
         self._log = log
         self._blank = Delta(key.task_id, started.position, key.turn, key.step, started.attempt, "")
 
@@ -115,7 +115,7 @@ class DeltaWriter:
         self._logs: dict[ExecutionId, _ExecutionLog] = {}
 
     @asynccontextmanager
-    async def stream(self, key: StepKey, started: Started) -> AsyncGenerator[DeltaStream]:
+    async def stream(self, key: StepKey, started: StepAttempt) -> AsyncGenerator[DeltaStream]:
         """A stream for one attempt. What is left in it at the end is dropped: take the `rest` before."""
         log = self._logs.get(key.execution_id)
         if log is None:

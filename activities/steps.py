@@ -18,11 +18,11 @@ from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
 from baton.agents.errors import STEP_BROKEN, STEP_TOO_LONG, ModelFailed
 from baton.agents.models import Models
-from baton.agents.steps import Draft, take_step
+from baton.agents.steps import PartialReply, take_step
 from baton.agents.tools import ASK_USER, ToolFailed, question_of, rules_of
 from baton.domain.agents import Agent
 from baton.domain.answers import problems
-from baton.domain.conversation import Question, StepAnswer, ToolResult
+from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.faults import whereabouts
 from baton.domain.ids import StepKey, TaskById
@@ -30,7 +30,7 @@ from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.store import control, plans, steps, tasks, tools, transcripts
 from baton.store.pool import Connection, Pool
-from baton.store.steps import Started
+from baton.store.steps import StepAttempt
 from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
@@ -39,11 +39,11 @@ MODEL_ATTEMPTS: Final = 6
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 #: What a provider asks for beyond that is not waited for.
 LONGEST_PAUSE: Final = 3600.0
-#: What an answer, or a call, may take: less than Temporal lets it take, which would try it again, uncounted, for days.
+#: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: What a call gives that took longer.
 TOO_LONG: Final = "Ended without a result: it took too long."
-#: How long a finished answer, or call, waits for a database that is away, try by try.
+#: How long a finished reply, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 
 _log = logging.getLogger(__name__)
@@ -90,16 +90,16 @@ class StepActivities:
                     standing = await self._take(key, started, stream, reach)
             return await finish(self._done(key, standing))
 
-    async def _take(self, key: StepKey, started: Started, stream: DeltaStream, reach: Reach) -> Standing:
-        draft = Draft()
+    async def _take(self, key: StepKey, started: StepAttempt, stream: DeltaStream, reach: Reach) -> Standing:
+        partial = PartialReply()
         try:
             async with asyncio.timeout(LONGEST_STEP):
-                agent, answer = await reach.run(self._answer(key, started, draft, stream))
+                agent, reply = await reach.run(self._ask(key, started, partial, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
-            standing = await finish(self._record(key, started, agent, answer, stream))
+            standing = await finish(self._record(key, started, agent, reply, stream))
         except asyncio.CancelledError:
             _leave_unless_interrupted(reach)
-            return await finish(self._record_interrupted(key, started, draft, stream))
+            return await finish(self._record_interrupted(key, started, partial, stream))
         except TimeoutError:
             raise await finish(self._failed(key, started, ModelFailed(STEP_TOO_LONG), stream)) from None
         except ModelFailed as error:
@@ -112,31 +112,33 @@ class StepActivities:
         faultpoints.at(faultpoints.STEP_RECORDED)
         return standing
 
-    async def _answer(
-        self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream
-    ) -> tuple[Agent, StepAnswer]:
+    async def _ask(
+        self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
+    ) -> tuple[Agent, ModelReply]:
         async with self._pool.connection() as connection:
             transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
-        answer = await take_step(self._models, transcript, started.failures + 1, draft, stream.write)
-        return transcript.agent, answer
+        reply = await take_step(self._models, transcript, started.failures + 1, partial, stream.write)
+        return transcript.agent, reply
 
     async def _record(
-        self, key: StepKey, started: Started, agent: Agent, answer: StepAnswer, stream: DeltaStream
+        self, key: StepKey, started: StepAttempt, agent: Agent, reply: ModelReply, stream: DeltaStream
     ) -> Standing:
-        asked, refused = _questions(answer, key.turn)
-        refused += missing_calls(agent, answer)
+        asked, refused = _questions(reply, key.turn)
+        refused += missing_calls(agent, reply)
         rest = await stream.rest()
         return await self._patiently(
-            steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
+            steps.record_step, key, started.attempt, reply, asked, refused, rest, rules_of(agent)
         )
 
-    async def _record_interrupted(self, key: StepKey, started: Started, draft: Draft, stream: DeltaStream) -> Standing:
+    async def _record_interrupted(
+        self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
+    ) -> Standing:
         rest = await stream.rest()
-        partial = draft.partial_response()
-        return await self._in_transaction(steps.record_interrupted, key, started.attempt, draft.text, partial, rest)
+        response = partial.response()
+        return await self._in_transaction(steps.record_interrupted, key, started.attempt, partial.text, response, rest)
 
     async def _failed(
-        self, key: StepKey, started: Started, error: ModelFailed, stream: DeltaStream
+        self, key: StepKey, started: StepAttempt, error: ModelFailed, stream: DeltaStream
     ) -> ApplicationError:
         """Count the model's failure; the error that tells Temporal when to try again, if at all."""
         limit = MODEL_ATTEMPTS if error.retryable else 1
@@ -190,7 +192,7 @@ class StepActivities:
     ) -> _T:
         """Record what was done, for a while also with a database that is away.
 
-        An answer costs money and a call has effects: neither is done again while that can be helped.
+        A reply costs money and a call has effects: neither is done again while that can be helped.
         """
         for pause in RECORD_PAUSES:
             try:
@@ -226,8 +228,8 @@ def _leave_unless_interrupted(reach: Reach) -> None:
         raise ApplicationError("step_given_up", type="step_given_up") from None
 
 
-def _questions(answer: StepAnswer, turn: int) -> tuple[list[Question], list[ToolResult]]:
-    """The questions of an answer's `ask_user` calls, and what the model is told of those that ask nothing."""
+def _questions(reply: ModelReply, turn: int) -> tuple[list[Question], list[ToolResult]]:
+    """The questions of a reply's `ask_user` calls, and what the model is told of those that ask nothing."""
     asked: list[Question] = []
     refused: list[ToolResult] = []
     now = datetime.now(UTC)
@@ -235,7 +237,7 @@ def _questions(answer: StepAnswer, turn: int) -> tuple[list[Question], list[Tool
     def later(seconds: float | None) -> str:
         return "" if seconds is None else (now + timedelta(seconds=seconds)).isoformat()
 
-    for call in answer.calls:
+    for call in reply.calls:
         if call.name != ASK_USER:
             continue
         try:

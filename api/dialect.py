@@ -12,15 +12,15 @@ from baton.domain.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """How a dialect answers a domain error: the status, and the dialect's own word for it where it has words."""
+class ErrorStatus:
+    """How a dialect responds to a domain error: the status, and the dialect's own word for it where it has words."""
 
     status: int
     code: str = ""
 
 
 #: Every domain error has an entry in every dialect's table; a test proves it.
-ErrorTable: TypeAlias = Mapping[type[DomainError], Answer]
+ErrorTable: TypeAlias = Mapping[type[DomainError], ErrorStatus]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From errors to answers: what all dialects share. How an answer looks is each dialect's own."""
+"""From errors to responses: what all dialects share. How a response looks is each dialect's own."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.dialect import Answer, ErrorTable, Failure, Problem, Render
+from api.dialect import ErrorStatus, ErrorTable, Failure, Problem, Render
 from baton.domain.errors import (
     AnswerRefused,
     DomainError,
@@ -45,8 +45,8 @@ def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
         problems = tuple(_problem(item) for item in cast("RequestValidationError", error).errors())
         message = "; ".join(f"{'.'.join(str(step) for step in p.where)}: {p.message}" for p in problems)
         invalid = InvalidInput(message, problems[0].where if problems else ("body",))
-        answer = answer_to(invalid, table)
-        return render(request, Failure(answer.status, answer.code, message, invalid, problems, {}))
+        known = status_of(invalid, table)
+        return render(request, Failure(known.status, known.code, message, invalid, problems, {}))
 
     async def on_bug(request: Request, error: Exception) -> Response:
         return render(request, Failure(500, "", "something went wrong here; it was logged", None, (), {}))
@@ -61,18 +61,18 @@ def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
     app.add_exception_handler(Exception, on_bug)
 
 
-def answer_to(error: DomainError, table: ErrorTable) -> Answer:
+def status_of(error: DomainError, table: ErrorTable) -> ErrorStatus:
     """The entry for an error, else for the nearest kind that has one."""
     for kind in type(error).__mro__:
-        if answer := table.get(cast("type[DomainError]", kind)):
-            return answer
-    raise LookupError(f"the dialect's table has no answer to {type(error).__name__}")
+        if known := table.get(cast("type[DomainError]", kind)):
+            return known
+    raise LookupError(f"the dialect's table has no entry for {type(error).__name__}")
 
 
 def failure_of(error: DomainError, table: ErrorTable) -> Failure:
     """What a domain error comes to in a dialect."""
-    answer = answer_to(error, table)
-    return Failure(answer.status, answer.code, error.message, error, _problems(error), _headers(error))
+    known = status_of(error, table)
+    return Failure(known.status, known.code, error.message, error, _problems(error), _headers(error))
 
 
 def status_phrase(status: int) -> str:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.access import Service
-from api.answers import Json
 from api.dialect import Dialect, new_app
 from api.docs import dialect_page, index_page
+from api.responses import JsonResponse
 from baton.service.health import check_health
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -27,7 +27,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
     async def health(baton: Service) -> Response:
         """Whether this process is up, and what it can reach. 200 also while it can reach neither."""
         found = await check_health(baton)
-        return Json(
+        return JsonResponse(
             {
                 "status": "ok" if found.postgres and found.temporal else "degraded",
                 "postgres": found.postgres,
@@ -50,17 +50,17 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
     @app.get("/docs/{name}/openapi.json")
     async def openapi(name: str) -> Response:
         """A dialect's OpenAPI document."""
-        return Json(_known(by_name, name).app.openapi())
+        return JsonResponse(_known(by_name, name).app.openapi())
 
     async def on_http_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return Json({"detail": str(error.detail)}, error.status_code, error.headers)
+        return JsonResponse({"detail": str(error.detail)}, error.status_code, error.headers)
 
     async def on_bug(_: Request, error: Exception) -> Response:
-        return Json({"detail": "something went wrong here; it was logged"}, 500)
+        return JsonResponse({"detail": "something went wrong here; it was logged"}, 500)
 
     def refuse(_: Request, status: int, message: str) -> Response:
-        return Json({"detail": message}, status)
+        return JsonResponse({"detail": message}, status)
 
     app.state.refuse = refuse
     app.add_exception_handler(HTTPException, on_http_error)

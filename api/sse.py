@@ -17,8 +17,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.access import CREDENTIALS
-from api.answers import to_json
 from api.connection import ABORT
+from api.responses import to_json
 from baton.domain.agents import Principal
 from baton.domain.errors import CursorExpired, InvalidInput, Unauthenticated, Unavailable
 from baton.domain.events import Event

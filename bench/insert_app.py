@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from api import serving
 from api.access import CanSend, Service
-from api.answers import Json
 from api.app import BatonApp, create_app
 from api.body import JsonBody
+from api.responses import JsonResponse
 from baton.runtime.process import leave
 from baton.settings import Settings, load_settings
 
@@ -32,7 +32,7 @@ def create_bench_app(settings: Settings) -> BatonApp:
         message_id = uuid4()
         async with baton.pool.connection() as connection:
             await connection.execute(_INSERT, who.tenant_id, message_id, str(body["text"]))
-        return Json({"id": message_id}, 202)
+        return JsonResponse({"id": message_id}, 202)
 
     app.find(PATH).post(PATH, status_code=202)(insert)
     return app

@@ -1,4 +1,4 @@
-"""A model's answer as JSON, as it is kept in the transcript and given back to the model."""
+"""A model's reply as JSON, as it is kept in the transcript and given back to the model."""
 
 from typing import Any, Final, cast
 
@@ -18,7 +18,7 @@ _ADAPTER: Final = TypeAdapter(ModelResponse)
 
 _KEPT_PARTS: Final = (TextPart, ThinkingPart, ToolCallPart, NativeToolCallPart, NativeToolReturnPart)
 
-# What no provider needs to get back: time and usage are recorded beside the answer, the rest is pydantic-ai's own.
+# What no provider needs to get back: time and usage are recorded beside the reply, the rest is pydantic-ai's own.
 _LEFT_OUT: Final = {
     "timestamp": True,
     "usage": True,
@@ -41,7 +41,7 @@ def encoded(response: ModelResponse) -> JsonObject:
 
 
 def decoded(response: JsonObject) -> ModelResponse:
-    """The answer that `encoded` made ``response`` from."""
+    """The reply that `encoded` made ``response`` from."""
     return _ADAPTER.validate_python(response)
 
 

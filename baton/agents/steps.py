@@ -1,4 +1,4 @@
-"""One model step: a transcript in, an answer out, text as it comes."""
+"""One model step: a transcript in, a reply out, text as it comes."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -29,14 +29,14 @@ from baton.agents.models import Models
 from baton.agents.responses import encoded, storable, storable_text
 from baton.agents.tools import definitions
 from baton.agents.transcript import model_messages
-from baton.domain.conversation import StepAnswer, ToolCall, Transcript, Usage
+from baton.domain.conversation import ModelReply, ToolCall, Transcript, Usage
 from baton.domain.json import JsonObject
 
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(slots=True)
-class Draft:
+class PartialReply:
     """What a step has come to so far. The caller keeps it, so that an interrupted step's part is known.
 
     ``pieces`` and ``stream`` are filled by `take_step`.
@@ -50,7 +50,7 @@ class Draft:
         """All text that was streamed."""
         return "".join(self.pieces)
 
-    def partial_response(self) -> JsonObject | None:
+    def response(self) -> JsonObject | None:
         """The text so far as a recorded response; None while the model has not been reached.
 
         Tool calls are left out: none has been made.
@@ -64,21 +64,21 @@ class Draft:
 
 
 async def take_step(
-    models: Models, transcript: Transcript, attempt: int, draft: Draft, on_text: Callable[[str], None]
-) -> StepAnswer:
+    models: Models, transcript: Transcript, attempt: int, partial: PartialReply, on_text: Callable[[str], None]
+) -> ModelReply:
     """Ask the agent's model for what comes next.
 
-    ``on_text`` gets each piece of text as it comes; together they are the answer's text. ``draft`` must be new for
+    ``on_text`` gets each piece of text as it comes; together they are the reply's text. ``partial`` must be new for
     each ``attempt`` (from 1). Raises ModelFailed; cancellation closes the connection to the provider.
     """
     model = await models.model(transcript.agent.model)
     messages = readable(model_messages(transcript), model.profile)
     tools = definitions(transcript.agent.tools)
-    async with aclosing(_texts(model, messages, models.settings(model, attempt), tools, draft)) as texts:
+    async with aclosing(_texts(model, messages, models.settings(model, attempt), tools, partial)) as texts:
         async for text in texts:
             on_text(text)
-    assert draft.stream is not None
-    return _answer(draft.text, draft.stream.get())
+    assert partial.stream is not None
+    return _reply(partial.text, partial.stream.get())
 
 
 async def _texts(
@@ -86,7 +86,7 @@ async def _texts(
     messages: list[ModelMessage],
     settings: ModelSettings,
     tools: Sequence[ToolDefinition],
-    draft: Draft,
+    partial: PartialReply,
 ) -> AsyncGenerator[str]:
     """The pieces of text, as they come. Errors of drivers leave here translated; the consumer's own pass untouched."""
     try:
@@ -97,13 +97,13 @@ async def _texts(
             model_request_parameters=ModelRequestParameters(function_tools=list(tools)),
             instrument=False,
         ) as stream:
-            draft.stream = stream
+            partial.stream = stream
             joint = _Joint()
             async for event in stream:
                 text = joint.text_of(event)
                 if text:
                     text = storable_text(text)
-                    draft.pieces.append(text)
+                    partial.pieces.append(text)
                     yield text
     except Exception as error:
         failure = translated(error)
@@ -133,7 +133,7 @@ class _Joint:
         return text
 
 
-def _answer(text: str, response: ModelResponse) -> StepAnswer:
+def _reply(text: str, response: ModelResponse) -> ModelReply:
     if response.state != "complete":
         raise ModelFailed(BAD_REPLY, f"The response ended {response.state}.")
     response.parts = _with_own_ids(response.parts)
@@ -146,7 +146,7 @@ def _answer(text: str, response: ModelResponse) -> StepAnswer:
         refused = response.finish_reason == "content_filter"
         raise ModelFailed(REFUSED if refused else BAD_REPLY, f"The response is empty ({response.finish_reason}).")
     usage = Usage(response.usage.input_tokens, response.usage.output_tokens)
-    return StepAnswer(text, calls, encoded(response), usage)
+    return ModelReply(text, calls, encoded(response), usage)
 
 
 def _bounded(call_id: str) -> str:

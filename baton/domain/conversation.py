@@ -58,8 +58,8 @@ class ToolResult:
 class RecordedStep:
     """A model step that is over.
 
-    ``text`` is all text of the answer (the part that was streamed, where it was interrupted), ``response`` the model's
-    answer in full as `agents` encoded it (None for a step that failed for good). ``questions`` maps the id of an
+    ``text`` is all text of the reply (the part that was streamed, where it was interrupted), ``response`` the model's
+    reply in full as `agents` encoded it (None for a step that failed for good). ``questions`` maps the id of an
     `ask_user` call to the id of the question it raised.
     """
 
@@ -117,8 +117,8 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class StepAnswer:
-    """What a model step came to: its text, the tool calls it asks for, and the answer in full for the record."""
+class ModelReply:
+    """What a model step came to: its text, the tool calls it asks for, and the reply in full for the record."""
 
     text: str
     calls: tuple[ToolCall, ...]

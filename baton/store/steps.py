@@ -1,7 +1,7 @@
 """Model steps: started, recorded, interrupted or failed, each in one transaction that the caller opens.
 
 Every function locks the execution and the task first and decides by `baton.domain.mailbox`. All may be repeated, and
-may come late: what is recorded already stays as it is, and the answer says where the task stands now.
+may come late: what is recorded already stays as it is, and the result says where the task stands now.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from baton.domain.approvals import Policy, ToolRules
-from baton.domain.conversation import Question, StepAnswer, ToolCall, ToolResult, Usage
+from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult, Usage
 from baton.domain.events import EventType, NewEvent
 from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
 from baton.domain.json import JsonObject
@@ -26,7 +26,7 @@ _NO_RULES: Final = ToolRules({})
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StepAttempt:
     """A step that is to be taken now. ``attempt`` fences it: only the latest attempt can record.
 
     ``failures``: how many attempts the model has failed already. ``position``: the task's integer in its plan.
@@ -55,7 +55,7 @@ class Delta:
         return NewEvent(EventType.TEXT_DELTA, data, self.task_id)
 
 
-async def start_step(connection: Connection, key: StepKey) -> Started | Standing:
+async def start_step(connection: Connection, key: StepKey) -> StepAttempt | Standing:
     """Start or retry a step; the first of a turn claims all messages that were accepted so far.
 
     A `Standing` says that there is nothing to do here: the step is recorded, or the task stands elsewhere.
@@ -73,7 +73,7 @@ async def start_step(connection: Connection, key: StepKey) -> Started | Standing
             return change.standing()
 
 
-async def _begin_turn(change: Change, key: StepKey) -> Started | Standing:
+async def _begin_turn(change: Change, key: StepKey) -> StepAttempt | Standing:
     """Begin a turn: claim the messages. Calls that were held back and may be made now come before its first step."""
     task, held_step = change.task, change.task.box.held_step
     change.box = begin(task.box)
@@ -87,18 +87,18 @@ async def _begin_turn(change: Change, key: StepKey) -> Started | Standing:
             return Standing(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
         return await _begin_step(change, key)
     change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": 0})
-    return Started(1, 0, await change.commit(), task.position)
+    return StepAttempt(1, 0, await change.commit(), task.position)
 
 
-async def _begin_step(change: Change, key: StepKey) -> Started:
+async def _begin_step(change: Change, key: StepKey) -> StepAttempt:
     task = change.task
     first_event = task.event_seq + len(change.events) + 1
     await change.connection.execute(query("begin_step"), *_names(key), first_event)
     change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": key.step})
-    return Started(1, 0, await change.commit(), task.position)
+    return StepAttempt(1, 0, await change.commit(), task.position)
 
 
-async def _go_on(change: Change, key: StepKey) -> Started | Standing:
+async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
     """Within the open turn: the step is recorded, or starts, or is tried again."""
     connection, task = change.connection, change.task
     row = await connection.fetchrow(query("read_step"), *_names(key), key.execution_id)
@@ -114,7 +114,7 @@ async def _go_on(change: Change, key: StepKey) -> Started | Standing:
     assert again is not None
     if row["streamed"]:
         change.say(EventType.STEP_VOIDED, {"turn": key.turn, "step": key.step, "attempt": row["attempt"]})
-    return Started(again["attempt"], again["failures"], await change.commit(), task.position)
+    return StepAttempt(again["attempt"], again["failures"], await change.commit(), task.position)
 
 
 async def _held_calls(change: Change, key: StepKey) -> Standing | None:
@@ -130,13 +130,13 @@ async def record_step(
     connection: Connection,
     key: StepKey,
     attempt: int,
-    answer: StepAnswer,
+    reply: ModelReply,
     asked: Sequence[Question],
     refused: Sequence[ToolResult],
     streamed: Sequence[Delta],
     rules: ToolRules = _NO_RULES,
 ) -> Standing:
-    """Record a step's answer, and the end of its turn where there is nothing left to do in it.
+    """Record a model's reply, and the end of its turn where there is nothing left to do in it.
 
     ``asked`` are the questions of its `ask_user` calls, ``refused`` results of calls that cannot be made (the model
     reads them in the next step), ``streamed`` the last deltas, not yet in the log. ``rules`` say which of the other
@@ -145,16 +145,16 @@ async def record_step(
     """
     change = await _change(connection, key)
     if change.task.box.interrupted(key.turn):
-        return await _interrupt(change, key, attempt, answer.text, answer.response, streamed)
+        return await _interrupt(change, key, attempt, reply.text, reply.response, streamed)
     if not await _end_step(
-        change, key, attempt, StepState.RECORDED, answer.text, answer.response, answer.calls, asked, answer.usage
+        change, key, attempt, StepState.RECORDED, reply.text, reply.response, reply.calls, asked, reply.usage
     ):
         return _stand(change, key)
-    _say_completed(change, key, streamed, answer.text, answer.calls, interrupted=False)
+    _say_completed(change, key, streamed, reply.text, reply.calls, interrupted=False)
     asking = {question.call_id for question in asked}
-    calls = [call for call in answer.calls if call.id not in asking]
+    calls = [call for call in reply.calls if call.id not in asking]
     if not calls:
-        return await change.end_turn(Ending.ANSWERED, asked, answer.text)
+        return await change.end_turn(Ending.ANSWERED, asked, reply.text)
     held, denied = _judged(change, rules, calls, {result.call_id for result in refused})
     await add_calls(change, key, calls, held)
     for result in (*refused, *denied):

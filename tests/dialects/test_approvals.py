@@ -9,10 +9,10 @@ import pytest
 from api.dialects.baton.schemas import ApprovalOut, DecidedApproval, TaskOut
 from baton.domain.agents import Scope
 from baton.domain.approvals import ToolRules, digest_of
-from baton.domain.conversation import StepAnswer, ToolCall
+from baton.domain.conversation import ModelReply, ToolCall
 from baton.domain.ids import StepKey
 from baton.store import steps, tasks, tools
-from baton.store.steps import Started
+from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.dialects.test_baton import V1, problem
 from tests.support.api import RunningApi
@@ -32,10 +32,10 @@ async def hold(api: RunningApi, task_id: str, *calls: ToolCall) -> list[Json]:
     key = await key_of(api, task_id)
     async with api.pool.transaction() as connection:
         started = await steps.start_step(connection, key)
-        assert isinstance(started, Started)
+        assert isinstance(started, StepAttempt)
     asked = calls or (ToolCall("c1", "write", {"path": "/tmp/a"}),)
     async with api.pool.transaction() as connection:
-        await steps.record_step(connection, key, 1, StepAnswer("", asked, {"text": ""}), (), (), (), RULES)
+        await steps.record_step(connection, key, 1, ModelReply("", asked, {"text": ""}), (), (), (), RULES)
     task = (await api.http.get(f"{V1}/tasks/{task_id}")).json()
     TaskOut.model_validate(task)
     assert task["state"] == "waiting"

@@ -16,7 +16,7 @@ from api.dialects.maia.schemas import WORDS
 from api.dialects.maia.translate import STATUS
 from baton.domain.agents import Agent, Scope
 from baton.domain.approvals import ToolRules, Verdict
-from baton.domain.conversation import Question, StepAnswer, ToolCall
+from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.events import Event, EventType
 from baton.domain.ids import StepKey
 from baton.domain.states import TaskState
@@ -103,7 +103,7 @@ async def hold(api: RunningApi, task: str, *calls: ToolCall, asks: str | None = 
             connection,
             await key_of(api, task),
             1,
-            StepAnswer("", (*asking, *calls), {"text": ""}),
+            ModelReply("", (*asking, *calls), {"text": ""}),
             questions,
             (),
             (),
@@ -560,7 +560,7 @@ async def test_stop(api: RunningApi) -> None:
         assert (answer.headers["etag"], answer.headers["baton-execution-id"]) == ('"3"', execution)
     async with api.pool.transaction() as connection:
         await steps.record_step(
-            connection, await key_of(api, task), 1, StepAnswer("so far", (), {"text": "so far"}), (), (), (), RULES
+            connection, await key_of(api, task), 1, ModelReply("so far", (), {"text": "so far"}), (), (), (), RULES
         )
     assert (await detail(api, task))["status"] == "STOPPED"
     await api.http.post(f"{TASKS}/{task}/messages", json={"message": "go on"})

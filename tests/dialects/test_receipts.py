@@ -10,10 +10,10 @@ import pytest
 
 from api.dialects.baton.schemas import ChangedMessage, MessageOut, Messages
 from baton.domain.agents import Scope
-from baton.domain.conversation import Question, StepAnswer, ToolCall
+from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.ids import StepKey, TaskById
 from baton.store import control, steps, tasks
-from baton.store.steps import Started
+from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi
 
@@ -59,12 +59,12 @@ class Work:
         """Begin the next turn; whether there was one to begin."""
         key = await self.key()
         async with self.api.pool.transaction() as connection:
-            return isinstance(await steps.start_step(connection, key), Started)
+            return isinstance(await steps.start_step(connection, key), StepAttempt)
 
     async def end(self, *asks: str, schema: Json | None = None) -> None:
         """End the turn, with these questions."""
         key, questions = await self.key(), [Question(id, f"{id}?", (), schema, call_id=id) for id in asks]
-        answer = StepAnswer("done", tuple(ToolCall(id, "ask_user", {}) for id in asks), {"text": "done"})
+        answer = ModelReply("done", tuple(ToolCall(id, "ask_user", {}) for id in asks), {"text": "done"})
         async with self.api.pool.transaction() as connection:
             await steps.record_step(connection, key, 1, answer, questions, (), ())
 

@@ -557,9 +557,9 @@ async def test_a_send_that_waits_for_the_lock_decides_by_what_it_finds_then(worl
     started(await world.start(route, 1))
     async with world.pool.transaction() as connection:
         answer = steps.record_step
-        from baton.domain.conversation import StepAnswer
+        from baton.domain.conversation import ModelReply
 
-        held = StepAnswer("", (write("w"),), {"text": ""})
+        held = ModelReply("", (write("w"),), {"text": ""})
         await answer(connection, key(route, 1), 1, held, (), (), (), ASK_WRITES)
         sending = asyncio.create_task(world.send(route, "no"))
         await world.blocked(1)

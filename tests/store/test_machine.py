@@ -18,7 +18,7 @@ from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Receipt
 from baton.domain.states import ExecutionState, SendMode
 from baton.store import tasks, tools
-from baton.store.steps import Started
+from baton.store.steps import StepAttempt
 from tests.store.world import World, call, key
 from tests.support.mailbox_machine import MailboxMachine
 from tests.support.mailbox_model import Sent
@@ -57,7 +57,7 @@ class Real:
 
     async def start(self, turn: int, step: int) -> int | Standing:
         found = await self.world.start(self.route, turn, step)
-        return found.attempt if isinstance(found, Started) else found
+        return found.attempt if isinstance(found, StepAttempt) else found
 
     async def record(self, turn: int, step: int, attempt: int, asked: list[Question], calls: list[str]) -> Standing:
         return await self.world.record(

@@ -15,7 +15,7 @@ from baton.domain.mailbox import Then
 from baton.domain.messages import Receipt
 from baton.domain.states import SendMode, TaskState
 from baton.store import control, rings
-from baton.store.steps import Started
+from baton.store.steps import StepAttempt
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.world import World, question
@@ -37,7 +37,7 @@ async def work_off(world: World, route: TaskRoute) -> None:
     turn, step, attempt = 1, 0, 1
     while True:
         found = await world.start(route, turn, step)
-        if isinstance(found, Started):
+        if isinstance(found, StepAttempt):
             attempt = found.attempt
             found = await world.record(route, turn, step, attempt)
         if found.then is Then.REST:
@@ -260,7 +260,7 @@ async def test_everybody_at_one_execution(world: World) -> None:
         turn = step = 0
         for n in range(25):
             found = await world.start(route, turn, step)
-            if isinstance(found, Started):
+            if isinstance(found, StepAttempt):
                 await world.stream(route, turn, "text", step, found.attempt)
                 if n % 7 == 3:
                     found = await world.fail(route, turn)

@@ -19,7 +19,7 @@ from baton.domain.messages import Edit, Receipt
 from baton.domain.states import MessageState, SendMode, TaskState
 from baton.store import questions, receipts, rings, tasks, transcripts, views
 from baton.store.receipts import Changed
-from baton.store.steps import Started
+from baton.store.steps import StepAttempt
 from tests.store.races import Race
 from tests.store.test_steps import stands, started
 from tests.store.world import World, call, question
@@ -379,7 +379,7 @@ async def test_a_ring_that_is_due_stays_due(world: World) -> None:
     await world.execute("UPDATE tasks SET ring_at = now() WHERE tenant_id = $1")
     async with world.pool.connection() as connection:
         assert route.task_id in [one.task_id for one in await rings.due_tasks(connection, 1000, 3, 300)]
-    assert (await world.start(route, 2)) == Started(1, 0, (await world.log(route))[-1].seq, 1)
+    assert (await world.start(route, 2)) == StepAttempt(1, 0, (await world.log(route))[-1].seq, 1)
 
 
 async def test_a_default_that_is_taken_back_is_not_given_again(world: World) -> None:
@@ -715,7 +715,7 @@ async def test_a_withdrawal_waits_for_a_turn_that_is_being_begun(world: World) -
         await world.blocked(1)
         late = asyncio.create_task(told(withdraw(world, sent)))
         await world.blocked(2)
-    assert isinstance(await begun, Started)
+    assert isinstance(await begun, StepAttempt)
     assert await late == "claimed"
     assert (await world.box(route)).turn_open
 
@@ -732,14 +732,14 @@ async def test_exactly_one_of_a_turn_and_a_change_of_mind_wins(world: World, act
         if outcome:
             race.saw("the turn")
             assert outcome == "claimed"
-            assert (row["state"], row["text"], isinstance(turn, Started)) == ("claimed", "first", True)
+            assert (row["state"], row["text"], isinstance(turn, StepAttempt)) == ("claimed", "first", True)
         elif act == "withdraw":
             race.saw("the sender")
             assert (row["state"], isinstance(turn, Standing)) == ("withdrawn", True)
             assert (await world.box(route)).state is S.WAITING
         else:
             race.saw("the sender")
-            assert (row["state"], row["text"], isinstance(turn, Started)) == ("claimed", "second", True)
+            assert (row["state"], row["text"], isinstance(turn, StepAttempt)) == ("claimed", "second", True)
         await is_consistent(world, route)
     race.check()
 
@@ -765,7 +765,7 @@ async def test_many_who_withdraw_send_and_work(world: World) -> None:
             box = await world.box(route)
             turn = box.turn if box.turn_open else box.turn + 1
             found = await world.start(route, turn)
-            if isinstance(found, Started):
+            if isinstance(found, StepAttempt):
                 again = len(await world.messages(route)) % 5 == 0
                 await world.record(route, turn, attempt=found.attempt, asks=[question(f"q{turn}")] if again else [])
             elif done.is_set() and not (await world.box(route)).has_unclaimed:

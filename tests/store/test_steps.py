@@ -5,26 +5,26 @@ from uuid import uuid4
 
 import pytest
 
-from baton.domain.conversation import StepAnswer, Usage
+from baton.domain.conversation import ModelReply, Usage
 from baton.domain.errors import TaskNotFound
 from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.store import steps, transcripts
-from baton.store.steps import Delta, Started
+from baton.store.steps import Delta, StepAttempt
 from tests.store.world import World, call, key, question
 
 S, T = TaskState, EventType
 
 
-def started(found: Started | Standing) -> Started:
+def started(found: StepAttempt | Standing) -> StepAttempt:
     """A step that is to be taken."""
-    assert isinstance(found, Started)
+    assert isinstance(found, StepAttempt)
     return found
 
 
-def stands(found: Started | Standing) -> tuple[Then, int, int]:
+def stands(found: StepAttempt | Standing) -> tuple[Then, int, int]:
     """Where the task stands instead."""
     assert isinstance(found, Standing)
     return found.then, found.turn, found.step
@@ -375,7 +375,7 @@ async def test_tokens_are_kept(world: World) -> None:
     route = await world.task()
     await world.start(route, 1)
     async with world.pool.transaction() as connection:
-        answer = StepAnswer("text", (), {}, Usage(11, 7))
+        answer = ModelReply("text", (), {}, Usage(11, 7))
         await steps.record_step(connection, key(route, 1), 1, answer, (), (), ())
     (step,) = await world.steps(route)
     assert (step["input_tokens"], step["output_tokens"]) == (11, 7)

@@ -11,7 +11,7 @@ import asyncpg
 
 from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules
-from baton.domain.conversation import Question, StepAnswer, ToolCall, ToolResult
+from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult
 from baton.domain.events import Event
 from baton.domain.ids import StepKey, TaskById, TaskRoute
 from baton.domain.json import JsonObject
@@ -22,7 +22,7 @@ from baton.store import agents, control, events, executions, messages, steps, ta
 from baton.store.executions import NewExecution, NewTask
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
-from baton.store.steps import Delta, Started
+from baton.store.steps import Delta, StepAttempt
 
 NO_RULES = ToolRules({})
 
@@ -92,7 +92,7 @@ class World:
         if state is TaskState.RUNNING and not turn_open:
             return route
         started = await self.start(route, 1)
-        assert isinstance(started, Started)
+        assert isinstance(started, StepAttempt)
         if turn_open:
             assert state is TaskState.RUNNING
         elif state is TaskState.WAITING:
@@ -112,7 +112,7 @@ class World:
         async with self.pool.connection() as connection:
             return await messages.accept(connection, route, Draft(text, "test", **draft), "somebody", relay_seconds=60)
 
-    async def start(self, route: TaskRoute, turn: int, step: int = 0) -> Started | Standing:
+    async def start(self, route: TaskRoute, turn: int, step: int = 0) -> StepAttempt | Standing:
         """A worker comes to take a step."""
         async with self.pool.transaction() as connection:
             return await steps.start_step(connection, key(route, turn, step))
@@ -133,7 +133,7 @@ class World:
     ) -> Standing:
         """A worker records a step; its answer has the calls of ``asks``, then ``calls``."""
         asking = [ToolCall(one.call_id, "ask_user", {"question": one.text}) for one in asks]
-        answer = StepAnswer(text, (*asking, *calls), {"text": text})
+        answer = ModelReply(text, (*asking, *calls), {"text": text})
         async with self.pool.transaction() as connection:
             return await steps.record_step(
                 connection, key(route, turn, step), attempt, answer, asks, refused, streamed, rules

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from baton.domain.conversation import Question
-from baton.domain.mailbox import Ending, Mailbox, Next, Then, begin, due, end, next_for, position
+from baton.domain.mailbox import Ending, Mailbox, Next, Then, begin, due, end, next_for, standing
 from baton.domain.states import TaskState
 from tests.support.mailbox_machine import MailboxMachine
 
@@ -74,7 +74,7 @@ def test_what_a_worker_is_to_do(box: Mailbox, turn: int, step: int, expected: Ne
 def test_who_comes_to_what_is_due_begins_or_works(state: TaskState, turn_open: bool) -> None:
     box = replace(OPEN if turn_open else IDLE, state=state)
     at = due(box)
-    where = position(box, event_seq=7, ended=True)
+    where = standing(box, event_seq=7, ended=True)
     assert (where.event_seq, where.ended, where.box) == (7, True, box)
     if at is None:
         assert (where.then, where.turn, where.step) == (Then.REST, box.turn, 0)

@@ -4,12 +4,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.access import CanWrite, Service
-from api.answers import Json, execution_headers
 from api.body import JsonBody
 from api.dialects.asteroid import translate
 from api.dialects.asteroid.paths import AGENT_ID, AgentInPath
 from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, ExecuteAgentRequest, Started
 from api.openapi import body_of
+from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.states import ExecutionState
@@ -37,7 +37,7 @@ async def execute_agent(who: CanWrite, agent_id: AgentInPath, body: JsonBody, ba
         agent=parse_reference(agent_id),
         metadata=request.metadata,
     )
-    return Json(
+    return JsonResponse(
         {"executionId": str(started.execution_id), "status": translate.STATUS[ExecutionState.RUNNING]},
         202,
         execution_headers(started.execution_id),

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from api.access import CanWrite, Service
-from api.answers import Json, execution_headers
 from api.body import JsonBody
 from api.dialects.asteroid import translate
 from api.dialects.asteroid.paths import EXECUTION_ID, ExecutionInPath
@@ -22,6 +21,7 @@ from api.dialects.asteroid.schemas import (
     plain,
 )
 from api.openapi import body_of
+from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Principal
@@ -99,7 +99,7 @@ async def update_execution_status(
 
 async def _changed(baton: Baton, who: Principal, execution_id: UUID, status: UpdateableStatus) -> Response:
     await _bring(baton, who, execution_id, status)
-    return Json({"executionId": str(execution_id), "status": status}, headers=execution_headers(execution_id))
+    return JsonResponse({"executionId": str(execution_id), "status": status}, headers=execution_headers(execution_id))
 
 
 async def _bring(baton: Baton, who: Principal, execution_id: UUID, status: UpdateableStatus) -> None:

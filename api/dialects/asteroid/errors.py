@@ -5,36 +5,36 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import Json
-from api.dialect import Answer, ErrorTable, Failure
+from api.dialect import ErrorStatus, ErrorTable, Failure
+from api.responses import JsonResponse
 from baton.domain import errors
 
 ERRORS: Final[ErrorTable] = {
-    errors.DomainError: Answer(500),
-    errors.InvalidInput: Answer(400),
-    errors.InvalidPlan: Answer(400),
-    errors.Unauthenticated: Answer(401),
-    errors.Forbidden: Answer(403),
-    errors.RateLimited: Answer(429),
-    errors.NotFound: Answer(404),
-    errors.ExecutionNotFound: Answer(404),
-    errors.TaskNotFound: Answer(404),
-    errors.AgentNotFound: Answer(404),
-    errors.MessageNotFound: Answer(404),
-    errors.ApprovalNotFound: Answer(404),
-    errors.Conflict: Answer(409),
-    errors.TaskClosed: Answer(409),
-    errors.TaskBusy: Answer(409),
-    errors.ApprovalDecided: Answer(409),
-    errors.NotWaiting: Answer(409),
-    errors.MessageTaken: Answer(409),
-    errors.Outdated: Answer(412),
-    errors.AnswerRefused: Answer(422),
-    errors.KeyReused: Answer(422),
-    errors.CursorExpired: Answer(410),
-    errors.TooLarge: Answer(413),
-    errors.Unavailable: Answer(503),
-    errors.TooSlow: Answer(504),
+    errors.DomainError: ErrorStatus(500),
+    errors.InvalidInput: ErrorStatus(400),
+    errors.InvalidPlan: ErrorStatus(400),
+    errors.Unauthenticated: ErrorStatus(401),
+    errors.Forbidden: ErrorStatus(403),
+    errors.RateLimited: ErrorStatus(429),
+    errors.NotFound: ErrorStatus(404),
+    errors.ExecutionNotFound: ErrorStatus(404),
+    errors.TaskNotFound: ErrorStatus(404),
+    errors.AgentNotFound: ErrorStatus(404),
+    errors.MessageNotFound: ErrorStatus(404),
+    errors.ApprovalNotFound: ErrorStatus(404),
+    errors.Conflict: ErrorStatus(409),
+    errors.TaskClosed: ErrorStatus(409),
+    errors.TaskBusy: ErrorStatus(409),
+    errors.ApprovalDecided: ErrorStatus(409),
+    errors.NotWaiting: ErrorStatus(409),
+    errors.MessageTaken: ErrorStatus(409),
+    errors.Outdated: ErrorStatus(412),
+    errors.AnswerRefused: ErrorStatus(422),
+    errors.KeyReused: ErrorStatus(422),
+    errors.CursorExpired: ErrorStatus(410),
+    errors.TooLarge: ErrorStatus(413),
+    errors.Unavailable: ErrorStatus(503),
+    errors.TooSlow: ErrorStatus(504),
 }
 
 
@@ -43,4 +43,4 @@ def render(_: Request, failure: Failure) -> Response:
     message = failure.message
     if isinstance(failure.error, errors.AnswerRefused):
         message = "; ".join((message, *failure.error.problems))
-    return Json({"code": failure.status, "message": message}, failure.status, failure.headers)
+    return JsonResponse({"code": failure.status, "message": message}, failure.status, failure.headers)

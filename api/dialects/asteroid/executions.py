@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.access import CanRead, Service
-from api.answers import Json, etag, execution_headers
 from api.dialects.asteroid import translate
 from api.dialects.asteroid.activities import TYPES, activities
 from api.dialects.asteroid.paths import (
@@ -25,6 +24,7 @@ from api.dialects.asteroid.schemas import (
     Execution,
     Executions,
 )
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from baton.domain.agents import Principal
 from baton.domain.json import JsonObject
@@ -55,7 +55,7 @@ async def list_executions(who: CanRead, query: Listing, baton: Service) -> Respo
         agent=None if query.agentId is None else parse_reference(query.agentId),
         with_only_tasks=True,
     )
-    return Json(
+    return JsonResponse(
         {
             "items": [translate.execution(item, who.tenant_id) for item in found.items],
             "page": query.page,
@@ -78,7 +78,7 @@ async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Serv
     headers = execution_headers(execution_id)
     if not found.in_plan and found.tasks:
         headers["ETag"] = etag(found.tasks[0].version)
-    return Json(translate.execution(found, who.tenant_id), headers=headers)
+    return JsonResponse(translate.execution(found, who.tenant_id), headers=headers)
 
 
 @router.get(
@@ -91,7 +91,7 @@ async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Serv
 async def list_activities(who: CanRead, execution_id: ExecutionInPath, query: Activities, baton: Service) -> Response:
     """What was said and done in an execution."""
     found = await _activities(baton, who, execution_id, query)
-    return Json(found, headers=execution_headers(execution_id))
+    return JsonResponse(found, headers=execution_headers(execution_id))
 
 
 async def _activities(baton: Baton, who: Principal, execution_id: UUID, query: ActivitiesQuery) -> list[JsonObject]:

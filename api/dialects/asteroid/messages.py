@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from api.access import CanSend, Service
-from api.answers import receipt_headers
 from api.body import JsonBody
 from api.dialects.asteroid import translate
 from api.dialects.asteroid.paths import EXECUTION_ID, ExecutionInPath
 from api.dialects.asteroid.schemas import PREFIX, SEND_ERRORS, UserMessage, plain, reference
 from api.openapi import with_body
 from api.options import Options
+from api.responses import receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.service.messages import send_to_execution

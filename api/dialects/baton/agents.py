@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.access import CanChangeAgents, CanRead, Service
-from api.answers import Json, etag
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.agent_schemas import Agents, ChangeAgent, CreateAgent, WholeAgent
@@ -14,6 +13,7 @@ from api.dialects.baton.schemas import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
+from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Agent
@@ -33,7 +33,7 @@ async def list_agents(
 ) -> Response:
     """All agents, oldest first. A key for one agent sees that one."""
     page = await agent_changes.list_agents(baton, who, limit=limit, cursor=cursor)
-    return Json(translate.page(page, translate.agent))
+    return JsonResponse(translate.page(page, translate.agent))
 
 
 @router.post(
@@ -45,14 +45,14 @@ async def list_agents(
 async def create_agent(who: CanChangeAgents, body: JsonBody, baton: Service) -> Response:
     """Make an agent. Its uuid, its integer and its name are how every dialect may name it."""
     agent = await agent_changes.create_agent(baton, who, _change(validated(CreateAgent, body)))
-    return Json(translate.agent(agent), 201, _headers(agent) | {"Location": f"{PREFIX}/agents/{agent.id}"})
+    return JsonResponse(translate.agent(agent), 201, _headers(agent) | {"Location": f"{PREFIX}/agents/{agent.id}"})
 
 
 @router.get("/{agent_id}", responses={200: {"model": WholeAgent}})
 async def get_agent(agent_id: str, who: CanRead, baton: Service) -> Response:
     """An agent by its uuid, its integer or its name, with its version as `ETag`."""
     agent = await agent_changes.get_agent(baton, who, parse_reference(agent_id))
-    return Json(translate.agent(agent), headers=_headers(agent))
+    return JsonResponse(translate.agent(agent), headers=_headers(agent))
 
 
 @router.patch(
@@ -68,7 +68,7 @@ async def change_agent(
     agent = await agent_changes.change_agent(
         baton, who, parse_reference(agent_id), change, if_version=options.if_version
     )
-    return Json(translate.agent(agent), headers=_headers(agent))
+    return JsonResponse(translate.agent(agent), headers=_headers(agent))
 
 
 def _change(request: CreateAgent | ChangeAgent) -> AgentChange:

@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.access import CanRead, CanSend, Service
-from api.answers import Json, etag
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import (
@@ -19,6 +18,7 @@ from api.dialects.baton.schemas import (
 )
 from api.ids import approval_id as parse_id
 from api.openapi import body_of
+from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.approvals import Decision
@@ -36,7 +36,7 @@ async def get_approval(approval_id: str, who: CanRead, baton: Service) -> Respon
     A task that waits shows the open ones, and so does the inbox.
     """
     approval = await approvals.get_approval(baton, who, parse_id(approval_id))
-    return Json(translate.approval(approval), headers=_headers(approval))
+    return JsonResponse(translate.approval(approval), headers=_headers(approval))
 
 
 @router.post(
@@ -54,7 +54,7 @@ async def decide_approval(approval_id: str, who: CanSend, body: JsonBody, baton:
     decision = Decision(request.decision, request.reason, cast("JsonObject | None", request.arguments), request.digest)
     approval = await approvals.decide(baton, who, parse_id(approval_id), decision)
     task = {"state": approval.task_state, "version": approval.task_version}
-    return Json(translate.approval(approval) | {"task": task}, headers=_headers(approval))
+    return JsonResponse(translate.approval(approval) | {"task": task}, headers=_headers(approval))
 
 
 def _headers(approval: ApprovalView) -> dict[str, str]:

@@ -5,37 +5,37 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import to_json
-from api.dialect import Answer, ErrorTable, Failure
+from api.dialect import ErrorStatus, ErrorTable, Failure
 from api.errors import status_phrase
+from api.responses import to_json
 from baton.domain import errors
 
 ERRORS: Final[ErrorTable] = {
-    errors.DomainError: Answer(500, "internal_error"),
-    errors.InvalidInput: Answer(422, "invalid_input"),
-    errors.InvalidPlan: Answer(422, "invalid_plan"),
-    errors.Unauthenticated: Answer(401, "unauthenticated"),
-    errors.Forbidden: Answer(403, "forbidden"),
-    errors.RateLimited: Answer(429, "rate_limited"),
-    errors.NotFound: Answer(404, "not_found"),
-    errors.ExecutionNotFound: Answer(404, "execution_not_found"),
-    errors.TaskNotFound: Answer(404, "task_not_found"),
-    errors.AgentNotFound: Answer(404, "agent_not_found"),
-    errors.MessageNotFound: Answer(404, "message_not_found"),
-    errors.ApprovalNotFound: Answer(404, "approval_not_found"),
-    errors.Conflict: Answer(409, "conflict"),
-    errors.TaskClosed: Answer(409, "task_closed"),
-    errors.TaskBusy: Answer(409, "task_busy"),
-    errors.ApprovalDecided: Answer(409, "approval_decided"),
-    errors.NotWaiting: Answer(409, "not_waiting"),
-    errors.MessageTaken: Answer(409, "message_taken"),
-    errors.Outdated: Answer(412, "outdated"),
-    errors.AnswerRefused: Answer(422, "answer_refused"),
-    errors.KeyReused: Answer(422, "idempotency_key_reused"),
-    errors.CursorExpired: Answer(410, "cursor_expired"),
-    errors.TooLarge: Answer(413, "too_large"),
-    errors.Unavailable: Answer(503, "unavailable"),
-    errors.TooSlow: Answer(503, "too_slow"),
+    errors.DomainError: ErrorStatus(500, "internal_error"),
+    errors.InvalidInput: ErrorStatus(422, "invalid_input"),
+    errors.InvalidPlan: ErrorStatus(422, "invalid_plan"),
+    errors.Unauthenticated: ErrorStatus(401, "unauthenticated"),
+    errors.Forbidden: ErrorStatus(403, "forbidden"),
+    errors.RateLimited: ErrorStatus(429, "rate_limited"),
+    errors.NotFound: ErrorStatus(404, "not_found"),
+    errors.ExecutionNotFound: ErrorStatus(404, "execution_not_found"),
+    errors.TaskNotFound: ErrorStatus(404, "task_not_found"),
+    errors.AgentNotFound: ErrorStatus(404, "agent_not_found"),
+    errors.MessageNotFound: ErrorStatus(404, "message_not_found"),
+    errors.ApprovalNotFound: ErrorStatus(404, "approval_not_found"),
+    errors.Conflict: ErrorStatus(409, "conflict"),
+    errors.TaskClosed: ErrorStatus(409, "task_closed"),
+    errors.TaskBusy: ErrorStatus(409, "task_busy"),
+    errors.ApprovalDecided: ErrorStatus(409, "approval_decided"),
+    errors.NotWaiting: ErrorStatus(409, "not_waiting"),
+    errors.MessageTaken: ErrorStatus(409, "message_taken"),
+    errors.Outdated: ErrorStatus(412, "outdated"),
+    errors.AnswerRefused: ErrorStatus(422, "answer_refused"),
+    errors.KeyReused: ErrorStatus(422, "idempotency_key_reused"),
+    errors.CursorExpired: ErrorStatus(410, "cursor_expired"),
+    errors.TooLarge: ErrorStatus(413, "too_large"),
+    errors.Unavailable: ErrorStatus(503, "unavailable"),
+    errors.TooSlow: ErrorStatus(503, "too_slow"),
 }
 
 #: What is said where no rule of the domain was broken.

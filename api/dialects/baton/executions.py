@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
-from api.answers import Json, execution_headers
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExecutionOut, Executions, StartExecution
@@ -16,6 +15,7 @@ from api.dialects.baton.stream import execution_encoder
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
+from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
@@ -64,7 +64,7 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
         )
     execution = await views.get_execution(baton, who, started.execution_id)
     headers = execution_headers(execution.id) | {"Location": f"{PREFIX}/executions/{execution.id}"}
-    return Json(translate.execution(execution), 201, headers)
+    return JsonResponse(translate.execution(execution), 201, headers)
 
 
 @router.get("", responses={200: {"model": Executions}})
@@ -77,7 +77,7 @@ async def list_executions(
 ) -> Response:
     """All executions, newest first."""
     page = await views.list_executions(baton, who, limit=limit, states=state, cursor=cursor)
-    return Json(translate.page(page, translate.execution))
+    return JsonResponse(translate.page(page, translate.execution))
 
 
 @router.get("/{execution_id}", responses={200: {"model": ExecutionOut}})
@@ -127,4 +127,4 @@ async def _controlled(
 
 async def _shown(baton: Baton, who: Principal, execution_id: ExecutionId) -> Response:
     execution = await views.get_execution(baton, who, execution_id)
-    return Json(translate.execution(execution), headers=execution_headers(execution.id))
+    return JsonResponse(translate.execution(execution), headers=execution_headers(execution.id))

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.access import IsAdmin, Service
-from api.answers import Json
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.agent_schemas import CreateKey, KeyOut, Keys, NewKeyOut
 from api.dialects.baton.schemas import BODY_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber, parse_uuid
 from api.openapi import body_of
+from api.responses import JsonResponse
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.errors import InvalidInput, NotFound
@@ -36,7 +36,7 @@ async def list_keys(
 ) -> Response:
     """All keys, oldest first, revoked ones, too; without their secrets. A key for one agent sees that agent's."""
     page = await keys.page_keys(baton, who, limit=limit, cursor=cursor)
-    return Json(translate.page(page, translate.key))
+    return JsonResponse(translate.page(page, translate.key))
 
 
 @router.post(
@@ -48,19 +48,19 @@ async def create_key(who: IsAdmin, body: JsonBody, baton: Service) -> Response:
     new = NewKey(request.scopes, request.name, _lasting(request.expires_in_seconds), request.per_minute)
     key, text = await keys.make_key(baton, who, new, request.agent)
     headers = _PRIVATE | {"Location": f"{PREFIX}/keys/{key.id}"}
-    return Json(translate.key(key) | {"key": text}, 201, headers)
+    return JsonResponse(translate.key(key) | {"key": text}, 201, headers)
 
 
 @router.get("/{key_id}", responses={200: {"model": KeyOut}})
 async def get_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
     """A key, without its secret."""
-    return Json(translate.key(await keys.get_key(baton, who, _parse(key_id))))
+    return JsonResponse(translate.key(await keys.get_key(baton, who, _parse(key_id))))
 
 
 @router.delete("/{key_id}", responses={200: {"model": KeyOut}})
 async def revoke_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
     """Revoke a key: here it stops working at once, in other processes within seconds. Safe to repeat."""
-    return Json(translate.key(await keys.revoke(baton, who, _parse(key_id))))
+    return JsonResponse(translate.key(await keys.revoke(baton, who, _parse(key_id))))
 
 
 def _lasting(seconds: int | None) -> timedelta | None:

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.access import CanRead, CanSend, Service
-from api.answers import Json, receipt_headers
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, SEND_PROBLEMS, Accepted, Messages, SendMessage
@@ -14,6 +13,7 @@ from api.ids import WholeNumber
 from api.ids import task_id as parse_task_id
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
+from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.conversation import Attachment
@@ -54,7 +54,7 @@ async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Opti
     )
     receipt = (await messages.send_message(baton, who, TaskById(parse_task_id(task_id)), draft)).receipt
     headers = receipt_headers(receipt) | {"Location": f"{PREFIX}/messages/{receipt.message_id}"}
-    return Json(translate.accepted(receipt), 202, headers)
+    return JsonResponse(translate.accepted(receipt), 202, headers)
 
 
 @router.get("/tasks/{task_id}/messages", responses={200: {"model": Messages}})
@@ -68,4 +68,4 @@ async def list_messages(
 ) -> Response:
     """A task's messages, in the order in which the agent reads them, with what became of each."""
     page = await views.list_messages(baton, who, parse_task_id(task_id), limit=limit, states=state, cursor=cursor)
-    return Json(translate.page(page, translate.message))
+    return JsonResponse(translate.page(page, translate.message))

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.access import CanRead, CanSend, Service
-from api.answers import Json, etag
 from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import (
@@ -22,6 +21,7 @@ from api.ids import WholeNumber
 from api.ids import message_id as parse_id
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
+from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.conversation import Attachment
@@ -46,14 +46,14 @@ async def list_dead_messages(
 ) -> Response:
     """The dead messages of all tasks: those that no agent has dealt with, and why. The oldest end comes first."""
     page = await views.list_dead_messages(baton, who, limit=limit, cursor=cursor)
-    return Json(translate.page(page, translate.message))
+    return JsonResponse(translate.page(page, translate.message))
 
 
 @router.get("/{message_id}", responses={200: {"model": MessageOut}})
 async def get_message(message_id: str, who: CanRead, baton: Service) -> Response:
     """A message's receipt: which state it is in, since when, and which turn took it; with its task's `ETag`."""
     message = await views.get_message(baton, who, parse_id(message_id))
-    return Json(translate.message(message), headers=_headers(message))
+    return JsonResponse(translate.message(message), headers=_headers(message))
 
 
 @router.patch("/{message_id}", openapi_extra=body_of(EditMessage, (IF_MATCH_PARAMETER,)), responses=_CHANGED)
@@ -96,7 +96,7 @@ async def redrive_message(message_id: str, who: CanSend, options: Options, baton
 def _changed(settled: Settled) -> Response:
     message = settled.message
     task = {"state": settled.task_state, "version": message.task_version}
-    return Json(translate.message(message) | {"task": task}, headers=_headers(message))
+    return JsonResponse(translate.message(message) | {"task": task}, headers=_headers(message))
 
 
 def _headers(message: MessageView) -> dict[str, str]:

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
-from api.answers import Json, etag, execution_headers
 from api.dialects.baton import translate
 from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExplanationOut, TaskOut, Tasks
 from api.dialects.baton.stream import task_encoder
@@ -16,6 +15,7 @@ from api.ids import WholeNumber
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
 from api.openapi import STREAM
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from baton.domain.agents import Principal
@@ -45,7 +45,7 @@ async def list_tasks(
         execution_id=None if execution is None else parse_execution_id(execution),
         cursor=cursor,
     )
-    return Json(translate.page(page, translate.task))
+    return JsonResponse(translate.page(page, translate.task))
 
 
 @router.get("/{task_id}", responses={200: {"model": TaskOut}})
@@ -57,7 +57,7 @@ async def get_task(task_id: str, who: CanRead, baton: Service) -> Response:
 @router.get("/{task_id}/explain", responses={200: {"model": ExplanationOut}})
 async def explain_task(task_id: str, who: CanRead, baton: Service) -> Response:
     """Why the task is where it is: its question, the turn at work, messages that wait, workers and servers away."""
-    return Json(translate.explanation(await explain.explain_task(baton, who, parse_id(task_id))))
+    return JsonResponse(translate.explanation(await explain.explain_task(baton, who, parse_id(task_id))))
 
 
 @router.post("/{task_id}/cancel", responses={200: {"model": TaskOut}})
@@ -98,4 +98,6 @@ async def _controlled(
 
 async def _shown(baton: Baton, who: Principal, task_id: TaskId) -> Response:
     task = await views.get_task(baton, who, task_id)
-    return Json(translate.task(task), headers=execution_headers(task.execution_id) | {"ETag": etag(task.version)})
+    return JsonResponse(
+        translate.task(task), headers=execution_headers(task.execution_id) | {"ETag": etag(task.version)}
+    )

@@ -5,38 +5,38 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import Json
-from api.dialect import Answer, ErrorTable, Failure
+from api.dialect import ErrorStatus, ErrorTable, Failure
+from api.responses import JsonResponse
 from baton.domain import errors
 
 _INVALID: Final = "invalid_input"
 
 ERRORS: Final[ErrorTable] = {
-    errors.DomainError: Answer(500, "internal_error"),
-    errors.InvalidInput: Answer(422, _INVALID),
-    errors.InvalidPlan: Answer(422, _INVALID),
-    errors.Unauthenticated: Answer(401, "invalid_api_key"),
-    errors.Forbidden: Answer(403, "forbidden"),
-    errors.RateLimited: Answer(429, "rate_limited"),
-    errors.NotFound: Answer(404, "not_found"),
-    errors.ExecutionNotFound: Answer(404, "task_not_found"),
-    errors.TaskNotFound: Answer(404, "task_not_found"),
-    errors.AgentNotFound: Answer(404, "agent_not_found"),
-    errors.MessageNotFound: Answer(404, "message_not_found"),
-    errors.ApprovalNotFound: Answer(404, "approval_not_found"),
-    errors.Conflict: Answer(409, "conflict"),
-    errors.TaskClosed: Answer(409, "task_closed"),
-    errors.TaskBusy: Answer(409, "task_busy"),
-    errors.NotWaiting: Answer(409, "no_pending_interaction"),
-    errors.ApprovalDecided: Answer(409, "approval_decided"),
-    errors.MessageTaken: Answer(409, "message_taken"),
-    errors.Outdated: Answer(412, "outdated"),
-    errors.AnswerRefused: Answer(422, _INVALID),
-    errors.KeyReused: Answer(422, _INVALID),
-    errors.CursorExpired: Answer(410, "cursor_expired"),
-    errors.TooLarge: Answer(413, "too_large"),
-    errors.Unavailable: Answer(503, "temporarily_unavailable"),
-    errors.TooSlow: Answer(503, "temporarily_unavailable"),
+    errors.DomainError: ErrorStatus(500, "internal_error"),
+    errors.InvalidInput: ErrorStatus(422, _INVALID),
+    errors.InvalidPlan: ErrorStatus(422, _INVALID),
+    errors.Unauthenticated: ErrorStatus(401, "invalid_api_key"),
+    errors.Forbidden: ErrorStatus(403, "forbidden"),
+    errors.RateLimited: ErrorStatus(429, "rate_limited"),
+    errors.NotFound: ErrorStatus(404, "not_found"),
+    errors.ExecutionNotFound: ErrorStatus(404, "task_not_found"),
+    errors.TaskNotFound: ErrorStatus(404, "task_not_found"),
+    errors.AgentNotFound: ErrorStatus(404, "agent_not_found"),
+    errors.MessageNotFound: ErrorStatus(404, "message_not_found"),
+    errors.ApprovalNotFound: ErrorStatus(404, "approval_not_found"),
+    errors.Conflict: ErrorStatus(409, "conflict"),
+    errors.TaskClosed: ErrorStatus(409, "task_closed"),
+    errors.TaskBusy: ErrorStatus(409, "task_busy"),
+    errors.NotWaiting: ErrorStatus(409, "no_pending_interaction"),
+    errors.ApprovalDecided: ErrorStatus(409, "approval_decided"),
+    errors.MessageTaken: ErrorStatus(409, "message_taken"),
+    errors.Outdated: ErrorStatus(412, "outdated"),
+    errors.AnswerRefused: ErrorStatus(422, _INVALID),
+    errors.KeyReused: ErrorStatus(422, _INVALID),
+    errors.CursorExpired: ErrorStatus(410, "cursor_expired"),
+    errors.TooLarge: ErrorStatus(413, "too_large"),
+    errors.Unavailable: ErrorStatus(503, "temporarily_unavailable"),
+    errors.TooSlow: ErrorStatus(503, "temporarily_unavailable"),
 }
 
 #: What is said where no rule of the domain was broken.
@@ -56,4 +56,4 @@ def render(_: Request, failure: Failure) -> Response:
     if isinstance(failure.error, errors.AnswerRefused):
         message = "; ".join((message, *failure.error.problems))
     code = failure.code or _CODES.get(failure.status, _INVALID)
-    return Json({"error": {"code": code, "message": message}}, failure.status, failure.headers)
+    return JsonResponse({"error": {"code": code, "message": message}}, failure.status, failure.headers)

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from api.access import CanSend, Service
-from api.answers import Json, receipt_headers
 from api.body import JsonBody
 from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.access import address
@@ -14,6 +13,7 @@ from api.dialects.chat_tasks.schemas import PREFIX, SEND_ERRORS, AppendMessageRe
 from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options, SendOptions
+from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Principal
@@ -59,4 +59,4 @@ async def _send(
     request = validated(AppendMessageRequest, body)
     draft = translate.draft(request, options, only_if_waiting=only_if_waiting)
     receipt = (await send_message(baton, who, address(who, task_id, request.agent_id), draft)).receipt
-    return Json(translate.accepted(task_id, request.agent_id, receipt), 202, receipt_headers(receipt))
+    return JsonResponse(translate.accepted(task_id, request.agent_id, receipt), 202, receipt_headers(receipt))

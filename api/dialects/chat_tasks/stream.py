@@ -10,7 +10,7 @@ from uuid import UUID
 
 from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.errors import ERRORS
-from api.errors import answer_to
+from api.errors import status_of
 from api.sse import Encoder, Frame
 from baton.domain.agents import Principal
 from baton.domain.errors import TaskNotFound, Unavailable
@@ -108,7 +108,7 @@ async def _last(baton: Reads, who: Principal, task_id: UUID) -> Frame | None:
     try:
         task = await views.get_task(baton, who, task_id)
     except (TaskNotFound, Unavailable) as error:
-        return "stream.error", {"code": answer_to(error, ERRORS).code, "message": error.message}
+        return "stream.error", {"code": status_of(error, ERRORS).code, "message": error.message}
     if task.state is TaskState.WAITING:
         return "task.input_required", {"task_id": task.number, "prompt": translate.prompt_of(task)}
     if not task.state.is_over:

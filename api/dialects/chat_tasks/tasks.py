@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
-from api.answers import Json, etag, execution_headers
 from api.body import JsonBody
 from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.access import find
@@ -23,6 +22,7 @@ from api.dialects.chat_tasks.schemas import (
 from api.dialects.chat_tasks.stream import ENDS, task_encoder
 from api.ids import WholeNumber
 from api.openapi import body_of
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
@@ -48,7 +48,7 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
         baton, who, request.message.content, agent=request.agent_id, metadata=request.metadata
     )
     task = await views.get_task(baton, who, started.tasks[0])
-    return Json(translate.created(task), 202, execution_headers(task.execution_id))
+    return JsonResponse(translate.created(task), 202, execution_headers(task.execution_id))
 
 
 @router.get("/{task_id}", responses=READ_ERRORS | {200: {"model": TaskInfoResponse}})
@@ -57,7 +57,7 @@ async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton:
     route = await find(baton, who, task_id)
     task = await views.get_task(baton, who, route.task_id)
     last_message = await timeline.get_last_message(baton, who, route.task_id)
-    return Json(translate.task_info(task, last_message), headers=_headers(task))
+    return JsonResponse(translate.task_info(task, last_message), headers=_headers(task))
 
 
 @router.get("/{task_id}/steps", responses=READ_ERRORS | {200: {"model": StepsResponse}})
@@ -65,7 +65,9 @@ async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead,
     """All that was said and done in a task, in order of its beginning."""
     route = await find(baton, who, task_id)
     task = await views.get_task(baton, who, route.task_id)
-    return Json(translate.steps(task, await timeline.get_timeline(baton, who, route.task_id)), headers=_headers(task))
+    return JsonResponse(
+        translate.steps(task, await timeline.get_timeline(baton, who, route.task_id)), headers=_headers(task)
+    )
 
 
 @router.get(

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanSend, CanWrite, Service
-from api.answers import Json, etag, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.kubiya import translate
 from api.dialects.kubiya.schemas import ExecuteAgent
@@ -18,6 +17,7 @@ from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
+from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
@@ -51,7 +51,7 @@ async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, baton: Ser
         agent=parse_reference(agent_id),
         metadata=request.user_metadata,
     )
-    return Json(
+    return JsonResponse(
         {
             "execution_id": str(started.execution_id),
             "workflow_id": task_workflow_id(str(started.tasks[0])),
@@ -81,7 +81,7 @@ async def list_executions(
         states=None if states is None else [ExecutionState(state) for state in states],
         agent=None if agent_id is None else parse_reference(agent_id),
     )
-    return Json([_as_execution(task.execution_id, task, usage) for task, usage in found])
+    return JsonResponse([_as_execution(task.execution_id, task, usage) for task, usage in found])
 
 
 @router.get(_EXECUTIONS + "/{execution_id}")
@@ -92,8 +92,8 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
     usage = await views.get_usage(baton, who, found.execution.id, task and task.id)
     headers = execution_headers(found.execution.id)
     if task is None:
-        return Json({"id": execution_id} | translate.plan_execution(found.execution, usage), headers=headers)
-    return Json(_as_execution(execution_id, task, usage), headers=headers | {"ETag": etag(task.version)})
+        return JsonResponse({"id": execution_id} | translate.plan_execution(found.execution, usage), headers=headers)
+    return JsonResponse(_as_execution(execution_id, task, usage), headers=headers | {"ETag": etag(task.version)})
 
 
 @router.get(_EXECUTIONS + "/{execution_id}/stream", response_class=Response, responses=STREAM)
@@ -120,7 +120,7 @@ async def send_execution_message(
     """Send a message to a task, whatever it is doing."""
     draft = translate.draft(translate.message_of(body), options)
     sent = await send_to_task(baton, who, TaskOfExecution(parse_id(execution_id)), draft)
-    return Json(
+    return JsonResponse(
         {
             "success": True,
             "execution_id": execution_id,
@@ -165,7 +165,7 @@ async def _control(
     else:
         state = await one(baton, who, TaskById(task.id))
     status = translate.EXECUTION_STATUS[state]
-    return Json(
+    return JsonResponse(
         {"success": True, "execution_id": execution_id, "status": status, "message": f"The execution is {status}."},
         headers=execution_headers(found.execution.id),
     )

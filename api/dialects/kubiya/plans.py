@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanSend, CanWrite, Service
-from api.answers import Json, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.kubiya import translate
 from api.dialects.kubiya.schemas import ExecutePlan
@@ -16,6 +15,7 @@ from api.ids import WholeNumber, in_range
 from api.ids import execution_id as parse_execution_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
+from api.responses import JsonResponse, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
@@ -49,7 +49,7 @@ async def send_task_message(
     draft = translate.draft(translate.message_of(body), options)
     address = TaskInPlan(parse_execution_id(execution_id), in_range(task_id))
     sent = await send_to_task(baton, who, address, draft, budget_seconds=baton.settings.temporal_budget_seconds)
-    return Json(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
+    return JsonResponse(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
 
 
 @router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan))
@@ -65,7 +65,7 @@ async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Respons
         agent=request.agent_id,
         plan_generation_id=request.plan_generation_id,
     )
-    return Json(
+    return JsonResponse(
         {
             "execution_id": str(started.execution_id),
             "status": "running",
@@ -94,7 +94,7 @@ async def list_plan_executions(
         in_plan=True,
         states=translate.states_of(status, translate.PLAN_STATUS),
     )
-    return Json(
+    return JsonResponse(
         {
             "executions": [translate.plan_in_list(item) for item in page.items],
             "total": page.total,
@@ -108,7 +108,7 @@ async def list_plan_executions(
 async def get_plan_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
     """A plan's progress, and what its tasks wait for."""
     execution = await _plan(baton, who, execution_id)
-    return Json(translate.plan_status(execution), headers=execution_headers(execution.id))
+    return JsonResponse(translate.plan_status(execution), headers=execution_headers(execution.id))
 
 
 @router.get("/{execution_id}/stream", response_class=Response, responses=STREAM)
@@ -138,7 +138,7 @@ async def continue_plan_execution(
     sent = await send_to_tasks(baton, who, responses, budget_seconds=baton.settings.temporal_budget_seconds)
     now = await views.get_execution(baton, who, plan.id)
     signaled = sum(one.signaled for one in sent)
-    return Json(
+    return JsonResponse(
         {
             "success": True,
             "execution_id": execution_id,

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.access import CanSend, Service
-from api.answers import Json, etag, execution_headers
 from api.body import JsonBody
 from api.dialects.maia import translate
 from api.dialects.maia.access import PathTask
@@ -14,6 +13,7 @@ from api.dialects.maia.shapes import PendingDecisions
 from api.dialects.maia.verdicts import verdicts
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
@@ -47,4 +47,4 @@ async def submit_task_decisions(
         headers["Baton-Message-Id"] = ", ".join(str(receipt.message_id) for receipt in receipts)
         if all(receipt.replayed for receipt in receipts):
             headers["Idempotent-Replayed"] = "true"
-    return Json({"pendingDecisions": translate.pending(task.questions, task.approvals)}, headers=headers)
+    return JsonResponse({"pendingDecisions": translate.pending(task.questions, task.approvals)}, headers=headers)

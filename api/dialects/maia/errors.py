@@ -5,37 +5,37 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import to_json
-from api.dialect import Answer, ErrorTable, Failure, Problem
+from api.dialect import ErrorStatus, ErrorTable, Failure, Problem
 from api.errors import status_phrase
+from api.responses import to_json
 from baton.domain import errors
 
 ERRORS: Final[ErrorTable] = {
-    errors.DomainError: Answer(500, "internal-error"),
-    errors.InvalidInput: Answer(400, "invalid-request"),
-    errors.InvalidPlan: Answer(400, "invalid-request"),
-    errors.Unauthenticated: Answer(401, "unauthenticated"),
-    errors.Forbidden: Answer(403, "forbidden"),
-    errors.RateLimited: Answer(429, "rate-limited"),
-    errors.NotFound: Answer(404, "not-found"),
-    errors.ExecutionNotFound: Answer(404, "task-not-found"),
-    errors.TaskNotFound: Answer(404, "task-not-found"),
-    errors.AgentNotFound: Answer(404, "agent-not-found"),
-    errors.MessageNotFound: Answer(404, "message-not-found"),
-    errors.ApprovalNotFound: Answer(404, "decision-not-found"),
-    errors.Conflict: Answer(409, "conflict"),
-    errors.TaskClosed: Answer(409, "task-closed"),
-    errors.TaskBusy: Answer(409, "task-busy"),
-    errors.NotWaiting: Answer(409, "not-waiting"),
-    errors.ApprovalDecided: Answer(409, "already-decided"),
-    errors.MessageTaken: Answer(409, "message-taken"),
-    errors.Outdated: Answer(412, "outdated"),
-    errors.AnswerRefused: Answer(422, "answer-refused"),
-    errors.KeyReused: Answer(422, "idempotency-key-reused"),
-    errors.CursorExpired: Answer(410, "cursor-expired"),
-    errors.TooLarge: Answer(413, "too-large"),
-    errors.Unavailable: Answer(502, "upstream-unavailable"),
-    errors.TooSlow: Answer(504, "upstream-timeout"),
+    errors.DomainError: ErrorStatus(500, "internal-error"),
+    errors.InvalidInput: ErrorStatus(400, "invalid-request"),
+    errors.InvalidPlan: ErrorStatus(400, "invalid-request"),
+    errors.Unauthenticated: ErrorStatus(401, "unauthenticated"),
+    errors.Forbidden: ErrorStatus(403, "forbidden"),
+    errors.RateLimited: ErrorStatus(429, "rate-limited"),
+    errors.NotFound: ErrorStatus(404, "not-found"),
+    errors.ExecutionNotFound: ErrorStatus(404, "task-not-found"),
+    errors.TaskNotFound: ErrorStatus(404, "task-not-found"),
+    errors.AgentNotFound: ErrorStatus(404, "agent-not-found"),
+    errors.MessageNotFound: ErrorStatus(404, "message-not-found"),
+    errors.ApprovalNotFound: ErrorStatus(404, "decision-not-found"),
+    errors.Conflict: ErrorStatus(409, "conflict"),
+    errors.TaskClosed: ErrorStatus(409, "task-closed"),
+    errors.TaskBusy: ErrorStatus(409, "task-busy"),
+    errors.NotWaiting: ErrorStatus(409, "not-waiting"),
+    errors.ApprovalDecided: ErrorStatus(409, "already-decided"),
+    errors.MessageTaken: ErrorStatus(409, "message-taken"),
+    errors.Outdated: ErrorStatus(412, "outdated"),
+    errors.AnswerRefused: ErrorStatus(422, "answer-refused"),
+    errors.KeyReused: ErrorStatus(422, "idempotency-key-reused"),
+    errors.CursorExpired: ErrorStatus(410, "cursor-expired"),
+    errors.TooLarge: ErrorStatus(413, "too-large"),
+    errors.Unavailable: ErrorStatus(502, "upstream-unavailable"),
+    errors.TooSlow: ErrorStatus(504, "upstream-timeout"),
 }
 
 #: What is said where no rule of the domain was broken.

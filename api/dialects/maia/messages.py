@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.access import CanRead, CanSend, Service
-from api.answers import Json, etag, execution_headers, receipt_headers
 from api.body import JsonBody
 from api.dialects.maia import log, translate
 from api.dialects.maia.access import PathTask
@@ -16,6 +15,7 @@ from api.dialects.maia.shapes import TaskMessages
 from api.ids import WholeNumber
 from api.openapi import with_body
 from api.options import Options
+from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
@@ -40,7 +40,7 @@ async def send_message(who: CanSend, task_id: PathTask, body: JsonBody, options:
     """
     draft = translate.draft(validated(SendMessage, body), options)
     receipt = (await messages.send_message(baton, who, TaskById(task_id), draft)).receipt
-    return Json({"taskId": str(task_id)}, 202, receipt_headers(receipt))
+    return JsonResponse({"taskId": str(task_id)}, 202, receipt_headers(receipt))
 
 
 @router.get(
@@ -64,4 +64,4 @@ async def get_task_messages(
     shown: dict[str, object] = {"results": [log.entry(event, found.description) for event in page.items]}
     if page.next_cursor is not None:
         shown["more"] = page.next_cursor
-    return Json(shown, headers=execution_headers(found.execution_id) | {"ETag": etag(found.version)})
+    return JsonResponse(shown, headers=execution_headers(found.execution_id) | {"ETag": etag(found.version)})

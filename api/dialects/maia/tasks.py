@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
-from api.answers import Json, etag, execution_headers
 from api.body import JsonBody
 from api.dialects.maia import translate
 from api.dialects.maia.access import PathTask
@@ -15,6 +14,7 @@ from api.dialects.maia.schemas import PREFIX, CreateTaskRequest, Status
 from api.dialects.maia.shapes import CreateTaskResponse, StopTaskResponse, TaskDetail, TaskList
 from api.ids import WholeNumber
 from api.openapi import body_of
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
@@ -50,7 +50,7 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
         plan_only=config.mode == translate.PLAN,
     )
     task = await views.get_task(baton, who, started.tasks[0])
-    return Json(translate.created(request, task), 201, execution_headers(task.execution_id))
+    return JsonResponse(translate.created(request, task), 201, execution_headers(task.execution_id))
 
 
 @router.get(
@@ -70,7 +70,7 @@ async def list_tasks(
         baton, who, limit=size, offset=page * size, standings=translate.standings_of(status)
     )
     tasks = [translate.task_in_list(one) for one in found.items]
-    return Json({"tasks": tasks, "page": page, "size": size, "total": found.total})
+    return JsonResponse({"tasks": tasks, "page": page, "size": size, "total": found.total})
 
 
 @router.get(
@@ -82,7 +82,7 @@ async def list_tasks(
 async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
     """A task: its status, what it may do, and what it waits for."""
     found = await details.get_task(baton, who, task_id)
-    return Json(translate.task(found), headers=_headers(found))
+    return JsonResponse(translate.task(found), headers=_headers(found))
 
 
 @router.post(
@@ -96,7 +96,7 @@ async def stop_task(who: CanWrite, task_id: PathTask, baton: Service) -> Respons
     """Stop a task until a message comes: what it is doing is interrupted. Again changes nothing."""
     await control.pause(baton, who, TaskById(task_id))
     found = await details.get_task(baton, who, task_id)
-    return Json({"taskId": str(task_id), "status": translate.status(found)}, 202, _headers(found))
+    return JsonResponse({"taskId": str(task_id), "status": translate.status(found)}, 202, _headers(found))
 
 
 def _headers(found: TaskDetails) -> dict[str, str]:

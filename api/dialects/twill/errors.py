@@ -5,8 +5,8 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import Json
-from api.dialect import Answer, ErrorTable, Failure
+from api.dialect import ErrorStatus, ErrorTable, Failure
+from api.responses import JsonResponse
 from baton.domain import errors
 
 _INVALID: Final = "validation_error"
@@ -14,31 +14,31 @@ _NOT_FOUND: Final = "not_found"
 _UNAVAILABLE: Final = "service_unavailable"
 
 ERRORS: Final[ErrorTable] = {
-    errors.DomainError: Answer(500, "internal_error"),
-    errors.InvalidInput: Answer(400, _INVALID),
-    errors.InvalidPlan: Answer(400, _INVALID),
-    errors.Unauthenticated: Answer(401, "unauthorized"),
-    errors.Forbidden: Answer(403, "forbidden"),
-    errors.RateLimited: Answer(429, "rate_limited"),
-    errors.NotFound: Answer(404, _NOT_FOUND),
-    errors.ExecutionNotFound: Answer(404, _NOT_FOUND),
-    errors.TaskNotFound: Answer(404, _NOT_FOUND),
-    errors.AgentNotFound: Answer(404, _NOT_FOUND),
-    errors.MessageNotFound: Answer(404, _NOT_FOUND),
-    errors.ApprovalNotFound: Answer(404, _NOT_FOUND),
-    errors.Conflict: Answer(409, "conflict"),
-    errors.TaskClosed: Answer(409, "task_cancelled"),
-    errors.TaskBusy: Answer(409, "task_busy"),
-    errors.NotWaiting: Answer(409, "not_waiting"),
-    errors.ApprovalDecided: Answer(409, "conflict"),
-    errors.MessageTaken: Answer(409, "conflict"),
-    errors.Outdated: Answer(412, "precondition_failed"),
-    errors.AnswerRefused: Answer(400, _INVALID),
-    errors.KeyReused: Answer(422, "idempotency_key_reused"),
-    errors.CursorExpired: Answer(410, "cursor_expired"),
-    errors.TooLarge: Answer(413, "payload_too_large"),
-    errors.Unavailable: Answer(503, _UNAVAILABLE),
-    errors.TooSlow: Answer(504, "timeout"),
+    errors.DomainError: ErrorStatus(500, "internal_error"),
+    errors.InvalidInput: ErrorStatus(400, _INVALID),
+    errors.InvalidPlan: ErrorStatus(400, _INVALID),
+    errors.Unauthenticated: ErrorStatus(401, "unauthorized"),
+    errors.Forbidden: ErrorStatus(403, "forbidden"),
+    errors.RateLimited: ErrorStatus(429, "rate_limited"),
+    errors.NotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.ExecutionNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.TaskNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.AgentNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.MessageNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.ApprovalNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.Conflict: ErrorStatus(409, "conflict"),
+    errors.TaskClosed: ErrorStatus(409, "task_cancelled"),
+    errors.TaskBusy: ErrorStatus(409, "task_busy"),
+    errors.NotWaiting: ErrorStatus(409, "not_waiting"),
+    errors.ApprovalDecided: ErrorStatus(409, "conflict"),
+    errors.MessageTaken: ErrorStatus(409, "conflict"),
+    errors.Outdated: ErrorStatus(412, "precondition_failed"),
+    errors.AnswerRefused: ErrorStatus(400, _INVALID),
+    errors.KeyReused: ErrorStatus(422, "idempotency_key_reused"),
+    errors.CursorExpired: ErrorStatus(410, "cursor_expired"),
+    errors.TooLarge: ErrorStatus(413, "payload_too_large"),
+    errors.Unavailable: ErrorStatus(503, _UNAVAILABLE),
+    errors.TooSlow: ErrorStatus(504, "timeout"),
 }
 
 #: What is said where no rule of the domain was broken.
@@ -64,4 +64,4 @@ def render(_: Request, failure: Failure) -> Response:
                 for problem in failure.problems
             ]
         }
-    return Json({"error": error}, failure.status, failure.headers)
+    return JsonResponse({"error": error}, failure.status, failure.headers)

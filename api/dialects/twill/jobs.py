@@ -5,11 +5,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
-from api.answers import Json, etag, execution_headers
 from api.dialects.twill import translate
 from api.dialects.twill.access import JOB_PARAMETERS, Job
 from api.dialects.twill.schemas import API, CHANGE_ERRORS, READ_ERRORS, JobDoneResponse
 from api.dialects.twill.stream import job_encoder, start_of
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import Cursor, cursor_of, open_stream
 from baton.service import errands
@@ -50,7 +50,7 @@ async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Servi
 async def cancel_job(who: CanWrite, job: Job, baton: Service) -> Response:
     """Cancel a job that is pending or in progress: its task is paused, until the next message."""
     errand = await errands.stop_errand(baton, who, job)
-    return Json(
+    return JsonResponse(
         {"success": True, "job": translate.job_ref(errand.id, errand.state)},
         headers=execution_headers(errand.execution_id) | {"ETag": etag(errand.task_version)},
     )

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.access import CanRead
-from api.answers import Json
 from api.dialects.twill import translate
 from api.dialects.twill.schemas import API, READ_ERRORS, MeResponse
+from api.responses import JsonResponse
 from api.routing import DirectRoute
 
 router = APIRouter(prefix=f"{API}/auth", tags=["Auth"], responses=READ_ERRORS, route_class=DirectRoute)
@@ -15,4 +15,4 @@ router = APIRouter(prefix=f"{API}/auth", tags=["Auth"], responses=READ_ERRORS, r
 @router.get("/me", operation_id="getMe", responses={200: {"model": MeResponse}})
 async def get_me(who: CanRead) -> Response:
     """Who calls, by which key, and whose tasks they see."""
-    return Json(translate.me(who))
+    return JsonResponse(translate.me(who))

@@ -4,13 +4,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.access import CanSend, Service
-from api.answers import Json, receipt_headers
 from api.body import JsonBody
 from api.dialects.twill import translate
 from api.dialects.twill.access import TASK_PARAMETERS, Task
 from api.dialects.twill.schemas import API, SEND_ERRORS, SENT, SendMessageRequest
 from api.openapi import body_of
 from api.options import Options
+from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.errands import ErrandState
@@ -34,4 +34,4 @@ async def send_message(who: CanSend, task: Task, body: JsonBody, options: Option
     request = validated(SendMessageRequest, body)
     receipt = (await send_to_task(baton, who, task, translate.draft(request, options))).receipt
     job = translate.job_ref(receipt.message_id, ErrandState.PENDING)
-    return Json({"job": job}, headers=receipt_headers(receipt))
+    return JsonResponse({"job": job}, headers=receipt_headers(receipt))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from api.dialects.twill import translate
 from api.dialects.twill.errors import ERRORS
-from api.errors import answer_to
+from api.errors import status_of
 from api.sse import Chapter, Encoder, Frame
 from baton.domain.agents import Principal
 from baton.domain.errands import Errand, ErrandState
@@ -65,7 +65,7 @@ def job_encoder(baton: Reads, who: Principal, errand: Errand) -> Encoder:
         try:
             now = await get_errand(baton, who, errand.id)
         except (MessageNotFound, Unavailable) as error:
-            return ("error", {"code": answer_to(error, ERRORS).code, "message": error.message}), 0
+            return ("error", {"code": status_of(error, ERRORS).code, "message": error.message}), 0
         return (("complete", {"status": translate.STATUS[now.state]}), now.last_event) if now.state.is_over else None
 
     return Encoder(

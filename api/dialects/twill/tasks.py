@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
-from api.answers import Json, etag, execution_headers
 from api.body import JsonBody
 from api.dialects.twill import translate
 from api.dialects.twill.access import TASK_PARAMETERS, Paging, Task, find, paging, paging_parameters
@@ -26,6 +25,7 @@ from api.dialects.twill.schemas import (
 )
 from api.openapi import body_of
 from api.origin import origin_of
+from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Principal
@@ -57,7 +57,7 @@ async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Se
         raise InvalidInput("a task needs a command", ("body", "command"))
     started = await _start(baton, who, wanted)
     task = await views.get_task(baton, who, started.tasks[0])
-    return Json(
+    return JsonResponse(
         {
             "task": translate.task_summary(task.id, task.number, task.title, origin_of(request)),
             "job": translate.job_ref(task.id, ErrandState.PENDING),
@@ -80,7 +80,7 @@ async def list_tasks(
     found = await errands.list_tasks(baton, who, limit=page.limit, cursor=page.cursor)
     origin = origin_of(request)
     shown = [translate.task_in_list(task, origin) for task in found.items]
-    return Json({"tasks": shown, "nextCursor": found.next_cursor})
+    return JsonResponse({"tasks": shown, "nextCursor": found.next_cursor})
 
 
 @router.get(
@@ -95,7 +95,7 @@ async def get_task(request: Request, who: CanRead, task: Task, baton: Service) -
     seen = await views.get_task(baton, who, route.task_id)
     last = await errands.get_last_errand(baton, who, route.task_id)
     intent = await _intent(baton, who, last.task_id, last.seq)
-    return Json(
+    return JsonResponse(
         {"task": translate.task_detail(seen, origin_of(request)), "latestJob": translate.latest_job(last, intent)},
         headers=execution_headers(route.execution_id) | {"ETag": etag(seen.version)},
     )
@@ -114,7 +114,7 @@ async def list_task_jobs(
     route = await find(baton, who, task)
     found = await errands.list_errands(baton, who, route.task_id, limit=page.limit, cursor=page.cursor)
     intent = await _intent(baton, who, route.task_id, found.items[0].seq) if found.items else ""
-    return Json({"jobs": translate.jobs(found.items, intent), "nextCursor": found.next_cursor})
+    return JsonResponse({"jobs": translate.jobs(found.items, intent), "nextCursor": found.next_cursor})
 
 
 @router.post(
@@ -127,7 +127,9 @@ async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
     """Cancel a task for good."""
     route = await find(baton, who, task)
     await control.cancel(baton, who, TaskById(route.task_id))
-    return Json({"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id))
+    return JsonResponse(
+        {"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id)
+    )
 
 
 @router.post(
@@ -140,7 +142,9 @@ async def archive_task(who: CanWrite, task: Task, baton: Service) -> Response:
     """Take a task out of the list. It goes on as before, and is still found by its id and slug."""
     route = await find(baton, who, task)
     await errands.archive_task(baton, who, route.task_id)
-    return Json({"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id))
+    return JsonResponse(
+        {"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id)
+    )
 
 
 async def _start(baton: Baton, who: Principal, wanted: CreateTaskRequest) -> Started:

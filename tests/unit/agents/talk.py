@@ -8,16 +8,16 @@ from uuid import UUID, uuid4
 
 from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
-from baton.agents.steps import Draft, take_step
+from baton.agents.steps import PartialReply, take_step
 from baton.agents.tools import ASK_USER, ToolFailed, call_tool, question_of
 from baton.domain.agents import Agent
 from baton.domain.conversation import (
     Attachment,
     DependencyResult,
+    ModelReply,
     ReadMessage,
     RecordedStep,
     RecordedTurn,
-    StepAnswer,
     ToolResult,
     Transcript,
 )
@@ -33,7 +33,7 @@ def an_agent(model: str = "scripted", tools: tuple[str, ...] = ("clock",)) -> Ag
 
 @dataclass
 class Talk:
-    """One task. ``answers`` has what its steps came to, ``drafts`` what was streamed by each attempt, in order."""
+    """One task. ``answers`` has what its steps came to, ``partials`` what was streamed by each attempt, in order."""
 
     models: Models
     description: str = ""
@@ -43,8 +43,8 @@ class Talk:
     turns: list[RecordedTurn] = field(default_factory=list)
     waiting: list[ReadMessage] = field(default_factory=list)
     open_questions: list[str] = field(default_factory=list)
-    answers: list[StepAnswer] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
+    answers: list[ModelReply] = field(default_factory=list)
+    partials: list[PartialReply] = field(default_factory=list)
     agent: Agent = field(default_factory=an_agent)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -85,20 +85,20 @@ class Talk:
             if not answer.calls or self.steps[-1].questions:
                 return answer.text
 
-    async def step(self, on_text: Callable[[str], None] = lambda _: None) -> StepAnswer:
+    async def step(self, on_text: Callable[[str], None] = lambda _: None) -> ModelReply:
         """One step of the turn under way, with attempts as Temporal makes them, and its tool calls."""
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            draft = Draft()
-            self.drafts.append(draft)
+            partial = PartialReply()
+            self.partials.append(partial)
             try:
-                answer = await take_step(self.models, self.transcript, attempt, draft, on_text)
+                answer = await take_step(self.models, self.transcript, attempt, partial, on_text)
             except asyncio.CancelledError:
-                self.record(StepState.INTERRUPTED, draft.text, draft.partial_response())
+                self.record(StepState.INTERRUPTED, partial.text, partial.response())
                 raise
             except ModelFailed as failure:
                 if failure.retryable and attempt < MAX_ATTEMPTS:
                     continue
-                self.record(StepState.FAILED, draft.text, None, error=failure.code)
+                self.record(StepState.FAILED, partial.text, None, error=failure.code)
                 raise
             self.answers.append(answer)
             await self._record_answer(answer)
@@ -110,7 +110,7 @@ class Talk:
         step = RecordedStep(len(self.steps) + 1, state, text, response, error=error)  # type: ignore[arg-type]
         self._append(step)
 
-    async def _record_answer(self, answer: StepAnswer) -> None:
+    async def _record_answer(self, answer: ModelReply) -> None:
         results: list[ToolResult] = []
         questions: list[tuple[str, str]] = []
         for call in answer.calls:

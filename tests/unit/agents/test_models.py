@@ -9,8 +9,8 @@ import pytest
 from baton.agents import errors
 from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
-from baton.agents.steps import Draft, take_step
-from baton.domain.conversation import Attachment, StepAnswer, Transcript
+from baton.agents.steps import PartialReply, take_step
+from baton.domain.conversation import Attachment, ModelReply, Transcript
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply
 from tests.unit.agents.talk import Talk
 
@@ -24,13 +24,13 @@ def a_transcript(models: Models, name: str) -> Transcript:
     return talk.transcript
 
 
-async def ask(models: Models, name: str, draft: Draft | None = None) -> StepAnswer:
-    return await take_step(models, a_transcript(models, name), 1, draft or Draft(), lambda _: None)
+async def ask(models: Models, name: str, partial: PartialReply | None = None) -> ModelReply:
+    return await take_step(models, a_transcript(models, name), 1, partial or PartialReply(), lambda _: None)
 
 
-async def failure(models: Models, name: str, draft: Draft | None = None) -> ModelFailed:
+async def failure(models: Models, name: str, partial: PartialReply | None = None) -> ModelFailed:
     with pytest.raises(ModelFailed) as caught:
-        await ask(models, name, draft)
+        await ask(models, name, partial)
     assert str(caught.value) == caught.value.code
     return caught.value
 
@@ -71,10 +71,10 @@ async def test_the_wait_that_the_provider_asks_for(models: Models, openai_server
 @APIS
 async def test_a_connection_cut_in_the_middle(models: Models, openai_server: OpenAIServer, name: str) -> None:
     openai_server.reply(Reply(("one ", "two ", "three"), cut_after=2))
-    draft = Draft()
-    failed = await failure(models, name, draft)
+    partial = PartialReply()
+    failed = await failure(models, name, partial)
     assert (failed.code, failed.retryable) == (errors.UNAVAILABLE, True)
-    assert draft.text == "one two "
+    assert partial.text == "one two "
     assert len(openai_server.asked) == 1
 
 
@@ -109,9 +109,9 @@ async def test_a_provider_that_falls_silent(openai_server: OpenAIServer) -> None
 async def test_cancelled_it_hangs_up(models: Models, openai_server: OpenAIServer) -> None:
     openai_server.reply(Reply(tuple("x" * 10_000), token_seconds=0.01))
     heard = asyncio.Event()
-    draft = Draft()
+    partial = PartialReply()
     transcript = a_transcript(models, "openai:gpt-5-mini")
-    step = asyncio.create_task(take_step(models, transcript, 1, draft, lambda _: heard.set()))
+    step = asyncio.create_task(take_step(models, transcript, 1, partial, lambda _: heard.set()))
     await heard.wait()
     step.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -128,7 +128,7 @@ async def test_an_error_of_the_listener_is_its_own(models: Models, openai_server
         raise ValueError("not the model's fault")
 
     with pytest.raises(ValueError, match="not the model's fault"):
-        await take_step(models, a_transcript(models, "openai:gpt-5-mini"), 1, Draft(), broken)
+        await take_step(models, a_transcript(models, "openai:gpt-5-mini"), 1, PartialReply(), broken)
 
 
 @APIS

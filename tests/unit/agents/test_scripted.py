@@ -101,7 +101,7 @@ async def test_results_of_dependencies(models: Models) -> None:
 async def test_fail_fails_the_first_attempts(models: Models) -> None:
     talk = Talk(models, "!say before\n!fail 2 bad luck\n!say after")
     assert await talk.turn() == "before\nafter"
-    assert [draft.text for draft in talk.drafts] == ["before", "before", "before\nafter"]
+    assert [draft.text for draft in talk.partials] == ["before", "before", "before\nafter"]
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ async def _turn(talk: Talk, oracle: Oracle, interrupted_after: int | None) -> st
             oracle.performed(talk.steps[-1], talk.steps[-1].text)
             return talk.steps[-1].questions[0][1] if talk.steps[-1].questions else None
         except ModelFailed:
-            oracle.performed(talk.steps[-1], talk.drafts[-1].text)
+            oracle.performed(talk.steps[-1], talk.partials[-1].text)
             return None
         oracle.performed(talk.steps[-1], answer.text)
         questions = talk.steps[-1].questions

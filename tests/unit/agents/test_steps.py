@@ -16,7 +16,7 @@ async def test_text_comes_in_pieces_that_make_the_answer(backend: Backend) -> No
 
     answer = await talk.step(pieces.append)
 
-    assert answer.text == "".join(pieces) == talk.drafts[-1].text == "alpha beta gamma"
+    assert answer.text == "".join(pieces) == talk.partials[-1].text == "alpha beta gamma"
     assert answer.calls == ()
 
 

@@ -1,4 +1,4 @@
-"""Answers as JSON, and the headers that every dialect's send returns."""
+"""Responses in JSON, and the headers that every dialect's send returns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +22,8 @@ def _text_of_uuid(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON")
 
 
-class Json(Response):
-    """An answer in JSON, see `to_json`."""
+class JsonResponse(Response):
+    """A response in JSON, see `to_json`."""
 
     media_type = "application/json"
 
