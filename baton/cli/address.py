@@ -5,7 +5,7 @@ from uuid import UUID
 
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
-from baton.client.shapes import Execution
+from baton.client.schemas.executions import ExecutionOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Address:
             ) from None
 
 
-def address_of(execution_id: str, position: int) -> str:
+def address_of(execution_id: UUID | str, position: int) -> str:
     """How to name a task so that a person can see which one it is."""
     return f"{execution_id}/{position}"
 
@@ -44,11 +44,11 @@ async def find_task_id(client: Client, text: str) -> str:
     return task_at(await client.execution(address.id), address.position)
 
 
-def task_at(execution: Execution, position: int) -> str:
+def task_at(execution: ExecutionOut, position: int) -> str:
     """The uuid of an execution's task. Raises UsageError that says which there are."""
     for task in execution.tasks:
         if task.position == position:
-            return task.id
+            return str(task.id)
     known = ", ".join(str(task.position) for task in execution.tasks)
     raise UsageError(f"execution {execution.id} has no task {position}; it has {known}")
 
@@ -65,12 +65,12 @@ async def only_task_of(client: Client, execution_id: str) -> str | None:
             return None
         raise
     if len(execution.tasks) == 1:
-        return execution.tasks[0].id
+        return str(execution.tasks[0].id)
     known = ", ".join(str(task.position) for task in execution.tasks)
     raise UsageError(f"{execution_id} is a plan with the tasks {known}: name one, as in {execution_id}/{known[0]}")
 
 
-async def find_execution(client: Client, text: str) -> tuple[Execution, int | None]:
+async def find_execution(client: Client, text: str) -> tuple[ExecutionOut, int | None]:
     """The execution that ``text`` names, by its own id or by one of its tasks; then with that task's position.
 
     Raises UsageError, Refused.

@@ -14,10 +14,10 @@ from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.session import Session
 from baton.cli.view.show import console_for_lines
 from baton.cli.view.summary import result_table
-from baton.client.connection import Connection
 from baton.client.errors import EXIT_FAILED, ClientError
 from baton.client.http import Client
-from baton.client.shapes import Execution
+from baton.client.schemas.executions import ExecutionOut
+from baton.client.server import Server
 from baton.domain.states import TaskState
 
 PLAN: Final = Path(__file__).with_name("demo.yaml")
@@ -34,7 +34,7 @@ async def play_demo(url: str, api_key: str, *, temporal_ui_url: str | None = Non
     """
     console = console_for_lines()
     try:
-        async with asyncio.timeout(_LONGEST_SECONDS), Client(Connection(url.rstrip("/"), api_key)) as client:
+        async with asyncio.timeout(_LONGEST_SECONDS), Client(Server(url.rstrip("/"), api_key)) as client:
             return await _play(client, console, temporal_ui_url)
     except ClientError as error:
         console.print(Text(f"The demo failed: {error.message}", style="red"))
@@ -85,8 +85,8 @@ def _meanwhile(session: Session, ask: Ask) -> str:
     return f"; {at_work} went on all the while" if at_work else ""
 
 
-def _say_where_to_look(console: Console, client: Client, execution: Execution, temporal_ui_url: str | None) -> None:
-    url = client.connection.url
+def _say_where_to_look(console: Console, client: Client, execution: ExecutionOut, temporal_ui_url: str | None) -> None:
+    url = client.server.url
     places = {
         "The event log": f"baton watch {execution.id}",
         "Ask and be asked": "baton run examples/one-question.yaml",

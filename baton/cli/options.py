@@ -9,9 +9,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from baton.client.connection import find_connection
 from baton.client.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ClientError
 from baton.client.http import Client
+from baton.client.server import find_server
 
 UrlOption = Annotated[
     str | None, typer.Option("--url", envvar="BATON_URL", show_envvar=True, help="Where Baton is.", metavar="URL")
@@ -32,7 +32,7 @@ def call(url: str | None, key: str | None, command: Callable[[Client], Coroutine
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the command
 
     async def connected() -> int:
-        async with Client(find_connection(url, key)) as client:
+        async with Client(find_server(url, key)) as client:
             return await command(client)
 
     try:

@@ -8,7 +8,7 @@ import orjson
 import yaml
 
 from baton.client.errors import UsageError
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.domain.json import unstorable
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from baton.client.connection import state_file
+from baton.client.server import state_file
 from baton.localstack.part import PartFailed
 from baton.localstack.report import print_summary
 from baton.localstack.stack import Ready, Stack

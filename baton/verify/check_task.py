@@ -5,14 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.domain.events import EventType
 from baton.domain.states import MessageState
 from baton.verify.evidence import TaskEvidence
 from baton.verify.findings import Category, Finding
 from baton.verify.ledger import Acknowledged, GivenUp
-from baton.verify.plots import SAID
 from baton.verify.readers import Seen
+from baton.verify.workload import SAID
 
 _ENDED = (MessageState.PROCESSED, MessageState.WITHDRAWN, MessageState.DEAD)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from baton.client.errors import Unreachable
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 
 #: Shorter than what the API itself allows PostgreSQL: a repeat may overtake the attempt that it repeats.
 _TIMEOUT: Final = httpx.Timeout(5.0, connect=2.0, pool=None)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from baton.client.shapes import Execution, Json
+from baton.client.schemas.base import Json
+from baton.client.schemas.executions import ExecutionOut
 from baton.verify.door import Door
 from baton.verify.readers import Reader, Seen, read_log
 
@@ -39,15 +40,15 @@ async def gather_evidence(door: Door, readers: Sequence[Reader]) -> list[Executi
 
 
 async def _execution(door: Door, reader: Reader) -> ExecutionEvidence:
-    execution = Execution.of(await door.read(f"/executions/{reader.execution_id}"))
+    execution = ExecutionOut.model_validate(await door.read(f"/executions/{reader.execution_id}"), extra="ignore")
     await reader.catch_up(execution.last_event, door.patience_seconds)
-    log = await read_log(door, execution.id, execution.last_event, reader.nth)
+    log = await read_log(door, str(execution.id), execution.last_event, reader.nth)
     tasks = [
-        TaskEvidence(task.id, task.state, task.state.is_over, await door.pages(f"/tasks/{task.id}/messages"))
+        TaskEvidence(str(task.id), task.state, task.state.is_over, await door.pages(f"/tasks/{task.id}/messages"))
         for task in execution.tasks
     ]
     return ExecutionEvidence(
-        id=execution.id,
+        id=str(execution.id),
         state=execution.state,
         is_over=execution.state.is_over,
         last_event=execution.last_event,

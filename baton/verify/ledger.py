@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.domain.states import SendMode
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from baton.client.answers import refusal
 from baton.client.errors import ClientError, Unreachable, UsageError
-from baton.client.http import refusal
 from baton.domain.states import TaskState
 from baton.verify.audit import audit
 from baton.verify.chaos import Chaos, Recovery
@@ -19,12 +19,12 @@ from baton.verify.injection import check_reach
 from baton.verify.ledger import Ledger
 from baton.verify.options import Options
 from baton.verify.pace import Pace
-from baton.verify.plots import SAID, Kind, Plot, lines, plots
 from baton.verify.readers import Reader
 from baton.verify.senders import Sender
 from baton.verify.sending import Post
 from baton.verify.settling import Settling
 from baton.verify.target import Target
+from baton.verify.workload import SAID, Kind, Plot, lines, plots
 
 
 @dataclass(frozen=True, slots=True)

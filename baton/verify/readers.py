@@ -8,7 +8,7 @@ import httpx
 import orjson
 from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
 
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.verify.door import Door
 
 _SILENCE_SECONDS = 20.0  #: the server says something every 15 s

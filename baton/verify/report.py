@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.domain.states import TaskState
 from baton.verify.audit import count
 from baton.verify.findings import Category, Finding

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from baton.client.errors import Unreachable
-from baton.client.shapes import Task
+from baton.client.schemas.tasks import TaskOut
 from baton.domain.states import TaskState
 from baton.verify.door import Door
 from baton.verify.ledger import Ledger, Outgoing
 from baton.verify.pace import Pace
-from baton.verify.plots import Kind, Line, Twice
 from baton.verify.sending import Post
+from baton.verify.workload import Kind, Line, Twice
 
 _LOOK_SECONDS = 0.1
 
@@ -53,7 +53,7 @@ class Sender:
         """The id of what the task asks. Raises Unreachable, and TimeoutError if it asks nothing for too long."""
         async with asyncio.timeout(self._door.patience_seconds):
             while True:
-                task = Task.of(await self._door.read(f"/tasks/{task_id}"))
+                task = TaskOut.model_validate(await self._door.read(f"/tasks/{task_id}"), extra="ignore")
                 if task.state is TaskState.WAITING and task.questions:
                     return task.questions[-1].id
                 await asyncio.sleep(_LOOK_SECONDS)

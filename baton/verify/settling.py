@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.domain.states import ExecutionState, TaskState
 from baton.verify.door import Door
 from baton.verify.ledger import Outgoing

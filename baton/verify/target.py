@@ -7,7 +7,7 @@ from typing import Protocol
 import orjson
 
 from baton.client.errors import UsageError
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.verify.proxy import SlowProxy
 
 

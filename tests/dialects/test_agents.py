@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.dialects.baton.agent_schemas import Agents, WholeAgent
+from baton.client.schemas.agents import Agents, WholeAgent
 from baton.domain.agents import Scope
 from tests.dialects.requests import start_task
 from tests.support.api import RunningApi

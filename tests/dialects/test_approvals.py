@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.dialects.baton.schemas import ApprovalOut, DecidedApproval, TaskOut
+from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
+from baton.client.schemas.tasks import TaskOut
 from baton.domain.agents import Scope
 from baton.domain.approvals import ToolRules, digest_of
 from baton.domain.conversation import ModelReply, ToolCall

@@ -7,16 +7,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.dialects.baton.schemas import (
-    Accepted,
-    ExecutionOut,
-    Executions,
-    MessageOut,
-    Messages,
-    ProblemOut,
-    TaskOut,
-    Tasks,
-)
+from baton.client.schemas.executions import ExecutionOut, Executions
+from baton.client.schemas.messages import Accepted, MessageOut, Messages
+from baton.client.schemas.problems import ProblemOut
+from baton.client.schemas.tasks import TaskOut, Tasks
 from tests.dialects.requests import Json, kubiya_plan, kubiya_task, start_plan, start_task, task_ids
 from tests.support.api import RunningApi
 

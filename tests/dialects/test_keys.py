@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.dialects.baton.agent_schemas import Keys, NewKeyOut
+from baton.client.schemas.keys import Keys, NewKeyOut
 from baton.domain.agents import Scope
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task

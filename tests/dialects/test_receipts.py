@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from api.dialects.baton.schemas import ChangedMessage, MessageOut, Messages
+from baton.client.schemas.messages import ChangedMessage, MessageOut, Messages
 from baton.domain.agents import Scope
 from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.ids import StepKey, TaskById

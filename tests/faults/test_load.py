@@ -13,8 +13,8 @@ from baton.domain.plans import parse_plan
 from baton.domain.states import SendMode
 from baton.verify.options import Fault, Options, parse_faults
 from baton.verify.pace import Pace
-from baton.verify.plots import SAID, Kind, lines, plots
 from baton.verify.proxy import SlowProxy
+from baton.verify.workload import SAID, Kind, lines, plots
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 5, 6, 20, 33])

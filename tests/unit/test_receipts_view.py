@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from rich.console import Console
 
 from baton.cli.commands.messages import messages_table
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Asked, Ended, Happening, Noted
-from baton.client.shapes import Message, Question
+from baton.client.schemas.messages import MessageOut
+from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 from tests.unit.cli.events import Log, execution
 
@@ -67,10 +69,12 @@ def test_an_edit_and_another_try() -> None:
 def test_messages_as_a_table() -> None:
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
-    def message(seq: int, state: str, **more: Any) -> Message:
+    def message(seq: int, state: str, **more: Any) -> MessageOut:
         times = {"accepted_at": (now - timedelta(hours=seq)).isoformat()}
-        known = {"id": f"id-{seq}", "seq": seq, "task_id": "t", "state": state, "text": f"text {seq}\nand more"}
-        return Message.of({**known, "sender": "ada", **times, **more})
+        known = {"id": UUID(int=seq), "seq": seq, "task_id": UUID(int=9), "execution_id": UUID(int=8), "state": state}
+        said = {"text": f"text {seq}\nand more", "attachments": [], "origin": "baton", "sender": "ada", "answers": []}
+        absent = {"turn": None, "reason": None, "claimed_at": None, "ended_at": None}
+        return MessageOut.model_validate({**known, **said, **absent, **times, **more})
 
     found = [
         message(1, "processed", turn=3, ended_at=(now - timedelta(seconds=5)).isoformat()),
@@ -91,6 +95,6 @@ def test_messages_as_a_table() -> None:
     assert "from ada · model_broken" in lines
     assert "3 accepted 3 h [31mevil" in lines
     assert "from somebody" in lines
-    assert "id-3" in lines
-    assert "task t" not in lines
-    assert "task t" in drawn(name_tasks=True)
+    assert str(UUID(int=3)) in lines
+    assert f"task {UUID(int=9)}" not in lines
+    assert f"task {UUID(int=9)}" in drawn(name_tasks=True)

@@ -2,12 +2,17 @@
 
 from api.dialect import Dialect, new_app
 from api.dialects.baton import agents, approvals, executions, keys, messages, receipts, tasks
-from api.dialects.baton.agent_schemas import ChangeAgent, CreateAgent, CreateKey
 from api.dialects.baton.errors import ERRORS, render
-from api.dialects.baton.schemas import PREFIX, DecideApproval, EditMessage, ProblemOut, SendMessage, StartExecution
+from api.dialects.baton.problems import PREFIX
 from api.errors import install
 from api.openapi import ErrorShape, document
 from api.routing import add_routes
+from baton.client.schemas.agents import ChangeAgent, CreateAgent
+from baton.client.schemas.approvals import DecideApproval
+from baton.client.schemas.executions import StartExecution
+from baton.client.schemas.keys import CreateKey
+from baton.client.schemas.messages import EditMessage, SendMessage
+from baton.client.schemas.problems import ProblemOut
 
 
 def baton_dialect() -> Dialect:

@@ -8,14 +8,14 @@ from starlette.responses import Response
 from api.access import CanChangeAgents, CanRead, Service
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.agent_schemas import Agents, ChangeAgent, CreateAgent, WholeAgent
-from api.dialects.baton.schemas import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
+from api.dialects.baton.problems import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
 from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.client.schemas.agents import Agents, ChangeAgent, CreateAgent, WholeAgent
 from baton.domain.agents import Agent
 from baton.service import agent_changes
 from baton.service.agent_changes import AgentChange

@@ -8,19 +8,13 @@ from starlette.responses import Response
 from api.access import CanRead, CanSend, Service
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import (
-    DECIDE_PROBLEMS,
-    PREFIX,
-    PROBLEMS,
-    ApprovalOut,
-    DecideApproval,
-    DecidedApproval,
-)
+from api.dialects.baton.problems import DECIDE_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import approval_id as parse_id
 from api.openapi import body_of
 from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.client.schemas.approvals import ApprovalOut, DecideApproval, DecidedApproval
 from baton.domain.approvals import Decision
 from baton.domain.json import JsonObject
 from baton.domain.views import ApprovalView

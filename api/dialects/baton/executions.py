@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.access import CanRead, CanWrite, Service
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExecutionOut, Executions, StartExecution
+from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.dialects.baton.stream import execution_encoder
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
@@ -19,6 +19,7 @@ from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
+from baton.client.schemas.executions import ExecutionOut, Executions, StartExecution
 from baton.domain.agents import Principal
 from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId

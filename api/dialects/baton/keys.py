@@ -10,13 +10,13 @@ from starlette.responses import Response
 from api.access import IsAdmin, Service
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.agent_schemas import CreateKey, KeyOut, Keys, NewKeyOut
-from api.dialects.baton.schemas import BODY_PROBLEMS, PREFIX, PROBLEMS
+from api.dialects.baton.problems import BODY_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber, parse_uuid
 from api.openapi import body_of
 from api.responses import JsonResponse
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.client.schemas.keys import CreateKey, KeyOut, Keys, NewKeyOut
 from baton.domain.errors import InvalidInput, NotFound
 from baton.service import keys
 from baton.service.keys import NewKey

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.access import CanRead, CanSend, Service
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import PREFIX, PROBLEMS, SEND_PROBLEMS, Accepted, Messages, SendMessage
+from api.dialects.baton.problems import PREFIX, PROBLEMS, SEND_PROBLEMS
 from api.ids import WholeNumber
 from api.ids import task_id as parse_task_id
 from api.openapi import body_of
@@ -16,6 +16,7 @@ from api.options import OPTION_PARAMETERS, Options
 from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.client.schemas.messages import Accepted, Messages, SendMessage
 from baton.domain.conversation import Attachment
 from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject

@@ -8,15 +8,7 @@ from starlette.responses import Response
 from api.access import CanRead, CanSend, Service
 from api.body import JsonBody
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import (
-    CHANGE_PROBLEMS,
-    PREFIX,
-    PROBLEMS,
-    ChangedMessage,
-    EditMessage,
-    MessageOut,
-    Messages,
-)
+from api.dialects.baton.problems import CHANGE_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.ids import message_id as parse_id
 from api.openapi import body_of
@@ -24,6 +16,7 @@ from api.options import IF_MATCH_PARAMETER, Options
 from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.client.schemas.messages import ChangedMessage, EditMessage, MessageOut, Messages
 from baton.domain.conversation import Attachment
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
 from api.dialects.baton import translate
-from api.dialects.baton.schemas import PREFIX, PROBLEMS, ExplanationOut, TaskOut, Tasks
+from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.dialects.baton.stream import task_encoder
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_execution_id
@@ -18,6 +18,7 @@ from api.openapi import STREAM
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
+from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
 from baton.domain.agents import Principal
 from baton.domain.ids import TaskAddress, TaskById, TaskId
 from baton.domain.states import TaskState

@@ -1,8 +1,7 @@
 """`baton agents …`: agents as data, from the command line or from a YAML file."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 import yaml
 from rich import box
@@ -10,11 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.output import print_json
 from baton.cli.plan_file import read_object
-from baton.cli.view.texts import harmless, one_line, printable_json
+from baton.cli.view.texts import harmless, one_line
+from baton.client.answers import as_json
 from baton.client.errors import UsageError
 from baton.client.http import Client
-from baton.client.shapes import Json
+from baton.client.schemas.agents import WholeAgent
+from baton.client.schemas.base import Json
 
 agents = typer.Typer(help="Agents as data.", no_args_is_help=True)
 
@@ -48,7 +50,7 @@ def list_(json: JsonOption = False, url: UrlOption = None, key: KeyOption = None
     async def command(client: Client) -> int:
         found = [agent async for agent in client.agents()]
         if json:
-            print(printable_json(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()))
+            print_json([as_json(agent) for agent in found])
         else:
             Console(highlight=False).print(_table(found))
         return 0
@@ -170,19 +172,19 @@ def _number(text: str) -> int | float:
         raise UsageError(f"--limit takes NAME=NUMBER, not {text!r}") from None
 
 
-def _show(agent: Json, json: bool) -> None:
+def _show(agent: WholeAgent, json: bool) -> None:
     if json:
-        print(printable_json(orjson.dumps(agent, option=orjson.OPT_INDENT_2).decode()))
+        print_json(as_json(agent))
     else:
-        print(harmless(yaml.safe_dump(agent, sort_keys=False, allow_unicode=True)).rstrip())
+        print(harmless(yaml.safe_dump(as_json(agent), sort_keys=False, allow_unicode=True)).rstrip())
 
 
-def _table(found: list[dict[str, Any]]) -> Table:
+def _table(found: list[WholeAgent]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("No.", "Name", "Model", "Mode", "Tools"):  # any of them is addressed by its number
         table.add_column(column, overflow="fold", no_wrap=column in ("No.", "Mode"))
     for agent in found:
-        name = one_line(str(agent["name"])) + (" (default)" if agent["is_default"] else "")
-        tools = ", ".join(one_line(str(tool)) for tool in agent["tools"])
-        table.add_row(str(agent["number"]), name, one_line(str(agent["model"])), agent["mode"], tools)
+        name = one_line(agent.name) + (" (default)" if agent.is_default else "")
+        tools = ", ".join(one_line(tool) for tool in agent.tools)
+        table.add_row(str(agent.number), name, one_line(agent.model), agent.mode, tools)
     return table

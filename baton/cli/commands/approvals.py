@@ -10,10 +10,14 @@ from rich.text import Text
 
 from baton.cli.address import address_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.view.texts import harmless, one_line, printable_json
+from baton.cli.output import print_json
+from baton.cli.view.texts import harmless, one_line
+from baton.client.answers import as_json
 from baton.client.errors import UsageError
 from baton.client.http import Client
-from baton.client.shapes import Approval, Json, Task
+from baton.client.schemas.approvals import DecidedApproval, OpenApproval
+from baton.client.schemas.base import Json
+from baton.client.schemas.tasks import TaskOut
 
 ApprovalArgument = Annotated[
     str, typer.Argument(metavar="APPROVAL", help="The approval's id, as `baton approvals` shows it.")
@@ -29,10 +33,10 @@ def approvals(
     """List the tool calls that wait for consent, longest first, and how to decide."""
 
     async def command(client: Client) -> int:
-        waiting = [task async for task, _ in client.waiting_tasks() if task.approvals]
+        waiting = [task async for task in client.waiting_tasks() if task.approvals]
         if json:
-            shown = [approval.json | {"task_id": task.id} for task in waiting for approval in task.approvals]
-            print(printable_json(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()))
+            shown = [as_json(approval) | {"task_id": str(task.id)} for task in waiting for approval in task.approvals]
+            print_json(shown)
         else:
             Console(highlight=False).print(approvals_list(waiting))
         return 0
@@ -76,7 +80,7 @@ def _decide(approval: str, decision: Json, arguments: str | None, json: bool, ur
         body = decision if arguments is None else decision | {"arguments": _object(arguments)}
         decided = await client.decide(_id(approval), body)
         if json:
-            print(printable_json(orjson.dumps(decided.json).decode()))
+            print_json(as_json(decided), indent=False)
         else:
             print(describe(decided))
         return 0
@@ -84,16 +88,15 @@ def _decide(approval: str, decision: Json, arguments: str | None, json: bool, ur
     call(url, key, command)
 
 
-def describe(decided: Approval) -> str:
+def describe(decided: DecidedApproval) -> str:
     """A decision in one line."""
-    task: Json = decided.json.get("task") or {}
     what = f"{decided.state.capitalize()}: {one_line(decided.tool)}"
-    if decided.json.get("edited_arguments") is not None:
+    if decided.edited_arguments is not None:
         what += " with other arguments"
-    return f"{what}; the task is {task.get('state', 'unknown')}."
+    return f"{what}; the task is {decided.task.state}."
 
 
-def approvals_list(tasks: list[Task]) -> RenderableType:
+def approvals_list(tasks: list[TaskOut]) -> RenderableType:
     """The calls that wait, task by task, each with the commands that decide on it."""
     if not tasks:
         return Text("No call waits for consent.", style="green")
@@ -107,7 +110,7 @@ def approvals_list(tasks: list[Task]) -> RenderableType:
     return Group(*lines)
 
 
-def approval_lines(approval: Approval) -> list[Text]:
+def approval_lines(approval: OpenApproval) -> list[Text]:
     """A call that waits for consent, and the commands that decide on it: broken nowhere, so that they can be copied."""
     arguments = harmless(orjson.dumps(approval.arguments).decode())
     commands = (f"baton approve {approval.id}", f"baton decline {approval.id} REASON")

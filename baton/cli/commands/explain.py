@@ -1,17 +1,19 @@
 """`baton explain`: why a task is where it is."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from baton.cli.address import find_task_id
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.view.texts import ago, harmless, printable_json
+from baton.cli.output import print_json
+from baton.cli.view.texts import ago, harmless
+from baton.client.answers import as_json
 from baton.client.http import Client
+from baton.client.schemas.tasks import ExplanationOut
 
 
 def explain(
@@ -25,7 +27,7 @@ def explain(
     async def command(client: Client) -> int:
         told = await client.explain(await find_task_id(client, task))
         if json:
-            print(printable_json(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()))
+            print_json(as_json(told))
         else:
             Console(highlight=False).print(explanation(told, client.server_time()))
         return 0
@@ -33,13 +35,13 @@ def explain(
     call(url, key, command)
 
 
-def explanation(told: dict[str, Any], now: datetime) -> RenderableType:
+def explanation(told: ExplanationOut, now: datetime) -> RenderableType:
     """The state, and each reason with how long it has been so."""
-    lines = [Text.assemble("The task is ", (str(told["state"]), "bold"), ".")]
-    for reason in told["reasons"]:
-        line = Text.assemble("  • ", harmless(str(reason["text"])).strip())
-        if reason["since"]:
-            line.append(f"  {when(datetime.fromisoformat(reason['since']), now)}", style="dim")
+    lines = [Text.assemble("The task is ", (str(told.state), "bold"), ".")]
+    for reason in told.reasons:
+        line = Text.assemble("  • ", harmless(reason.text).strip())
+        if reason.since:
+            line.append(f"  {when(reason.since, now)}", style="dim")
         lines.append(line)
     return Group(*lines)
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated
 
-import orjson
 import typer
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,10 +12,13 @@ from rich.text import Text
 from baton.cli.address import address_of
 from baton.cli.commands.approvals import approval_lines
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.view.answers import labelled, rule_of
-from baton.cli.view.texts import ago, harmless, one_line, printable_json
+from baton.cli.output import print_json
+from baton.cli.view.answers import labelled, question_of, rule_of
+from baton.cli.view.texts import ago, harmless, one_line
+from baton.client.answers import as_json
 from baton.client.http import Client
-from baton.client.shapes import Question, Task
+from baton.client.schemas.tasks import TaskOut
+from baton.domain.conversation import Question
 
 
 def inbox(
@@ -27,17 +29,17 @@ def inbox(
     """List the tasks that wait for a person, longest first, with what they ask and how to answer."""
 
     async def command(client: Client) -> int:
-        waiting = [pair async for pair in client.waiting_tasks()]
+        waiting = [task async for task in client.waiting_tasks()]
         if json:
-            print(printable_json(orjson.dumps([raw for _, raw in waiting], option=orjson.OPT_INDENT_2).decode()))
+            print_json([as_json(task) for task in waiting])
         else:
-            Console(highlight=False).print(inbox_table([task for task, _ in waiting], client.server_time()))
+            Console(highlight=False).print(inbox_table(waiting, client.server_time()))
         return 0
 
     call(url, key, command)
 
 
-def inbox_table(tasks: list[Task], now: datetime) -> RenderableType:
+def inbox_table(tasks: list[TaskOut], now: datetime) -> RenderableType:
     """The tasks with how long they wait, what they ask, and the command that answers each."""
     if not tasks:
         return Text("Nothing waits for you.", style="green")
@@ -52,9 +54,9 @@ def inbox_table(tasks: list[Task], now: datetime) -> RenderableType:
     return table
 
 
-def _asked(task: Task) -> RenderableType:
+def _asked(task: TaskOut) -> RenderableType:
     lines: list[Text] = [Text(one_line(task.title), style="bold")]
-    for question in task.questions:
+    for question in map(question_of, task.questions):
         lines.append(Text(harmless(question.text).strip()))
         lines += [Text.assemble((f" {label} ", "yellow"), one_line(choice)) for label, choice in labelled(question)]
         if rule := rule_of(question):
@@ -65,7 +67,7 @@ def _asked(task: Task) -> RenderableType:
     return Group(*lines)
 
 
-def _command(task: Task, question: Question) -> Text:
+def _command(task: TaskOut, question: Question) -> Text:
     """Broken nowhere, so that it can be copied; a question is named only where there are several."""
     which = f" --question {question.id}" if len(task.questions) > 1 else ""
     command = f"baton send {address_of(task.execution_id, task.position)}{which} TEXT"

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated
 
-import orjson
 import typer
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -12,10 +11,12 @@ from rich.text import Text
 
 from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.view.texts import STYLES, ago, harmless, one_line, printable_json
+from baton.cli.output import print_json
+from baton.cli.view.texts import STYLES, ago, harmless, one_line
+from baton.client.answers import as_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
-from baton.client.shapes import Message
+from baton.client.schemas.messages import MessageOut
 from baton.domain.states import MessageState
 
 
@@ -42,7 +43,7 @@ def messages(
         else:
             found = await messages_of(client, task, state or [])
         if json:
-            print(printable_json(orjson.dumps([one.json for one in found], option=orjson.OPT_INDENT_2).decode()))
+            print_json([as_json(one) for one in found])
         else:
             Console(highlight=False).print(messages_table(found, client.server_time(), name_tasks=task is None))
         return 0
@@ -50,7 +51,7 @@ def messages(
     call(url, key, command)
 
 
-async def messages_of(client: Client, address: str, states: list[MessageState]) -> list[Message]:
+async def messages_of(client: Client, address: str, states: list[MessageState]) -> list[MessageOut]:
     """The messages of the task that ``address`` names; the id of an execution stands for its task if it has only one.
 
     Raises UsageError, Refused, Unreachable.
@@ -65,7 +66,7 @@ async def messages_of(client: Client, address: str, states: list[MessageState]) 
         return [message async for message in client.messages(only, states)]
 
 
-def messages_table(found: list[Message], now: datetime, *, name_tasks: bool) -> RenderableType:
+def messages_table(found: list[MessageOut], now: datetime, *, name_tasks: bool) -> RenderableType:
     """The messages, with how long each has been in its state. ``name_tasks``: they are of several tasks."""
     if not found:
         return Text("No message is dead." if name_tasks else "There is no message.", style="green")
@@ -75,13 +76,13 @@ def messages_table(found: list[Message], now: datetime, *, name_tasks: bool) -> 
     table.add_column("For", justify="right", no_wrap=True)
     table.add_column("Message", overflow="fold")
     for message in found:
-        since = ago(now - message.since) if message.since else ""
+        since = ago(now - (message.ended_at or message.claimed_at or message.accepted_at))
         state = Text(message.state, style=STYLES[message.state])
         table.add_row(str(message.seq), state, since, _said(message, name_task=name_tasks))
     return table
 
 
-def _said(message: Message, *, name_task: bool) -> RenderableType:
+def _said(message: MessageOut, *, name_task: bool) -> RenderableType:
     """What it says, from whom, and the id that other commands take, which is broken nowhere."""
     details = [f"from {one_line(message.sender) or 'somebody'}"]
     if message.turn is not None:
@@ -91,5 +92,5 @@ def _said(message: Message, *, name_task: bool) -> RenderableType:
     lines = [Text(harmless(message.text).strip()), Text(" · ".join(details), style="dim")]
     if name_task:
         lines.append(Text(f"task {message.task_id}", style="dim", no_wrap=True, overflow="fold"))
-    lines.append(Text(message.id, style="dim", no_wrap=True, overflow="fold"))
+    lines.append(Text(str(message.id), style="dim", no_wrap=True, overflow="fold"))
     return Group(*lines)

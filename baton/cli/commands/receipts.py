@@ -4,15 +4,15 @@ import sys
 from typing import Annotated
 from uuid import UUID
 
-import orjson
 import typer
 
 from baton.cli.commands.messages import messages_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.view.texts import printable_json
+from baton.cli.output import print_json
+from baton.client.answers import as_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
-from baton.client.shapes import Message
+from baton.client.schemas.messages import ChangedMessage
 from baton.domain.states import MessageState
 
 MessageArgument = Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id.")]
@@ -78,7 +78,7 @@ def redrive(
             dead = await messages_of(client, task, [MessageState.DEAD])
         else:
             dead = sorted([one async for one in client.dead_messages()], key=lambda one: (one.task_id, one.seq))
-        driven: list[Message] = []
+        driven: list[ChangedMessage] = []
         for one in dead:
             try:
                 driven.append(await client.redrive(one.id))
@@ -91,24 +91,24 @@ def redrive(
     call(url, key, command)
 
 
-def _tell(driven: list[Message], closed: int, json: bool) -> None:
+def _tell(driven: list[ChangedMessage], closed: int, json: bool) -> None:
     if json:
-        print(printable_json(orjson.dumps([one.json for one in driven], option=orjson.OPT_INDENT_2).decode()))
+        print_json([as_json(one) for one in driven])
         return
     for one in driven:
         what = f"Sent again as message {one.seq}" if one.state is MessageState.ACCEPTED else f"Left {one.state}"
-        print(f"{what}, id {one.id}; the task is {one.task_state}.")
+        print(f"{what}, id {one.id}; the task is {one.task.state}.")
     if closed:
         print(f"{closed} stay dead: their tasks are cancelled.")
     if not driven and not closed:
         print("No message is dead.")
 
 
-def _show(message: Message, what: str, json: bool) -> None:
+def _show(message: ChangedMessage, what: str, json: bool) -> None:
     if json:
-        print(printable_json(orjson.dumps(message.json).decode()))
+        print_json(as_json(message), indent=False)
     else:
-        print(f"{what}: message {message.seq}, id {message.id}; the task is {message.task_state}.")
+        print(f"{what}: message {message.seq}, id {message.id}; the task is {message.task.state}.")
 
 
 def _id(text: str) -> str:

@@ -12,7 +12,7 @@ from baton.cli.view.session import Session
 from baton.cli.view.show import Style, show
 from baton.client.errors import UsageError
 from baton.client.http import Client
-from baton.client.shapes import Execution
+from baton.client.schemas.executions import ExecutionOut
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
 
 
 async def see_through(
-    client: Client, execution: Execution, prepared: dict[str, list[str]], typed: Lines | None, style: Style
+    client: Client, execution: ExecutionOut, prepared: dict[str, list[str]], typed: Lines | None, style: Style
 ) -> int:
     """Follow an execution to its end, answering from ``prepared`` and, unless ``typed`` is None, from who sits here."""
     desk = Desk(client, prepared) if prepared or typed is not None else None

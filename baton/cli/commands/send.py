@@ -3,14 +3,14 @@
 import sys
 from typing import Annotated, Literal
 
-import orjson
 import typer
 
 from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.output import print_json
+from baton.client.answers import as_json
 from baton.client.errors import Refused, UsageError
-from baton.client.http import Client
-from baton.client.shapes import Receipt
+from baton.client.http import Client, Sent
 
 Mode = Literal["queue", "interrupt", "reject"]
 
@@ -42,10 +42,13 @@ def send(
         said = sys.stdin.read() if text == "-" else text
         if not said.strip():
             raise UsageError("there is no text to send")
-        receipt = await send_message(
+        sent = await send_message(
             client, task, said, mode=mode, question=question, idempotency_key=idempotency_key, if_version=if_version
         )
-        print(orjson.dumps(receipt.json).decode() if json else describe(receipt))
+        if json:
+            print_json(as_json(sent.receipt), indent=False)
+        else:
+            print(describe(sent))
         return 0
 
     call(url, key, command)
@@ -60,13 +63,13 @@ async def send_message(
     question: str | None = None,
     idempotency_key: str | None = None,
     if_version: int | None = None,
-) -> Receipt:
+) -> Sent:
     """Send to the task that ``address`` names; the id of an execution stands for its task if it has only one.
 
     Raises UsageError, Refused, Unreachable.
     """
 
-    async def to(task_id: str) -> Receipt:
+    async def to(task_id: str) -> Sent:
         return await client.send(
             task_id,
             text,
@@ -88,7 +91,7 @@ async def send_message(
         return await to(only)
 
 
-def describe(receipt: Receipt) -> str:
+def describe(sent: Sent) -> str:
     """A receipt in one line."""
-    accepted = "Accepted before" if receipt.replayed else "Accepted"
-    return f"{accepted} as message {receipt.seq}, id {receipt.id}; the task is {receipt.task_state}."
+    accepted, receipt = "Accepted before" if sent.replayed else "Accepted", sent.receipt
+    return f"{accepted} as message {receipt.seq}, id {receipt.id}; the task is {receipt.task.state}."

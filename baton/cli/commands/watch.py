@@ -13,7 +13,7 @@ from baton.cli.view.show import Style, show
 from baton.cli.view.texts import printable_json
 from baton.client.errors import EXIT_FAILED, EXIT_SUCCEEDED
 from baton.client.http import Client
-from baton.client.shapes import Execution
+from baton.client.schemas.executions import ExecutionOut
 from baton.client.stream import follow
 
 
@@ -44,9 +44,9 @@ def watch(
     call(url, key, command)
 
 
-async def _print_events(client: Client, execution: Execution, position: int | None, after: int) -> int:
+async def _print_events(client: Client, execution: ExecutionOut, position: int | None, after: int) -> int:
     """Print the raw events until the execution is over; with ``position`` those of one task, and of none."""
-    async for event in follow(client, execution.id, after=after):
+    async for event in follow(client, str(execution.id), after=after):
         if position is None or event.position in (None, position):
             print(printable_json(event.raw), flush=True)
     ended = await client.execution(execution.id)

@@ -2,15 +2,22 @@
 
 from typing import Any
 
-from baton.client.shapes import Question
+from baton.client.schemas.tasks import QuestionOut
+from baton.domain.conversation import Question
+
+
+def question_of(shown: QuestionOut) -> Question:
+    """A question as a task shows it."""
+    return Question(shown.id, shown.text, tuple(shown.choices), shown.schema_)
 
 
 def choices_of(question: Question) -> tuple[str, ...]:
     """What is offered: the question's choices, else the strings that its schema allows."""
     if question.choices or not question.schema:
         return question.choices
-    allowed: list[Any] = question.schema.get("enum") or []
-    return tuple(allowed) if all(isinstance(value, str) for value in allowed) else ()
+    allowed = question.schema.get("enum")
+    texts = [value for value in allowed if isinstance(value, str)] if isinstance(allowed, list) else []
+    return tuple(texts) if isinstance(allowed, list) and len(texts) == len(allowed) else ()
 
 
 def labelled(question: Question) -> list[tuple[str, str]]:
@@ -48,8 +55,9 @@ def rule_of(question: Question) -> str:
         case "boolean":
             return "true or false"
         case "object":
-            properties: dict[str, Any] = schema.get("properties") or {}
-            return f"JSON: an object with {', '.join(properties)}" if properties else "JSON: an object"
+            properties = schema.get("properties")
+            named = isinstance(properties, dict) and ", ".join(properties)
+            return f"JSON: an object with {named}" if named else "JSON: an object"
         case "array":
             return "JSON: a list"
         case _:

@@ -17,7 +17,10 @@ from baton.cli.view.happenings import (
     ToolUsed,
 )
 from baton.cli.view.task import TaskView
-from baton.client.shapes import Event, Execution, Json, Question
+from baton.client.schemas.base import Json
+from baton.client.schemas.executions import ExecutionOut
+from baton.client.shapes import Event
+from baton.domain.conversation import Question
 from baton.domain.events import EventType
 from baton.domain.states import ExecutionState, TaskState
 
@@ -28,8 +31,8 @@ class Board:
     ``seq`` is the number of the last event that was applied.
     """
 
-    def __init__(self, execution: Execution) -> None:
-        self.execution_id = execution.id
+    def __init__(self, execution: ExecutionOut) -> None:
+        self.execution_id = str(execution.id)
         self.title = execution.title
         self.is_plan = execution.kind == "plan"
         self.state = ExecutionState.PENDING
@@ -37,7 +40,7 @@ class Board:
         self.started_at: datetime | None = None
         self.now: datetime | None = None  #: the server's time, by its latest event
         self.tasks: dict[str, TaskView] = {
-            task.id: TaskView(task.id, task.position, task.title, task.depends_on)
+            str(task.id): TaskView(str(task.id), task.position, task.title, tuple(task.depends_on))
             for task in sorted(execution.tasks, key=lambda task: task.position)
         }
 
@@ -82,7 +85,7 @@ class Board:
                 if data.get("name") != "ask_user":
                     yield ToolUsed(task, str(data.get("name")), data.get("arguments"))
             case EventType.QUESTION_ASKED:
-                question = Question.of(data)
+                question = _question(data)
                 task.questions[question.id] = question
                 yield Asked(task, question)
             case EventType.APPROVAL_ASKED:
@@ -158,10 +161,16 @@ def _withdrawn(task: TaskView, data: dict[str, Any]) -> Iterable[Happening]:
         task.result = data.get("result")
     if task.state is TaskState.FAILED:
         task.error = _code(data.get("error"))
-    for question in map(Question.of, data.get("questions") or ()):
+    for question in map(_question, data.get("questions") or ()):
         if question.id not in task.questions:
             task.questions[question.id] = question
             yield Asked(task, question)
+
+
+def _question(data: Json) -> Question:
+    """The question in `question.asked`, or one of those in `message.withdrawn`."""
+    question_id = str(data.get("question_id") or data.get("id") or "")
+    return Question(question_id, str(data.get("text") or ""), tuple(data.get("choices") or ()), data.get("schema"))
 
 
 def _numbers(data: dict[str, Any]) -> set[int]:

@@ -9,8 +9,8 @@ from baton.cli.view.board import Board
 from baton.cli.view.editor import Editor
 from baton.cli.view.task import TaskView
 from baton.client.errors import Refused, Unreachable, UsageError
-from baton.client.http import Client
-from baton.client.shapes import Question, Receipt
+from baton.client.http import Client, Sent
+from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 
 
@@ -105,7 +105,7 @@ class Desk:
     def _prepared_for(self, ask: Ask) -> list[str]:
         return self._prepared.get(str(ask.task.position)) or self._prepared.get(ask.task.id) or []
 
-    async def answer(self, ask: Ask, typed: str) -> Receipt | None:
+    async def answer(self, ask: Ask, typed: str) -> Sent | None:
         """Send what was typed for a question. None: it was not taken, and `Ask.trouble` says why.
 
         A question that somebody else has answered meanwhile leaves the desk; any other goes back to it, as the last.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from baton.cli.view.task import TaskView
-from baton.client.shapes import Question
+from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 
 

@@ -13,7 +13,7 @@ from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started, ToolUsed
 from baton.cli.view.task import TaskView
 from baton.cli.view.texts import clock, harmless, mark_of, one_line, since
-from baton.client.shapes import Question
+from baton.domain.conversation import Question
 
 
 class Narrator:

@@ -12,7 +12,8 @@ from baton.cli.view.happenings import Answered
 from baton.cli.view.narrate import Narrator
 from baton.client.errors import EXIT_FAILED, EXIT_SUCCEEDED
 from baton.client.http import Client
-from baton.client.shapes import Event, Execution
+from baton.client.schemas.executions import ExecutionOut
+from baton.client.shapes import Event
 from baton.client.stream import follow
 from baton.domain.states import ExecutionState, TaskState
 
@@ -26,7 +27,7 @@ class Session:
     """
 
     client: Client
-    execution: Execution
+    execution: ExecutionOut
     desk: Desk | None = None
     only: int | None = None
     give_up_seconds: float | None = None
@@ -46,7 +47,7 @@ class Session:
         Raises Refused, and Unreachable once the server was away for too long.
         """
         async for event in follow(
-            self.client, self.execution.id, give_up_seconds=self.give_up_seconds, on_connection=self._connection
+            self.client, str(self.execution.id), give_up_seconds=self.give_up_seconds, on_connection=self._connection
         ):
             happenings = self.board.apply(event)
             told = [happening for happening in happenings if self.only in (None, happening.task.position)]
@@ -95,7 +96,7 @@ class Session:
     @property
     def come_back(self) -> str:
         """The command that shows the execution again."""
-        name = self.execution.id if self.only is None else f"{self.execution.id}/{self.only}"
+        name = str(self.execution.id) if self.only is None else f"{self.execution.id}/{self.only}"
         return f"baton watch {name} --answer-here"
 
     @property

@@ -76,7 +76,7 @@ def console_for_lines() -> Console:
 
 def _say_what_this_is(session: Session, console: Console) -> None:
     execution = session.execution
-    console.print(Text.assemble((one_line(execution.title), "bold"), "  ", (execution.id, "dim")))
+    console.print(Text.assemble((one_line(execution.title), "bold"), "  ", (str(execution.id), "dim")))
     if execution.summary:
         console.print(Text(one_line(execution.summary), style="dim"))
 

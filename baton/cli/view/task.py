@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from baton.client.shapes import Question
+from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 
 

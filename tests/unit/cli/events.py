@@ -4,19 +4,21 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from baton.client.shapes import Event, Execution, Task
+from baton.client.schemas.executions import ExecutionOut
+from baton.client.schemas.tasks import TaskOut
+from baton.client.shapes import Event
 from baton.domain.states import ExecutionState, TaskState
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def execution(*needs: Iterable[int], kind: str = "plan") -> Execution:
+def execution(*needs: Iterable[int], kind: str = "plan") -> ExecutionOut:
     """An execution of tasks numbered from 1, each with what it depends on. Task N has the id `tN`."""
     tasks = tuple(
-        Task(f"t{n}", "e", n, f"Task {n}", tuple(need), TaskState.PENDING, 1, (), None, None, None)
+        TaskOut.model_construct(id=f"t{n}", position=n, title=f"Task {n}", depends_on=list(need))
         for n, need in enumerate(needs, start=1)
     )
-    return Execution("e", kind, "A plan", "", ExecutionState.PENDING, tasks, 0)
+    return ExecutionOut.model_construct(id="e", kind=kind, title="A plan", summary="", tasks=list(tasks), last_event=0)
 
 
 class Log:

@@ -11,6 +11,10 @@ from baton.domain.states import ExecutionState, TaskState, execution_state
 
 Json = dict[str, Any]
 
+NOW = datetime.now(UTC).isoformat()
+AGENT = {"id": str(uuid4()), "number": 1, "name": "assistant"}
+TIMES = {"created_at": NOW, "started_at": None, "completed_at": None, "updated_at": NOW}
+
 
 @dataclass
 class FakeTask:
@@ -38,12 +42,19 @@ class FakeTask:
             "title": self.plan.title,
             "description": self.plan.description,
             "depends_on": list(self.plan.depends_on),
+            "agent": AGENT,
             "state": self.state,
             "version": self.version,
-            "questions": self.questions,
+            "turn": 1,
+            "queued": 0,
+            "questions": [{"asked_at": NOW, **asked} for asked in self.questions],
+            "approvals": [],
+            "granted_tools": [],
+            "plan_only": False,
             "waiting_since": self.waiting_since,
             "result": self.result,
             "error": {"code": self.error} if self.error else None,
+            **TIMES,
         }
 
 
@@ -66,8 +77,12 @@ class FakeExecution:
             "title": self.title,
             "summary": self.summary,
             "state": self.state,
-            "agent": {"id": str(uuid4()), "number": 1, "name": "assistant"},
+            "agent": AGENT,
             "queue": "baton",
+            "plan_generation_id": None,
+            "metadata": {},
+            "task_counts": {},
+            **TIMES,
             "tasks": [task.json() for task in self.tasks],
             "last_event": len(self.events),
         }

@@ -2,7 +2,7 @@
 
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started
-from baton.client.shapes import Question
+from baton.domain.conversation import Question
 from baton.domain.states import ExecutionState, TaskState
 from tests.unit.cli.events import START, Log, execution
 

@@ -4,12 +4,16 @@ import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
+from pydantic import ValidationError
 
 from baton.cli.address import Address, find_execution, find_task_id, only_task_of
-from baton.client.connection import Connection, find_connection, state_file
+from baton.client.answers import as_json, decoded
 from baton.client.errors import Refused, Unreachable, UsageError
 from baton.client.http import Client
+from baton.client.schemas.executions import ExecutionOut
+from baton.client.server import Server, find_server, state_file
 from baton.domain.states import TaskState
 from tests.unit.cli.fake_baton import KEY, FakeBaton
 from tests.unit.cli.plans import plan
@@ -17,22 +21,22 @@ from tests.unit.cli.plans import plan
 
 def test_what_is_said_wins_over_the_environment_over_a_running_stack(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path)}
-    assert find_connection(None, None, environment) == Connection("http://127.0.0.1:8080", "")
+    assert find_server(None, None, environment) == Server("http://127.0.0.1:8080", "")
     file = state_file(environment)
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"url": "http://127.0.0.1:9000", "api_key": "of-dev"}))
-    assert find_connection(None, None, environment) == Connection("http://127.0.0.1:9000", "of-dev")
-    assert find_connection("http://127.0.0.1:9000/", None, environment) == Connection("http://127.0.0.1:9000", "of-dev")
+    assert find_server(None, None, environment) == Server("http://127.0.0.1:9000", "of-dev")
+    assert find_server("http://127.0.0.1:9000/", None, environment) == Server("http://127.0.0.1:9000", "of-dev")
     environment |= {"BATON_URL": "https://baton.example", "BATON_API_KEY": "of-env"}
-    assert find_connection(None, None, environment) == Connection("https://baton.example", "of-env")
-    assert find_connection("http://x", "said", environment) == Connection("http://x", "said")
+    assert find_server(None, None, environment) == Server("https://baton.example", "of-env")
+    assert find_server("http://x", "said", environment) == Server("http://x", "said")
 
 
 def test_the_key_of_a_local_stack_goes_to_no_other_server(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path), "BATON_URL": "https://baton.example"}
     state_file(environment).parent.mkdir(parents=True)
     state_file(environment).write_text(json.dumps({"url": "http://127.0.0.1:9000", "api_key": "of-dev"}))
-    assert find_connection(None, None, environment) == Connection("https://baton.example", "")
+    assert find_server(None, None, environment) == Server("https://baton.example", "")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"url": 1}'])
@@ -40,12 +44,12 @@ def test_a_broken_state_file_is_as_none(tmp_path: Path, content: str) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path)}
     state_file(environment).parent.mkdir(parents=True)
     state_file(environment).write_text(content)
-    assert find_connection(None, None, environment).url == "http://127.0.0.1:8080"
+    assert find_server(None, None, environment).url == "http://127.0.0.1:8080"
 
 
 def test_a_url_must_be_one() -> None:
     with pytest.raises(UsageError, match="http://"):
-        find_connection("localhost:8080", None, {})
+        find_server("localhost:8080", None, {})
 
 
 def test_addresses() -> None:
@@ -59,7 +63,7 @@ def test_addresses() -> None:
 
 async def test_a_task_is_found_by_execution_and_number(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!ask A?", "!ask B?"))
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         assert await find_task_id(client, f"{execution.id}/2") == execution.task(2).id
         with pytest.raises(UsageError, match="has no task 3; it has 1, 2"):
             await find_task_id(client, f"{execution.id}/3")
@@ -73,7 +77,7 @@ async def test_a_task_is_found_by_execution_and_number(fake: FakeBaton) -> None:
 async def test_a_send_is_repeated_under_its_key_until_the_server_is_back(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!ask Go on?"))
     task = execution.task(1)
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         while (await client.task(task.id)).state is not TaskState.WAITING:
             await asyncio.sleep(0.01)
         fake.refusals = [(503, {"code": "unavailable", "detail": "PostgreSQL cannot be reached"})]
@@ -81,8 +85,8 @@ async def test_a_send_is_repeated_under_its_key_until_the_server_is_back(fake: F
         sending = asyncio.create_task(client.send(task.id, "yes"))
         await asyncio.sleep(0.1)
         await fake.start()
-        receipt = await sending
-    assert receipt.seq == 1
+        sent = await sending
+    assert sent.receipt.seq == 1
     assert len(task.messages) == 1
     assert len({headers["idempotency-key"] for _, _, headers in fake.sends}) == 1
     assert len(fake.sends) == 2
@@ -90,16 +94,16 @@ async def test_a_send_is_repeated_under_its_key_until_the_server_is_back(fake: F
 
 async def test_a_repeat_under_the_same_key_is_told(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!ask Go on?"))
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         first = await client.send(execution.task(1).id, "yes", idempotency_key="k")
         again = await client.send(execution.task(1).id, "yes", idempotency_key="k")
     assert (first.replayed, again.replayed) == (False, True)
-    assert first.id == again.id
+    assert first.receipt.id == again.receipt.id
 
 
 async def test_a_server_that_is_not_there_is_said_to_be_so_at_once(fake: FakeBaton) -> None:
     await fake.stop()
-    async with Client(Connection(fake.url, KEY), patience_seconds=60) as client:
+    async with Client(Server(fake.url, KEY), patience_seconds=60) as client:
         with pytest.raises(Unreachable, match=r"no Baton at http://127\.0\.0\.1"):
             await asyncio.wait_for(client.task("0198c2a0-0000-7000-8000-000000000001"), 10)
     await fake.start()
@@ -112,7 +116,7 @@ async def test_a_refusal_is_one_line(fake: FakeBaton) -> None:
         "errors": [{"loc": ["body", "text"], "msg": "must be text"}, {"msg": "and\nnot nothing"}],
     }
     fake.refusals = [(422, problem), (500, {"title": "Oops"})]
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         with pytest.raises(Refused) as refused:
             await client.send("x", "y")
         assert refused.value.message == "The body is wrong: text: must be text; and not nothing"
@@ -121,7 +125,27 @@ async def test_a_refusal_is_one_line(fake: FakeBaton) -> None:
             await client.send("x", "y")
 
 
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"[]", b'{"id": 7}', b"\xff"])
+async def test_a_success_that_is_not_baton_s_is_one_line(body: bytes) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    async with Client(Server("http://proxy", KEY)) as client:
+        client.http = httpx.AsyncClient(transport=transport, base_url="http://proxy")
+        with pytest.raises(Unreachable, match=r"^proxy answered 200, but not as Baton does \(.*\)\. Is --url right\?$"):
+            await client.task("0198c2a0-0000-7000-8000-000000000001")
+
+
+async def test_what_a_newer_server_adds_is_left_out(fake: FakeBaton) -> None:
+    shown = fake.begin(plan("!ask Go on?")).json()
+    shown["tasks"][0]["agent"] = {**shown["tasks"][0]["agent"], "mood": "sunny"}
+    newer = httpx.Response(200, json={**shown, "weather": {"now": "rain"}})
+    execution = decoded(ExecutionOut, newer)
+    assert execution.tasks[0].title == "Task 1"
+    assert "mood" not in as_json(execution)["tasks"][0]["agent"]
+    with pytest.raises(ValidationError):  # the API is held to what it publishes
+        ExecutionOut.model_validate(newer.json())
+
+
 async def test_another_server_than_baton_is_recognised(fake: FakeBaton) -> None:
-    async with Client(Connection(f"{fake.url}/elsewhere", KEY)) as client:
+    async with Client(Server(f"{fake.url}/elsewhere", KEY)) as client:
         with pytest.raises(Unreachable, match="not as Baton does"):
             await client.task("0198c2a0-0000-7000-8000-000000000001")

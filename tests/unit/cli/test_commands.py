@@ -258,6 +258,15 @@ async def test_the_client_is_light() -> None:
     )
     out, _ = await process.communicate()
     assert out.decode().strip() == "[]"
+    script = f"import sys, baton.client.schemas.executions; print([n for n in {[*heavy, 'httpx']} if n in sys.modules])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "[]"
+    script = (
+        f"import sys, baton.cli.main, baton.cli.commands.send; print([name for name in {heavy} if name in sys.modules])"
+    )
     script = script.replace(
         "baton.cli.commands.send",
         "baton.cli.commands.run, baton.cli.commands.watch, baton.cli.commands.inbox, baton.cli.demo",

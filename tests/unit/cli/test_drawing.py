@@ -17,7 +17,7 @@ from baton.cli.view.region import Region
 from baton.cli.view.task import TaskView
 from baton.cli.view.texts import ago, clock, harmless, one_line, printable_json
 from baton.cli.view.tree import tree_lines
-from baton.client.shapes import Question
+from baton.domain.conversation import Question
 from tests.support.terminal import Screen
 from tests.unit.cli.events import START, Log, execution
 

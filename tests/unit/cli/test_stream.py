@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from baton.client.connection import Connection
 from baton.client.errors import Refused, Unreachable
 from baton.client.http import Client
+from baton.client.server import Server
 from baton.client.stream import follow
 from baton.domain.states import TaskState
 from tests.unit.cli.fake_baton import KEY, FakeBaton
@@ -20,7 +20,7 @@ async def _seqs(client: Client, execution_id: str, after: int = 0) -> list[int]:
 async def test_every_event_once_when_every_connection_breaks(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!say one\n!say two\n!say three", ("!results", [1])))
     fake.cut_after = set(range(1, 40))
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         seqs = await _seqs(client, execution.id)
     assert seqs == list(range(1, len(execution.events) + 1))
     assert fake.streams_opened == [str(seq) for seq in range(len(execution.events) + 1)]
@@ -29,20 +29,20 @@ async def test_every_event_once_when_every_connection_breaks(fake: FakeBaton) ->
 async def test_repeated_events_are_dropped(fake: FakeBaton) -> None:
     fake.repeat = True
     execution = fake.begin(plan("!say one"))
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         assert await _seqs(client, execution.id) == list(range(1, len(execution.events) + 1))
 
 
 async def test_it_begins_where_it_is_told(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!say one"))
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         assert (await _seqs(client, execution.id, after=3))[0] == 4
 
 
 async def test_it_survives_a_server_that_goes_and_comes_back(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!ask Go on?"))
     heard: list[bool] = []
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         events = follow(
             client, execution.id, pause_seconds=0.01, on_connection=lambda trouble: heard.append(trouble is None)
         )
@@ -60,7 +60,7 @@ async def test_it_survives_a_server_that_goes_and_comes_back(fake: FakeBaton) ->
 
 async def test_it_gives_up_on_a_server_that_stays_away(fake: FakeBaton) -> None:
     execution = fake.begin(plan("!ask Go on?"))
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         events = follow(client, execution.id, pause_seconds=0.01, give_up_seconds=0.2)
         await anext(events)
         await fake.stop()
@@ -76,9 +76,9 @@ async def _drained(events: object) -> None:
 
 
 async def test_what_the_server_refuses_is_not_tried_again(fake: FakeBaton) -> None:
-    async with Client(Connection(fake.url, KEY)) as client:
+    async with Client(Server(fake.url, KEY)) as client:
         with pytest.raises(Refused, match="no such execution"):
             await _seqs(client, "00000000-0000-0000-0000-000000000000")
-    async with Client(Connection(fake.url, "wrong")) as client:
+    async with Client(Server(fake.url, "wrong")) as client:
         with pytest.raises(Refused, match="--key"):
             await _seqs(client, "00000000-0000-0000-0000-000000000000")

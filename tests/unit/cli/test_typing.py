@@ -13,7 +13,7 @@ from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.editor import Editor
 from baton.cli.view.keys import Key, KeyDecoder
 from baton.cli.view.typist import SURPRISE_SECONDS, Typist
-from baton.client.shapes import Question
+from baton.domain.conversation import Question
 from tests.unit.cli.events import Log, execution
 
 _BYTES = "grüße\x1b[A日本\x1b[200~two\rlines\x1b[201~\x7f\x1b[1;5D\x1bb\r\x04\x1bOC".encode()

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import cycle
 from typing import Final
 
-from baton.client.shapes import Json
+from baton.client.schemas.base import Json
 from baton.domain.states import SendMode
 
 #: What an agent says of a message: this, and the message's token.

@@ -1,0 +1,70 @@
+"""Agents as data."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StrictBool, StrictStr
+
+from baton.client.schemas.base import Page, Shape, Text, Tools
+from baton.domain.agent_limits import LIMITS
+from baton.domain.states import SendMode
+
+Policies = Annotated[dict[str, Any], Field(description='By tool, or `"*"` for all others: `allow`, `ask` or `deny`.')]
+Limits = Annotated[dict[str, Any], Field(description=f"Positive numbers by name: {', '.join(LIMITS)}.")]
+Mode = Annotated[
+    SendMode, Field(description="What a message does to a task at work where neither caller nor dialect says.")
+]
+
+
+class AgentOut(Shape):
+    """An agent by all its names."""
+
+    id: UUID
+    number: int
+    name: str
+
+
+class CreateAgent(Shape):
+    """An agent that is to be made."""
+
+    name: Text
+    model: Annotated[Text, Field(description="`scripted`, or `provider:model`.")]
+    instructions: StrictStr = ""
+    tools: Tools = []
+    policies: Policies = {}
+    limits: Limits = {}
+    mode: Mode = SendMode.QUEUE
+    is_default: Annotated[StrictBool, Field(description="Whether calls that name no agent use it.")] = False
+
+
+class ChangeAgent(Shape):
+    """What an agent is to be instead. What is left out, or null, stays; lists and objects are replaced whole."""
+
+    name: Text | None = None
+    model: Text | None = None
+    instructions: StrictStr | None = None
+    tools: Tools | None = None
+    policies: Policies | None = None
+    limits: Limits | None = None
+    mode: Mode | None = None
+    is_default: StrictBool | None = None
+
+
+class WholeAgent(AgentOut):
+    """An agent as data. ``id`` and ``number`` are its names in all dialects, ``version`` counts its changes."""
+
+    model: str
+    instructions: str
+    tools: list[str]
+    policies: dict[str, Any]
+    limits: dict[str, Any]
+    mode: SendMode
+    is_default: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Agents(Page[WholeAgent]):
+    """A page of agents."""

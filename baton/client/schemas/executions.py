@@ -1,0 +1,58 @@
+"""Executions: plans and single tasks."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StrictBool, StrictInt
+
+from baton.client.schemas.agents import AgentOut
+from baton.client.schemas.base import Page, Shape, Text, Tools
+from baton.client.schemas.tasks import TaskOut
+from baton.domain.states import ExecutionState, TaskState
+
+
+class StartExecution(Shape):
+    """A plan, or the prompt of a single task."""
+
+    plan: dict[str, Any] | None = None
+    prompt: Text | None = None
+    title: Text | None = None
+    agent: Annotated[StrictInt | Text | None, Field(description="An agent's uuid, integer or name.")] = None
+    queue: Annotated[Text | None, Field(description="The Temporal task queue.")] = None
+    metadata: dict[str, Any] = {}
+    granted_tools: Annotated[Tools, Field(description="Tools whose calls need no approval.")] = []
+    plan_only: Annotated[
+        StrictBool,
+        Field(description="Whether the agent may only plan, and change nothing, until a message lifts that."),
+    ] = False
+
+
+class ExecutionInList(Shape):
+    """An execution as lists show it: how many of its tasks are in which state."""
+
+    id: UUID
+    kind: Literal["plan", "task"]
+    title: str
+    summary: str
+    state: ExecutionState
+    agent: AgentOut
+    queue: str
+    plan_generation_id: str | None
+    metadata: dict[str, Any]
+    task_counts: dict[TaskState, int]
+    last_event: int
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
+class ExecutionOut(ExecutionInList):
+    """An execution with its tasks."""
+
+    tasks: list[TaskOut]
+
+
+class Executions(Page[ExecutionInList]):
+    """A page of executions."""

@@ -1,0 +1,49 @@
+"""API keys."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StrictInt, StrictStr
+
+from baton.client.schemas.base import Page, Shape, Text
+from baton.domain.agents import Scope
+
+
+class CreateKey(Shape):
+    """A key that is to be made."""
+
+    name: Annotated[StrictStr, Field(description="A note on what it is for.")] = ""
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] = [Scope.READ, Scope.SEND, Scope.WRITE]
+    agent: Annotated[
+        StrictInt | Text | None, Field(description="The only agent that it may use: uuid, integer or name; null: any.")
+    ] = None
+    expires_in_seconds: Annotated[StrictInt | None, Field(description="How long it counts; null: for good.")] = None
+    per_minute: Annotated[
+        StrictInt | None, Field(description="Requests a minute; 0: any number, null: as many as any key.")
+    ] = None
+
+
+class KeyOut(Shape):
+    """A key, without its secret. ``last_used_at`` is written now and then, some seconds late."""
+
+    id: UUID
+    name: str
+    scopes: list[Scope]
+    agent_id: UUID | None
+    agent_number: int | None
+    per_minute: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKeyOut(KeyOut):
+    """A key that was made just now. ``key`` is what callers present: shown this once, stored as a digest."""
+
+    key: str
+
+
+class Keys(Page[KeyOut]):
+    """A page of keys."""

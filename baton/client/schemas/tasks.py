@@ -1,0 +1,80 @@
+"""Tasks, and why they are where they are."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from baton.client.schemas.agents import AgentOut
+from baton.client.schemas.approvals import OpenApproval
+from baton.client.schemas.base import Page, Shape
+from baton.domain.states import TaskState
+
+
+class QuestionOut(Shape):
+    """What a waiting task asks."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: str
+    text: str
+    choices: list[str]
+    schema_: dict[str, Any] | None = Field(alias="schema")
+    asked_at: str
+
+
+class ErrorOut(Shape):
+    """Why a task failed."""
+
+    code: str
+
+
+class TaskOut(Shape):
+    """A task as it is now. ``queued`` counts messages that no turn has taken."""
+
+    id: UUID
+    number: int
+    execution_id: UUID
+    position: int
+    title: str
+    description: str
+    depends_on: list[int]
+    agent: AgentOut
+    state: TaskState
+    version: int
+    turn: int
+    queued: int
+    questions: list[QuestionOut]
+    approvals: list[OpenApproval]
+    granted_tools: list[str]
+    plan_only: bool
+    waiting_since: datetime | None
+    result: str | None
+    error: ErrorOut | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
+class Tasks(Page[TaskOut]):
+    """A page of tasks."""
+
+
+class ReasonOut(Shape):
+    """One thing that keeps a task where it is. ``code`` is stable; ``text`` is for people."""
+
+    code: str
+    text: str
+    since: datetime | None
+    data: dict[str, Any]
+
+
+class ExplanationOut(Shape):
+    """Why a task is where it is, the most telling reason first."""
+
+    task_id: UUID
+    state: TaskState
+    version: int
+    reasons: list[ReasonOut]
