@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import uvloop
 from temporalio.worker import Worker, WorkflowRunner
@@ -29,24 +29,20 @@ from activities.plans import PlanActivities
 from activities.questions import QuestionActivities
 from activities.steps import StepActivities
 from baton.agents.models import Models
-from baton.agents.tools import load_tools
+from baton.agents.tools import load_tools, tool_modules
 from baton.domain.errors import Unavailable
 from baton.runtime.garbage import freeze_start
+from baton.runtime.logging import configure
 from baton.runtime.process import leave
-from baton.service.doorbell import Doorbell
-from baton.service.relay import Relay
-from baton.service.routes import Routes
+from baton.service.context import Core, open_core
 from baton.service.sweeper import Sweeper
-from baton.service.temporal import Temporal, connect
 from baton.settings import Settings, load_settings
-from baton.store.notify import INTERRUPTS, Listener, Notifier
-from baton.store.pool import open_pool
+from baton.store.notify import INTERRUPTS, Listener
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.plan import PlanWorkflow
 from workflows.runner import WithoutContexts
 
 _log = logging.getLogger("baton.worker")
-_T = TypeVar("_T")
 
 
 def sandbox() -> WorkflowRunner:
@@ -68,69 +64,23 @@ async def serve(
     """
     tools = load_tools(settings.tools_modules)
     stop = stop or _stop_on_signals()
-    pool = await _patiently(
-        "PostgreSQL",
-        lambda: open_pool(
-            settings.dsn,
-            min_size=settings.pool_min_size,
-            max_size=settings.pool_max_size,
-            acquire_seconds=settings.pool_timeout_seconds,
-            statement_seconds=settings.statement_timeout_seconds,
-            application="baton worker",
-        ),
-        stop,
-    )
-    client = await _patiently("Temporal", connect, stop)
-    if pool is None or client is None:
+    core = await _open_patiently(settings, stop)
+    if core is None:
         return
-    notifier = Notifier(settings.dsn)
     interrupts = Interrupts()
     listener = Listener(settings.dsn, INTERRUPTS, interrupts.heard)
-    temporal = Temporal(client, settings.doorbell_timeout_seconds)
-    doorbell = Doorbell(temporal, settings.doorbell_concurrency)
     sweeper = Sweeper(
-        pool,
-        temporal,
-        notifier,
+        core.pool,
+        core.temporal,
+        core.notifier,
         interval_seconds=settings.sweep_interval_seconds,
         silent_seconds=settings.sweep_silent_seconds,
     )
-    relay = Relay(
-        pool,
-        doorbell,
-        Routes(pool),
-        interval_seconds=settings.relay_interval_seconds,
-        again_seconds=settings.relay_after_seconds,
-        batch=settings.relay_batch,
-    )
-    steps = StepActivities(
-        pool,
-        Models(),
-        DeltaWriter(pool, notifier.events, settings.delta_interval_seconds),
-        interrupts,
-        doorbell,
-        notifier.events,
-        words=settings.temporal_details == "words",
-    )
-    typed = MessageActivities(pool, doorbell, notifier.events, notifier.interrupt)
-    questions = QuestionActivities(pool, notifier.events, words=settings.temporal_details == "words")
-    approvals = ApprovalActivities(pool, notifier.events, words=settings.temporal_details == "words")
-    plans = PlanActivities(pool, doorbell, notifier.events)
     worker = Worker(
-        client,
+        core.client,
         task_queue=queue or settings.task_queue,
         workflows=[AgentTaskWorkflow, PlanWorkflow],
-        activities=[
-            steps.model_step,
-            steps.tool_step,
-            steps.fail_turn,
-            steps.cancel_task,
-            typed.accept_message,
-            approvals.decide_approvals,
-            questions.tick,
-            plans.advance_plan,
-            plans.cancel_plan,
-        ],
+        activities=_activities(core, interrupts),
         workflow_runner=sandbox(),
         workflow_failure_exception_types=[Exception] if fail_fast else [],
         interceptors=[ErrorsAsCodes()],
@@ -144,9 +94,8 @@ async def serve(
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_shutdown_seconds),
     )
-    notifier.start()
+    core.start()
     listener.start()
-    relay.start()
     sweeper.start()
     _log.info("serving the task queue %s with the tools %s", worker.task_queue, ", ".join(tools))
     freeze_start()
@@ -155,12 +104,32 @@ async def serve(
             await stop.wait()
     finally:
         await sweeper.close()
-        await relay.close()
-        await doorbell.close()
         await listener.close()
-        await notifier.close()
-        await pool.close()
+        await core.close()
     _log.info("stopped")
+
+
+def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaitable[object]]]:
+    """What workflows call."""
+    settings, pool, doorbell, hint = core.settings, core.pool, core.doorbell, core.notifier.events
+    words = settings.temporal_details == "words"
+    deltas = DeltaWriter(pool, hint, settings.delta_interval_seconds)
+    steps = StepActivities(pool, Models(), deltas, interrupts, doorbell, hint, words=words)
+    typed = MessageActivities(pool, doorbell, hint, core.notifier.interrupt)
+    approvals = ApprovalActivities(pool, hint, words=words)
+    questions = QuestionActivities(pool, hint, words=words)
+    plans = PlanActivities(pool, doorbell, hint)
+    return [
+        steps.model_step,
+        steps.tool_step,
+        steps.fail_turn,
+        steps.cancel_task,
+        typed.accept_message,
+        approvals.decide_approvals,
+        questions.tick,
+        plans.advance_plan,
+        plans.cancel_plan,
+    ]
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -170,13 +139,16 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _patiently(what: str, connect_to: Callable[[], Awaitable[_T]], stop: asyncio.Event) -> _T | None:
-    """Connect, however long that takes; None if the worker is told to stop before."""
+async def _open_patiently(settings: Settings, stop: asyncio.Event) -> Core | None:
+    """Open the parts, however long PostgreSQL and Temporal are away; None if the worker is told to stop before."""
+    said = ""
     while not stop.is_set():
         try:
-            return await connect_to()
+            return await open_core(settings)
         except (Unavailable, RuntimeError) as error:
-            _log.warning("waiting for %s (%s)", what, type(error).__name__)
+            if str(error) != said:
+                _log.warning("the worker waits: %s", error)
+            said = str(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), timeout=1)
     return None
@@ -185,7 +157,7 @@ async def _patiently(what: str, connect_to: Callable[[], Awaitable[_T]], stop: a
 def main(queue: str | None = None) -> NoReturn:
     """Run the process to its end, which is here: taking down a Temporal client's threads can crash the interpreter."""
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure(settings.log_level, tool_modules(settings.tools_modules))
     sys.path.append(os.getcwd())  # tools of one's own may lie there; nothing of ours is shadowed by them
     code = 0
     try:

@@ -7,8 +7,8 @@ from baton.agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, mis
 from baton.domain.agents import Agent
 from baton.domain.conversation import ModelReply, ToolCall, ToolResult
 from baton.domain.errors import Unavailable
-from baton.domain.faults import whereabouts
 from baton.domain.ids import StepKey
+from baton.runtime.logging import whereabouts
 from baton.store.pool import Pool
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from baton.domain.errors import DomainError, NotFound
-from baton.domain.faults import whereabouts
+from baton.runtime.logging import whereabouts
 
 _log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from baton.domain.agents import Agent
 from baton.domain.answers import problems
 from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
-from baton.domain.faults import whereabouts
 from baton.domain.ids import StepKey, TaskById
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
+from baton.runtime.logging import whereabouts
 from baton.store import control, plans, steps, tasks, tools, transcripts
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt

@@ -18,7 +18,7 @@ from api.dialects import all_dialects
 from api.errors import Refuse
 from api.quotas import telling_quota
 from api.root import root_app
-from baton.domain.faults import whereabouts
+from baton.runtime.logging import whereabouts
 from baton.service.context import Baton, open_baton
 from baton.settings import Settings, load_settings
 

@@ -5,13 +5,14 @@ import contextlib
 import signal
 import socket
 from collections.abc import Generator
-from typing import Any, Protocol
+from typing import Protocol
 
 import uvicorn
 
 from api.app import create_app
 from api.connection import server_config
 from baton.runtime.garbage import freeze_start
+from baton.runtime.logging import configure
 from baton.settings import Settings
 
 
@@ -53,11 +54,12 @@ def serve(settings: Settings, listener: socket.socket) -> int:
 
     Returns the exit code.
     """
+    configure(settings.log_level)
     app = create_app(settings)
     config = server_config(
         app,
         loop="uvloop",
-        log_config=logging_configuration(settings.log_level),
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
     )
@@ -66,15 +68,3 @@ def serve(settings: Settings, listener: socket.socket) -> int:
     except SystemExit as ended:  # how uvicorn says that the app did not start; it has logged why
         return ended.code if isinstance(ended.code, int) else 1
     return 0
-
-
-def logging_configuration(level: str) -> dict[str, Any]:
-    """Everything to stderr, with time and process; nothing logs what people write, at any level."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-        "root": {"level": level, "handlers": ["stderr"]},
-        "loggers": {"uvicorn": {"level": level}, "httpx": {"level": "WARNING"}, "temporalio": {"level": level}},
-    }

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Self
 
 from baton.domain.errors import Unavailable
-from baton.domain.faults import whereabouts
+from baton.runtime.logging import whereabouts
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
-"""What the use cases share: one `Baton` per process, opened and closed by whoever composes the process."""
+"""What the use cases and the worker share: one `Baton` per process of the API, one `Core` per process of either."""
 
-from dataclasses import dataclass
+from temporalio.client import Client
 
 from baton.service.auth import Authenticator
 from baton.service.doorbell import Doorbell
@@ -14,66 +14,83 @@ from baton.store.notify import Notifier
 from baton.store.pool import Pool, open_pool
 
 
-@dataclass(slots=True)
-class Baton:
-    """The parts that use cases work with."""
+class Core:
+    """The parts of every process: what rings and hints, and the relay, which rings again what nobody has taken up."""
 
-    settings: Settings
-    pool: Pool
-    temporal: Temporal
-    doorbell: Doorbell
-    relay: Relay
-    routes: Routes
-    notifier: Notifier
-    feed: Feed
-    authenticator: Authenticator
-    quotas: Quotas
+    def __init__(self, settings: Settings, pool: Pool, client: Client) -> None:
+        """`close` closes ``pool``, too."""
+        self.settings = settings
+        self.pool = pool
+        self.client = client
+        self.temporal = Temporal(client, settings.doorbell_timeout_seconds)
+        self.doorbell = Doorbell(self.temporal, settings.doorbell_concurrency)
+        self.routes = Routes(pool)
+        self.notifier = Notifier(settings.dsn)
+        self.relay = Relay(
+            pool,
+            self.doorbell,
+            self.routes,
+            interval_seconds=settings.relay_interval_seconds,
+            again_seconds=settings.relay_after_seconds,
+            batch=settings.relay_batch,
+        )
+
+    def start(self) -> None:
+        """Begin what runs in the background. Needs a running event loop."""
+        self.notifier.start()
+        self.relay.start()
 
     async def close(self) -> None:
         """Stop what runs in the background; rings under way get a moment."""
         await self.relay.close()
         await self.doorbell.close()
-        await self.feed.close()
         await self.notifier.close()
-        await self.authenticator.close()
-        await self.quotas.close()
         await self.pool.close()
 
 
+class Baton(Core):
+    """The parts that use cases work with."""
+
+    def __init__(self, settings: Settings, pool: Pool, client: Client) -> None:
+        super().__init__(settings, pool, client)
+        self.feed = Feed(pool, settings)
+        self.authenticator = Authenticator(pool, settings)
+        self.quotas = Quotas(settings)
+
+    def start(self) -> None:
+        """Begin what runs in the background. Needs a running event loop."""
+        super().start()
+        self.feed.start()
+        self.authenticator.start()
+
+    async def close(self) -> None:
+        """Stop what runs in the background; rings under way get a moment."""
+        await self.feed.close()
+        await self.authenticator.close()
+        await self.quotas.close()
+        await super().close()
+
+
+async def open_core(settings: Settings) -> Core:
+    """Open the parts of a worker. Raises `Unavailable` if PostgreSQL is away, RuntimeError if Temporal is."""
+    client = await connect()
+    return Core(settings, await _open_pool(settings, "baton worker"), client)
+
+
 async def open_baton(settings: Settings) -> Baton:
-    """Open the parts of an API process. Temporal may be away; raises `Unavailable` if PostgreSQL is."""
-    pool = await open_pool(
+    """Open and start the parts of an API process. Temporal may be away; raises `Unavailable` if PostgreSQL is."""
+    client = await connect(lazy=True)
+    baton = Baton(settings, await _open_pool(settings, "baton api"), client)
+    baton.start()
+    return baton
+
+
+async def _open_pool(settings: Settings, application: str) -> Pool:
+    return await open_pool(
         settings.dsn,
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
         acquire_seconds=settings.pool_timeout_seconds,
         statement_seconds=settings.statement_timeout_seconds,
-        application="baton api",
+        application=application,
     )
-    temporal = Temporal(await connect(lazy=True), settings.doorbell_timeout_seconds)
-    doorbell = Doorbell(temporal, settings.doorbell_concurrency)
-    routes = Routes(pool)
-    baton = Baton(
-        settings=settings,
-        pool=pool,
-        temporal=temporal,
-        doorbell=doorbell,
-        relay=Relay(
-            pool,
-            doorbell,
-            routes,
-            interval_seconds=settings.relay_interval_seconds,
-            again_seconds=settings.relay_after_seconds,
-            batch=settings.relay_batch,
-        ),
-        routes=routes,
-        notifier=Notifier(settings.dsn),
-        feed=Feed(pool, settings),
-        authenticator=Authenticator(pool, settings),
-        quotas=Quotas(settings),
-    )
-    baton.notifier.start()
-    baton.feed.start()
-    baton.relay.start()
-    baton.authenticator.start()
-    return baton

@@ -1,13 +1,25 @@
 """Does the code keep to the rules that import-linter cannot hold?"""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import pytest
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 #: What runs in the processes of the API and the worker, but for what a workflow does: that waits in its own way.
 _SERVING: Final = ("api", "activities", "baton/service", "baton/store", "baton/runtime", "worker.py")
+
+
+#: What the wheel puts beside each other: the names that Baton takes from an application.
+_TOP_LEVEL: Final = {"baton", "api", "workflows", "activities", "worker"}
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((_ROOT / "pyproject.toml").read_text())
 
 
 def modules(*places: str) -> Iterator[tuple[str, ast.Module]]:
@@ -16,6 +28,56 @@ def modules(*places: str) -> Iterator[tuple[str, ast.Module]]:
         path = _ROOT / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             yield file.relative_to(_ROOT).as_posix(), ast.parse(file.read_text())
+
+
+def imported(module: ast.Module) -> set[str]:
+    """The modules that a module imports, anywhere in it; for `from a import b` both `a` and `a.b`."""
+    names: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def _within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_the_wheel_takes_five_names_and_no_more(pyproject: dict[str, Any]) -> None:
+    included = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert {Path(name).stem for name in included} == _TOP_LEVEL
+    assert all((_ROOT / name).exists() for name in included)
+
+
+def test_the_worker_imports_nothing_of_a_layer_above(pyproject: dict[str, Any]) -> None:
+    """It stands beside the API. import-linter knows packages alone, and the worker is a module."""
+    (layers,) = (c["layers"] for c in pyproject["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
+    above = {"tests", *layers[: layers.index("api") + 1]}
+    assert above >= {"bench", "baton.cli", "baton.localstack", "api"}
+    ((_, worker),) = modules("worker.py")
+    assert {name for name in imported(worker) if any(_within(name, layer) for layer in above)} == set()
+
+
+def test_nothing_but_the_command_line_imports_the_worker() -> None:
+    importing = [
+        name for name, module in modules("api", "activities", "workflows", "baton") if "worker" in imported(module)
+    ]
+    assert [name for name in importing if not name.startswith("baton/cli/")] == []
+
+
+def test_logging_is_set_up_in_one_place() -> None:
+    places = ("api", "activities", "workflows", "baton", "worker.py")
+    setting_up = {
+        name
+        for name, module in modules(*places)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Attribute) and node.attr in ("basicConfig", "dictConfig", "addHandler", "setLevel")
+    }
+    assert setting_up == {"baton/runtime/logging.py"}
 
 
 def test_background_work_has_one_loop() -> None:

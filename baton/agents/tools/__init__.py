@@ -12,6 +12,7 @@ from baton.agents.tools.registry import (
     load_tools,
     missing_tool,
     rules_of,
+    tool_modules,
     tool_names,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "question_of",
     "rules_of",
     "tool",
+    "tool_modules",
     "tool_names",
 ]

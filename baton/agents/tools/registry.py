@@ -40,6 +40,11 @@ class ToolsUnusable(Exception):
     """A deployer's tools cannot be used. The message says which, and why."""
 
 
+def tool_modules(modules: Iterable[str]) -> tuple[str, ...]:
+    """The names of all modules that bring tools: ``modules``, and those of installed packages. Imports none."""
+    return (*modules, *(entry.module for entry in entry_points(group=ENTRY_POINTS)))
+
+
 def load_tools(modules: Iterable[str]) -> tuple[str, ...]:
     """Add the marked functions of ``modules``, and what installed packages bring. Returns all names there are then.
 
