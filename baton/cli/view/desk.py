@@ -1,12 +1,11 @@
 """The questions that wait for us: which is asked now, what was typed for each, and the sending of answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import uuid4
 
 from baton.cli.view.answers import answer_to
 from baton.cli.view.board import Board
-from baton.cli.view.editor import Editor
 from baton.cli.view.task import TaskView
 from baton.client.errors import Refused, Unreachable, UsageError
 from baton.client.http import Client, Sent
@@ -20,12 +19,14 @@ class Ask:
 
     task: TaskView
     question: Question
-    editor: Editor = field(default_factory=Editor)
-    chosen: int | None = None  #: the choice that the arrow keys are at
     trouble: str = ""
     busy: bool = False
     sent: bool = False
     last_key: tuple[str, str] = ("", "")
+
+    def forget_trouble(self) -> None:
+        """Another answer is being typed."""
+        self.trouble = ""
 
     def key_for(self, text: str) -> str:
         """The Idempotency-Key of this answer: the same for every attempt to send the same text."""

@@ -3,18 +3,18 @@
 import asyncio
 import os
 import signal
-import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import aclosing, contextmanager
 from typing import Final
 
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from baton.cli.view.desk import Ask, Desk
-from baton.cli.view.keyboard import Keyboard
-from baton.cli.view.keys import Key, KeyDecoder
+from baton.cli.view.keyboard import Keyboard, forget_typed_ahead
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
 from baton.cli.view.session import Session
@@ -35,8 +35,10 @@ async def follow_live(session: Session, console: Console, *, typing: bool, until
     Stdin and stdout must be terminals; they are given back as they were, whatever happens. ``typing``: ask the
     questions here. ``until_waiting``: leave with `EXIT_WAITING` once all that is left waits for a person.
     """
-    with Keyboard(sys.stdin.fileno()) as keyboard:
-        return await _Live(session, console, typing=typing).run(keyboard, until_waiting=until_waiting)
+    try:
+        return await _Live(session, console, typing=typing).run(until_waiting=until_waiting)
+    finally:
+        forget_typed_ahead()
 
 
 class _Live:
@@ -47,21 +49,24 @@ class _Live:
         self._console = console
         self._region = Region(console)
         self._typist = Typist(session.desk, self._send) if typing and session.desk is not None else None
-        self._keys = KeyDecoder()
         self._told: list[RenderableType] = []  #: what is to be printed above with the next frame
         self._changed = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
+        typist = self._typist
+        self._keyboard = Keyboard(
+            self._bindings(), lambda: None if typist is None else typist.line, changed=self._changed.set
+        )
 
-    async def run(self, keyboard: Keyboard, *, until_waiting: bool) -> int:
+    async def run(self, *, until_waiting: bool) -> int:
         """Until there is nothing left to follow. The region is gone when it returns or raises."""
         events = asyncio.create_task(self._take_events())
-        tasks = {events, asyncio.create_task(self._redraw()), asyncio.create_task(self._tick())}
+        tasks = {events, *map(asyncio.create_task, (self._keyboard.run(), self._redraw(), self._tick()))}
         if until_waiting:
             tasks.add(asyncio.create_task(self._session.until(self._is_stuck)))
         if self._session.desk is not None:
             tasks.add(asyncio.create_task(self._send_prepared(self._session.desk)))
         try:
-            with self._listening(keyboard):
+            with self._signals():
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
@@ -124,23 +129,30 @@ class _Live:
 
     def _asked(self, height: int) -> tuple[list[Text], tuple[int, int] | None]:
         ask = self._typist.look() if self._typist else None
-        if ask is None or self._session.desk is None:
+        if ask is None or self._typist is None or self._session.desk is None:
             return [], None
         return panel(
             ask,
+            self._typist.line_of(ask),
             waiting=len(self._session.desk.open),
             is_plan=self._session.board.is_plan,
             console=self._console,
             height=height,
         )
 
-    def _press(self, key: Key) -> None:
-        if key.name == "redraw":
-            self._region.forget()
-        elif key.name == "end-of-input" and not (self._typist is not None and self._typist.has_text):
-            os.kill(os.getpid(), signal.SIGINT)  # Ctrl-D on an empty line leaves, as Ctrl-C does
-        elif self._typist is not None:
-            self._typist.press(key)
+    def _bindings(self) -> KeyBindings:
+        """What the keys do to the view, and below that, to the question."""
+        keys = KeyBindings()
+        typist = self._typist
+        if typist is not None:
+            typist.bind(keys)
+        # The terminal would send these signals to all of our process group.
+        keys.add("c-c")(_does(lambda: os.killpg(os.getpgrp(), signal.SIGINT)))
+        keys.add("c-z")(_does(lambda: os.killpg(os.getpgrp(), signal.SIGTSTP)))
+        keys.add("c-l")(_does(self._region.forget))
+        blank = Condition(lambda: typist is None or typist.line is None or not typist.line.text)
+        keys.add("c-d", filter=blank)(_does(lambda: os.kill(os.getpid(), signal.SIGINT)))  # as Ctrl-C does
+        return keys
 
     def _send(self, ask: Ask, text: str) -> None:
         """Send an answer while the view goes on."""
@@ -164,39 +176,31 @@ class _Live:
                 await self._sent(*prepared)
 
     @contextmanager
-    def _listening(self, keyboard: Keyboard) -> Generator[None]:
-        """Keys and signals reach us. Ctrl-C is asyncio's own: it cancels what runs."""
+    def _signals(self) -> Generator[None]:
+        """Signals reach us. Ctrl-C is asyncio's own: it cancels what runs; a new size is the keyboard's."""
         loop = asyncio.get_running_loop()
         this = asyncio.current_task()
         assert this is not None
 
         def suspend() -> None:
             self._region.close()
-            keyboard.leave()
-            os.kill(os.getpid(), signal.SIGSTOP)
-            keyboard.enter()  # here we are again, after `fg`
-            self._changed.set()
+            with self._keyboard.released():
+                os.kill(os.getpid(), signal.SIGSTOP)
+            self._changed.set()  # here we are again, after `fg`
 
-        def read() -> None:
-            try:
-                data = os.read(keyboard.descriptor, 4096)
-            except OSError:  # the terminal is gone
-                data = b""
-            if not data:
-                loop.remove_reader(keyboard.descriptor)
-                this.cancel()
-                return
-            for key in self._keys.feed(data):
-                self._press(key)
-            self._changed.set()
-
-        loop.add_reader(keyboard.descriptor, read)
-        loop.add_signal_handler(signal.SIGWINCH, self._changed.set)
         loop.add_signal_handler(signal.SIGTSTP, suspend)
         loop.add_signal_handler(signal.SIGTERM, this.cancel)
         try:
             yield
         finally:
-            loop.remove_reader(keyboard.descriptor)
-            for number in (signal.SIGWINCH, signal.SIGTSTP, signal.SIGTERM):
+            for number in (signal.SIGTSTP, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+
+def _does(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
+    """A key's handler that does not care for the text."""
+
+    def pressed(_: KeyPressEvent) -> None:
+        action()
+
+    return pressed

@@ -9,6 +9,7 @@ from rich.text import Text
 from baton.cli.view.answers import labelled, rule_of
 from baton.cli.view.desk import Ask
 from baton.cli.view.texts import harmless, one_line
+from baton.cli.view.typist import Line
 
 _MOST_QUESTION_LINES: Final = 6
 _MOST_TYPED_LINES: Final = 5
@@ -16,7 +17,7 @@ _MOST_CHOICES: Final = 9
 
 
 def panel(
-    ask: Ask, *, waiting: int, is_plan: bool, console: Console, height: int
+    ask: Ask, line: Line, *, waiting: int, is_plan: bool, console: Console, height: int
 ) -> tuple[list[Text], tuple[int, int]]:
     """The lines, and where the cursor is in them: row, cell. At most ``height`` lines, but never fewer than three.
 
@@ -24,14 +25,14 @@ def panel(
     """
     width = console.width - 1
     inner = max(width - 4, 8)
-    typed, row, column = ask.editor.rows(inner - 2, _MOST_TYPED_LINES)
+    typed, row, column = rows(line.text, line.cursor_position, inner - 2, _MOST_TYPED_LINES)
     room = max(height - 2 - len(typed), 0)
-    above = _above(ask, inner, console)
+    above = _above(ask, line.chosen, inner, console)
     if len(above) > room:
         above = [*above[: max(room - 1, 0)], Text("… all of it is above", style="dim")][:room]
     name = f"{ask.task.position} {one_line(ask.task.title)} asks" if is_plan else f"{one_line(ask.task.title)} asks"
     lines = [_edge("╭", "╮", name, f"1 of {waiting}" if waiting > 1 else "", width)]
-    lines += [_inside(line, inner) for line in above]
+    lines += [_inside(text, inner) for text in above]
     for index, text in enumerate(typed):
         lead = Text("❯ " if index == 0 else "  ", style="bold yellow")
         lines.append(_inside(Text.assemble(lead, text), inner))
@@ -39,16 +40,40 @@ def panel(
     return lines, (1 + len(above) + row, 2 + 2 + column)
 
 
-def _above(ask: Ask, inner: int, console: Console) -> list[Text]:
+def rows(text: str, cursor: int, width: int, most: int) -> tuple[list[str], int, int]:
+    """``text`` in rows, and where the cursor is: row, cell.
+
+    At most ``most`` rows, those around the cursor, of at most ``width`` cells (3 or more), the last for the cursor.
+    """
+    width = max(width, 3)  # a wide character, and the cursor
+    lines, row, column = [""], 0, 0
+    for index, character in enumerate(text):
+        if index == cursor:
+            row, column = len(lines) - 1, cell_len(lines[-1])
+        if character == "\n":
+            lines.append("")
+        elif cell_len(lines[-1]) + cell_len(character) > width - 1:
+            lines.append(character)
+        else:
+            lines[-1] += character
+    if cursor >= len(text):
+        row, column = len(lines) - 1, cell_len(lines[-1])
+    elif column >= width - 1:  # the character under the cursor went on to the next row
+        row, column = row + 1, 0
+    first = max(0, min(row - most + 1, len(lines) - most))
+    return lines[first : first + most], row - first, column
+
+
+def _above(ask: Ask, chosen: int | None, inner: int, console: Console) -> list[Text]:
     question = list(Text(harmless(ask.question.text).strip(), style="bold").wrap(console, inner))
     if len(question) > _MOST_QUESTION_LINES:
         question = [*question[: _MOST_QUESTION_LINES - 1], Text("… all of it is above", style="dim")]
     choices = [
-        Text.assemble((f" {label} ", "bold yellow"), (one_line(choice), "reverse" if index == ask.chosen else ""))
+        Text.assemble((f" {label} ", "bold yellow"), (one_line(choice), "reverse" if index == chosen else ""))
         for index, (label, choice) in enumerate(labelled(ask.question))
     ]
     if len(choices) > _MOST_CHOICES:
-        first = max(0, min((ask.chosen or 0) - _MOST_CHOICES // 2, len(choices) - _MOST_CHOICES))
+        first = max(0, min((chosen or 0) - _MOST_CHOICES // 2, len(choices) - _MOST_CHOICES))
         count = len(choices)
         choices = choices[first : first + _MOST_CHOICES]
         choices.append(Text(f"   {first + 1} to {first + _MOST_CHOICES} of {count}", style="dim"))

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask
-from baton.cli.view.editor import Editor
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
 from baton.cli.view.task import TaskView
 from baton.cli.view.texts import ago, clock, harmless, one_line, printable_json
 from baton.cli.view.tree import tree_lines
+from baton.cli.view.typist import Line
 from baton.domain.conversation import Question
 from tests.support.terminal import Screen
 from tests.unit.cli.events import START, Log, execution
@@ -104,8 +104,10 @@ def test_whatever_is_said_the_drawing_fits(
     board.apply(log("task.started", 1, "running"))
     board.apply(log("text.delta", 1, text=text))
     _tree(board, width, height)
-    ask = Ask(TaskView("t", 1, titles[0]), Question("q", text or "?", tuple(choices)), Editor(typed, len(typed)))
-    lines, (row, column) = panel(ask, waiting=3, is_plan=True, console=_console(width), height=height)
+    ask = Ask(TaskView("t", 1, titles[0]), Question("q", text or "?", tuple(choices)))
+    line = Line(changed=ask.forget_trouble)
+    line.insert_text(typed)
+    lines, (row, column) = panel(ask, line, waiting=3, is_plan=True, console=_console(width), height=height)
     assert len(lines) <= max(height, 7)
     assert all(line.cell_len < width for line in lines)
     assert 0 < row < len(lines) - 1

@@ -1,102 +1,94 @@
 """Keys, the line they edit, and what becomes of it."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from itertools import pairwise
+from select import select
+from typing import Self
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.key_binding import KeyBindings
 from rich.cells import cell_len
 
 from baton.cli.view.answers import answer_to, labelled, rule_of
 from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask, Desk
-from baton.cli.view.editor import Editor
-from baton.cli.view.keys import Key, KeyDecoder
+from baton.cli.view.keyboard import Keyboard
+from baton.cli.view.panel import rows
+from baton.cli.view.texts import harmless
 from baton.cli.view.typist import SURPRISE_SECONDS, Typist
 from baton.domain.conversation import Question
 from tests.unit.cli.events import Log, execution
 
-_BYTES = "grüße\x1b[A日本\x1b[200~two\rlines\x1b[201~\x7f\x1b[1;5D\x1bb\r\x04\x1bOC".encode()
-_KEYS = [
-    Key("text", "grüße"),
-    Key("up"),
-    Key("text", "日本"),
-    Key("paste", "two\rlines"),
-    Key("backspace"),
-    Key("word-left"),
-    Key("word-left"),
-    Key("enter"),
-    Key("end-of-input"),
-    Key("right"),
-]
-
-
-def _joined(keys: list[Key]) -> list[Key]:
-    """Text in one piece, however it came."""
-    joined: list[Key] = []
-    for key in keys:
-        if key.name == "text" and joined and joined[-1].name == "text":
-            joined[-1] = Key("text", joined[-1].text + key.text)
-        else:
-            joined.append(key)
-    return joined
+_BYTES = "grüße\x1b[A日本\x1b[200~two\rlines\x1b[201~\x7f\x1b[1;5D\x1bb!\x1b\rx\x1bOC\x05\x06".encode()
 
 
 @given(st.lists(st.integers(0, len(_BYTES)), max_size=12))
+@settings(deadline=None, max_examples=30)
 def test_keys_are_the_same_however_their_bytes_are_cut(cuts: list[int]) -> None:
-    decoder, keys, edges = KeyDecoder(), list[Key](), sorted({0, len(_BYTES), *cuts})
-    for start, end in pairwise(edges):
-        keys += decoder.feed(_BYTES[start:end])
-    assert _joined(keys) == _KEYS
+    async def typed() -> str:
+        async with _Sitting() as sitting:
+            sitting.ask(1, "a")
+            for start, end in pairwise(sorted({0, len(_BYTES), *cuts})):
+                await sitting.press(_BYTES[start:end])
+            return sitting.text
+
+    assert asyncio.run(typed()) == "grüße日本!\nxtwo\nline"
 
 
 @given(st.lists(st.binary(max_size=20), max_size=10))
-def test_no_bytes_break_the_decoder(pieces: list[bytes]) -> None:
-    decoder = KeyDecoder()
-    for piece in pieces:
-        for key in decoder.feed(piece):
-            assert key.name == "paste" or not any(character < " " for character in key.text)
+@settings(deadline=None, max_examples=30)
+def test_no_bytes_bring_more_than_text_into_an_answer(pieces: list[bytes]) -> None:
+    async def typed() -> str:
+        async with _Sitting() as sitting:
+            sitting.ask(1, "a")
+            line = sitting.typist.line
+            assert line is not None
+            for piece in pieces:
+                await sitting.press(piece)
+            return "".join((line.text, *(text for _, text in sitting.sent)))
+
+    text = asyncio.run(typed())
+    assert harmless(text) == text
+    text.encode()
 
 
-_MOVES = ("left", "right", "word-left", "word-right", "home", "end")
-_CUTS = ("newline", "backspace", "delete", "cut-word", "cut-line", "cut-rest")
-_EDITS = st.one_of(
-    st.text(min_size=1, max_size=5).map(lambda text: Key("text", text)),
-    st.sampled_from((*_MOVES, *_CUTS)).map(Key),
-)
-
-
-@given(st.lists(_EDITS, max_size=40), st.integers(3, 30), st.integers(1, 6))
-def test_the_rows_of_a_line_fit_and_hold_the_cursor(keys: list[Key], width: int, most: int) -> None:
-    editor = Editor()
-    for key in keys:
-        assert editor.press(key)
-        assert 0 <= editor.cursor <= len(editor.text)
-    rows, row, column = editor.rows(width, most)
-    assert 1 <= len(rows) <= most
-    assert 0 <= row < len(rows)
+@given(st.text(max_size=60), st.integers(0, 60), st.integers(3, 30), st.integers(1, 6))
+def test_the_rows_of_a_line_fit_and_hold_the_cursor(text: str, cursor: int, width: int, most: int) -> None:
+    text = harmless(text)
+    shown, row, column = rows(text, min(cursor, len(text)), width, most)
+    assert 1 <= len(shown) <= most
+    assert 0 <= row < len(shown)
     assert 0 <= column < width
-    everything, _, _ = editor.rows(width, 10_000)
-    assert "".join(everything) == editor.text.replace("\n", "")
+    everything, _, _ = rows(text, min(cursor, len(text)), width, 10_000)
+    assert "".join(everything) == text.replace("\n", "")
     assert all(cell_len(line) < width for line in everything)
 
 
 @pytest.mark.parametrize(
     ("keys", "text", "cursor"),
     [
-        ([Key("text", "one two"), Key("word-left"), Key("text", "x ")], "one x two", 6),
-        ([Key("text", "one two"), Key("cut-word")], "one ", 4),
-        ([Key("text", "one two"), Key("home"), Key("word-right"), Key("cut-rest")], "one", 3),
-        ([Key("text", "abc"), Key("left"), Key("backspace"), Key("delete")], "a", 1),
-        ([Key("paste", "a\r\nb\x1b[31m\tc"), Key("home"), Key("cut-rest")], "a\n", 2),
-        ([Key("text", "a"), Key("newline"), Key("text", "b"), Key("cut-line")], "a\n", 2),
+        ("one two\x1bbx ", "one x two", 6),
+        ("one two\x1b[1;5Dx ", "one x two", 6),
+        ("one two\x17", "one ", 4),
+        ("one two\x01\x1bf\x0b", "one", 3),
+        ("one two\x1b[H\x1b[1;3C\x0b", "one", 3),
+        ("abc\x1b[D\x7f\x1b[3~", "a", 1),
+        ("abc\x02\x08\x04", "a", 1),
+        ("\x1b[200~a\r\nb\x1b[31m\tc\x1b[201~\x01\x0b", "a\n", 2),
+        ("a\x1b\rb\x15", "a\n", 2),
+        ("日本語\x1b[D\x7f", "日語", 1),
+        ("\x9b31mred\u202e", "31mred", 6),
     ],
 )
-def test_editing(keys: list[Key], text: str, cursor: int) -> None:
-    editor = Editor()
-    for key in keys:
-        editor.press(key)
-    assert (editor.text, editor.cursor) == (text, cursor)
+async def test_editing(keys: str, text: str, cursor: int) -> None:
+    async with _Sitting() as sitting:
+        sitting.ask(1, "a")
+        await sitting.press(keys)
+        assert (sitting.text, sitting.cursor) == (text, cursor)
 
 
 def _asks(*choices: str, schema: dict[str, object] | None = None) -> Question:
@@ -131,7 +123,7 @@ def test_rules_in_words() -> None:
 
 
 class _Sitting:
-    """A desk with two questions, and a person who types."""
+    """A desk, and a person who types."""
 
     def __init__(self) -> None:
         self.board, self.log = Board(execution([], [])), Log()
@@ -139,6 +131,35 @@ class _Sitting:
         self.sent: list[tuple[str, str]] = []
         self.now = 0.0
         self.typist = Typist(self.desk, self._send, clock=lambda: self.now)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._keys = self._stack.enter_context(create_pipe_input())
+        bindings = KeyBindings()
+        self.typist.bind(bindings)
+        keyboard = Keyboard(bindings, lambda: self.typist.line, lambda: None, self._keys)
+        running = asyncio.create_task(keyboard.run())
+
+        async def stop() -> None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+        self._stack.push_async_callback(stop)
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def text(self) -> str:
+        assert self.typist.line is not None
+        return self.typist.line.text
+
+    @property
+    def cursor(self) -> int:
+        assert self.typist.line is not None
+        return self.typist.line.cursor_position
 
     def _send(self, ask: Ask, text: str) -> None:
         self.sent.append((ask.question.id, text))
@@ -154,49 +175,52 @@ class _Sitting:
         self.desk.look(self.board)
         self.typist.look()
 
-    def press(self, keys: str) -> None:
-        for key in KeyDecoder().feed(keys.encode()):
-            self.typist.press(key)
+    async def press(self, keys: str | bytes) -> None:
+        """Press keys; return when they have been read, and done what they do."""
+        self._keys.send_bytes(keys if isinstance(keys, bytes) else keys.encode())
+        while select([self._keys.fileno()], [], [], 0)[0]:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
-def test_questions_are_asked_one_by_one_in_their_order() -> None:
-    sitting = _Sitting()
-    sitting.press("early\r")  # nothing is asked: it goes nowhere
-    sitting.ask(2, "second")
-    sitting.ask(1, "first")
-    sitting.press("to two\rto one\r")
-    assert sitting.sent == [("second", "to two"), ("first", "to one")]
-    assert sitting.desk.current is None
+async def test_questions_are_asked_one_by_one_in_their_order() -> None:
+    async with _Sitting() as sitting:
+        await sitting.press("early\r")  # nothing is asked: it goes nowhere
+        sitting.ask(2, "second")
+        sitting.ask(1, "first")
+        await sitting.press("to two\rto one\r")
+        assert sitting.sent == [("second", "to two"), ("first", "to one")]
+        assert sitting.desk.current is None
 
 
-def test_what_was_typed_stays_with_its_question() -> None:
-    sitting = _Sitting()
-    sitting.ask(1, "a")
-    sitting.ask(2, "b")
-    sitting.press("half\tother\r done\r")
-    assert sitting.sent == [("b", "other"), ("a", "half done")]
+async def test_what_was_typed_stays_with_its_question() -> None:
+    async with _Sitting() as sitting:
+        sitting.ask(1, "a")
+        sitting.ask(2, "b")
+        await sitting.press("half\tother\r done\r")
+        assert sitting.sent == [("b", "other"), ("a", "half done")]
 
 
-def test_an_enter_meant_for_a_question_that_vanished_does_not_answer_the_next() -> None:
-    sitting = _Sitting()
-    sitting.ask(1, "a", "yes", "no")
-    sitting.ask(2, "b")
-    sitting.press("delete every")
-    sitting.answered_elsewhere(1, "a")
-    sitting.press("thing\r")
-    assert sitting.sent == []
-    sitting.now += SURPRISE_SECONDS
-    sitting.press("\r")
-    assert sitting.sent == [("b", "thing")]
+async def test_an_enter_meant_for_a_question_that_vanished_does_not_answer_the_next() -> None:
+    async with _Sitting() as sitting:
+        sitting.ask(1, "a", "yes", "no")
+        sitting.ask(2, "b")
+        await sitting.press("delete every")
+        sitting.answered_elsewhere(1, "a")
+        await sitting.press("thing\r")
+        assert sitting.sent == []
+        sitting.now += SURPRISE_SECONDS
+        await sitting.press("\r")
+        assert sitting.sent == [("b", "thing")]
 
 
-def test_choices_are_taken_by_number_and_by_arrow() -> None:
-    sitting = _Sitting()
-    sitting.ask(1, "a", "red", "green", "blue")
-    sitting.ask(2, "b", "red", "green", "blue")
-    sitting.press("\r")  # nothing chosen, nothing typed
-    assert sitting.sent == []
-    sitting.press("\x1b[A\x1b[A\r")
-    sitting.press("\x1b[Bno, \x1b[Bpink\r")  # typing lets go of the choice; arrows leave text alone
-    assert [answer_to(_asks("red", "green", "blue"), text) for _, text in sitting.sent] == ["green", "no, pink"]
-    assert [label for label, _ in labelled(_asks("red", "green"))] == ["1", "2"]
+async def test_choices_are_taken_by_number_and_by_arrow() -> None:
+    async with _Sitting() as sitting:
+        sitting.ask(1, "a", "red", "green", "blue")
+        sitting.ask(2, "b", "red", "green", "blue")
+        await sitting.press("\r")  # nothing chosen, nothing typed
+        assert sitting.sent == []
+        await sitting.press("\x1b[A\x1b[A\r")
+        await sitting.press("\x1b[Bno, \x1b[Bpink\r")  # typing lets go of the choice; arrows leave text alone
+        assert [answer_to(_asks("red", "green", "blue"), text) for _, text in sitting.sent] == ["green", "no, pink"]
+        assert [label for label, _ in labelled(_asks("red", "green"))] == ["1", "2"]
