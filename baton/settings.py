@@ -17,11 +17,22 @@ def _redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _long_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < 32:  # RFC 7518, 3.2
+        raise ValueError("must be at least 32 bytes long: anyone could guess a shorter one and sign tokens with it")
+    return secret
+
+
 class Settings(BaseSettings):
     """The configuration of one process. Immutable; unknown `BATON_*` variables are left alone."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BATON_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+        env_prefix="BATON_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # a value that cannot be read may be a secret
     )
 
     # --- PostgreSQL -----------------------------------------------------------------------------------------------
@@ -64,7 +75,9 @@ class Settings(BaseSettings):
     )
 
     # --- Who may call ----------------------------------------------------------------------------------------------
-    jwt_secret: SecretStr | None = Field(default=None, description="Accept HS256 JWTs signed with this secret.")
+    jwt_secret: Annotated[SecretStr, AfterValidator(_long_secret)] | None = Field(
+        default=None, description="Accept HS256 JWTs signed with this secret, of 32 bytes or more."
+    )
     jwt_jwks_url: str | None = Field(
         default=None, description="Accept RS256 and ES256 JWTs whose keys are at this URL."
     )

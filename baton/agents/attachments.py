@@ -33,7 +33,16 @@ _TEXTS: Final = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml"}
 )
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
-_LOCAL_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
+#: Names that private networks use, and Kubernetes.
+_LOCAL_NAMES: Final = (
+    "localhost", ".localhost", ".localdomain", ".local", ".lan", ".home", ".home.arpa", ".internal", ".intranet",
+    ".corp", ".private", ".svc",
+)  # fmt: skip
+#: IPv6 ranges whose addresses hold an IPv4 address that a gateway may connect to, or that were once site-local.
+_GATEWAYS: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10")
+)
 
 
 def content_of(attachment: Attachment) -> UserContent:
@@ -125,8 +134,9 @@ def _text(data: bytes) -> str:
 def _is_public(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
-    except ValueError:
+        # As resolvers and HTTP clients would read it: full-width digits, circled letters and the like are mapped.
+        host = (parts.hostname or "").encode("idna").decode("ascii").lower().rstrip(".")
+    except ValueError:  # UnicodeError, too
         return False
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
         return False
@@ -139,6 +149,8 @@ def _is_public(url: str) -> bool:
 def _is_public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     address = mapped or address
+    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _GATEWAYS):
+        return False
     return address.is_global and not address.is_multicast
 
 

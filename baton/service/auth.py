@@ -185,7 +185,11 @@ class Authenticator:
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,
                 leeway=settings.jwt_leeway_seconds,
-                options={"verify_aud": settings.jwt_audience is not None, "require": ["exp", "sub"]},
+                options={
+                    "verify_aud": settings.jwt_audience is not None,
+                    "require": ["exp", "sub"],
+                    "enforce_minimum_key_length": True,  # RSA keys of less than 2,048 bits are refused
+                },
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthenticated("the token is not valid") from error

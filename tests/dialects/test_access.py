@@ -464,6 +464,13 @@ class TestKeySet:
             assert await status(api, bad) == 401
         assert await status(api, token(RSA, "RS256")) == 200  # the only key there is needs no name
 
+    async def test_a_key_that_could_be_broken_signs_for_nobody(self, api: RunningApi, issuer: Issuer) -> None:
+        weak = rsa.generate_private_key(65537, 1024)
+        issuer.add("weak", weak.public_key())
+        with pytest.warns(jwt.InsecureKeyLengthWarning):
+            signed = token(weak, "RS256", {"kid": "weak"})
+        assert await status(api, signed) == 401
+
     async def test_an_issuer_that_is_away(self, api: RunningApi, issuer: Issuer) -> None:
         issuer.broken = True
         assert await status(api, token(RSA, "RS256", {"kid": "one"})) == 503

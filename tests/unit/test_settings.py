@@ -67,9 +67,18 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BATON_POOL_MAX_SIZE", "0"),
         ("BATON_REDIS_URL", "localhost:6379"),
         ("BATON_REQUESTS_PER_MINUTE", "-1"),
+        ("BATON_JWT_SECRET", "x" * 31),
     ],
 )
 def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+@pytest.mark.parametrize("name", ["BATON_JWT_SECRET", "BATON_REDIS_URL"])
+def test_a_secret_that_cannot_be_read_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "hunter2" not in str(refused.value)
