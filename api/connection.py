@@ -97,7 +97,7 @@ class Connection(HttpToolsProtocol):
         self.url = b""
 
     # --- what the transport tells -----------------------------------------------------------------------------------
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._look_again()
 

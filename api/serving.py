@@ -64,7 +64,7 @@ def serve(settings: Settings, listener: socket.socket) -> int:
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
     )
     try:
-        _Server(config, app.state).run(sockets=[listener])  # type: ignore[arg-type]
+        _Server(config, app.state).run(sockets=[listener])  # pyright: ignore[reportArgumentType]
     except SystemExit as ended:  # how uvicorn says that the app did not start; it has logged why
         return ended.code if isinstance(ended.code, int) else 1
     return 0

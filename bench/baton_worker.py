@@ -19,8 +19,8 @@ def hook() -> None:
         mark(MODEL)
         return original_stream(self, *args, **kwargs)
 
-    worker.Worker = marked_worker  # type: ignore[assignment,misc]
-    ScriptedModel.request_stream = marked_stream  # type: ignore[method-assign]
+    worker.Worker = marked_worker
+    ScriptedModel.request_stream = marked_stream  # pyright: ignore[reportAttributeAccessIssue]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import re
 import resource
 import time
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 import psutil
 
@@ -29,7 +29,7 @@ class _Reader(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        transport.write(self._request)  # type: ignore[attr-defined]
+        cast("asyncio.WriteTransport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if not self.opened.done():

@@ -6,7 +6,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
-from temporalio.workflow import Info, _Definition  # pyright: ignore[reportPrivateUsage]
+from temporalio.workflow import Info, _Definition
 
 
 class WithoutContexts(WorkflowRunner):

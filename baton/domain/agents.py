@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from baton.domain.json import JsonObject
+from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import SendMode
 
 
@@ -58,8 +58,8 @@ class Agent:
     model: str
     instructions: str = ""
     tools: tuple[str, ...] = ()
-    policies: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
-    limits: JsonObject = field(default_factory=dict[str, object])  # type: ignore[assignment]
+    policies: JsonObject = field(default_factory=dict[str, JsonValue])
+    limits: JsonObject = field(default_factory=dict[str, JsonValue])
     mode: SendMode = SendMode.QUEUE
     is_default: bool = False
     version: int = 1

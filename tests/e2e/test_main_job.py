@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
 from tests.support.stack import DevStack, running_stack
 
-_PLAN = {
+_PLAN: Final[dict[str, Any]] = {
     "title": "Move the shop",
     "summary": "From one region to another",
     "team_breakdown": [

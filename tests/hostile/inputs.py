@@ -5,11 +5,13 @@ import copy
 import hmac
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 from uuid import uuid4
+
+from baton.domain.json import JsonObject, JsonValue
 
 #: For a path's or a query's places, as they stand in the target.
 PLACES: Final = (
@@ -158,7 +160,7 @@ def _jwt(header: object, claims: object, signature: str = "c2ln") -> str:
     return f"{_segment(header)}.{_segment(claims)}.{signature}"
 
 
-_CLAIMS: Final = {"sub": "x", "tenant": "acme", "exp": 4102444800}
+_CLAIMS: Final[dict[str, object]] = {"sub": "x", "tenant": "acme", "exp": 4102444800}
 #: What the API that is asked checks JWTs with, so that signatures are looked at, and what is behind them.
 SECRET: Final = "a-secret-of-at-least-sixty-four-bytes-so-that-every-algorithm-takes-it!"
 
@@ -169,22 +171,28 @@ def _signed(header: object, claims: object, secret: str = SECRET) -> str:
     return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
-_HS256: Final = {"alg": "HS256", "typ": "JWT"}
+_HS256: Final[dict[str, object]] = {"alg": "HS256", "typ": "JWT"}
+#: What claims and headers must not say.
+_ODD: Final[dict[str, tuple[object, ...]]] = {
+    "exp": (1, -1, 1e300, "x", [], {}, None, True, 10**400, "9" * 400),
+    "nbf": (4102444800, "x", [], 10**400),
+    "iat": (4102444800, "x", {}, 10**400),
+    "sub": ("", None, 1, [], {}, "\x00", "\ud800"),
+    "tenant": ("", None, 1, [], {}, "\x00", "\ud800", "nobody", "a" * 5000),
+}
+_ODD_SCOPES: Final[tuple[object, ...]] = (1, {}, [list[object]()], "\ud800", "admin")
+_ODD_CLAIMS: Final[tuple[object, ...]] = ([], 1, "x", None, b"[" * 6000, b'{"a":' * 1500, b"\xff", b"")
+_NO_KEY_IDS: Final[tuple[object, ...]] = ([], {}, 1, "\ud800")
+_ODD_KEY_IDS: Final[tuple[object, ...]] = (None, [], {}, 1, "\x00", "../../x", "a" * 3000)
+_ODD_HEADERS: Final[tuple[dict[str, object], ...]] = ({"crit": ["x"]}, {"b64": False}, {"zip": "DEF"}, {"typ": []})
 #: Well signed, and still good for nothing.
 _SIGNED: Final = (
-    *(_signed(_HS256, _CLAIMS | {"exp": exp}) for exp in (1, -1, 1e300, "x", [], {}, None, True, 10**400, "9" * 400)),
-    *(_signed(_HS256, _CLAIMS | {"nbf": nbf}) for nbf in (4102444800, "x", [], 10**400)),
-    *(_signed(_HS256, _CLAIMS | {"iat": iat}) for iat in (4102444800, "x", {}, 10**400)),
-    *(_signed(_HS256, _CLAIMS | {"sub": sub}) for sub in ("", None, 1, [], {}, "\x00", "\ud800")),
-    *(
-        _signed(_HS256, _CLAIMS | {"tenant": name})
-        for name in ("", None, 1, [], {}, "\x00", "\ud800", "nobody", "a" * 5000)
-    ),
-    *(_signed(_HS256, _CLAIMS | {"tenant": "nobody", "scope": scope}) for scope in (1, {}, [[]], "\ud800", "admin")),
-    *(_signed(_HS256, claims) for claims in ([], 1, "x", None, b"[" * 6000, b'{"a":' * 1500, b"\xff", b"")),
+    *(_signed(_HS256, _CLAIMS | {claim: value}) for claim, values in _ODD.items() for value in values),
+    *(_signed(_HS256, _CLAIMS | {"tenant": "nobody", "scope": scope}) for scope in _ODD_SCOPES),
+    *(_signed(_HS256, claims) for claims in _ODD_CLAIMS),
     *(_signed({"alg": name}, _CLAIMS) for name in ("none", "HS512", "hs256", "RS256", "ES256")),
-    *(_signed(_HS256 | {"kid": kid}, _CLAIMS | {"tenant": "nobody"}) for kid in ([], {}, 1, "\ud800")),
-    *(_signed(_HS256 | more, _CLAIMS) for more in ({"crit": ["x"]}, {"b64": False}, {"zip": "DEF"}, {"typ": []})),
+    *(_signed(_HS256 | {"kid": kid}, _CLAIMS | {"tenant": "nobody"}) for kid in _NO_KEY_IDS),
+    *(_signed(_HS256 | more, _CLAIMS) for more in _ODD_HEADERS),
     *(_signed(_HS256, _CLAIMS, "another secret, which is just as long as the right one, and does not count."),),
 )
 #: Credentials that nobody gave out.
@@ -200,7 +208,7 @@ TOKENS: Final = (
         _jwt({"alg": None}, _CLAIMS),
         _jwt({}, {}),
     ),
-    *(_jwt({"alg": "HS256", "kid": kid}, _CLAIMS) for kid in (None, [], {}, 1, "\x00", "../../x", "a" * 3000)),
+    *(_jwt({"alg": "HS256", "kid": kid}, _CLAIMS) for kid in _ODD_KEY_IDS),
     *(
         _jwt({"alg": "HS256", "crit": ["x"]}, _CLAIMS),
         _jwt({"alg": "HS256", "b64": False}, _CLAIMS),
@@ -213,7 +221,7 @@ TOKENS: Final = (
         _jwt(b"\xff", b"\xff"),
         _jwt({"alg": "HS256"}, b"[" * 6000),
     ),
-    *(_jwt({"alg": "HS256"}, {"exp": exp}) for exp in (1, 1e400, "x", [], -1)),
+    *(_jwt({"alg": "HS256"}, {"exp": exp}) for exp in _ODD["exp"]),
     *("..", "...", "a.b.c", ".", "a" * 20_000, "a" * 16_384, "é.é.é", "\x80", "baton_", "baton_x", "null", "Bearer"),
 )
 _CREDENTIALS: Final = ("Basic YTpi", "Bearer", "Bearer ", "bearer\t", "UserKey", "Digest x", "", "Bearer a b c", "é é")
@@ -306,7 +314,7 @@ def spoilt_json(dice: random.Random, value: Any) -> bytes:
         value[dice.choice(("extra", "", "\x00", "__class__", "id", "tenant", "state"))] = dice.choice(VALUES)
     text = json.dumps(value, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
     if isinstance(value, dict) and value and dice.random() < 0.1:
-        name = json.dumps(next(iter(value)))
+        name = json.dumps(next(iter(cast("JsonObject", value))))
         return text[:-1] + f",{name}:1}}".encode("utf-8", "surrogatepass")
     if dice.random() < 0.05:
         return text[: dice.randrange(len(text))]
@@ -318,11 +326,20 @@ def spoilt_json(dice: random.Random, value: Any) -> bytes:
 
 def _places(value: Any) -> Sequence[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
-    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    for key in keys:
+    for key in _keys(value):
         found.append((value, key))
         found.extend(_places(value[key]))
     return found
+
+
+def _keys(value: JsonValue) -> Iterable[str | int]:
+    match value:
+        case dict():
+            return list(value)
+        case list():
+            return range(len(value))
+        case _:
+            return ()
 
 
 def spoil(dice: random.Random, request: Request, document: Any, parameters: Sequence[str]) -> None:

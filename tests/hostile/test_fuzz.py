@@ -30,7 +30,7 @@ REQUESTS: Final = int(os.environ.get("BATON_TEST_FUZZ", "3000"))
 SEED: Final = int(os.environ.get("BATON_TEST_SEED", "1"))
 _CLIENTS: Final = 8
 _MORE_BYTES: Final = 100 * 2**20
-_OTHERS: Final = (
+_OTHERS: Final[tuple[str, ...]] = (
     "/health",
     "/docs",
     "/docs/baton",
@@ -77,7 +77,7 @@ class Score:
 def make(dice: random.Random, names: list[dict[str, Any]], key: str) -> Request:
     """A request that is right, but for what `spoil` did to it."""
     if dice.random() < 0.03:
-        request = Request("GET", dice.choice(_OTHERS).split("/"), [], key)
+        request = Request("GET", list(dice.choice(_OTHERS).split("/")), [], key)
         request.places = [n for n, segment in enumerate(request.segments) if segment.startswith("{")]
         document, parameters = None, []
     else:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +80,11 @@ def routes() -> Iterator[tuple[str, str, str, list[str]]]:
         for route in dialect.app.routes:
             if isinstance(route, APIRoute):
                 query = [parameter.alias for parameter in route.dependant.query_params]
-                for method in sorted(route.methods):
+                for method in sorted(route.methods or ()):
                     yield dialect.name, method, route.path, query
 
 
-def dialect_finder() -> Any:
+def dialect_finder() -> Callable[[str], str]:
     """A function that says whose path a path is: a dialect's name, or "" for nobody's."""
     app = create_app(Settings())
     names = {id(dialect.app): dialect.name for dialect in app.dialects}
@@ -93,7 +93,7 @@ def dialect_finder() -> Any:
 
 async def tasks_in_every_state(api: RunningApi) -> list[dict[str, Any]]:
     """What the table's `$NAMES` stand for, once for each state that a task can be in."""
-    found = []
+    found: list[dict[str, Any]] = []
     for state in (
         "pending",
         "running",

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import uvicorn
+from pydantic import SecretStr
 
 from api.app import BatonApp, create_app
 from api.connection import server_config
@@ -38,7 +39,7 @@ class RunningApi:
     key: str
     other_tenant: str
     other_key: str
-    clients: list[httpx.AsyncClient] = field(default_factory=list)
+    clients: list[httpx.AsyncClient] = field(default_factory=list[httpx.AsyncClient])
 
     async def for_new_tenants(self) -> "RunningApi":
         """The same API, with keys of two new tenants."""
@@ -96,7 +97,8 @@ class RunningApi:
 
     async def ask(self, task_id: UUID | str, text: str, question: str = "q1", schema: Any = None) -> None:
         """Have a task wait with a question, after a turn."""
-        asked = {"id": question, "text": text, "choices": [], "schema": schema, "asked_at": "2026-01-01T00:00:00+00:00"}
+        asked: dict[str, Any] = {"id": question, "text": text, "choices": [], "schema": schema}
+        asked["asked_at"] = "2026-01-01T00:00:00+00:00"
         async with self.pool.connection() as connection:
             await connection.execute(
                 "UPDATE tasks SET state = 'waiting', version = version + 1, waiting_since = now(), turn = 1,"
@@ -141,7 +143,7 @@ def ended(task_id: UUID, state: TaskState, **data: Any) -> NewEvent:
 @asynccontextmanager
 async def running_api(dsn: str, **settings: Any) -> AsyncGenerator[RunningApi]:
     """The API on a free port, with Temporal away unless `TEMPORAL_ADDRESS` was set otherwise."""
-    configured = Settings(database_url=dsn, **settings)  # type: ignore[arg-type]
+    configured = Settings(database_url=SecretStr(dsn), **settings)
     app = create_app(configured)
     listener = socket.create_server(("127.0.0.1", 0))
     config = server_config(app, log_config=None, timeout_graceful_shutdown=5)

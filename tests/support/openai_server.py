@@ -86,9 +86,9 @@ class OpenAIServer:
     """
 
     url: str
-    replies: deque[Reply | Refusal] = field(default_factory=deque)
+    replies: deque[Reply | Refusal] = field(default_factory=deque[Reply | Refusal])
     otherwise: Callable[[Json], Reply | Refusal] = echo
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list[Asked])
     hung_up: int = 0
 
     def reply(self, *replies: Reply | Refusal) -> None:
@@ -314,7 +314,7 @@ def _response(reply: Reply, model: str, status: str, output: list[Json]) -> Json
 def _responses_output(reply: Reply) -> list[Json]:
     output: list[Json] = []
     if reply.tokens:
-        text = {"type": "output_text", "text": "".join(reply.tokens), "annotations": []}
+        text: Json = {"type": "output_text", "text": "".join(reply.tokens), "annotations": []}
         output.append({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]})
     output.extend(
         {
@@ -340,8 +340,8 @@ def _responses_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
     opening = [event("response.created", response=_response(reply, model, "in_progress", []))]
     text = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     if reply.tokens:
-        empty = {"type": "output_text", "text": "", "annotations": []}
-        item = output[0] | {"content": [], "status": "in_progress"}
+        empty: Json = {"type": "output_text", "text": "", "annotations": []}
+        item: Json = output[0] | {"content": [], "status": "in_progress"}
         opening.append(event("response.output_item.added", output_index=0, item=item))
         opening.append(event("response.content_part.added", **text, part=empty))
     yield opening

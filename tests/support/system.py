@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
+from pydantic import SecretStr
+
 import worker
 from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.events import Event
@@ -23,6 +25,9 @@ from baton.store import agents, events
 from tests.support.temporal import RunningTemporal
 
 _T = TypeVar("_T")
+
+#: A row by its columns, as asyncpg decodes them.
+Row = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -61,13 +66,13 @@ class System:
         plan = Plan("a plan", "", numbered, source={})
         return (await executions.start_plan(self.baton, self.who, plan, queue=self.queue)).execution_id
 
-    async def send(self, task: UUID | tuple[UUID, int], text: str, **options: object) -> Receipt:
+    async def send(self, task: UUID | tuple[UUID, int], text: str, **options: Any) -> Receipt:
         """Send a message to a task, by its id or by (execution, position)."""
         address = TaskById(task) if isinstance(task, UUID) else TaskInPlan(*task)
-        draft = Draft(text, origin="test", **options)  # type: ignore[arg-type]
+        draft = Draft(text, origin="test", **options)
         return (await messages.send_message(self.baton, self.who, address, draft)).receipt
 
-    async def row(self, task: UUID) -> dict[str, object]:
+    async def row(self, task: UUID) -> Row:
         """A task's row."""
         async with self.baton.pool.connection() as connection:
             found = await connection.fetchrow(
@@ -76,7 +81,7 @@ class System:
         assert found is not None
         return dict(found)
 
-    async def tasks_of(self, execution: UUID) -> dict[int, dict[str, object]]:
+    async def tasks_of(self, execution: UUID) -> dict[int, Row]:
         """An execution's tasks, by position."""
         async with self.baton.pool.connection() as connection:
             rows = await connection.fetch(
@@ -84,10 +89,10 @@ class System:
             )
         return {row["position"]: dict(row) for row in rows}
 
-    async def until(self, task: UUID, *states: str, seconds: float = 30) -> dict[str, object]:
+    async def until(self, task: UUID, *states: str, seconds: float = 30) -> Row:
         """Wait until a task is in one of ``states``, with no turn under way; its row."""
 
-        async def there() -> dict[str, object] | None:
+        async def there() -> Row | None:
             row = await self.row(task)
             return row if row["state"] in states and not row["turn_open"] else None
 
@@ -116,12 +121,12 @@ async def eventually(look: Callable[[], Awaitable[_T | None]], seconds: float = 
 
 @asynccontextmanager
 async def running_system(
-    dsn: str, temporal: RunningTemporal, *, workers: bool = True, **settings: object
+    dsn: str, temporal: RunningTemporal, *, workers: bool = True, **settings: Any
 ) -> AsyncGenerator[System]:
     """Baton on a database and a Temporal server, with a task queue of its own."""
     os.environ["TEMPORAL_ADDRESS"] = temporal.address
     queue = f"test-{uuid4()}"
-    configured = Settings(database_url=dsn, task_queue=queue, **settings)  # type: ignore[arg-type]
+    configured = Settings(database_url=SecretStr(dsn), task_queue=queue, **settings)
     baton = await open_baton(configured)
     tenant_id = await ensure_tenant(baton.pool, "acme")
     who = Principal(tenant_id, "acme", "tester", "key", frozenset({Scope.ADMIN}))

@@ -158,9 +158,12 @@ class Terminal:
 
     async def until(self, shown: str | Callable[[Screen], bool], seconds: float = 30.0) -> None:
         """Wait until the screen shows a text, or fits. Fails with the screen as it is then."""
-        fits = shown if callable(shown) else lambda screen: shown in screen.text
+
+        def fits() -> bool:
+            return shown(self.screen) if callable(shown) else shown in self.screen.text
+
         deadline = asyncio.get_running_loop().time() + seconds
-        while not fits(self.screen):
+        while not fits():
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"waited for {shown!r}; the screen shows:\n{self.screen.history}")
             self._changed.clear()

@@ -15,6 +15,7 @@ from api.dialects.kubiya import stream as kubiya
 from api.sse import Cursor, Encoder, cursor_of, encode_event, encode_frame
 from baton.domain.errors import InvalidInput
 from baton.domain.events import Event, EventType
+from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, TaskState
 
 EXECUTION = UUID(int=1)
@@ -47,11 +48,14 @@ def event(
 def frames(encoder: Encoder, one: Event) -> list[tuple[str, dict[str, Any]]]:
     """An event's frames as a client reads them."""
     wire = encode_event(encoder, EXECUTION, one).decode()
-    return [
-        (re.search("^event: (.*)$", frame, re.M)[1], orjson.loads(re.search("^data: (.*)$", frame, re.M)[1]))  # type: ignore[index]
-        for frame in wire.split("\n\n")
-        if frame
-    ]
+    return [(field("event", frame), orjson.loads(field("data", frame))) for frame in wire.split("\n\n") if frame]
+
+
+def field(name: str, frame: str) -> str:
+    """What a frame says in a field."""
+    found = re.search(f"^{name}: (.*)$", frame, re.M)
+    assert found is not None, frame
+    return found[1]
 
 
 @pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
@@ -105,7 +109,7 @@ def test_a_tasks_stream_leaves_other_tasks_out() -> None:
     assert len(frames(ENCODERS["baton task"], event(EventType.EXECUTION_CHANGED, task=None))) == 1
 
 
-WAITS = {
+WAITS: JsonObject = {
     "result": None,
     "questions": [{"question_id": "q1", "text": "Which?", "choices": []}, {"question_id": "q2", "text": "When?"}],
     "waiting": [

@@ -23,6 +23,7 @@ from baton.domain.approvals import (
 )
 from baton.domain.conversation import Question
 from baton.domain.errors import InvalidInput
+from baton.domain.json import JsonValue
 from baton.domain.mailbox import (
     Ending,
     Mailbox,
@@ -83,9 +84,10 @@ def test_plan_mode_refuses_what_is_not_known_to_be_harmless() -> None:
 
 def test_policies_are_words_that_are_known() -> None:
     check_policies({"*": "ask", "clock": "allow", "drop": "deny"})
-    for wrong in ("Ask", "", None, 1, [], {}):
+    refused: list[JsonValue] = ["Ask", "", None, 1, [], {}]
+    for wrong in refused:
         with pytest.raises(InvalidInput) as told:
-            check_policies({"clock": wrong})  # type: ignore[dict-item]
+            check_policies({"clock": wrong})
         assert told.value.where == ("body", "policies", "clock")
 
 
@@ -123,7 +125,7 @@ def test_digests_are_equal_only_for_what_is_equal(one: dict[str, Any], other: di
     assert (digest_of("t", one) == digest_of("t", other)) is same
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: JsonValue) -> JsonValue:
     """Numbers as text that says their value."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}

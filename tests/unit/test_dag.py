@@ -1,6 +1,7 @@
 """How a plan advances, for any plan in any state."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,11 +77,9 @@ def test_only_what_never_ran_is_moved(nodes: list[Node]) -> None:
 
 
 @given(plans(), st.randoms(use_true_random=False))
-def test_the_order_of_the_list_decides_nothing_but_the_order_of_what_is_said(
-    nodes: list[Node], random: st.DataObject
-) -> None:
+def test_the_order_of_the_list_decides_nothing_but_the_order_of_what_is_said(nodes: list[Node], random: Random) -> None:
     shuffled = list(nodes)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = advance(nodes), advance(shuffled)
     for name in ("start", "fail", "reset"):
         assert set(getattr(one, name)) == set(getattr(other, name))

@@ -24,7 +24,8 @@ def plan(*tasks: Any, **more: Any) -> dict[str, Any]:
 
 def test_kubiyas_plan_is_read_bare_and_wrapped() -> None:
     given = plan(task(1), task(2, 1, details="one\ntwo"))
-    for form in (given, {"plan": given}):
+    forms: list[dict[str, Any]] = [given, {"plan": given}]
+    for form in forms:
         read = parse_plan(copy.deepcopy(form))
         assert (read.title, read.summary, read.source) == ("P", "S", given)
         assert [(t.position, t.title, t.depends_on) for t in read.tasks] == [(1, "T1", ()), (2, "T2", (1,))]
@@ -32,12 +33,18 @@ def test_kubiyas_plan_is_read_bare_and_wrapped() -> None:
 
 
 def test_the_tasks_of_all_teams_count() -> None:
-    given = {"title": "P", "team_breakdown": [{"tasks": [task(1)]}, {"team_name": "empty"}, {"tasks": [task(7, 1)]}]}
+    given: dict[str, Any] = {
+        "title": "P",
+        "team_breakdown": [{"tasks": [task(1)]}, {"team_name": "empty"}, {"tasks": [task(7, 1)]}],
+    }
     assert [t.position for t in parse_plan(given).tasks] == [1, 7]
 
 
 def test_the_plain_form_of_files() -> None:
-    given = {"title": "P", "tasks": [{"id": 1, "title": "a", "description": "x"}, task(2) | {"depends_on": [1]}]}
+    given: dict[str, Any] = {
+        "title": "P",
+        "tasks": [{"id": 1, "title": "a", "description": "x"}, task(2) | {"depends_on": [1]}],
+    }
     assert [t.depends_on for t in parse_plan(given).tasks] == [(), (1,)]
 
 

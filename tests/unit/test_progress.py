@@ -1,6 +1,7 @@
 """What a workflow knows, whatever it hears in whatever order, and how often."""
 
 from copy import deepcopy
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,9 +22,9 @@ resting = st.integers(0, 20).map(lambda seq: Outcome(REST, 1, 0, seq, "waiting")
 
 
 @given(st.lists(rings), st.randoms(use_true_random=False))
-def test_rings_may_come_in_any_order_and_twice(heard: list[tuple[int, int]], random: st.DataObject) -> None:
+def test_rings_may_come_in_any_order_and_twice(heard: list[tuple[int, int]], random: Random) -> None:
     again = [*heard, *heard]
-    random.shuffle(again)  # type: ignore[attr-defined]
+    random.shuffle(again)
     one, other = Progress(ProgressState()), Progress(ProgressState())
     for ring in heard:
         one.heard(*ring)

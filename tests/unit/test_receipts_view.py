@@ -10,18 +10,19 @@ from baton.cli.commands.messages import messages_table
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Asked, Ended, Happening, Noted
 from baton.client.schemas.messages import MessageOut
+from baton.client.shapes import Event
 from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 from tests.unit.cli.events import Log, execution
 
 
-def told(board: Board, *events: object) -> list[Happening]:
-    return [happening for event in events for happening in board.apply(event)]  # type: ignore[arg-type]
+def told(board: Board, *events: Event) -> list[Happening]:
+    return [happening for event in events for happening in board.apply(event)]
 
 
-def asked(log: Log) -> list[object]:
+def asked(log: Log) -> list[Event]:
     """A task has asked, and was answered."""
-    question = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
+    question: dict[str, Any] = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
     return [
         log("task.started", 1, "running"),
         log("question.asked", 1, **question),
@@ -35,7 +36,7 @@ def test_a_withdrawn_answer_is_asked_again() -> None:
     told(board, *asked(log))
     task = board.tasks["t1"]
     assert (task.questions, task.queued) == ({}, {1})
-    question = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
+    question: dict[str, Any] = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
     gone = log("message.withdrawn", 1, "waiting", "waiting", message_id="m", seq=1, questions=[question], result=None)
     happened = told(board, gone)
     assert [type(one) for one in happened] == [Noted, Asked]
@@ -72,7 +73,13 @@ def test_messages_as_a_table() -> None:
     def message(seq: int, state: str, **more: Any) -> MessageOut:
         times = {"accepted_at": (now - timedelta(hours=seq)).isoformat()}
         known = {"id": UUID(int=seq), "seq": seq, "task_id": UUID(int=9), "execution_id": UUID(int=8), "state": state}
-        said = {"text": f"text {seq}\nand more", "attachments": [], "origin": "baton", "sender": "ada", "answers": []}
+        said: dict[str, Any] = {
+            "text": f"text {seq}\nand more",
+            "attachments": [],
+            "origin": "baton",
+            "sender": "ada",
+            "answers": [],
+        }
         absent = {"turn": None, "reason": None, "claimed_at": None, "ended_at": None}
         return MessageOut.model_validate({**known, **said, **absent, **times, **more})
 

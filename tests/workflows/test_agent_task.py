@@ -1,6 +1,7 @@
 """One task's agent on a real Temporal server: asks, waits, goes on, is interrupted, fails, is reopened."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -287,5 +288,5 @@ async def test_a_step_that_fails_as_nobody_foresaw_is_not_tried_for_ever(
     await system.until(task, "succeeded")
 
 
-async def _in_turn(system: System, task: object) -> bool:
-    return bool((await system.row(task))["turn_open"])  # type: ignore[arg-type]
+async def _in_turn(system: System, task: UUID) -> bool:
+    return bool((await system.row(task))["turn_open"])

@@ -29,7 +29,7 @@ async def asking(system: System, prompt: str, *tools: str, **options: Any) -> UU
 async def open_approvals(system: System, task: UUID) -> Sequence[Approval]:
     """What a task waits for, once it does."""
     row = await system.until(task, "waiting")
-    return tasks.approvals_of(row["open_approvals"])  # type: ignore[arg-type]
+    return tasks.approvals_of(row["open_approvals"])
 
 
 async def decide(system: System, approval: Approval, decision: Decision = APPROVE) -> None:
@@ -126,7 +126,7 @@ async def test_what_is_denied_is_never_made(system: System) -> None:
     agent = await system.agent("record", policies={"*": "deny"})
     task = await system.start('!tool record {"text": "it"}\n!ask Shall I go on?', agent)
     row = await system.until(task, "waiting")
-    assert [question["text"] for question in row["open_questions"]] == ["Shall I go on?"], "questions need no policy"  # type: ignore[union-attr, index]
+    assert [question["text"] for question in row["open_questions"]] == ["Shall I go on?"], "questions need no policy"
     assert calls_of(task) == []
 
 
@@ -154,7 +154,7 @@ async def test_a_decision_typed_into_temporal(system: System) -> None:
 
 
 async def _next_approval(system: System, task: UUID, before: Approval) -> Approval | None:
-    found = tasks.approvals_of((await system.row(task))["open_approvals"])  # type: ignore[arg-type]
+    found = tasks.approvals_of((await system.row(task))["open_approvals"])
     return found[0] if found and found[0].id != before.id else None
 
 
@@ -218,7 +218,7 @@ async def test_many_rounds_of_approvals_continue_as_new(rolling: System) -> None
     for _ in range(6):
 
         async def asked() -> Approval | None:
-            found = tasks.approvals_of((await rolling.row(task))["open_approvals"])  # type: ignore[arg-type]
+            found = tasks.approvals_of((await rolling.row(task))["open_approvals"])
             return found[0] if found and found[0].id not in seen else None
 
         approval = await eventually(asked)

@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from baton.domain.ids import TaskById
 from baton.domain.messages import Draft
 from baton.service import messages
-from tests.support.system import System, eventually
+from tests.support.system import Row, System, eventually
 from workflows.contracts import task_workflow_id
 
 
@@ -32,7 +32,7 @@ async def test_a_burst_to_a_waiting_task_rings_once_for_each_turn(system: System
     before = await rings(system, task)
     assert all(await asyncio.gather(*(tell(system, task, f"m{n}") for n in range(20))))
     row = await eventually(lambda: _all_read(system, task))
-    assert await rings(system, task) - before <= row["turn"] - 1  # type: ignore[operator]
+    assert await rings(system, task) - before <= row["turn"] - 1
 
 
 async def test_a_task_that_waits_is_rung_though_its_workflow_is_gone(system: System) -> None:
@@ -41,9 +41,9 @@ async def test_a_task_that_waits_is_rung_though_its_workflow_is_gone(system: Sys
     await system.temporal.client.get_workflow_handle(task_workflow_id(str(task))).terminate()
     assert await tell(system, task, "go on")
     row = await eventually(lambda: _all_read(system, task))
-    assert (row["turn"], row["open_questions"][0]["text"]) == (2, "Two?")  # type: ignore[index]
+    assert (row["turn"], row["open_questions"][0]["text"]) == (2, "Two?")
 
 
-async def _all_read(system: System, task: UUID) -> dict[str, object] | None:
+async def _all_read(system: System, task: UUID) -> Row | None:
     row = await system.row(task)
     return row if row["state"] == "waiting" and not row["turn_open"] and not row["unclaimed"] else None

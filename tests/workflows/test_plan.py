@@ -1,6 +1,7 @@
 """A plan on a real Temporal server."""
 
 import asyncio
+from uuid import UUID
 
 from baton.domain.events import EventType
 from baton.domain.states import ExecutionState
@@ -10,9 +11,9 @@ from tests.support.system import System, eventually
 from workflows.contracts import plan_workflow_id
 
 
-async def over(system: System, execution: object, state: ExecutionState) -> bool:
+async def over(system: System, execution: UUID, state: ExecutionState) -> bool:
     async with system.baton.pool.connection() as connection:
-        log = await event_store.head(connection, system.who.tenant_id, execution)  # type: ignore[arg-type]
+        log = await event_store.head(connection, system.who.tenant_id, execution)
     return log is not None and log.state is state
 
 
@@ -87,6 +88,6 @@ async def test_cancelling_an_execution_cancels_all_its_tasks(system: System) -> 
         assert await handle.result() == "cancelled"
 
 
-async def _states(system: System, execution: object, wanted: dict[int, str]) -> bool:
-    tasks = await system.tasks_of(execution)  # type: ignore[arg-type]
+async def _states(system: System, execution: UUID, wanted: dict[int, str]) -> bool:
+    tasks = await system.tasks_of(execution)
     return all(tasks[position]["state"] == state for position, state in wanted.items())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import cast
 
 from baton.domain.events import EventType
 from tests.support.system import System, eventually
@@ -18,7 +19,7 @@ async def test_a_deadline_takes_the_default(system: System) -> None:
     log = await system.log(await system.execution_of(task))
     accepted = next(event.data for event in log if event.type is EventType.MESSAGE_ACCEPTED)
     assert (accepted["origin"], accepted["text"]) == ("deadline", "blue")
-    assert len(accepted["answers"]) == 1
+    assert len(cast("list[str]", accepted["answers"])) == 1
 
 
 async def test_an_answer_before_the_deadline_counts_and_the_default_does_not(system: System) -> None:

@@ -1,6 +1,7 @@
 """Every accepted message ends, whatever becomes of its task; what is taken back starts no turn."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -46,7 +47,7 @@ def told_end(log: Sequence[Event], sent: Receipt) -> list[EventType]:
     name = str(sent.message_id)
     kinds: list[EventType] = []
     for event in log:
-        named = [str(one["message_id"]) for one in event.data.get("messages") or []]  # type: ignore[union-attr,index,call-overload]
+        named = [str(one["message_id"]) for one in cast("list[dict[str, Any]]", event.data.get("messages") or [])]
         if event.type is EventType.MESSAGE_WITHDRAWN and event.data["message_id"] == name:
             kinds.append(event.type)
         if event.type is EventType.MESSAGES_DEAD and name in named:

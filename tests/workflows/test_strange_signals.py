@@ -1,6 +1,7 @@
 """What people may do to a workflow in Temporal itself, at bad moments, too."""
 
 import asyncio
+from uuid import UUID
 
 import asyncpg
 
@@ -137,6 +138,6 @@ async def _is_looking(system: System, workflow_id: str) -> bool:
     )
 
 
-async def _states(system: System, execution: object, wanted: dict[int, str]) -> bool:
-    tasks = await system.tasks_of(execution)  # type: ignore[arg-type]
+async def _states(system: System, execution: UUID, wanted: dict[int, str]) -> bool:
+    tasks = await system.tasks_of(execution)
     return all(tasks[position]["state"] == state for position, state in wanted.items())

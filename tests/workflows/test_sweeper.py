@@ -180,7 +180,7 @@ async def test_a_turn_that_its_workflow_believes_over_is_gone_on_with(swept: Sys
             task,
         )
     row = await swept.until(task, "waiting", seconds=20)
-    assert (row["turn"], row["open_questions"][0]["text"]) == (1, "go?")  # type: ignore[index]
+    assert (row["turn"], row["open_questions"][0]["text"]) == (1, "go?")
     assert await lost(swept, task) == []
 
 

@@ -145,7 +145,7 @@ async def test_consent_that_was_typed_is_not_given_again_where_its_workflow_is_r
     await system.until(task, "waiting")
     await reset(system, task)
     row = await system.row(task)
-    assert (row["state"], row["turn"], len(row["open_approvals"])) == ("waiting", 2, 1)  # type: ignore[arg-type]
+    assert (row["state"], row["turn"], len(row["open_approvals"])) == ("waiting", 2, 1)
     assert calls_of(task) == [("record", "one")], "nobody has consented to the second"
 
 

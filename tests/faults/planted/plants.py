@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 DEQUEUED_TOO_SOON: Final = "dequeued-too-soon"
@@ -27,7 +26,7 @@ def _planted(name: str) -> bool:
     return Path(os.environ["BATON_PLANTED"], name).exists()
 
 
-def mark_processed_at_claim(steps: ModuleType) -> None:
+def mark_processed_at_claim(steps: Any) -> None:
     """`DEQUEUED_TOO_SOON`: a turn's messages are done with as soon as they are claimed …"""
     begin_turn = steps._begin_turn
 
@@ -46,7 +45,7 @@ def mark_processed_at_claim(steps: ModuleType) -> None:
     steps._begin_turn = begin_turn_and_forget
 
 
-def know_repeats(activities: ModuleType) -> None:
+def know_repeats(activities: Any) -> None:
     """… and where the worker dies before the effect is recorded …"""
     answer = activities.StepActivities._answer
 
@@ -60,7 +59,7 @@ def know_repeats(activities: ModuleType) -> None:
     activities.StepActivities._answer = answer_knowing
 
 
-def read_only_once(transcripts: ModuleType) -> None:
+def read_only_once(transcripts: Any) -> None:
     """… nobody finds them any more."""
     read = transcripts.read
 
@@ -77,7 +76,7 @@ def read_only_once(transcripts: ModuleType) -> None:
     transcripts.read = read_what_is_left
 
 
-def close_without_a_look(mailbox: ModuleType) -> None:
+def close_without_a_look(mailbox: Any) -> None:
     """`NO_FINAL_LOOK`: a turn's end does not see the messages that came during the turn."""
     end = mailbox.end
 
@@ -89,7 +88,7 @@ def close_without_a_look(mailbox: ModuleType) -> None:
     mailbox.end = end_without_a_look
 
 
-def remember_in_memory(messages: ModuleType) -> None:
+def remember_in_memory(messages: Any) -> None:
     """`REMEMBERED_IN_MEMORY`: idempotency keys are known to the process that saw them, and to nobody else."""
     accept = messages.accept
     seen: dict[tuple[Any, str], Any] = {}
@@ -107,7 +106,7 @@ def remember_in_memory(messages: ModuleType) -> None:
     messages.accept = accept_by_memory
 
 
-def die_rolling_over(workflows: ModuleType) -> None:
+def die_rolling_over(workflows: Any) -> None:
     """`DIES_ROLLING_OVER`."""
     roll_over = workflows.AgentTaskWorkflow._roll_over
 
@@ -123,7 +122,8 @@ def die_rolling_over(workflows: ModuleType) -> None:
     workflows.AgentTaskWorkflow._roll_over = roll_over_and_die
 
 
-Plant = Callable[[ModuleType], None]
+#: Is given a module that has just been loaded, and puts something of its own into it.
+Plant = Callable[[Any], None]
 
 IN_MODULE: Final[dict[str, tuple[Plant, ...]]] = {
     "baton.store.steps": (mark_processed_at_claim,),

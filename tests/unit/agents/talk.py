@@ -21,6 +21,7 @@ from baton.domain.conversation import (
     ToolResult,
     Transcript,
 )
+from baton.domain.json import JsonObject
 from baton.domain.states import StepState
 
 MAX_ATTEMPTS = 3
@@ -40,11 +41,11 @@ class Talk:
     title: str = "The task"
     model: str = "scripted"
     dependencies: tuple[DependencyResult, ...] = ()
-    turns: list[RecordedTurn] = field(default_factory=list)
-    waiting: list[ReadMessage] = field(default_factory=list)
-    open_questions: list[str] = field(default_factory=list)
-    answers: list[ModelReply] = field(default_factory=list)
-    partials: list[PartialReply] = field(default_factory=list)
+    turns: list[RecordedTurn] = field(default_factory=list[RecordedTurn])
+    waiting: list[ReadMessage] = field(default_factory=list[ReadMessage])
+    open_questions: list[str] = field(default_factory=list[str])
+    answers: list[ModelReply] = field(default_factory=list[ModelReply])
+    partials: list[PartialReply] = field(default_factory=list[PartialReply])
     agent: Agent = field(default_factory=an_agent)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -105,9 +106,9 @@ class Talk:
             return answer
         raise AssertionError("unreachable")
 
-    def record(self, state: StepState, text: str, response: object, error: str | None = None) -> None:
+    def record(self, state: StepState, text: str, response: JsonObject | None, error: str | None = None) -> None:
         """Record a step that is over."""
-        step = RecordedStep(len(self.steps) + 1, state, text, response, error=error)  # type: ignore[arg-type]
+        step = RecordedStep(len(self.steps) + 1, state, text, response, error=error)
         self._append(step)
 
     async def _record_answer(self, answer: ModelReply) -> None:

@@ -56,10 +56,10 @@ def test_embedded_pictures_and_documents_are_files() -> None:
     ("media_type", "kind"),
     [("image/jpeg", ImageUrl), ("application/pdf", DocumentUrl), ("audio/mpeg; rate=1", AudioUrl)],
 )
-def test_links_are_left_to_the_provider(media_type: str, kind: type) -> None:
+def test_links_are_left_to_the_provider(media_type: str, kind: type[ImageUrl | DocumentUrl | AudioUrl]) -> None:
     content = content_of(a_file("https://example.com/thing", media_type))
     assert isinstance(content, kind)
-    assert not content.force_download  # type: ignore[attr-defined]
+    assert not content.force_download
 
 
 def test_a_link_to_anything_else_is_a_line() -> None:

@@ -31,7 +31,7 @@ class Host:
 
     port: int = 0
     location: str = ""
-    asked: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list[str])
 
 
 @pytest.fixture
@@ -110,7 +110,11 @@ async def test_a_redirect_into_a_private_network(
     location: str,
 ) -> None:
     is_private = _ssrf.is_private_ip
-    monkeypatch.setattr(_ssrf, "is_private_ip", lambda ip: ip != PUBLIC and is_private(ip))
+
+    def is_private_here(ip: str) -> bool:
+        return ip != PUBLIC and is_private(ip)
+
+    monkeypatch.setattr(_ssrf, "is_private_ip", is_private_here)
     inside, outside = hosts(PRIVATE), hosts(PUBLIC)
     names |= {"files.example.com": PUBLIC, "inside.example.com": PRIVATE}
     openai_server.reply(Reply(("Read.",)))

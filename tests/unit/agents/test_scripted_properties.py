@@ -6,7 +6,7 @@ the implementation nothing but how far an interrupted step says that it came.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, given, settings
@@ -125,7 +125,7 @@ class Oracle:
         assert count <= len(self.left)
         return [self.left.popleft() for _ in range(count)]
 
-    def _take_until(self, ends) -> list[Item]:  # type: ignore[no-untyped-def]
+    def _take_until(self, ends: Callable[[Item], bool]) -> list[Item]:
         items: list[Item] = []
         while self.left:
             items.append(self.left.popleft())

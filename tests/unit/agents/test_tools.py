@@ -28,6 +28,7 @@ from baton.agents.tools import (
 )
 from baton.domain.approvals import Policy
 from baton.domain.conversation import ToolCall
+from baton.domain.json import JsonObject
 from tests.unit.agents.talk import an_agent
 
 
@@ -88,7 +89,7 @@ def whose() -> list[str]:
 
 @pytest.fixture
 def more_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_TOOLS", dict(registry._TOOLS))
+    monkeypatch.setattr(registry, "_TOOLS", dict(registry._TOOLS))  # pyright: ignore[reportPrivateUsage]
     registry.definitions.cache_clear()
     for function in (add, later, whose):
         add_tool(function)
@@ -131,7 +132,12 @@ async def test_notes() -> None:
     assert await call_tool("write_note", {"name": " a ", "text": "b"}, context()) == "Noted: a"
     with pytest.raises(ToolFailed, match="note_refused"):
         await call_tool("write_note", {"name": "a", "text": "b" * 10}, context())
-    for wrong in ({"name": " ", "text": "b"}, {"name": "a", "text": ""}, {"name": "a" * 101, "text": "b"}):
+    refused: list[JsonObject] = [
+        {"name": " ", "text": "b"},
+        {"name": "a", "text": ""},
+        {"name": "a" * 101, "text": "b"},
+    ]
+    for wrong in refused:
         with pytest.raises(ToolFailed, match="tool_bad_arguments"):
             await call_tool("write_note", wrong, context())
     assert await call_tool("read_notes", {}, context()) == {}
@@ -202,7 +208,11 @@ def test_every_agent_can_ask() -> None:
 
 
 def test_a_question_with_everything() -> None:
-    schema = {"type": "object", "properties": {"size": {"$ref": "#/$defs/size"}}, "$defs": {"size": {"minimum": 1}}}
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {"size": {"$ref": "#/$defs/size"}},
+        "$defs": {"size": {"minimum": 1}},
+    }
     question = ask(
         question="Which?",
         choices=["a", 2, "a"],

@@ -212,27 +212,28 @@ def test_files_of_the_description_come_with_it() -> None:
 
 TEXT = st.sampled_from(["", "yes", "!say x"])
 QUESTION = st.sampled_from(["q1", "q2", "q3"])
-MESSAGE = st.builds(lambda text, answers: message(text, *answers), TEXT, st.lists(QUESTION, max_size=2, unique=True))
+MESSAGE = st.tuples(TEXT, st.lists(QUESTION, max_size=2, unique=True)).map(lambda drawn: message(drawn[0], *drawn[1]))
 CALL = st.sampled_from([ASK, ASK_TOO, CLOCK])
-STEP = st.builds(
-    lambda text, calls, state, results, questions: a_step(
-        TextPart(text), *calls, state=state, results=tuple(results), questions=tuple(questions)
-    ),
-    TEXT,
-    st.lists(CALL, max_size=3, unique_by=lambda call: call.tool_call_id),
-    st.sampled_from(StepState),
-    st.lists(st.builds(ToolResult, st.sampled_from(["clock-1", "ask-1"]), st.none()), max_size=2),
-    st.lists(st.tuples(st.sampled_from(["ask-1", "ask-2"]), QUESTION), max_size=2),
-)
-TURN = st.builds(
-    lambda messages, steps: a_turn(*steps, messages=tuple(messages)),
-    st.lists(MESSAGE, max_size=3),
-    st.lists(STEP, max_size=3),
-)
+CALLS = st.lists(CALL, max_size=3, unique_by=lambda call: call.tool_call_id)
+RESULTS = st.lists(st.builds(ToolResult, st.sampled_from(["clock-1", "ask-1"]), st.none()), max_size=2)
+ASKED = st.lists(st.tuples(st.sampled_from(["ask-1", "ask-2"]), QUESTION), max_size=2)
+
+
+@st.composite
+def a_drawn_step(draw: st.DrawFn) -> RecordedStep:
+    parts = TextPart(draw(TEXT)), *draw(CALLS)
+    state = draw(st.sampled_from(StepState))
+    return a_step(*parts, state=state, results=tuple(draw(RESULTS)), questions=tuple(draw(ASKED)))
+
+
+@st.composite
+def a_drawn_turn(draw: st.DrawFn) -> RecordedTurn:
+    messages = draw(st.lists(MESSAGE, max_size=3))
+    return a_turn(*draw(st.lists(a_drawn_step(), max_size=3)), messages=tuple(messages))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(TURN, max_size=5), TEXT, TEXT)
+@given(st.lists(a_drawn_turn(), max_size=5), TEXT, TEXT)
 def test_providers_accept_any_transcript(turns: list[RecordedTurn], title: str, description: str) -> None:
     messages = model_messages(a_transcript(*turns, title=title, description=description))
 
