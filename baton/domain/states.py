@@ -1,4 +1,4 @@
-"""The states of executions, tasks, turns, steps and messages, and the rules that derive one from another."""
+"""The states of executions, tasks, turns, steps, calls and messages, and the rules that derive one from another."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -61,6 +61,15 @@ class StepState(StrEnum):
     RECORDED = "recorded"
     INTERRUPTED = "interrupted"  #: ended by an interrupt; its partial answer is kept
     FAILED = "failed"  #: failed for good
+
+
+class CallState(StrEnum):
+    """Where a tool call is."""
+
+    HELD = "held"  #: waits for consent
+    PENDING = "pending"  #: is to be made
+    RUNNING = "running"
+    DONE = "done"  #: has its result; also one that will not be made
 
 
 class TurnState(StrEnum):

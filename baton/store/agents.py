@@ -11,7 +11,7 @@ from baton.domain.errors import Conflict
 from baton.domain.ids import AgentId, TenantId
 from baton.domain.states import SendMode
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow
 
 _NAME_TAKEN: Final = "agents_name_unique"
 
@@ -23,12 +23,12 @@ async def insert(connection: Connection, agent: Agent) -> Agent:
 
 async def lock_all(connection: Connection, tenant_id: TenantId) -> None:
     """Lock all agents of a tenant until the transaction ends: of two that move the default, the second waits."""
-    await connection.fetch(query("lock_agents"), tenant_id)
+    await fetch(connection, "lock_agents", tenant=tenant_id)
 
 
 async def unset_default(connection: Connection, tenant_id: TenantId) -> None:
     """Leave the tenant, whose agents are locked, without a default one until one is written that is."""
-    await connection.execute(query("unset_default_agent"), tenant_id)
+    await execute(connection, "unset_default_agent", tenant=tenant_id)
 
 
 async def ensure_default(
@@ -36,7 +36,9 @@ async def ensure_default(
 ) -> Agent:
     """The tenant's default agent; made with this name, model and tools if it has none. Raises LookupError if the name
     is another agent's: that one is not made the default behind its owner's back."""
-    await connection.execute(query("insert_default_agent"), tenant_id, uuid4(), name, model, list(tools))
+    await execute(
+        connection, "insert_default_agent", tenant=tenant_id, agent=uuid4(), name=name, model=model, tools=list(tools)
+    )
     agent = await default(connection, tenant_id)
     if agent is None:
         raise LookupError(f"the tenant has an agent {name!r}, but none that is the default")
@@ -45,22 +47,22 @@ async def ensure_default(
 
 async def by_id(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:
     """An agent by its uuid."""
-    return _maybe(await connection.fetchrow(query("agent_by_id"), tenant_id, agent_id))
+    return _maybe(await fetchrow(connection, "agent_by_id", tenant=tenant_id, agent=agent_id))
 
 
 async def by_number(connection: Connection, tenant_id: TenantId, number: int) -> Agent | None:
     """An agent by its integer, which must fit 64 bits."""
-    return _maybe(await connection.fetchrow(query("agent_by_number"), tenant_id, number))
+    return _maybe(await fetchrow(connection, "agent_by_number", tenant=tenant_id, number=number))
 
 
 async def by_name(connection: Connection, tenant_id: TenantId, name: str) -> Agent | None:
     """An agent by its name, exactly."""
-    return _maybe(await connection.fetchrow(query("agent_by_name"), tenant_id, name))
+    return _maybe(await fetchrow(connection, "agent_by_name", tenant=tenant_id, name=name))
 
 
 async def default(connection: Connection, tenant_id: TenantId) -> Agent | None:
     """The agent of calls that name none."""
-    return _maybe(await connection.fetchrow(query("default_agent"), tenant_id))
+    return _maybe(await fetchrow(connection, "default_agent", tenant=tenant_id))
 
 
 async def page(
@@ -72,12 +74,15 @@ async def page(
     agent_id: AgentId | None = None,
 ) -> list[Agent]:
     """Agents, oldest first; only ``agent_id`` if it is given. ``after``: the number at which a page ended."""
-    return [agent_of(row) for row in await connection.fetch(query("list_agents"), tenant_id, after, agent_id, limit)]
+    return [
+        agent_of(row)
+        for row in await fetch(connection, "list_agents", tenant=tenant_id, after=after, agent=agent_id, limit=limit)
+    ]
 
 
 async def lock(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:
     """An agent, locked until the transaction ends."""
-    return _maybe(await connection.fetchrow(query("lock_agent"), tenant_id, agent_id))
+    return _maybe(await fetchrow(connection, "lock_agent", tenant=tenant_id, agent=agent_id))
 
 
 async def update(connection: Connection, agent: Agent) -> Agent:
@@ -87,18 +92,19 @@ async def update(connection: Connection, agent: Agent) -> Agent:
 
 async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
     try:
-        row = await connection.fetchrow(
-            query(statement),
-            agent.tenant_id,
-            agent.id,
-            agent.name,
-            agent.model,
-            agent.instructions,
-            list(agent.tools),
-            agent.policies,
-            agent.limits,
-            agent.mode,
-            agent.is_default,
+        row = await fetchrow(
+            connection,
+            statement,
+            tenant=agent.tenant_id,
+            agent=agent.id,
+            name=agent.name,
+            model=agent.model,
+            instructions=agent.instructions,
+            tools=list(agent.tools),
+            policies=agent.policies,
+            limits=agent.limits,
+            mode=agent.mode,
+            is_default=agent.is_default,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _NAME_TAKEN:

@@ -28,7 +28,7 @@ from baton.domain.states import TaskState
 from baton.domain.views import ApprovalView
 from baton.store.changes import CANCELLED, RING_SECONDS, Change
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 from baton.store.tools import calls_left, calls_to_make, end_call
 
 _STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DECLINE: ApprovalState.DECLINED}
@@ -38,7 +38,7 @@ _UNDECIDED = "nobody decided on it"
 
 async def task_of(connection: Connection, tenant_id: TenantId, approval_id: ApprovalId) -> TaskId:
     """The task that an approval belongs to: never changes. Raises `ApprovalNotFound`."""
-    task = await connection.fetchval(query("route_by_approval"), tenant_id, approval_id)
+    task = await fetchval(connection, "route_by_approval", tenant=tenant_id, approval=approval_id)
     if task is None:
         raise ApprovalNotFound("there is no such approval")
     return task
@@ -46,7 +46,7 @@ async def task_of(connection: Connection, tenant_id: TenantId, approval_id: Appr
 
 async def view(connection: Connection, tenant_id: TenantId, approval_id: ApprovalId) -> ApprovalView | None:
     """An approval, and what became of it; None if there is none."""
-    row = await connection.fetchrow(query("approval_view"), tenant_id, approval_id)
+    row = await fetchrow(connection, "approval_view", tenant=tenant_id, approval=approval_id)
     return None if row is None else _view_of(row)
 
 
@@ -120,8 +120,13 @@ async def allow_tools(change: Change, claimed: Sequence[asyncpg.Record]) -> None
     modes = [row["plan_only"] for row in claimed if row["plan_only"] is not None]
     if granted or modes:
         task = change.task
-        await change.connection.execute(
-            query("allow_tools"), task.tenant_id, task.id, granted, modes[-1] if modes else None
+        await execute(
+            change.connection,
+            "allow_tools",
+            tenant=task.tenant_id,
+            task=task.id,
+            granted=granted,
+            plan_only=modes[-1] if modes else None,
         )
 
 
@@ -149,7 +154,7 @@ async def _held(change: Change, key: StepKey) -> list[Approval]:
             digest=row["digest"],
             asked_at="",
         )
-        for row in await change.connection.fetch(query("held_calls"), *_names(key))
+        for row in await fetch(change.connection, "held_calls", **of_step(key))
     ]
 
 
@@ -163,7 +168,7 @@ async def _decide(
         return
     edited, digest = _approved(approval.tool, approval.digest, decision)
     await _record(change, approval, ApprovalState.APPROVED, by, decision.reason, edited, digest, task_state)
-    await change.connection.execute(query("release_call"), *_names(key), approval.call_id, edited)
+    await execute(change.connection, "release_call", **of_step(key), call=approval.call_id, edited=edited)
 
 
 async def _record(
@@ -176,8 +181,16 @@ async def _record(
     digest: str | None,
     task_state: TaskState | None = None,
 ) -> None:
-    await change.connection.execute(
-        query("decide_approval"), change.task.tenant_id, UUID(approval.id), state, by, reason, edited, digest
+    await execute(
+        change.connection,
+        "decide_approval",
+        tenant=change.task.tenant_id,
+        approval=UUID(approval.id),
+        state=state,
+        by=by,
+        reason=reason,
+        edited=edited,
+        approved_digest=digest,
     )
     data: JsonObject = {
         "approval_id": approval.id,
@@ -228,10 +241,6 @@ def _outdated(message: str, box: Mailbox) -> Outdated:
 def _key(change: Change, approval: Approval) -> StepKey:
     task = change.task
     return StepKey(task.tenant_id, task.execution_id, task.id, approval.turn, approval.step)
-
-
-def _names(key: StepKey) -> tuple[object, ...]:
-    return key.tenant_id, key.task_id, key.turn, key.step
 
 
 def _view_of(row: asyncpg.Record) -> ApprovalView:

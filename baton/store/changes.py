@@ -11,10 +11,10 @@ from baton.domain.events import EventType, NewEvent
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
-from baton.domain.states import ExecutionState, TaskState
+from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
 from baton.store import events, tasks
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch
 from baton.store.tasks import LockedTask
 
 #: How long a ring may take before the relay rings in its place.
@@ -25,6 +25,11 @@ INTERRUPTED: Final = "interrupted"
 CANCELLED: Final = "cancelled"
 #: What a call gives that waited for consent when messages came that knew nothing of it.
 OVERTAKEN: Final = "Not called: messages came before anybody was asked. Call it again if it is still wanted."
+_TURN_STATES: Final = {
+    Ending.ANSWERED: TurnState.ENDED,
+    Ending.INTERRUPTED: TurnState.INTERRUPTED,
+    Ending.FAILED: TurnState.FAILED,
+}
 
 
 @dataclass(slots=True)
@@ -103,21 +108,30 @@ class Change:
         self.box = end(task.box, ending, tuple(asked), tuple(held))
         state = self.box.state if self.box.state is not task.box.state else None
         failed = ending is Ending.FAILED
-        rows = await self.connection.fetch(
-            query("end_turn"),
-            task.tenant_id,
-            task.id,
-            turn,
-            {Ending.ANSWERED: "ended", Ending.INTERRUPTED: "interrupted", Ending.FAILED: "failed"}[ending],
-            self.box.state,
-            "dead" if failed else "processed",
-            code,
-            OVERTAKEN if ending is Ending.ANSWERED else INTERRUPTED,
-            bool(self.box.approvals),
+        rows = await fetch(
+            self.connection,
+            "end_turn",
+            tenant=task.tenant_id,
+            task=task.id,
+            turn=turn,
+            state=_TURN_STATES[ending],
+            outcome=self.box.state,
+            message_state=MessageState.DEAD if failed else MessageState.PROCESSED,
+            reason=code,
+            not_made=OVERTAKEN if ending is Ending.ANSWERED else INTERRUPTED,
+            keep_held=bool(self.box.approvals),
         )
         if self.box.rest.state.is_over:
             error = code if self.box.state.is_over else None
-            await self.connection.execute(query("set_result"), task.tenant_id, task.id, text, error, code)
+            await execute(
+                self.connection,
+                "set_result",
+                tenant=task.tenant_id,
+                task=task.id,
+                result=text,
+                error_code=error,
+                rested_error=code,
+            )
         for question in asked:
             self.say(EventType.QUESTION_ASKED, question_data(question))
         if self.box.approvals:
@@ -141,18 +155,25 @@ class Change:
 
     async def _open_approvals(self) -> None:
         approvals = self.box.approvals
-        await self.connection.execute(
-            query("open_approvals"),
-            self.task.tenant_id,
-            self.task.id,
-            [tasks.approval_json(approval) for approval in approvals],
+        await execute(
+            self.connection,
+            "open_approvals",
+            tenant=self.task.tenant_id,
+            task=self.task.id,
+            approvals=[tasks.approval_json(approval) for approval in approvals],
         )
         for approval in approvals:
             self.say(EventType.APPROVAL_ASKED, approval_data(approval))
 
     async def ring_plan(self) -> None:
         """Have the relay ring the execution's plan, unless somebody does so before."""
-        await self.connection.execute(query("ring_plan"), self.task.tenant_id, self.task.execution_id, RING_SECONDS)
+        await execute(
+            self.connection,
+            "ring_plan",
+            tenant=self.task.tenant_id,
+            execution=self.task.execution_id,
+            ring_seconds=RING_SECONDS,
+        )
 
 
 def told(rows: Sequence[object]) -> list[JsonValue]:

@@ -8,11 +8,11 @@ from baton.domain.events import EventType
 from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, standing
-from baton.domain.states import TaskState
+from baton.domain.states import MessageState, TaskState, TurnState
 from baton.store import approvals
 from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_data, told
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow, fetchval
 
 
 async def pause(connection: Connection, route: TaskRoute, by: str) -> Standing:
@@ -63,7 +63,7 @@ async def _resume(change: Change, by: str) -> Standing:
 async def _has_news(change: Change) -> bool:
     """Whether a message waits for a turn; an answer beside which other questions are open waits for those."""
     box, task = change.task.box, change.task
-    return box.has_unclaimed and await change.connection.fetchval(query("has_news"), task.tenant_id, task.id)
+    return box.has_unclaimed and await fetchval(change.connection, "has_news", tenant=task.tenant_id, task=task.id)
 
 
 async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Standing:
@@ -111,10 +111,10 @@ async def _each(
     execution_id: ExecutionId,
     do: Callable[[Change], Awaitable[Standing]],
 ) -> tuple[TaskId, ...]:
-    if await connection.fetchrow(query("lock_plan"), tenant_id, execution_id) is None:
+    if await fetchrow(connection, "lock_plan", tenant=tenant_id, execution=execution_id) is None:
         raise ExecutionNotFound("there is no such execution")
     changed: list[TaskId] = []
-    for row in await connection.fetch(query("lock_plan_tasks"), tenant_id, execution_id):
+    for row in await fetch(connection, "lock_plan_tasks", tenant=tenant_id, execution=execution_id):
         change = await Change.of(connection, tenant_id, execution_id, row["id"])
         after = await do(change)
         if after.box.version != change.task.box.version:
@@ -127,18 +127,19 @@ async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
     connection, task, box = change.connection, change.task, change.task.box
     if box.state.is_over:
         return change.standing()
-    names = (task.tenant_id, task.id)
+    names = {"tenant": task.tenant_id, "task": task.id}
     if box.turn_open:
-        read = await connection.fetch(
-            query("end_turn"),
-            *names,
-            box.turn,
-            "interrupted",
-            TaskState.CANCELLED,
-            "processed",
-            None,
-            CANCELLED,
-            False,
+        read = await fetch(
+            connection,
+            "end_turn",
+            **names,
+            turn=box.turn,
+            state=TurnState.INTERRUPTED,
+            outcome=TaskState.CANCELLED,
+            message_state=MessageState.PROCESSED,
+            reason=None,
+            not_made=CANCELLED,
+            keep_held=False,
         )
         change.say(
             EventType.TURN_ENDED,
@@ -155,7 +156,7 @@ async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
         )
     elif box.held_step is not None:
         await approvals.cancel_held(change, by)
-    dead = await connection.fetch(query("bury_unclaimed"), *names, "task_cancelled")
+    dead = await fetch(connection, "bury_unclaimed", **names, reason="task_cancelled")
     if dead:
         change.say(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": "task_cancelled"})
     change.box = mailbox.cancel(box)

@@ -10,7 +10,7 @@ from baton.domain.states import TaskState
 from baton.domain.views import TaskDetails, TaskView
 from baton.store.events import event_of
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow, fetchval
 from baton.store.views import task_of
 
 #: A task's state, and whether a turn is under way.
@@ -19,7 +19,7 @@ Standing = tuple[TaskState, bool]
 
 async def task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskDetails | None:
     """A task, or None."""
-    row = await connection.fetchrow(query("task_details"), tenant_id, task_id)
+    row = await fetchrow(connection, "task_details", tenant=tenant_id, task=task_id)
     return None if row is None else _details_of(row)
 
 
@@ -33,8 +33,15 @@ async def tasks(
     agent_id: AgentId | None = None,
 ) -> list[TaskDetails]:
     """Tasks, newest first; with ``standings`` only those that stand so."""
-    states, turns = _columns(standings)
-    rows = await connection.fetch(query("page_task_details"), tenant_id, states, turns, agent_id, limit, offset)
+    rows = await fetch(
+        connection,
+        "page_task_details",
+        tenant=tenant_id,
+        agent=agent_id,
+        limit=limit,
+        offset=offset,
+        **_columns(standings),
+    )
     return [_details_of(row) for row in rows]
 
 
@@ -46,23 +53,30 @@ async def count_tasks(
     agent_id: AgentId | None = None,
 ) -> int:
     """How many tasks `tasks` would give in all."""
-    return await connection.fetchval(query("count_tasks"), tenant_id, *_columns(standings), agent_id)
+    return await fetchval(connection, "count_tasks", tenant=tenant_id, agent=agent_id, **_columns(standings))
 
 
 async def task_events(
     connection: Connection, tenant_id: TenantId, task: TaskView, types: Sequence[EventType], *, after: int, limit: int
 ) -> list[Event]:
     """Events of ``types`` that are about one task, with a number above ``after``, in order."""
-    rows = await connection.fetch(
-        query("task_events"), tenant_id, task.execution_id, task.id, list(types), after, limit
+    rows = await fetch(
+        connection,
+        "task_events",
+        tenant=tenant_id,
+        execution=task.execution_id,
+        task=task.id,
+        types=list(types),
+        after=after,
+        limit=limit,
     )
     return [event_of(row) for row in rows]
 
 
-def _columns(standings: Sequence[Standing] | None) -> tuple[list[str] | None, list[bool] | None]:
+def _columns(standings: Sequence[Standing] | None) -> dict[str, object]:
     if standings is None:
-        return None, None
-    return [state for state, _ in standings], [turn_open for _, turn_open in standings]
+        return {"states": None, "open_turns": None}
+    return {"states": [state for state, _ in standings], "open_turns": [turn_open for _, turn_open in standings]}
 
 
 def _details_of(row: asyncpg.Record) -> TaskDetails:

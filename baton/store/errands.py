@@ -13,7 +13,7 @@ from baton.domain.mailbox import Standing, standing
 from baton.domain.states import MessageState, TaskState, TurnState
 from baton.store import control, tasks
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow, fetchval
 from baton.store.tasks import questions_of
 
 #: The number of the errand that is a task's description.
@@ -34,13 +34,22 @@ async def page(
 
     ``withdrawn``: whether messages that were withdrawn count.
     """
-    rows = await connection.fetch(query("list_errands"), tenant_id, task_id, lowest, highest, withdrawn, limit)
+    rows = await fetch(
+        connection,
+        "list_errands",
+        tenant=tenant_id,
+        task=task_id,
+        lowest=lowest,
+        highest=highest,
+        withdrawn=withdrawn,
+        limit=limit,
+    )
     return [_errand_of(row) for row in rows]
 
 
 async def last_said(connection: Connection, tenant_id: TenantId, task_id: TaskId, seq: int, key: str) -> str | None:
     """What was said last under a key of the metadata, by the execution or a message, up to the message ``seq``."""
-    return await connection.fetchval(query("last_said"), tenant_id, task_id, seq, key)
+    return await fetchval(connection, "last_said", tenant=tenant_id, task=task_id, seq=seq, field=key)
 
 
 async def tasks_with_errands(
@@ -52,7 +61,9 @@ async def tasks_with_errands(
     before: int | None = None,
 ) -> list[TaskWithErrand]:
     """Tasks that are not archived, newest first. ``before``: the integer of the task at which a page ended."""
-    rows = await connection.fetch(query("list_tasks_with_errands"), tenant_id, agent_id, before, limit)
+    rows = await fetch(
+        connection, "list_tasks_with_errands", tenant=tenant_id, agent=agent_id, before=before, limit=limit
+    )
     return [
         TaskWithErrand(row["id"], row["number"], row["title"], row["created_at"], _state_of(row, superseded=False))
         for row in rows
@@ -61,12 +72,12 @@ async def tasks_with_errands(
 
 async def archive(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> bool:
     """Put a task out of the way. Again changes nothing. False if there is no such task."""
-    return await connection.fetchval(query("archive_task"), tenant_id, task_id) is not None
+    return await fetchval(connection, "archive_task", tenant=tenant_id, task=task_id) is not None
 
 
 async def find(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:
     """An errand by its id; None if there is none, or its message is being redriven right now."""
-    home = await connection.fetchrow(query("errand_home"), tenant_id, errand_id)
+    home = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id)
     if home is None:
         return None
     found = await page(connection, tenant_id, home["task_id"], limit=1, lowest=home["seq"], highest=home["seq"])

@@ -11,7 +11,7 @@ from baton.domain.ids import ExecutionId, TenantId
 from baton.domain.json import INT64_MAX
 from baton.domain.states import ExecutionState, TaskState
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow, fetchval
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +37,35 @@ async def append(
     ``positions`` gives the task's integer in the plan for each task id. Takes the lock on the execution's row until the
     transaction ends. Returns the number of the last event. Raises `ExecutionNotFound`.
     """
-    last = await connection.fetchval(
-        query("append_events"),
-        tenant_id,
-        execution_id,
-        *columns(events, positions),
-        state,
+    last = await fetchval(
+        connection,
+        "append_events",
+        tenant=tenant_id,
+        execution=execution_id,
+        execution_state=state,
+        **columns(events, positions),
     )
     if last is None:
         raise ExecutionNotFound("there is no such execution")
     return last
 
 
-def columns(
-    events: Sequence[NewEvent], positions: Mapping[object, int]
-) -> tuple[list[object], list[object], list[object], list[object], list[object]]:
-    """Types, task ids, positions, task states and data of ``events``, as statements take them."""
-    return (
-        [event.type for event in events],
-        [event.task_id for event in events],
-        [positions.get(event.task_id) for event in events],
-        [event.task_state for event in events],
-        [event.data for event in events],
-    )
+def columns(events: Sequence[NewEvent], positions: Mapping[object, int]) -> dict[str, list[object]]:
+    """What the statements that append ``events`` take."""
+    return {
+        "types": [event.type for event in events],
+        "task_ids": [event.task_id for event in events],
+        "positions": [positions.get(event.task_id) for event in events],
+        "task_states": [event.task_state for event in events],
+        "data": [event.data for event in events],
+    }
 
 
 async def after(
     connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, seq: int, limit: int
 ) -> list[Event]:
     """Up to ``limit`` events with a number above ``seq``, in order, without gaps."""
-    rows = await connection.fetch(query("events_after"), tenant_id, execution_id, seq, limit)
+    rows = await fetch(connection, "events_after", tenant=tenant_id, execution=execution_id, after=seq, limit=limit)
     return [event_of(row) for row in rows]
 
 
@@ -84,17 +83,18 @@ async def of_types(
 
     ``beyond``: the number at which the page before ended, None for the first.
     """
-    statement = query("latest_events_of_types") if newest_first else query("events_of_types")
-    start = INT64_MAX if newest_first else 0
-    rows = await connection.fetch(
-        statement, tenant_id, execution_id, list(types), start if beyond is None else beyond, limit
-    )
+    log = {"tenant": tenant_id, "execution": execution_id, "types": list(types), "limit": limit}
+    if newest_first:
+        before = INT64_MAX if beyond is None else beyond
+        rows = await fetch(connection, "latest_events_of_types", **log, before=before)
+    else:
+        rows = await fetch(connection, "events_of_types", **log, after=beyond or 0)
     return [event_of(row) for row in rows]
 
 
 async def head(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> LogHead | None:
     """Where an execution's log stands, or None if the tenant has no such execution."""
-    row = await connection.fetchrow(query("log_head"), tenant_id, execution_id)
+    row = await fetchrow(connection, "log_head", tenant=tenant_id, execution=execution_id)
     return None if row is None else LogHead(row["head"], row["oldest"], ExecutionState(row["state"]))
 
 

@@ -12,7 +12,7 @@ from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import ExecutionState
 from baton.store.attachments import attachments_json
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetchval
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +76,24 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
     data: Sequence[JsonObject] = (created,)
     if not new.in_plan:
         types, data = (*types, EventType.TASK_STARTED), (*data, {})
-    await connection.fetchval(
-        query("create_execution"),
-        new.tenant_id,
-        new.id,
-        new.in_plan,
-        new.agent_id,
-        new.title,
-        new.summary,
-        new.plan,
-        new.plan_generation_id,
-        new.metadata,
-        new.queue,
-        ExecutionState.PENDING if new.in_plan else ExecutionState.RUNNING,
-        ring_seconds,
-        tasks,
-        types,
-        data,
+    await fetchval(
+        connection,
+        "create_execution",
+        tenant=new.tenant_id,
+        execution=new.id,
+        in_plan=new.in_plan,
+        agent=new.agent_id,
+        title=new.title,
+        summary=new.summary,
+        plan=new.plan,
+        plan_generation_id=new.plan_generation_id,
+        metadata=new.metadata,
+        queue=new.queue,
+        state=ExecutionState.PENDING if new.in_plan else ExecutionState.RUNNING,
+        ring_seconds=ring_seconds,
+        tasks=tasks,
+        types=types,
+        data=data,
     )
     return new.id
 
@@ -101,4 +102,4 @@ async def is_of_agent(
     connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, agent_id: AgentId
 ) -> bool:
     """Whether all tasks of an execution are the agent's; also where there is no such execution."""
-    return await connection.fetchval(query("is_of_agent"), tenant_id, execution_id, agent_id)
+    return await fetchval(connection, "is_of_agent", tenant=tenant_id, execution=execution_id, agent=agent_id)

@@ -10,7 +10,7 @@ from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetchrow
 from baton.store.tasks import approvals_of, questions_of
 
 
@@ -48,7 +48,7 @@ class TaskFacts:
 
 async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskFacts:
     """What keeps a task where it is, as far as PostgreSQL knows. Raises `TaskNotFound`."""
-    row = await connection.fetchrow(query("explain_task"), tenant_id, task_id)
+    row = await fetchrow(connection, "explain_task", tenant=tenant_id, task=task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
     return TaskFacts(

@@ -9,7 +9,7 @@ from baton.domain.ids import AgentId, ExecutionId, TaskId, TenantId
 from baton.domain.states import ExecutionState, TaskState
 from baton.store.events import event_of
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LogStart:
 
 async def pages(connection: Connection, known: Sequence[Known], limit: int) -> dict[UUID, LogPage]:
     """What is new in each log, ``limit`` events of each at most. A log that is gone is left out."""
-    rows = await connection.fetch(query("feed_pages"), *_columns(known), limit)
+    rows = await fetch(connection, "feed_pages", limit=limit, **_columns(known))
     heads: dict[UUID, tuple[int, ExecutionState]] = {}
     events: dict[UUID, list[Event]] = {}
     for row in rows:
@@ -61,7 +61,7 @@ async def pages(connection: Connection, known: Sequence[Known], limit: int) -> d
 
 async def grown(connection: Connection, known: Sequence[Known]) -> list[UUID]:
     """The executions whose logs have grown beyond what is known."""
-    rows = await connection.fetch(query("feed_heads"), *_columns(known))
+    rows = await fetch(connection, "feed_heads", **_columns(known))
     return [row["execution_id"] for row in rows]
 
 
@@ -69,7 +69,7 @@ async def start(
     connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId | None
 ) -> LogStart | None:
     """Where a log stands, or None if the tenant has no such execution, or the execution no such task."""
-    row = await connection.fetchrow(query("feed_start"), tenant_id, execution_id, task_id)
+    row = await fetchrow(connection, "feed_start", tenant=tenant_id, execution=execution_id, task=task_id)
     if row is None or (task_id is not None and row["task_id"] is None):
         return None
     return LogStart(
@@ -81,5 +81,9 @@ async def start(
     )
 
 
-def _columns(known: Sequence[Known]) -> tuple[list[UUID], list[UUID], list[int]]:
-    return [one.tenant_id for one in known], [one.execution_id for one in known], [one.seq for one in known]
+def _columns(known: Sequence[Known]) -> dict[str, list[object]]:
+    return {
+        "tenants": [one.tenant_id for one in known],
+        "executions": [one.execution_id for one in known],
+        "known": [one.seq for one in known],
+    }

@@ -10,7 +10,7 @@ from baton.domain.agents import Scope
 from baton.domain.ids import AgentId, TenantId
 from baton.domain.keys import Key
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow, fetchval
 
 
 async def insert(
@@ -26,25 +26,34 @@ async def insert(
     expires_at: datetime | None,
 ) -> None:
     """Store a key by the SHA-256 ``digest`` of its text."""
-    await connection.fetchval(
-        query("insert_key"), tenant_id, key_id, digest, name, sorted(scopes), agent_id, per_minute, expires_at
+    await execute(
+        connection,
+        "insert_key",
+        tenant=tenant_id,
+        key=key_id,
+        digest=digest,
+        name=name,
+        scopes=sorted(scopes),
+        agent=agent_id,
+        per_minute=per_minute,
+        expires_at=expires_at,
     )
 
 
 async def by_digest(connection: Connection, digest: bytes) -> Key | None:
     """The key with this digest, if it counts now: neither revoked nor expired."""
-    row = await connection.fetchrow(query("key_by_digest"), digest)
+    row = await fetchrow(connection, "key_by_digest", digest=digest)
     return None if row is None else _key_of(row)
 
 
 async def note_uses(connection: Connection, used: Collection[tuple[TenantId, UUID]]) -> None:
     """Note that these keys, by tenant and id, are in use now."""
-    await connection.execute(query("note_key_uses"), [tenant for tenant, _ in used], [key for _, key in used])
+    await execute(connection, "note_key_uses", tenants=[tenant for tenant, _ in used], keys=[key for _, key in used])
 
 
 async def by_id(connection: Connection, tenant_id: TenantId, key_id: UUID) -> Key | None:
     """A key of the tenant, whether it counts or not."""
-    row = await connection.fetchrow(query("key_by_id"), tenant_id, key_id)
+    row = await fetchrow(connection, "key_by_id", tenant=tenant_id, key=key_id)
     return None if row is None else _key_of(row)
 
 
@@ -61,13 +70,15 @@ async def of_tenant(
     ``after``: created_at and id where a page ended; ``agent_id``: only keys for this agent.
     """
     created_at, key_id = after or (None, None)
-    rows = await connection.fetch(query("list_keys"), tenant_id, created_at, key_id, agent_id, limit)
+    rows = await fetch(
+        connection, "list_keys", tenant=tenant_id, after_time=created_at, after_id=key_id, agent=agent_id, limit=limit
+    )
     return [_key_of(row) for row in rows]
 
 
 async def revoke(connection: Connection, tenant_id: TenantId, key_id: UUID) -> bool:
     """Revoke a key; a repeat changes nothing. False if the tenant has no such key."""
-    return await connection.fetchval(query("revoke_key"), tenant_id, key_id) is not None
+    return await fetchval(connection, "revoke_key", tenant=tenant_id, key=key_id) is not None
 
 
 def _key_of(row: asyncpg.Record) -> Key:

@@ -23,7 +23,7 @@ from baton.domain.messages import Draft, Receipt
 from baton.domain.states import TaskState
 from baton.store.attachments import attachments_json
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetchrow
 from baton.store.tasks import questions_of
 
 _KEY_TWICE: Final = "messages_idempotency_unique"
@@ -77,27 +77,28 @@ async def send_message(
     message_id = uuid4()
     digest = draft.digest()
     try:
-        row = await connection.fetchrow(
-            query("send_message"),
-            route.tenant_id,
-            route.execution_id,
-            route.task_id,
-            message_id,
-            draft.text,
-            attachments_json(draft.attachments),
-            draft.metadata,
-            draft.origin,
-            sender,
-            draft.mode,
-            draft.idempotency_key,
-            digest,
-            draft.question,
-            draft.if_version,
-            checked_version,
-            relay_seconds,
-            draft.only_if_waiting,
-            list(draft.grants),
-            draft.plan_only,
+        row = await fetchrow(
+            connection,
+            "send_message",
+            tenant=route.tenant_id,
+            execution=route.execution_id,
+            task=route.task_id,
+            message=message_id,
+            text=draft.text,
+            attachments=attachments_json(draft.attachments),
+            metadata=draft.metadata,
+            origin=draft.origin,
+            sender=sender,
+            mode=draft.mode,
+            idempotency_key=draft.idempotency_key,
+            digest=digest,
+            question=draft.question,
+            if_version=draft.if_version,
+            checked_version=checked_version,
+            ring_seconds=relay_seconds,
+            only_if_waiting=draft.only_if_waiting,
+            grants=list(draft.grants),
+            plan_only=draft.plan_only,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _KEY_TWICE:
@@ -108,7 +109,7 @@ async def send_message(
         return receipt
     if row is None:
         raise TaskNotFound("there is no such task")
-    if row["verdict"] != "accepted":
+    if row["verdict"] != "fine":
         if receipt := await earlier(connection, route, draft):
             return receipt
         return _refused(row)
@@ -133,7 +134,7 @@ async def hold(connection: Connection, tenant_id: TenantId, execution_id: Execut
 
     Raises `ExecutionNotFound`.
     """
-    if await connection.fetchrow(query("lock_plan"), tenant_id, execution_id) is None:
+    if await fetchrow(connection, "lock_plan", tenant=tenant_id, execution=execution_id) is None:
         raise ExecutionNotFound("there is no such execution")
 
 
@@ -141,7 +142,9 @@ async def earlier(connection: Connection, route: TaskRoute, draft: Draft) -> Rec
     """The receipt of an earlier send of ``draft`` under its key, or None. Raises `KeyReused` if that was another."""
     if draft.idempotency_key is None:
         return None
-    row = await connection.fetchrow(query("message_by_key"), route.tenant_id, route.task_id, draft.idempotency_key)
+    row = await fetchrow(
+        connection, "message_by_key", tenant=route.tenant_id, task=route.task_id, idempotency_key=draft.idempotency_key
+    )
     return None if row is None else _told(row, draft)
 
 
@@ -154,8 +157,13 @@ async def earlier_of_execution(
     """
     if draft.idempotency_key is None:
         return None
-    row = await connection.fetchrow(
-        query("message_of_execution_by_key"), tenant_id, execution_id, draft.idempotency_key, draft.digest()
+    row = await fetchrow(
+        connection,
+        "message_of_execution_by_key",
+        tenant=tenant_id,
+        execution=execution_id,
+        idempotency_key=draft.idempotency_key,
+        digest=draft.digest(),
     )
     return None if row is None else _told(row, draft)
 

@@ -6,7 +6,7 @@ from baton.domain.events import EventType
 from baton.domain.ids import ExecutionId, StepKey, TenantId
 from baton.store.changes import Change
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch
 
 #: So many notes an execution has at most.
 MOST_NOTES: Final = 200
@@ -25,7 +25,15 @@ async def write(connection: Connection, key: StepKey, call_id: str, name: str, t
         return True
     if name not in known and len(known) >= MOST_NOTES:
         return False
-    await connection.execute(query("write_note"), key.tenant_id, key.execution_id, name, text, key.task_id)
+    await execute(
+        connection,
+        "write_note",
+        tenant=key.tenant_id,
+        execution=key.execution_id,
+        name=name,
+        text=text,
+        task=key.task_id,
+    )
     change.say(
         EventType.NOTE_WRITTEN,
         {"turn": key.turn, "step": key.step, "call_id": call_id, "name": name, "text": text},
@@ -36,5 +44,5 @@ async def write(connection: Connection, key: StepKey, call_id: str, name: str, t
 
 async def read(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> dict[str, str]:
     """An execution's notes, by name, those first that were changed first."""
-    rows = await connection.fetch(query("read_notes"), tenant_id, execution_id)
+    rows = await fetch(connection, "read_notes", tenant=tenant_id, execution=execution_id)
     return {row["name"]: row["text"] for row in rows}

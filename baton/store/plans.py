@@ -13,7 +13,7 @@ from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store import events
 from baton.store.changes import RING_SECONDS, told
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PlanStanding:
 
 async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
     """Where a plan lives: never changes, may be cached. Raises `ExecutionNotFound`."""
-    row = await connection.fetchrow(query("plan_route"), tenant_id, execution_id)
+    row = await fetchrow(connection, "plan_route", tenant=tenant_id, execution=execution_id)
     if row is None:
         raise ExecutionNotFound("there is no such execution")
     return PlanRoute(tenant_id, row["tenant"], execution_id, row["queue"])
@@ -39,23 +39,24 @@ async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id
 
     Raises `ExecutionNotFound`.
     """
-    execution = await connection.fetchrow(query("lock_plan"), tenant_id, execution_id)
+    execution = await fetchrow(connection, "lock_plan", tenant=tenant_id, execution=execution_id)
     if execution is None:
         raise ExecutionNotFound("there is no such execution")
     rows = sorted(
-        await connection.fetch(query("lock_plan_tasks"), tenant_id, execution_id), key=lambda row: row["position"]
+        await fetch(connection, "lock_plan_tasks", tenant=tenant_id, execution=execution_id),
+        key=lambda row: row["position"],
     )
     decided = advance(
         [Node(row["position"], TaskState(row["state"]), tuple(row["depends_on"]), row["error_code"]) for row in rows]
     )
-    names = (tenant_id, execution_id)
-    await connection.execute(query("plan_heard"), *names)
+    names = {"tenant": tenant_id, "execution": execution_id}
+    await execute(connection, "plan_heard", **names)
     if decided.reset:
-        await connection.execute(query("reset_tasks"), *names, list(decided.reset))
+        await execute(connection, "reset_tasks", **names, positions=list(decided.reset))
     if decided.fail:
-        await connection.execute(query("fail_tasks"), *names, list(decided.fail), DEPENDENCY_FAILED)
+        await execute(connection, "fail_tasks", **names, positions=list(decided.fail), code=DEPENDENCY_FAILED)
     if decided.start:
-        await connection.execute(query("start_tasks"), *names, list(decided.start), RING_SECONDS)
+        await execute(connection, "start_tasks", **names, positions=list(decided.start), ring_seconds=RING_SECONDS)
     said = await _events(connection, tenant_id, rows, decided)
     states = _states_after(rows, decided)
     was = ExecutionState(execution["state"])
@@ -64,7 +65,7 @@ async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id
     if said:
         positions = {row["id"]: row["position"] for row in rows}
         event_seq = await events.append(
-            connection, *names, said, positions=positions, state=None if state is was else state
+            connection, tenant_id, execution_id, said, positions=positions, state=None if state is was else state
         )
     return PlanStanding(
         state=state,
@@ -94,7 +95,7 @@ async def _events(
         if position in decided.reset:
             said.append(NewEvent(EventType.TASK_RESET, {}, task, TaskState.PENDING))
         if position in decided.fail:
-            dead = await connection.fetch(query("bury_unclaimed"), tenant_id, task, DEPENDENCY_FAILED)
+            dead = await fetch(connection, "bury_unclaimed", tenant=tenant_id, task=task, reason=DEPENDENCY_FAILED)
             if dead:
                 said.append(
                     NewEvent(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": DEPENDENCY_FAILED}, task)

@@ -21,7 +21,7 @@ from baton.domain.states import MessageState, TaskState
 from baton.store.attachments import attachments_json
 from baton.store.changes import RING_SECONDS, Change, asked_data
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow, fetchval
 from baton.store.tasks import questions_of
 
 #: The door through which a question's default comes at its deadline.
@@ -45,7 +45,7 @@ class Changed:
 
 async def home(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> TaskId:
     """The task that a message was sent to. Raises `MessageNotFound`."""
-    task_id = await connection.fetchval(query("message_home"), tenant_id, message_id)
+    task_id = await fetchval(connection, "message_home", tenant=tenant_id, message=message_id)
     if task_id is None:
         raise MessageNotFound("there is no such message")
     return task_id
@@ -53,7 +53,7 @@ async def home(connection: Connection, tenant_id: TenantId, message_id: MessageI
 
 async def answered(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> tuple[Question, ...]:
     """The questions that a message answered when it was accepted: they, and that it did, never change."""
-    rows = await connection.fetch(query("questions_answered"), tenant_id, message_id)
+    rows = await fetch(connection, "questions_answered", tenant=tenant_id, message=message_id)
     return tuple({question.id: question for question in questions_of([row["question"] for row in rows])}.values())
 
 
@@ -78,7 +78,9 @@ async def edit_message(
     _check(change, row, if_version, "edited")
     if refusal is not None:
         raise refusal
-    await connection.execute(query("edit_message"), route.tenant_id, message_id, text, attachments)
+    await execute(
+        connection, "edit_message", tenant=route.tenant_id, message=message_id, text=text, attachments=attachments
+    )
     change.box = replace(change.task.box, version=change.task.box.version + 1)
     change.say(EventType.MESSAGE_EDITED, {"message_id": str(message_id), "seq": row["seq"], "text": text})
     return Changed(change.box, await change.commit(keep_ring=True), changed=True)
@@ -95,10 +97,10 @@ async def withdraw_message(
     if row["state"] == MessageState.WITHDRAWN:
         return _unchanged(change)
     _check(change, row, if_version, "withdrawn")
-    names = (route.tenant_id, route.task_id)
+    names = {"tenant": route.tenant_id, "task": route.task_id}
     was = change.task.box
     rested = [question.id for question in was.rest.questions]
-    others = await connection.fetchrow(query("withdraw_message"), *names, message_id, rested)
+    others = await fetchrow(connection, "withdraw_message", **names, message=message_id, question_ids=rested)
     assert others is not None
     box = _without_deadlines(was, row["answers"]) if row["origin"] == _DEADLINE else was
     change.box = withdraw(box, row["seq"], row["answers"], Others(others["newest"], others["all_answer"]))
@@ -108,7 +110,7 @@ async def withdraw_message(
     told: JsonObject = {"message_id": str(message_id), "seq": row["seq"], "result": None, "error": None, "waiting": []}
     told |= asked_data(change.box)
     if is_over_again:
-        back = await connection.fetchrow(query("come_back"), *names)
+        back = await fetchrow(connection, "come_back", **names)
         assert back is not None
         told |= {"result": back["result"], "error": back["error_code"]}
     change.say(EventType.MESSAGE_WITHDRAWN, told, change.box.state if change.box.state is not was.state else None)
@@ -140,7 +142,9 @@ async def redrive_message(
         raise TaskClosed("the task is cancelled: its messages cannot be redriven", was.state)
     _check_version(change, if_version)
     decides = [approval.id for approval in was.approvals]
-    seq = await connection.fetchval(query("redrive_message"), route.tenant_id, route.task_id, message_id, decides)
+    seq = await fetchval(
+        connection, "redrive_message", tenant=route.tenant_id, task=route.task_id, message=message_id, decides=decides
+    )
     change.box = accept_again(was)
     runs = change.box.state is TaskState.RUNNING
     told: JsonObject = {
@@ -165,7 +169,7 @@ async def redrive_message(
 async def _locked(connection: Connection, route: TaskRoute, message_id: MessageId) -> tuple[Change, asyncpg.Record]:
     """The task, locked, and the message as it is from then on. Raises `TaskNotFound`, `MessageNotFound`."""
     change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
-    row = await connection.fetchrow(query("message_now"), route.tenant_id, message_id)
+    row = await fetchrow(connection, "message_now", tenant=route.tenant_id, message=message_id)
     if row is None:
         raise MessageNotFound("there is no such message")
     return change, row

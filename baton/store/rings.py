@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,21 @@ async def due_tasks(connection: Connection, limit: int, again_seconds: float, mo
 
     Each is due again after ``again_seconds``, then twice that, up to ``most_seconds``, until a worker takes it up.
     """
-    rows = await connection.fetch(query("due_tasks"), limit, again_seconds, most_seconds)
+    rows = await fetch(connection, "due_tasks", limit=limit, again_seconds=again_seconds, most_seconds=most_seconds)
     return [DueTask(row["tenant_id"], row["id"], row["version"], row["turn"], row["interrupt"]) for row in rows]
 
 
 async def due_plans(connection: Connection, limit: int, again_seconds: float, most_seconds: float) -> list[DuePlan]:
     """Take up to ``limit`` plans that are due, like `due_tasks`."""
-    rows = await connection.fetch(query("due_plans"), limit, again_seconds, most_seconds)
+    rows = await fetch(connection, "due_plans", limit=limit, again_seconds=again_seconds, most_seconds=most_seconds)
     return [DuePlan(row["tenant_id"], row["tenant"], row["id"], row["event_seq"], row["queue"]) for row in rows]
 
 
 async def task_ring_failed(connection: Connection, due: DueTask, seconds: float) -> None:
     """Have a task rung again after ``seconds``: Temporal could not be told."""
-    await connection.execute(query("task_ring_failed"), due.tenant_id, due.task_id, seconds)
+    await execute(connection, "task_ring_failed", tenant=due.tenant_id, task=due.task_id, seconds=seconds)
 
 
 async def plan_ring_failed(connection: Connection, due: DuePlan, seconds: float) -> None:
     """Have a plan rung again after ``seconds``: Temporal could not be told."""
-    await connection.execute(query("plan_ring_failed"), due.tenant_id, due.execution_id, seconds)
+    await execute(connection, "plan_ring_failed", tenant=due.tenant_id, execution=due.execution_id, seconds=seconds)

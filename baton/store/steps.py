@@ -18,7 +18,7 @@ from baton.domain.states import StepState
 from baton.store import approvals, events
 from baton.store.changes import Change, told
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 from baton.store.tasks import question_json
 from baton.store.tools import add_calls, after_call, after_step, end_call
 
@@ -69,7 +69,7 @@ async def start_step(connection: Connection, key: StepKey) -> StepAttempt | Stan
         case Next.NEXT_TURN:
             return change.standing()
         case Next.REST:
-            await connection.execute(query("heard"), key.tenant_id, key.task_id)
+            await execute(connection, "heard", tenant=key.tenant_id, task=key.task_id)
             return change.standing()
 
 
@@ -78,7 +78,9 @@ async def _begin_turn(change: Change, key: StepKey) -> StepAttempt | Standing:
     task, held_step = change.task, change.task.box.held_step
     change.box = begin(task.box)
     first_event = task.event_seq + 2 if held_step is None else None
-    claimed = await change.connection.fetch(query("begin_turn"), key.tenant_id, key.task_id, key.turn, first_event)
+    claimed = await fetch(
+        change.connection, "begin_turn", tenant=key.tenant_id, task=key.task_id, turn=key.turn, first_event=first_event
+    )
     change.say(EventType.TURN_STARTED, {"turn": key.turn, "messages": told(claimed)})
     await approvals.allow_tools(change, claimed)
     if held_step is not None:
@@ -93,7 +95,7 @@ async def _begin_turn(change: Change, key: StepKey) -> StepAttempt | Standing:
 async def _begin_step(change: Change, key: StepKey) -> StepAttempt:
     task = change.task
     first_event = task.event_seq + len(change.events) + 1
-    await change.connection.execute(query("begin_step"), *_names(key), first_event)
+    await execute(change.connection, "begin_step", **of_step(key), first_event=first_event)
     change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": key.step})
     return StepAttempt(1, 0, await change.commit(), task.position)
 
@@ -101,7 +103,7 @@ async def _begin_step(change: Change, key: StepKey) -> StepAttempt:
 async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
     """Within the open turn: the step is recorded, or starts, or is tried again."""
     connection, task = change.connection, change.task
-    row = await connection.fetchrow(query("read_step"), *_names(key), key.execution_id)
+    row = await fetchrow(connection, "read_step", **of_step(key), execution=key.execution_id)
     if row is not None and row["state"] != StepState.RUNNING:
         return await after_step(change, key)
     if task.box.interrupted(key.turn):
@@ -110,7 +112,7 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
         return await change.end_turn(Ending.INTERRUPTED)
     if row is None:
         return await _held_calls(change, key) or await _begin_step(change, key)
-    again = await connection.fetchrow(query("retry_step"), *_names(key))
+    again = await fetchrow(connection, "retry_step", **of_step(key))
     assert again is not None
     if row["streamed"]:
         change.say(EventType.STEP_VOIDED, {"turn": key.turn, "step": key.step, "attempt": row["attempt"]})
@@ -208,7 +210,7 @@ async def count_failure(
     ``limit``: from this many on it has failed for good. 0 is returned for an attempt that was overtaken.
     """
     change = await _change(connection, key)
-    failures = await connection.fetchval(query("count_failure"), *_names(key), attempt)
+    failures = await fetchval(connection, "count_failure", **of_step(key), attempt=attempt)
     if failures is None:
         return 0
     change.events += [delta.event() for delta in streamed]
@@ -267,17 +269,18 @@ async def _end_step(
     if not change.has_open(key.turn):
         return False
     usage = usage or Usage()
-    ended = await change.connection.fetchval(
-        query("end_step"),
-        *_names(key),
-        attempt,
-        state,
-        text,
-        response,
-        [_call(call) for call in calls],
-        {question.call_id: question_json(question) for question in asked},
-        usage.input_tokens,
-        usage.output_tokens,
+    ended = await fetchval(
+        change.connection,
+        "end_step",
+        **of_step(key),
+        attempt=attempt,
+        state=state,
+        text=text,
+        response=response,
+        calls=[_call(call) for call in calls],
+        questions={question.call_id: question_json(question) for question in asked},
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
     )
     return ended is True
 
@@ -298,7 +301,3 @@ def _say_completed(
 
 def _call(call: ToolCall) -> JsonObject:
     return {"id": call.id, "name": call.name, "arguments": call.arguments}
-
-
-def _names(key: StepKey) -> tuple[object, ...]:
-    return key.tenant_id, key.task_id, key.turn, key.step

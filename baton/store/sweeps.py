@@ -14,7 +14,7 @@ from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store import control, events, tasks
 from baton.store.changes import RING_SECONDS, Change
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow, fetchval
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +29,38 @@ class OpenTurn:
 
 async def take_lease(connection: Connection, holder: UUID, seconds: float) -> bool:
     """Take, or renew, the right to sweep for ``seconds``. Whether ``holder`` has it now: one at a time does."""
-    return bool(await connection.fetchval(query("only_sweeper"), holder, seconds))
+    return bool(await fetchval(connection, "only_sweeper", holder=holder, seconds=seconds))
 
 
 async def give_lease_back(connection: Connection, holder: UUID) -> None:
     """Let somebody else sweep now."""
-    await connection.execute(query("give_sweep_lease_back"), holder)
+    await execute(connection, "give_sweep_lease_back", holder=holder)
 
 
 async def ring_silent(connection: Connection, seconds: float) -> int:
     """Have the relay ring what is due and has been silent for ``seconds``. Returns how many."""
     rung = 0
     for name in ("sweep_silent", "sweep_timers", "sweep_plans"):
-        rung += len(await connection.fetch(query(name), seconds))
+        rung += len(await fetch(connection, name, seconds=seconds))
     return rung
 
 
 async def ring_idle(connection: Connection, turn: OpenTurn) -> None:
     """Have the relay ring the workflow of a turn that is under way and that it does nothing for."""
-    await connection.execute(query("ring_idle"), turn.tenant_id, turn.task_id, turn.turn)
+    await execute(connection, "ring_idle", tenant=turn.tenant_id, task=turn.task_id, turn=turn.turn)
 
 
 async def open_turns(
     connection: Connection, seconds: float, known_good: Sequence[TaskId], limit: int
 ) -> list[OpenTurn]:
     """Up to ``limit`` turns that have written nothing for ``seconds``, without those that were just seen at work."""
-    rows = await connection.fetch(query("open_turns"), seconds, list(known_good), limit)
+    rows = await fetch(connection, "open_turns", seconds=seconds, known_good=list(known_good), limit=limit)
     return [OpenTurn(row["tenant_id"], row["execution_id"], row["id"], row["turn"]) for row in rows]
 
 
 async def turn_of(connection: Connection, tenant: str, task_id: TaskId) -> OpenTurn | None:
     """The task that a workflow of ``tenant`` (its name) served; None if there is none."""
-    row = await connection.fetchrow(query("task_of_workflow"), tenant, task_id)
+    row = await fetchrow(connection, "task_of_workflow", tenant_name=tenant, task=task_id)
     return None if row is None else OpenTurn(row["tenant_id"], row["execution_id"], task_id, row["turn"])
 
 
@@ -98,9 +98,9 @@ async def waiting_workflow_lost(connection: Connection, turn: OpenTurn, status: 
 async def recount(connection: Connection, limit: int) -> int:
     """Mend counters of unclaimed messages that do not fit the messages. Returns how many."""
     mended = 0
-    for row in await connection.fetch(query("miscounted"), limit):
+    for row in await fetch(connection, "miscounted", limit=limit):
         change = await Change.of(connection, row["tenant_id"], row["execution_id"], row["id"])
-        accepted = await connection.fetchval(query("count_accepted"), row["tenant_id"], row["id"])
+        accepted = await fetchval(connection, "count_accepted", tenant=row["tenant_id"], task=row["id"])
         if accepted == change.task.box.unclaimed:
             continue
         runs = accepted > 0 and change.task.box.state in (TaskState.SUCCEEDED, TaskState.FAILED)
@@ -115,11 +115,14 @@ async def recount(connection: Connection, limit: int) -> int:
 async def derive_states(connection: Connection) -> int:
     """Mend execution states that do not follow from their tasks'. Returns how many."""
     mended = 0
-    for row in await connection.fetch(query("states_by_execution")):
+    for row in await fetch(
+        connection,
+        "states_by_execution",
+    ):
         if not _differs(row["state"], row["tasks"]):
             continue
         names = (row["tenant_id"], row["id"])
-        locked = await connection.fetchrow(query("lock_plan"), *names)
+        locked = await fetchrow(connection, "lock_plan", tenant=row["tenant_id"], execution=row["id"])
         standings = await tasks.standings(connection, *names)
         if locked is None or not _differs(locked["state"], [standing.state for standing in standings]):
             continue

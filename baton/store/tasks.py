@@ -28,7 +28,7 @@ from baton.domain.slugs import number_in, slug_of
 from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store.events import columns
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow, fetchval
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +71,21 @@ async def route(connection: Connection, tenant_id: TenantId, address: TaskAddres
     """Where a task lives: never changes, may be cached. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
     match address:
         case TaskInPlan(execution, position):
-            row = await connection.fetchrow(query("route_by_position"), tenant_id, execution, position)
+            row = await fetchrow(
+                connection, "route_by_position", tenant=tenant_id, execution=execution, position=position
+            )
         case TaskById(task):
-            row = await connection.fetchrow(query("route_by_task"), tenant_id, task)
+            row = await fetchrow(connection, "route_by_task", tenant=tenant_id, task=task)
         case TaskByNumber(number, _):
-            row = await connection.fetchrow(query("route_by_number"), tenant_id, number)
+            row = await fetchrow(connection, "route_by_number", tenant=tenant_id, number=number)
         case TaskBySlug(slug):
             row = await _named(connection, tenant_id, slug)
         case _:
-            row = await connection.fetchrow(query("route_by_only_task"), tenant_id, address.execution)
+            row = await fetchrow(connection, "route_by_either", tenant=tenant_id, id=address.execution)
     if row is None:
         if isinstance(address, TaskInPlan):
-            known = await connection.fetchval(query("execution_exists"), tenant_id, address.execution)
-            if known:
-                raise TaskNotFound(f"the execution has no task {address.position}")
-            raise ExecutionNotFound("there is no such execution")
+            await _check_execution(connection, tenant_id, address.execution)
+            raise TaskNotFound(f"the execution has no task {address.position}")
         raise TaskNotFound("there is no such task")
     if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
         raise AgentNotFound("the task belongs to another agent")
@@ -97,10 +97,11 @@ async def only_task(connection: Connection, tenant_id: TenantId, execution_id: E
 
     Raises `ExecutionNotFound`.
     """
-    row = await connection.fetchrow(query("route_of_execution"), tenant_id, execution_id)
-    if row is None:
-        raise ExecutionNotFound("there is no such execution")
-    return None if row["task_id"] is None else _route_of(tenant_id, row)
+    row = await fetchrow(connection, "route_by_execution", tenant=tenant_id, execution=execution_id)
+    if row is not None:
+        return _route_of(tenant_id, row)
+    await _check_execution(connection, tenant_id, execution_id)
+    return None
 
 
 async def addressed(
@@ -112,14 +113,19 @@ async def addressed(
     the only one that has begun); else the one that ended last. Raises `Conflict` where that names none, and
     `ExecutionNotFound`.
     """
-    row = await connection.fetchrow(query("route_for_message"), tenant_id, execution_id, question)
+    row = await fetchrow(connection, "route_for_message", tenant=tenant_id, execution=execution_id, question=question)
     if row is None:
-        execution = await connection.fetchrow(query("log_head"), tenant_id, execution_id)
+        execution = await fetchrow(connection, "log_head", tenant=tenant_id, execution=execution_id)
         if execution is None:
             raise ExecutionNotFound("there is no such execution")
         state = execution["state"]
         raise Conflict(f"the execution is {state}, and none of its tasks waits: send to one of them", state)
     return _route_of(tenant_id, row)
+
+
+async def _check_execution(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> None:
+    if not await fetchval(connection, "execution_exists", tenant=tenant_id, execution=execution_id):
+        raise ExecutionNotFound("there is no such execution")
 
 
 def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
@@ -140,13 +146,13 @@ async def _named(connection: Connection, tenant_id: TenantId, slug: str) -> asyn
     number = number_in(slug)
     if number is None:
         return None
-    row = await connection.fetchrow(query("route_by_number"), tenant_id, number)
+    row = await fetchrow(connection, "route_by_number", tenant=tenant_id, number=number)
     return row if row is not None and slug_of(row["title"], number) == slug else None
 
 
 async def lock(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId) -> LockedTask:
     """Lock an execution, then its task, until the transaction ends. Raises `TaskNotFound`."""
-    row = await connection.fetchrow(query("lock_task"), tenant_id, execution_id, task_id)
+    row = await fetchrow(connection, "lock_task", tenant=tenant_id, execution=execution_id, task=task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
     return LockedTask(
@@ -198,37 +204,38 @@ async def save(
     ``execution_state``: the execution's new one, if it changed. ``ring_seconds``: when the relay rings; None: nobody
     need ring. ``keep_ring``: a ring that is due already stays so, whatever ``ring_seconds`` says.
     """
-    last: int = await connection.fetchval(
-        query("save_mailbox"),
-        task.tenant_id,
-        task.execution_id,
-        *columns(said, {task.id: task.position}),
-        execution_state,
-        task.id,
-        box.state,
-        box.version,
-        box.turn,
-        box.turn_open,
-        box.interrupt_turn,
-        box.unclaimed,
-        [question_json(question) for question in box.questions],
-        any(question.schema is not None for question in box.questions),
-        ring_seconds,
-        datetime.fromisoformat(box.next_timer) if box.next_timer else None,
-        box.rest.state,
-        [question_json(question) for question in box.rest.questions],
-        box.rest.seq,
-        keep_ring,
-        [approval_json(approval) for approval in box.rest.approvals],
-        box.held_step,
-        [approval_json(approval) for approval in box.approvals],
+    last: int = await fetchval(
+        connection,
+        "save_mailbox",
+        tenant=task.tenant_id,
+        execution=task.execution_id,
+        execution_state=execution_state,
+        **columns(said, {task.id: task.position}),
+        task=task.id,
+        state=box.state,
+        version=box.version,
+        turn=box.turn,
+        turn_open=box.turn_open,
+        interrupt_turn=box.interrupt_turn,
+        unclaimed=box.unclaimed,
+        open_questions=[question_json(question) for question in box.questions],
+        answers_ruled=any(question.schema is not None for question in box.questions),
+        open_approvals=[approval_json(approval) for approval in box.approvals],
+        held_step=box.held_step,
+        timer_at=datetime.fromisoformat(box.next_timer) if box.next_timer else None,
+        rested=box.rest.state,
+        rested_questions=[question_json(question) for question in box.rest.questions],
+        rested_approvals=[approval_json(approval) for approval in box.rest.approvals],
+        rested_seq=box.rest.seq,
+        ring_seconds=ring_seconds,
+        keep_ring=keep_ring,
     )
     return last
 
 
 async def standings(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> list[TaskStanding]:
     """All tasks of an execution, by position; exact while the execution's row is locked."""
-    rows = await connection.fetch(query("task_states"), tenant_id, execution_id)
+    rows = await fetch(connection, "task_states", tenant=tenant_id, execution=execution_id)
     return [
         TaskStanding(
             row["id"],
@@ -280,7 +287,7 @@ class Bell:
 
 async def bell(connection: Connection, route: TaskRoute) -> Bell:
     """What a doorbell would say now. Raises `TaskNotFound`."""
-    row = await connection.fetchrow(query("bell"), route.tenant_id, route.task_id)
+    row = await fetchrow(connection, "read_bell", tenant=route.tenant_id, task=route.task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
     return Bell(row["version"], row["turn"], row["interrupt"])

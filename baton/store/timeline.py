@@ -4,15 +4,15 @@ from baton.domain.ids import TaskId, TenantId
 from baton.domain.states import MessageState, StepState
 from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchval
 from baton.store.tasks import questions_of
 
 
 async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Timeline:
     """All that was said and done in a task; nothing for a task that there is not."""
-    messages = await connection.fetch(query("timeline_messages"), tenant_id, task_id)
-    steps = await connection.fetch(query("timeline_steps"), tenant_id, task_id)
-    calls = await connection.fetch(query("timeline_calls"), tenant_id, task_id)
+    messages = await fetch(connection, "timeline_messages", tenant=tenant_id, task=task_id)
+    steps = await fetch(connection, "timeline_steps", tenant=tenant_id, task=task_id)
+    calls = await fetch(connection, "timeline_calls", tenant=tenant_id, task=task_id)
     return Timeline(
         messages=tuple(
             SaidMessage(row["id"], row["text"], MessageState(row["state"]), row["accepted_at"]) for row in messages
@@ -50,4 +50,4 @@ async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId)
 
 async def last_message(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> str | None:
     """The text of the last message that was sent to a task and not withdrawn; None if there is none."""
-    return await connection.fetchval(query("last_message_text"), tenant_id, task_id)
+    return await fetchval(connection, "last_message_text", tenant=tenant_id, task=task_id)

@@ -14,10 +14,11 @@ from baton.domain.events import EventType
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, Then
+from baton.domain.states import CallState
 from baton.store import tasks
 from baton.store.changes import Change
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 
 #: What a call gives whose approval does not cover it: somebody changed one of them by hand.
 NOT_APPROVED: Final = "Not called: it is not what was approved."
@@ -37,7 +38,7 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
         return change.standing()
     if box.interrupted(box.turn):
         return await _interrupt(change, key)
-    row = await connection.fetchrow(query("start_tool_call"), *_names(key), call_id)
+    row = await fetchrow(connection, "start_tool_call", **of_step(key), call=call_id)
     if row is None:
         return await after_call(change, key)
     call = ToolCall(call_id, row["name"], row["arguments"])
@@ -77,20 +78,26 @@ async def record_tool(connection: Connection, key: StepKey, result: ToolResult) 
 
 async def add_calls(change: Change, key: StepKey, calls: Sequence[ToolCall], held: Collection[str] = ()) -> None:
     """Add the calls that a step has asked for. ``held``: the ids of those that wait for consent."""
-    await change.connection.execute(
-        query("add_tool_calls"),
-        *_names(key),
-        [call.id for call in calls],
-        [call.name for call in calls],
-        [call.arguments for call in calls],
-        ["held" if call.id in held else "pending" for call in calls],
+    await execute(
+        change.connection,
+        "add_tool_calls",
+        **of_step(key),
+        call_ids=[call.id for call in calls],
+        names=[call.name for call in calls],
+        arguments=[call.arguments for call in calls],
+        states=[CallState.HELD if call.id in held else CallState.PENDING for call in calls],
     )
 
 
 async def end_call(change: Change, key: StepKey, result: ToolResult) -> None:
     """Record a call's result and say so, unless it is recorded already."""
-    name = await change.connection.fetchval(
-        query("end_tool_call"), *_names(key), result.call_id, result.content, result.failed
+    name = await fetchval(
+        change.connection,
+        "end_tool_call",
+        **of_step(key),
+        call=result.call_id,
+        content=result.content,
+        failed=result.failed,
     )
     if name is not None:
         data = {**_event(key, result.call_id, name), "content": result.content, "failed": result.failed}
@@ -134,7 +141,7 @@ def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Standin
 async def _left(change: Change, key: StepKey) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
     """The calls of a step that are not done: those to make, and those held back."""
     to_make, held = list[ToolCall](), list[ToolCall]()
-    for row in await change.connection.fetch(query("tool_calls_left"), *_names(key)):
+    for row in await fetch(change.connection, "tool_calls_left", **of_step(key)):
         call = ToolCall(row["call_id"], row["name"], row["arguments"])
         (held if row["is_held"] else to_make).append(call)
     return tuple(to_make), tuple(held)
@@ -162,12 +169,8 @@ async def _interrupt(change: Change, key: StepKey) -> Standing:
 
 async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
     """The questions that a recorded step asked beside its calls, in the order of the model."""
-    rows = await change.connection.fetch(query("step_questions"), *_names(key))
+    rows = await fetch(change.connection, "step_questions", **of_step(key))
     return tasks.questions_of([row["question"] for row in rows])
-
-
-def _names(key: StepKey) -> tuple[object, ...]:
-    return key.tenant_id, key.task_id, key.turn, key.step
 
 
 def _event(key: StepKey, call_id: str, name: str) -> JsonObject:

@@ -6,7 +6,6 @@ from typing import cast
 
 import asyncpg
 
-from baton.domain.agents import Agent
 from baton.domain.conversation import (
     DependencyResult,
     ReadMessage,
@@ -19,10 +18,11 @@ from baton.domain.conversation import (
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import TaskId, TenantId
 from baton.domain.json import JsonObject
-from baton.domain.states import SendMode, StepState
+from baton.domain.states import StepState
+from baton.store.agents import agent_of
 from baton.store.attachments import attachments_of
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow
 
 
 async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
@@ -31,11 +31,11 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
     Messages and steps that are over never change, so that a repeat reads the same. A message that was redriven is read
     in the turn that claimed it last; in one that failed with it, too, if the model had answered there.
     """
-    task = await connection.fetchrow(query("transcript_task"), tenant_id, task_id)
+    task = await fetchrow(connection, "transcript_task", tenant=tenant_id, task=task_id)
     if task is None:
         raise TaskNotFound("there is no such task")
-    sent = await connection.fetch(query("transcript_messages"), tenant_id, task_id)
-    rows = await connection.fetch(query("transcript_steps"), tenant_id, task_id)
+    sent = await fetch(connection, "transcript_messages", tenant=tenant_id, task=task_id)
+    rows = await fetch(connection, "transcript_steps", tenant=tenant_id, task=task_id)
     answered = {row["turn"] for row in rows if row["response"] is not None}
     messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
     moved: set[int] = set()
@@ -46,7 +46,7 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
                 messages[turn].append(_message(row))
     results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
     if any(row["calls"] for row in rows):
-        for row in await connection.fetch(query("transcript_results"), tenant_id, task_id):
+        for row in await fetch(connection, "transcript_results", tenant=tenant_id, task=task_id):
             result = ToolResult(row["call_id"], row["content"], row["failed"], row["edited"])
             results[row["turn"], row["step"]].append(result)
     steps: defaultdict[int, list[RecordedStep]] = defaultdict(list)
@@ -54,7 +54,7 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
         if row["turn"] not in moved or row["turn"] in messages:  # else it failed for messages that are read elsewhere
             steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
     return Transcript(
-        agent=_agent(task, tenant_id),
+        agent=agent_of(task),
         title=task["title"],
         description=task["description"],
         attachments=attachments_of(task["attachments"]),
@@ -97,23 +97,6 @@ def _step(row: asyncpg.Record, results: tuple[ToolResult, ...]) -> RecordedStep:
         results=results,
         questions=tuple((call, cast("str", asked["id"])) for call, asked in row["questions"].items()),
         error=row["error_code"],
-    )
-
-
-def _agent(row: asyncpg.Record, tenant_id: TenantId) -> Agent:
-    return Agent(
-        tenant_id=tenant_id,
-        id=row["agent_id"],
-        number=row["number"],
-        name=row["name"],
-        model=row["model"],
-        instructions=row["instructions"],
-        tools=tuple(row["tools"]),
-        policies=row["policies"],
-        limits=row["limits"],
-        mode=SendMode(row["mode"]),
-        is_default=row["is_default"],
-        created_at=row["created_at"],
     )
 
 

@@ -13,7 +13,7 @@ from baton.domain.states import ExecutionState, MessageState, TaskState
 from baton.domain.views import AgentRef, ExecutionView, MessageView, TaskView
 from baton.store.attachments import attachments_of
 from baton.store.pool import Connection
-from baton.store.queries import query
+from baton.store.queries import fetch, fetchrow, fetchval
 from baton.store.tasks import approvals_of, questions_of
 
 
@@ -23,10 +23,10 @@ async def execution(connection: Connection, tenant_id: TenantId, execution_id: E
     The tasks are read after the execution's row: they may be newer than its `last_event`, and never older, so that
     whoever follows the log from there misses nothing.
     """
-    row = await connection.fetchrow(query("execution_view"), tenant_id, execution_id)
+    row = await fetchrow(connection, "execution_view", tenant=tenant_id, execution=execution_id)
     if row is None:
         return None
-    rows = await connection.fetch(query("tasks_of_execution"), tenant_id, execution_id)
+    rows = await fetch(connection, "tasks_of_execution", tenant=tenant_id, execution=execution_id)
     tasks = tuple(task_of(task) for task in rows)
     counts: dict[TaskState, int] = {}
     for task in tasks:
@@ -51,17 +51,18 @@ async def executions(
     ``asks``: of those that wait, those that do for an answer (True) or for consent alone (False).
     """
     created_at, execution_id = after or (None, None)
-    rows = await connection.fetch(
-        query("list_executions"),
-        tenant_id,
-        _names(states),
-        in_plan,
-        agent_id,
-        created_at,
-        execution_id,
-        limit,
-        offset,
-        asks,
+    rows = await fetch(
+        connection,
+        "list_executions",
+        tenant=tenant_id,
+        states=_names(states),
+        in_plan=in_plan,
+        agent=agent_id,
+        after_time=created_at,
+        after_id=execution_id,
+        limit=limit,
+        offset=offset,
+        asks=asks,
     )
     return [
         _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()}) for row in rows
@@ -78,20 +79,28 @@ async def count_executions(
     asks: bool | None = None,
 ) -> int:
     """How many executions `executions` would give in all."""
-    return await connection.fetchval(query("count_executions"), tenant_id, _names(states), in_plan, agent_id, asks)
+    return await fetchval(
+        connection,
+        "count_executions",
+        tenant=tenant_id,
+        states=_names(states),
+        in_plan=in_plan,
+        agent=agent_id,
+        asks=asks,
+    )
 
 
 async def only_tasks(
     connection: Connection, tenant_id: TenantId, execution_ids: Sequence[ExecutionId]
 ) -> dict[ExecutionId, TaskView]:
     """The tasks of those of the executions that are no plans, by execution."""
-    rows = await connection.fetch(query("only_tasks"), tenant_id, execution_ids)
+    rows = await fetch(connection, "only_tasks", tenant=tenant_id, executions=execution_ids)
     return {row["execution_id"]: task_of(row) for row in rows}
 
 
 async def task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskView | None:
     """A task, or None."""
-    row = await connection.fetchrow(query("task_view"), tenant_id, task_id)
+    row = await fetchrow(connection, "task_view", tenant=tenant_id, task=task_id)
     return None if row is None else task_of(row)
 
 
@@ -105,7 +114,15 @@ async def waiting_tasks(
 ) -> list[TaskView]:
     """Tasks that wait, longest first. ``after``: waiting_since and id where a page ended."""
     since, task_id = after or (None, None)
-    rows = await connection.fetch(query("list_waiting_tasks"), tenant_id, since, task_id, limit, agent_id)
+    rows = await fetch(
+        connection,
+        "list_waiting_tasks",
+        tenant=tenant_id,
+        after_time=since,
+        after_id=task_id,
+        limit=limit,
+        agent=agent_id,
+    )
     return [task_of(row) for row in rows]
 
 
@@ -120,7 +137,16 @@ async def tasks(
     before: int | None = None,
 ) -> list[TaskView]:
     """Tasks, newest first. ``before``: the number at which a page ended."""
-    rows = await connection.fetch(query("list_tasks"), tenant_id, _names(states), execution_id, before, limit, agent_id)
+    rows = await fetch(
+        connection,
+        "list_tasks",
+        tenant=tenant_id,
+        states=_names(states),
+        execution=execution_id,
+        before=before,
+        limit=limit,
+        agent=agent_id,
+    )
     return [task_of(row) for row in rows]
 
 
@@ -134,7 +160,15 @@ async def single_tasks(
     agent_id: AgentId | None = None,
 ) -> list[tuple[TaskView, Usage]]:
     """The tasks of executions that are no plans, newest first, with the tokens that each has used."""
-    rows = await connection.fetch(query("list_single_tasks"), tenant_id, _names(states), agent_id, limit, offset)
+    rows = await fetch(
+        connection,
+        "list_single_tasks",
+        tenant=tenant_id,
+        states=_names(states),
+        agent=agent_id,
+        limit=limit,
+        offset=offset,
+    )
     return [(task_of(row), Usage(row["input"], row["output"])) for row in rows]
 
 
@@ -148,7 +182,9 @@ async def messages(
     states: Sequence[MessageState] | None = None,
 ) -> list[MessageView]:
     """A task's messages with a number above ``after``, in order."""
-    rows = await connection.fetch(query("list_messages"), tenant_id, task_id, after, limit, _names(states))
+    rows = await fetch(
+        connection, "list_messages", tenant=tenant_id, task=task_id, after=after, limit=limit, states=_names(states)
+    )
     return [_message_of(row) for row in rows]
 
 
@@ -162,13 +198,21 @@ async def dead_messages(
 ) -> list[MessageView]:
     """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
     ended_at, message_id = after or (None, None)
-    rows = await connection.fetch(query("list_dead_messages"), tenant_id, ended_at, message_id, limit, agent_id)
+    rows = await fetch(
+        connection,
+        "list_dead_messages",
+        tenant=tenant_id,
+        after_time=ended_at,
+        after_id=message_id,
+        limit=limit,
+        agent=agent_id,
+    )
     return [_message_of(row) for row in rows]
 
 
 async def message(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> MessageView | None:
     """A message, or None."""
-    row = await connection.fetchrow(query("message_view"), tenant_id, message_id)
+    row = await fetchrow(connection, "message_view", tenant=tenant_id, message=message_id)
     return None if row is None else _message_of(row)
 
 
@@ -176,7 +220,7 @@ async def usage(
     connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId | None = None
 ) -> Usage:
     """Tokens that an execution's steps have used so far; those of one task if it is named."""
-    row = await connection.fetchrow(query("execution_usage"), tenant_id, execution_id, task_id)
+    row = await fetchrow(connection, "execution_usage", tenant=tenant_id, execution=execution_id, task=task_id)
     assert row is not None
     return Usage(row["input"], row["output"])
 

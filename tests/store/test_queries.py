@@ -1,5 +1,6 @@
-"""Every named query is valid on the migrated schema, and the hot ones find their rows by an index."""
+"""Every named query is valid on the migrated schema and for one tenant, and the hot ones use an index."""
 
+import ast
 import json
 import re
 from collections.abc import AsyncGenerator, Iterator
@@ -9,10 +10,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from baton.store import queries
+from baton.domain.approvals import ApprovalState
+from baton.domain.events import EventType
+from baton.domain.states import CallState, ExecutionState, MessageState, SendMode, StepState, TaskState, TurnState
 from baton.store.pool import Connection
-from baton.store.queries import all_queries, query
+from baton.store.queries import all_queries
 from tests.support.postgres import PostgresServer
+
+STATES = (ExecutionState, TaskState, TurnState, StepState, CallState, MessageState, ApprovalState, SendMode)
 
 #: Enough of everything that reading a whole table is never the cheaper way: 400 executions of 4 tasks each.
 _FILL = """
@@ -50,7 +55,8 @@ _HOT = {
     "send_message": {"executions_pkey", "tasks_pkey"},
     "message_by_key": {"messages_idempotency_unique"},
     "message_of_execution_by_key": {"tasks_position_unique", "messages_idempotency_unique"},
-    "route_of_execution": {"executions_pkey"},
+    "route_by_execution": {"tasks_position_unique", "executions_pkey"},
+    "route_by_either": {"tasks_position_unique", "tasks_pkey", "executions_pkey"},
     "route_for_message": {"executions_pkey", "tasks_position_unique"},
     "lock_task": {"executions_pkey", "tasks_pkey"},
     "save_mailbox": {"tasks_pkey"},
@@ -65,7 +71,7 @@ _HOT = {
     "due_tasks": {"tasks_to_ring"},
     "due_plans": {"executions_to_ring"},
     "heard": {"tasks_pkey"},
-    "bell": {"tasks_pkey"},
+    "read_bell": {"tasks_pkey"},
     "task_states": {"tasks_position_unique"},
     "route_by_position": {"tasks_position_unique"},
     "route_by_task": {"tasks_pkey"},
@@ -79,26 +85,18 @@ _HOT = {
     "key_by_digest": {"keys_digest_unique"},
 }
 
-#: Of no tenant, or of all: what the relay and the sweeper look for, and what says who calls.
-_ACROSS_TENANTS = frozenset(
-    {
-        "answers",
-        "key_by_digest",
-        "due_tasks",
-        "due_plans",
-        "only_sweeper",
-        "give_sweep_lease_back",
-        "sweep_silent",
-        "sweep_timers",
-        "sweep_plans",
-        "open_turns",
-        "task_of_workflow",
-        "miscounted",
-        "states_by_execution",
-        "ensure_tenant",
-        "tenant_by_name",
-    }
-)
+#: What the relay and the sweeper look for in all tenants, and what says who calls.
+_ACROSS_TENANTS = {
+    "key_by_digest",
+    "due_tasks",
+    "due_plans",
+    "sweep_silent",
+    "sweep_timers",
+    "sweep_plans",
+    "open_turns",
+    "miscounted",
+    "states_by_execution",
+}
 
 #: The sweeper and `baton verify` read everything now and then.
 _READ_ALL = frozenset({"sweep_silent", "sweep_plans", "open_turns", "miscounted", "states_by_execution"})
@@ -119,7 +117,7 @@ async def full(postgres: PostgresServer) -> AsyncGenerator[Connection]:
 
 async def plan_of(connection: Connection, name: str) -> dict[str, Any]:
     """The plan that a prepared query gets when it is used often."""
-    await connection.execute(f"PREPARE {name} AS {query(name)}")
+    await connection.execute(f"PREPARE {name} AS {all_queries()[name].text}")
     types = await connection.fetchval(
         "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = $1", name
     )
@@ -141,14 +139,19 @@ def read_as_a_whole(plan: dict[str, Any]) -> set[str]:
     return {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"} & _LARGE
 
 
-async def test_all_are_valid(full: Connection) -> None:
+async def test_all_are_valid_and_a_name_is_of_one_type(full: Connection) -> None:
     wrong: dict[str, str] = {}
-    for name, text in all_queries().items():
+    types: dict[str, dict[str, str]] = {}
+    for name, query in all_queries().items():
         try:
-            await full.prepare(text)
+            statement = await full.prepare(query.text)
         except asyncpg.PostgresError as error:
             wrong[name] = str(error)
+            continue
+        for parameter, kind in zip(query.parameters, statement.get_parameters(), strict=True):
+            types.setdefault(parameter, {})[kind.name] = name
     assert wrong == {}
+    assert {parameter: kinds for parameter, kinds in types.items() if len(kinds) > 1} == {}
 
 
 async def test_there_is_an_index_for_each(full: Connection) -> None:
@@ -170,22 +173,77 @@ async def test_a_hot_one_uses_its_own_index(full: Connection) -> None:
         assert not read_as_a_whole(plan), name
 
 
-def test_each_is_for_one_tenant() -> None:
-    named = re.compile(r"\btenant_id = \$1\b|\b(INSERT INTO \w+|AS q) \(tenant_id, ")
-    assert {name for name, text in all_queries().items() if not named.search(text)} == _ACROSS_TENANTS
+async def test_each_is_for_one_tenant(full: Connection) -> None:
+    """Wherever a plan reads a table that has tenants, it reads rows of one that is given, or found before."""
+    having = "SELECT table_name FROM information_schema.columns WHERE column_name = 'tenant_id'"
+    tables = {"tenants", *(row["table_name"] for row in await full.fetch(having))}
+    await full.execute("SET enable_hashjoin = off; SET enable_mergejoin = off")  # so that a join shows in its scans
+    try:
+        plans = {name: await plan_of(full, name) for name in all_queries()}
+    finally:
+        await full.execute("RESET enable_hashjoin; RESET enable_mergejoin")
+    across = {name: tables.intersection(_read_across(plan)) for name, plan in plans.items()}
+    assert {name for name, found in across.items() if found} == _ACROSS_TENANTS
 
 
-def test_a_name_is_used_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = (f.read_text(encoding="utf-8") for f in resources.files("baton.store").joinpath("sql").iterdir())
-    names = [name for text in texts for name in re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)]
+def _read_across(plan: dict[str, Any]) -> Iterator[str]:
+    for node in nodes(plan):
+        if "Relation Name" in node and node["Node Type"] != "ModifyTable":
+            conditions = " ".join(str(node.get(kind, "")) for kind in ("Index Cond", "Recheck Cond", "Filter"))
+            own = ("(id = ", "(name = ") if node["Relation Name"] == "tenants" else ("tenant_id = ",)
+            if not any(condition in conditions for condition in own):
+                yield node["Relation Name"]
+
+
+def _files(kind: str) -> dict[str, str]:
+    """The texts of the store's SQL files, or of its modules."""
+    folder = resources.files("baton.store")
+    files = (f for f in (folder / "sql" if kind == "sql" else folder).iterdir() if f.name.endswith(f".{kind}"))
+    return {f.name: f.read_text(encoding="utf-8") for f in files}
+
+
+def test_a_name_is_used_once() -> None:
+    names = [name for text in _files("sql").values() for name in re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)]
     assert sorted(names) == sorted(all_queries())
-    with pytest.raises(KeyError):
-        queries.query("nonsense")
 
 
-async def test_every_query_is_used(full: Connection) -> None:
+def test_every_query_and_every_part_is_used() -> None:
     """What nobody calls is deleted, not kept."""
-    code = "".join(
-        f.read_text(encoding="utf-8") for f in resources.files("baton.store").iterdir() if f.name.endswith(".py")
-    )
+    code, sql = "".join(_files("py").values()), "".join(_files("sql").values())
     assert [name for name in all_queries() if f'"{name}"' not in code] == []
+    assert [part for part in re.findall(r"^-- part: (\w+)$", sql, re.MULTILINE) if f"${{{part}}}" not in sql] == []
+
+
+def test_every_call_names_the_arguments_that_its_query_takes() -> None:
+    wrong = [
+        f"{file}:{call.lineno}"
+        for file, text in _files("py").items()
+        for call in ast.walk(ast.parse(text))
+        if isinstance(call, ast.Call) and _is_wrong(call)
+    ]
+    assert wrong == []
+
+
+def _is_wrong(call: ast.Call) -> bool:
+    runs = isinstance(call.func, ast.Name) and call.func.id in ("fetch", "fetchrow", "fetchval", "execute")
+    name = call.args[1] if runs and len(call.args) > 1 else None
+    if not isinstance(name, ast.Constant):
+        return False
+    query = all_queries()[name.value]
+    given = {keyword.arg for keyword in call.keywords}
+    return not (given - {None} <= set(query.parameters) if None in given else given == set(query.parameters))
+
+
+def test_states_are_named_not_spelled() -> None:
+    """`:task.waiting`, so that nobody has to look for a state in all statements."""
+    words = {str(member) for kind in (*STATES, EventType) for member in kind}
+    spelled = {
+        file: found
+        for file, text in _files("sql").items()
+        if (found := [word for word in re.findall(r"'([\w.]+)'", re.sub(r"--.*", "", text)) if word in words])
+    }
+    assert spelled == {}
+
+
+def test_lines_fit_the_page() -> None:
+    assert [(f, line) for f, text in _files("sql").items() for line in text.splitlines() if len(line) > 120] == []

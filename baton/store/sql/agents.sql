@@ -1,61 +1,56 @@
+-- part: agent
+-- An agent `a`.
+a.tenant_id, a.id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits, a.mode, a.is_default,
+a.version, a.created_at, a.updated_at
+
 -- name: insert_agent
-INSERT INTO agents (tenant_id, id, name, model, instructions, tools, policies, limits, mode, is_default)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-RETURNING tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-          updated_at;
+INSERT INTO agents AS a (tenant_id, id, name, model, instructions, tools, policies, limits, mode, is_default)
+VALUES (:tenant, :agent, :name, :model, :instructions, :tools, :policies, :limits, :mode, :is_default)
+RETURNING ${agent};
 
 -- name: insert_default_agent
 -- The tenant's first default agent; nothing if it has one, or an agent of that name.
 INSERT INTO agents (tenant_id, id, name, model, tools, is_default)
-VALUES ($1, $2, $3, $4, $5, true)
+VALUES (:tenant, :agent, :name, :model, :tools, true)
 ON CONFLICT DO NOTHING;
 
 -- name: agent_by_id
-SELECT tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-       updated_at
-  FROM agents WHERE tenant_id = $1 AND id = $2;
+SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.id = :agent;
 
 -- name: agent_by_number
-SELECT tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-       updated_at
-  FROM agents WHERE tenant_id = $1 AND number = $2;
+SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.number = :number;
 
 -- name: agent_by_name
-SELECT tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-       updated_at
-  FROM agents WHERE tenant_id = $1 AND name = $2;
+SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.name = :name;
 
 -- name: default_agent
-SELECT tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-       updated_at
-  FROM agents WHERE tenant_id = $1 AND is_default;
+SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.is_default;
 
 -- name: list_agents
--- A page of a tenant's agents, oldest first. $2: the number at which the page before ended, or NULL. $3 agent or NULL,
--- $4 limit.
-SELECT tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-       updated_at
-  FROM agents
- WHERE tenant_id = $1 AND ($2::bigint IS NULL OR number > $2) AND ($3::uuid IS NULL OR id = $3)
- ORDER BY number
- LIMIT $4;
+-- A page of a tenant's agents, oldest first. after: the number at which the page before ended, or NULL. agent: only
+-- that one, or NULL.
+SELECT ${agent}
+  FROM agents a
+ WHERE a.tenant_id = :tenant
+   AND (:after::bigint IS NULL OR a.number > :after)
+   AND (:agent::uuid IS NULL OR a.id = :agent)
+ ORDER BY a.number
+ LIMIT :limit;
 
 -- name: lock_agent
-SELECT tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-       updated_at
-  FROM agents WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE;
+SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.id = :agent FOR NO KEY UPDATE;
 
 -- name: update_agent
-UPDATE agents
-   SET name = $3, model = $4, instructions = $5, tools = $6, policies = $7, limits = $8, mode = $9, is_default = $10,
-       version = version + 1, updated_at = now()
- WHERE tenant_id = $1 AND id = $2
-RETURNING tenant_id, id, number, name, model, instructions, tools, policies, limits, mode, is_default, version, created_at,
-          updated_at;
+UPDATE agents a
+   SET name = :name, model = :model, instructions = :instructions, tools = :tools, policies = :policies,
+       limits = :limits, mode = :mode, is_default = :is_default, version = a.version + 1, updated_at = now()
+ WHERE a.tenant_id = :tenant AND a.id = :agent
+RETURNING ${agent};
 
 -- name: lock_agents
 -- All of a tenant's agents, by id: whoever moves the default holds them.
-SELECT id FROM agents WHERE tenant_id = $1 ORDER BY id FOR NO KEY UPDATE;
+SELECT id FROM agents WHERE tenant_id = :tenant ORDER BY id FOR NO KEY UPDATE;
 
 -- name: unset_default_agent
-UPDATE agents SET is_default = false, version = version + 1, updated_at = now() WHERE tenant_id = $1 AND is_default;
+UPDATE agents SET is_default = false, version = version + 1, updated_at = now()
+ WHERE tenant_id = :tenant AND is_default;

@@ -1,56 +1,101 @@
+-- part: event
+-- An event of the log, `e`.
+e.seq, e.type, e.at, e.data, e.task_id, e.position, e.task_state, e.execution_state
+
 -- part: appended
 -- Append events to an execution's log, numbered from the counter on its row: gapless, and visible in their order.
--- $1 tenant, $2 execution, $3 types, $4 task ids, $5 positions, $6 task states, $7 data, $8 the execution's new state or
--- NULL (carried by the last event).
+-- execution_state: the execution's new one (carried by the last event), or NULL.
 bumped AS (
     UPDATE executions
-       SET event_seq = event_seq + cardinality($3::text[]), state = coalesce($8, state), updated_at = now(),
-           started_at = CASE WHEN $8 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
-           completed_at = CASE WHEN $8 IN ('succeeded', 'failed', 'cancelled') THEN now()
-                               WHEN $8 IS NOT NULL THEN NULL ELSE completed_at END
-     WHERE tenant_id = $1 AND id = $2
+       SET event_seq = event_seq + cardinality(:types::text[]), state = coalesce(:execution_state, state),
+           updated_at = now(),
+           started_at = CASE WHEN :execution_state = :execution.running THEN coalesce(started_at, now())
+                             ELSE started_at END,
+           completed_at = CASE WHEN :execution_state IN :execution.is_over THEN now()
+                               WHEN :execution_state IS NOT NULL THEN NULL ELSE completed_at END
+     WHERE tenant_id = :tenant AND id = :execution
     RETURNING event_seq
 ), numbered AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
-    SELECT $1, $2, event_seq - cardinality($3::text[]) + n, type, task_id, position, task_state,
-           CASE WHEN n = cardinality($3::text[]) THEN $8 END, data
+    SELECT :tenant, :execution, event_seq - cardinality(:types::text[]) + n, type, task_id, position, task_state,
+           CASE WHEN n = cardinality(:types::text[]) THEN :execution_state END, data
       FROM bumped,
-           unnest($3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::jsonb[]) WITH ORDINALITY
-               AS new (type, task_id, position, task_state, data, n)
+           unnest(:types::text[], :task_ids::uuid[], :positions::bigint[], :task_states::text[], :data::jsonb[])
+               WITH ORDINALITY AS new (type, task_id, position, task_state, data, n)
 )
 
 -- name: append_events
-WITH :appended
+WITH ${appended}
 SELECT event_seq AS last FROM bumped;
 
 -- name: events_after
 -- A page of an execution's log, in order.
-SELECT seq, type, at, data, task_id, position, task_state, execution_state
-  FROM events
- WHERE tenant_id = $1 AND execution_id = $2 AND seq > $3
- ORDER BY seq
- LIMIT $4;
+SELECT ${event}
+  FROM events e
+ WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > :after
+ ORDER BY e.seq
+ LIMIT :limit;
 
 -- name: events_of_types
--- A page of what an execution's log has of some types, or that changed the execution's state, in order. $3 types, $4 the
--- number at which the page before ended, $5 limit.
-SELECT seq, type, at, data, task_id, position, task_state, execution_state
-  FROM events
- WHERE tenant_id = $1 AND execution_id = $2 AND seq > $4 AND (type = ANY ($3::text[]) OR execution_state IS NOT NULL)
- ORDER BY seq
- LIMIT $5;
+-- A page of what an execution's log has of some types, or that changed the execution's state, in order. after: the
+-- number at which the page before ended.
+SELECT ${event}
+  FROM events e
+ WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > :after
+   AND (e.type = ANY (:types::text[]) OR e.execution_state IS NOT NULL)
+ ORDER BY e.seq
+ LIMIT :limit;
 
 -- name: latest_events_of_types
 -- The same, newest first.
-SELECT seq, type, at, data, task_id, position, task_state, execution_state
-  FROM events
- WHERE tenant_id = $1 AND execution_id = $2 AND seq < $4 AND (type = ANY ($3::text[]) OR execution_state IS NOT NULL)
- ORDER BY seq DESC
- LIMIT $5;
+SELECT ${event}
+  FROM events e
+ WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq < :before
+   AND (e.type = ANY (:types::text[]) OR e.execution_state IS NOT NULL)
+ ORDER BY e.seq DESC
+ LIMIT :limit;
+
+-- name: task_events
+-- A page of what an execution's log says of one task, in order. after: the number at which the page before ended.
+SELECT ${event}
+  FROM events e
+ WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > :after
+   AND e.task_id = :task AND e.type = ANY (:types)
+ ORDER BY e.seq
+ LIMIT :limit;
 
 -- name: log_head
 -- The number of an execution's last event, of the oldest that can still be read, and the execution's state.
 SELECT event_seq AS head, state,
-       coalesce((SELECT min(seq) FROM events WHERE tenant_id = $1 AND execution_id = $2), 1) AS oldest
+       coalesce((SELECT min(seq) FROM events WHERE tenant_id = :tenant AND execution_id = :execution), 1) AS oldest
   FROM executions
- WHERE tenant_id = $1 AND id = $2;
+ WHERE tenant_id = :tenant AND id = :execution;
+
+-- name: feed_pages
+-- What is new in each of several logs, in one snapshot. known: the last event that is known of each, limit: events per
+-- log at most. One row per event; one without an event for a log in which nothing is new.
+SELECT q.execution_id, x.event_seq AS head, x.state, ${event}
+  FROM unnest(:tenants::uuid[], :executions::uuid[], :known::bigint[]) AS q (tenant_id, execution_id, known)
+       JOIN executions x ON x.tenant_id = q.tenant_id AND x.id = q.execution_id
+       LEFT JOIN LATERAL (
+           SELECT * FROM events
+            WHERE tenant_id = q.tenant_id AND execution_id = q.execution_id AND seq > q.known
+            ORDER BY seq
+            LIMIT :limit
+       ) e ON true
+ ORDER BY q.execution_id, e.seq;
+
+-- name: feed_heads
+-- Which of several logs have grown beyond what is known of them. Arguments as `feed_pages`.
+SELECT q.execution_id
+  FROM unnest(:tenants::uuid[], :executions::uuid[], :known::bigint[]) AS q (tenant_id, execution_id, known)
+       JOIN executions x ON x.tenant_id = q.tenant_id AND x.id = q.execution_id
+ WHERE x.event_seq > q.known;
+
+-- name: feed_start
+-- Where a log stands, and the state of one of its tasks (NULL for none) at that point: one snapshot.
+SELECT x.event_seq AS head, x.state, x.agent_id, t.id AS task_id, t.state AS task_state,
+       coalesce((SELECT e.seq FROM events e WHERE e.tenant_id = :tenant AND e.execution_id = :execution
+                  ORDER BY e.seq LIMIT 1), 1) AS oldest
+  FROM executions x LEFT JOIN tasks t ON t.tenant_id = :tenant AND t.execution_id = x.id AND t.id = :task
+ WHERE x.tenant_id = :tenant AND x.id = :execution;

@@ -1,33 +1,81 @@
+-- part: execution
+-- An execution `e` with its agent `a`. asks: whether a task of it waits for an answer, and not for consent alone.
+e.id, e.in_plan, e.title, e.summary, e.state, e.queue, e.plan_generation_id, e.metadata, e.event_seq, e.created_at,
+e.started_at, e.completed_at, e.updated_at, ${asks} AS asks,
+a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+
+-- part: asks
+EXISTS (SELECT FROM tasks t WHERE t.tenant_id = :tenant AND t.execution_id = e.id
+                              AND t.state = :task.waiting AND t.open_questions <> '[]')
+
+-- part: listed
+-- Which executions `e` a list has. states, in_plan (plans only, or single tasks only), agent: NULL for all. asks: of
+-- those that wait only such as do for an answer (true) or for consent alone (false), NULL for both.
+e.tenant_id = :tenant
+   AND (:states::text[] IS NULL OR e.state = ANY (:states))
+   AND (:in_plan::boolean IS NULL OR e.in_plan = :in_plan)
+   AND (:agent::uuid IS NULL OR e.agent_id = :agent)
+   AND (:asks::boolean IS NULL OR e.state <> :execution.waiting OR :asks = ${asks})
+
 -- name: create_execution
--- An execution, its tasks and its first events, in one statement.
--- $1 tenant, $2 id, $3 in plan, $4 agent, $5 title, $6 summary, $7 plan, $8 plan generation id, $9 metadata, $10 queue,
--- $11 the execution's and every task's state, $12 seconds until the relay rings,
--- $13 tasks [{id, position, title, description, attachments, depends_on, granted_tools, plan_only}], $14 event types, $15 data of each.
+-- An execution, its tasks and its first events, in one statement. state: its own and every task's. tasks: [{id,
+-- position, title, description, attachments, depends_on, granted_tools, plan_only}]. types and data of its events.
 -- A plan's tasks stay as they are until its workflow looks; a single task starts at once, and its events name it.
 WITH e AS (
     INSERT INTO executions (tenant_id, id, in_plan, agent_id, title, summary, plan, plan_generation_id, metadata, queue,
                             state, event_seq, ring_at, started_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, cardinality($14::text[]),
-            CASE WHEN $3 THEN now() + make_interval(secs => $12) END, CASE WHEN $11 = 'running' THEN now() END)
+    VALUES (:tenant, :execution, :in_plan, :agent, :title, :summary, :plan, :plan_generation_id, :metadata, :queue,
+            :state, cardinality(:types::text[]),
+            CASE WHEN :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
+            CASE WHEN :state = :execution.running THEN now() END)
     RETURNING created_at
 ), t AS (
-    INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, attachments, depends_on, granted_tools,
-                       plan_only, agent_id, state, rested, ring_at, started_at)
-    SELECT $1, id, $2, position, title, description, attachments, depends_on, granted_tools, plan_only, $4, $11, $11,
-           CASE WHEN NOT $3 THEN now() + make_interval(secs => $12) END, CASE WHEN $11 = 'running' THEN now() END
-      FROM jsonb_to_recordset($13)
+    INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, attachments, depends_on,
+                       granted_tools, plan_only, agent_id, state, rested, ring_at, started_at)
+    SELECT :tenant, id, :execution, position, title, description, attachments, depends_on, granted_tools, plan_only,
+           :agent, :state, :state, CASE WHEN NOT :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
+           CASE WHEN :state = :task.running THEN now() END
+      FROM jsonb_to_recordset(:tasks)
            AS task (id uuid, position bigint, title text, description text, attachments jsonb, depends_on bigint[],
                     granted_tools text[], plan_only boolean)
      ORDER BY position
     RETURNING id, position
 ), ev AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
-    SELECT $1, $2, n, type, t.id, t.position, CASE WHEN t.id IS NOT NULL THEN $11 END,
-           CASE WHEN n = cardinality($14::text[]) THEN $11 END, data
-      FROM unnest($14::text[], $15::jsonb[]) WITH ORDINALITY AS new (type, data, n)
-           LEFT JOIN t ON NOT $3 AND n > 1
+    SELECT :tenant, :execution, n, type, t.id, t.position, CASE WHEN t.id IS NOT NULL THEN :state END,
+           CASE WHEN n = cardinality(:types::text[]) THEN :state END, data
+      FROM unnest(:types::text[], :data::jsonb[]) WITH ORDINALITY AS new (type, data, n)
+           LEFT JOIN t ON NOT :in_plan AND n > 1
 )
 SELECT created_at FROM e;
 
 -- name: is_of_agent
-SELECT NOT EXISTS (SELECT FROM tasks WHERE tenant_id = $1 AND execution_id = $2 AND agent_id <> $3);
+SELECT NOT EXISTS (SELECT FROM tasks WHERE tenant_id = :tenant AND execution_id = :execution AND agent_id <> :agent);
+
+-- name: execution_view
+SELECT ${execution}, e.plan
+  FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id
+ WHERE e.tenant_id = :tenant AND e.id = :execution;
+
+-- name: list_executions
+-- A page of a tenant's executions, newest first, with how many of their tasks are in each state. after_time, after_id:
+-- where the page before ended, or NULL.
+SELECT ${execution}, '{}'::jsonb AS plan,
+       (SELECT coalesce(jsonb_object_agg(c.state, c.n), '{}')
+          FROM (SELECT t.state, count(*) AS n FROM tasks t
+                 WHERE t.tenant_id = :tenant AND t.execution_id = e.id GROUP BY t.state) c) AS counts
+  FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id
+ WHERE ${listed}
+   AND (:after_time::timestamptz IS NULL OR (e.created_at, e.id) < (:after_time, :after_id::uuid))
+ ORDER BY e.created_at DESC, e.id DESC
+ LIMIT :limit OFFSET :offset;
+
+-- name: count_executions
+-- How many `list_executions` has in all.
+SELECT count(*) FROM executions e WHERE ${listed};
+
+-- name: execution_usage
+-- Tokens that an execution's steps have used; those of one task, or NULL.
+SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
+  FROM tasks t JOIN steps s ON s.tenant_id = t.tenant_id AND s.task_id = t.id
+ WHERE t.tenant_id = :tenant AND t.execution_id = :execution AND (:task::uuid IS NULL OR t.id = :task);

@@ -2,93 +2,99 @@
 -- Accept a message in one statement: existence, tenant, state, the message, its event, the flip of the task's state.
 -- Decides from the task's own row alone, locked at its newest version (other tables are seen as of the statement's
 -- start, which may lie before a lock was had). A duplicate idempotency key raises messages_idempotency_unique.
--- $1 tenant, $2 execution, $3 task, $4 message id, $5 text, $6 attachments, $7 metadata, $8 origin, $9 sender,
--- $10 mode or NULL, $11 idempotency key or NULL, $12 digest, $13 question or NULL, $14 the version the sender saw or
--- NULL, $15 the version at which an answer was checked against its question's schema, or NULL, $16 relay's delay,
--- $17 whether only a task that waits takes it, $18 granted tools, $19 plan only, or NULL.
+-- NULL where there is none: mode, idempotency_key, question, plan_only, if_version (which the sender saw), and
+-- checked_version (at which an answer was checked against its question's schema). only_if_waiting: only a task that
+-- waits takes it.
 WITH e AS MATERIALIZED (
-    SELECT id, in_plan, state AS execution_state FROM executions WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+    SELECT id, in_plan, state AS execution_state FROM executions
+     WHERE tenant_id = :tenant AND id = :execution FOR UPDATE
 ), locked AS MATERIALIZED (
-    SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.open_questions, t.answers_ruled,
-           t.open_approvals, coalesce($10, a.mode) AS mode, e.in_plan, e.execution_state
-      FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
-             JOIN agents a ON a.tenant_id = $1 AND a.id = t.agent_id
+    SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.open_questions,
+           t.answers_ruled, t.open_approvals, coalesce(:mode, a.mode) AS mode, e.in_plan, e.execution_state
+      FROM e JOIN tasks t ON t.tenant_id = :tenant AND t.execution_id = e.id AND t.id = :task
+             JOIN agents a ON a.tenant_id = :tenant AND a.id = t.agent_id
        FOR UPDATE OF t
 ), judged AS MATERIALIZED (
     SELECT *,
-           CASE WHEN $17::boolean AND state <> 'waiting' THEN 'not_waiting'
-                WHEN state = 'cancelled' THEN 'closed'
-                WHEN $14::bigint IS NOT NULL AND version <> $14 THEN 'outdated'
-                WHEN $13::text IS NOT NULL AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', $13::text))
+           CASE WHEN :only_if_waiting::boolean AND state <> :task.waiting THEN 'not_waiting'
+                WHEN state = :task.cancelled THEN 'closed'
+                WHEN :if_version::bigint IS NOT NULL AND version <> :if_version THEN 'outdated'
+                WHEN :question::text IS NOT NULL
+                     AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', :question::text))
                     THEN 'outdated'
-                WHEN mode = 'reject' AND state IN ('pending', 'running') THEN 'busy'
-                WHEN answers_ruled AND (state = 'waiting' OR $13::text IS NOT NULL)  -- it answers something
-                     AND version IS DISTINCT FROM $15::bigint THEN 'unchecked'
-                ELSE 'accepted' END AS verdict,
+                WHEN mode = :mode.reject AND state IN (:task.pending, :task.running) THEN 'busy'
+                WHEN answers_ruled AND (state = :task.waiting OR :question::text IS NOT NULL)  -- it answers something
+                     AND version IS DISTINCT FROM :checked_version::bigint THEN 'unchecked'
+                ELSE 'fine' END AS verdict,
            -- what the message answers, and what stays open
-           CASE WHEN state = 'waiting' AND $13::text IS NULL THEN open_questions
-                WHEN $13::text IS NOT NULL
-                    THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id == $q)', jsonb_build_object('q', $13::text))
+           CASE WHEN :question::text IS NOT NULL
+                    THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id == $q)',
+                                                jsonb_build_object('q', :question::text))
+                WHEN state = :task.waiting THEN open_questions
                 ELSE '[]' END AS answered,
-           CASE WHEN state = 'waiting' AND $13::text IS NULL THEN '[]'
-                WHEN $13::text IS NOT NULL
-                    THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id != $q)', jsonb_build_object('q', $13::text))
+           CASE WHEN :question::text IS NOT NULL
+                    THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id != $q)',
+                                                jsonb_build_object('q', :question::text))
+                WHEN state = :task.waiting THEN '[]'
                 ELSE open_questions END AS still_open,
            -- what it closes: all approvals, unless it is for a question alone, beside which the task goes on waiting
-           CASE WHEN state = 'waiting' AND $13::text IS NOT NULL THEN open_approvals ELSE '[]' END AS still_held
+           CASE WHEN state = :task.waiting AND :question::text IS NOT NULL THEN open_approvals
+                ELSE '[]' END AS still_held
       FROM locked
 ), decided AS MATERIALIZED (
     SELECT *,
-           CASE WHEN state = 'pending' OR (state = 'waiting' AND (still_open <> '[]' OR still_held <> '[]')) THEN state
-                ELSE 'running' END AS next_state,
-           CASE WHEN mode = 'interrupt' AND state = 'running' AND turn_open THEN turn ELSE 0 END AS interrupts
+           CASE WHEN state = :task.pending OR (state = :task.waiting AND (still_open <> '[]' OR still_held <> '[]'))
+                THEN state ELSE :task.running END AS next_state,
+           CASE WHEN mode = :mode.interrupt AND state = :task.running AND turn_open THEN turn ELSE 0 END AS interrupts
       FROM judged
 ), u AS (
     UPDATE tasks t
-       SET accepted_seq = t.accepted_seq + 1, unclaimed = t.unclaimed + 1, version = t.version + 1, state = d.next_state,
+       SET state = d.next_state, version = t.version + 1,
+           accepted_seq = t.accepted_seq + 1, unclaimed = t.unclaimed + 1,
            open_questions = d.still_open, open_approvals = d.still_held,
            answers_ruled = jsonb_path_exists(d.still_open, '$[*].schema ? (@ != null)'),
            interrupt_turn = greatest(t.interrupt_turn, d.interrupts),
            timer_at = CASE WHEN d.still_open = '[]' THEN NULL ELSE t.timer_at END,
-           waiting_since = CASE WHEN d.next_state = 'waiting' THEN t.waiting_since END,
-           completed_at = CASE WHEN d.next_state = 'running' THEN NULL ELSE t.completed_at END,
-           error_code = CASE WHEN d.next_state = 'running' THEN NULL ELSE t.error_code END,
-           ring_at = CASE WHEN (d.next_state = 'running' AND NOT d.turn_open) OR d.interrupts > 0
-                          THEN coalesce(t.ring_at, now() + make_interval(secs => $16)) ELSE t.ring_at END,
+           waiting_since = CASE WHEN d.next_state = :task.waiting THEN t.waiting_since END,
+           completed_at = CASE WHEN d.next_state = :task.running THEN NULL ELSE t.completed_at END,
+           error_code = CASE WHEN d.next_state = :task.running THEN NULL ELSE t.error_code END,
+           ring_at = CASE WHEN (d.next_state = :task.running AND NOT d.turn_open) OR d.interrupts > 0
+                          THEN coalesce(t.ring_at, now() + make_interval(secs => :ring_seconds)) ELSE t.ring_at END,
            updated_at = now()
       FROM decided d
-     WHERE t.tenant_id = $1 AND t.id = d.id AND d.verdict = 'accepted'
+     WHERE t.tenant_id = :tenant AND t.id = d.id AND d.verdict = 'fine'
     RETURNING t.id, t.accepted_seq, t.version
 ), x AS (
     UPDATE executions ex
        SET event_seq = ex.event_seq + 1,
-           state = CASE WHEN d.next_state = 'running' THEN 'running' ELSE ex.state END,
-           completed_at = CASE WHEN d.next_state = 'running' THEN NULL ELSE ex.completed_at END,
-           ring_at = CASE WHEN d.in_plan AND d.state IN ('succeeded', 'failed')
-                          THEN coalesce(ex.ring_at, now() + make_interval(secs => $16)) ELSE ex.ring_at END,
+           state = CASE WHEN d.next_state = :task.running THEN :execution.running ELSE ex.state END,
+           completed_at = CASE WHEN d.next_state = :task.running THEN NULL ELSE ex.completed_at END,
+           ring_at = CASE WHEN d.in_plan AND d.state IN (:task.succeeded, :task.failed)
+                          THEN coalesce(ex.ring_at, now() + make_interval(secs => :ring_seconds)) ELSE ex.ring_at END,
            updated_at = now()
       FROM u, decided d
-     WHERE ex.tenant_id = $1 AND ex.id = $2
+     WHERE ex.tenant_id = :tenant AND ex.id = :execution
     RETURNING ex.event_seq
 ), m AS (
     INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, answers, decides,
                           grants, plan_only, idempotency_key, digest, receipt)
-    SELECT $1, u.id, u.accepted_seq, $4, $5, $6, $7, $8, $9,
+    SELECT :tenant, u.id, u.accepted_seq, :message, :text, :attachments, :metadata, :origin, :sender,
            ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'),
            CASE WHEN d.still_held = '[]' THEN ARRAY(SELECT jsonb_path_query(d.open_approvals, '$[*].id') #>> '{}')
                 ELSE '{}' END,
-           $18, $19, $11, $12,
+           :grants, :plan_only, :idempotency_key, :digest,
            jsonb_build_object('state', d.next_state, 'version', u.version, 'turn', d.turn, 'turn_open', d.turn_open)
       FROM u, decided d
     RETURNING accepted_at, answers, decides
 ), ev AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
-    SELECT $1, $2, x.event_seq, 'message.accepted', u.id, d.position,
+    SELECT :tenant, :execution, x.event_seq, :event.message_accepted, u.id, d.position,
            CASE WHEN d.next_state <> d.state THEN d.next_state END,
-           CASE WHEN d.next_state = 'running' AND d.execution_state <> 'running' THEN 'running' END,
-           jsonb_build_object('message_id', $4::uuid, 'seq', u.accepted_seq, 'text', $5::text, 'origin', $8::text,
-                              'sender', $9::text, 'answers', to_jsonb(m.answers), 'decides', to_jsonb(m.decides),
-                              'queued', d.turn_open)
+           CASE WHEN d.next_state = :task.running AND d.execution_state <> :execution.running
+                THEN :execution.running END,
+           jsonb_build_object('message_id', :message::uuid, 'seq', u.accepted_seq, 'text', :text::text,
+                              'origin', :origin::text, 'sender', :sender::text, 'answers', to_jsonb(m.answers),
+                              'decides', to_jsonb(m.decides), 'queued', d.turn_open)
       FROM u, x, m, decided d
 )
 SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.version) AS version, d.turn, d.turn_open,
@@ -99,21 +105,76 @@ SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.v
 -- The receipt of an earlier send under the same idempotency key.
 SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, m.task_id, t.execution_id
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
- WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.idempotency_key = $3;
+ WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.idempotency_key = :idempotency_key;
 
 -- name: message_of_execution_by_key
 -- The receipt of an earlier send under the same idempotency key to any task of an execution: of several under that key,
--- which other doors may have let in, the one that said the same ($4) first. Exact while the execution's row is locked.
+-- which other doors may have let in, the one that said the same first. Exact while the execution's row is locked.
 SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, m.task_id, t.execution_id
-  FROM tasks t JOIN messages m ON m.tenant_id = t.tenant_id AND m.task_id = t.id AND m.idempotency_key = $3
- WHERE t.tenant_id = $1 AND t.execution_id = $2
- ORDER BY m.digest = $4 DESC, m.accepted_at, m.id
+  FROM tasks t
+       JOIN messages m ON m.tenant_id = t.tenant_id AND m.task_id = t.id AND m.idempotency_key = :idempotency_key
+ WHERE t.tenant_id = :tenant AND t.execution_id = :execution
+ ORDER BY m.digest = :digest DESC, m.accepted_at, m.id
  LIMIT 1;
 
 -- name: has_news
 -- Whether a message waits for a turn that answers none of the questions that the task rested with.
 SELECT EXISTS (
     SELECT FROM messages m
-     WHERE m.tenant_id = $1 AND m.task_id = $2 AND m.state = 'accepted'
+     WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.state = :message.accepted
        AND NOT m.answers && ARRAY(SELECT q.value ->> 'id' FROM tasks t, jsonb_array_elements(t.rested_questions) AS q
-                                   WHERE t.tenant_id = $1 AND t.id = $2));
+                                   WHERE t.tenant_id = :tenant AND t.id = :task));
+
+-- part: message
+-- A message `m` of the task `t`.
+m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers, m.reason,
+m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
+
+-- name: message_view
+SELECT ${message}
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = :tenant AND m.id = :message;
+
+-- name: list_messages
+-- A page of a task's messages, in order. after: the number at which the page before ended. states: NULL for all.
+SELECT ${message}
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.seq > :after
+   AND (:states::text[] IS NULL OR m.state = ANY (:states))
+ ORDER BY m.seq
+ LIMIT :limit;
+
+-- name: list_dead_messages
+-- A page of a tenant's dead messages, those first that died first. after_time, after_id: where the page before ended,
+-- or NULL. agent: NULL for all.
+SELECT ${message}
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = :tenant AND m.state = :message.dead
+   AND (:after_time::timestamptz IS NULL OR (m.ended_at, m.id) > (:after_time, :after_id::uuid))
+   AND (:agent::uuid IS NULL OR t.agent_id = :agent)
+ ORDER BY m.ended_at, m.id
+ LIMIT :limit;
+
+-- name: last_message_text
+-- What a task was told last.
+SELECT text FROM messages
+ WHERE tenant_id = :tenant AND task_id = :task AND state <> :message.withdrawn
+ ORDER BY seq DESC
+ LIMIT 1;
+
+-- name: message_home
+-- The task that a message was sent to: never changes.
+SELECT task_id FROM messages WHERE tenant_id = :tenant AND id = :message;
+
+-- name: questions_answered
+-- The questions that a message answered when it was accepted. Those that a turn has read are left in the steps alone,
+-- those that no step asked in the task's row alone.
+SELECT q.value AS question
+  FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id,
+       jsonb_array_elements(t.rested_questions) AS q
+ WHERE m.tenant_id = :tenant AND m.id = :message AND q.value ->> 'id' = ANY (m.answers)
+UNION ALL
+SELECT q.value
+  FROM messages m JOIN steps s ON s.tenant_id = m.tenant_id AND s.task_id = m.task_id,
+       jsonb_each(s.questions) AS q
+ WHERE m.tenant_id = :tenant AND m.id = :message AND q.value ->> 'id' = ANY (m.answers);

@@ -1,12 +1,12 @@
 -- name: only_sweeper
 -- One process sweeps at a time; the others try again later. Nothing is returned to those who have to.
-INSERT INTO sweeper (holder, until) VALUES ($1, now() + make_interval(secs => $2))
+INSERT INTO sweeper (holder, until) VALUES (:holder, now() + make_interval(secs => :seconds))
 ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until
  WHERE sweeper.holder = excluded.holder OR sweeper.until < now()
 RETURNING true;
 
 -- name: give_sweep_lease_back
-DELETE FROM sweeper WHERE holder = $1;
+DELETE FROM sweeper WHERE holder = :holder;
 
 -- name: sweep_silent
 -- Running tasks that nobody is going to look at: no turn is open and no ring is due. Passes by what is locked: others
@@ -14,8 +14,8 @@ DELETE FROM sweeper WHERE holder = $1;
 UPDATE tasks SET ring_at = now(), rings = 0
  WHERE (tenant_id, id) IN (
            SELECT tenant_id, id FROM tasks
-            WHERE state = 'running' AND NOT turn_open AND ring_at IS NULL
-              AND updated_at < now() - make_interval(secs => $1)
+            WHERE state = :task.running AND NOT turn_open AND ring_at IS NULL
+              AND updated_at < now() - make_interval(secs => :seconds)
               FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
@@ -24,7 +24,7 @@ RETURNING id;
 UPDATE tasks SET ring_at = now(), rings = 0, timer_at = NULL
  WHERE (tenant_id, id) IN (
            SELECT tenant_id, id FROM tasks
-            WHERE timer_at < now() - make_interval(secs => $1) AND state = 'waiting' AND ring_at IS NULL
+            WHERE timer_at < now() - make_interval(secs => :seconds) AND state = :task.waiting AND ring_at IS NULL
               FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
@@ -33,46 +33,48 @@ RETURNING id;
 UPDATE executions SET ring_at = now(), rings = 0
  WHERE (tenant_id, id) IN (
            SELECT e.tenant_id, e.id FROM executions e
-            WHERE e.in_plan AND e.state IN ('pending', 'running') AND e.ring_at IS NULL
-              AND e.updated_at < now() - make_interval(secs => $1)
+            WHERE e.in_plan AND e.state IN (:execution.pending, :execution.running) AND e.ring_at IS NULL
+              AND e.updated_at < now() - make_interval(secs => :seconds)
               AND NOT EXISTS (SELECT FROM tasks t WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id
-                                 AND t.state IN ('running', 'waiting', 'paused'))
+                                 AND t.state IN (:task.running, :task.waiting, :task.paused))
               FOR UPDATE OF e SKIP LOCKED)
 RETURNING id;
 
 -- name: ring_idle
 UPDATE tasks SET ring_at = now(), rings = 0
- WHERE tenant_id = $1 AND id = $2 AND turn = $3 AND turn_open AND ring_at IS NULL;
+ WHERE tenant_id = :tenant AND id = :task AND turn = :turn AND turn_open AND ring_at IS NULL;
 
 -- name: open_turns
 -- Tasks with a turn under way that has written nothing for a while, the longest first: is anybody at work?
 SELECT t.tenant_id, t.id, t.execution_id, t.turn
   FROM tasks t
- WHERE t.turn_open AND t.updated_at < now() - make_interval(secs => $1) AND t.id <> ALL ($2::uuid[])
+ WHERE t.turn_open AND t.updated_at < now() - make_interval(secs => :seconds) AND t.id <> ALL (:known_good::uuid[])
  ORDER BY t.updated_at
- LIMIT $3;
+ LIMIT :limit;
 
 -- name: task_of_workflow
 -- The task of a workflow, whose id names it; the tenant's name is the workflow's own search attribute.
 SELECT t.tenant_id, t.execution_id, t.state, t.turn, t.turn_open, t.ring_at IS NOT NULL AS is_rung
   FROM tasks t JOIN tenants x ON x.id = t.tenant_id
- WHERE x.name = $1 AND t.id = $2;
+ WHERE x.name = :tenant_name AND t.id = :task;
 
 -- name: miscounted
 -- Tasks whose counter of unclaimed messages does not fit their messages; exact only under the task's lock.
 SELECT t.tenant_id, t.execution_id, t.id
   FROM tasks t
-  LEFT JOIN (SELECT tenant_id, task_id, count(*) AS accepted FROM messages WHERE state = 'accepted' GROUP BY 1, 2) m
-         ON m.tenant_id = t.tenant_id AND m.task_id = t.id
+       LEFT JOIN (SELECT tenant_id, task_id, count(*) AS accepted FROM messages
+                   WHERE state = :message.accepted GROUP BY tenant_id, task_id) m
+              ON m.tenant_id = t.tenant_id AND m.task_id = t.id
  WHERE t.unclaimed <> coalesce(m.accepted, 0)
- LIMIT $1;
+ LIMIT :limit;
 
 -- name: count_accepted
-SELECT count(*)::integer FROM messages WHERE tenant_id = $1 AND task_id = $2 AND state = 'accepted';
+SELECT count(*)::integer FROM messages
+ WHERE tenant_id = :tenant AND task_id = :task AND state = :message.accepted;
 
 -- name: states_by_execution
 -- Executions and the states of their tasks, where those cannot lead to the state that is stored.
 SELECT e.tenant_id, e.id, e.state, array_agg(t.state) AS tasks
   FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
- WHERE e.updated_at > now() - interval '1 day' OR e.state NOT IN ('succeeded', 'failed', 'cancelled')
+ WHERE e.updated_at > now() - interval '1 day' OR e.state NOT IN :execution.is_over
  GROUP BY e.tenant_id, e.id, e.state;

@@ -1,126 +1,140 @@
--- name: route_by_position
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id
-  FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id AND t.position = $3
+-- part: task
+-- A task `t` with its agent `a`.
+t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
+t.turn_open, t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since,
+t.result, t.error_code, t.created_at, t.started_at, t.completed_at, t.updated_at,
+a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
+
+-- name: task_view
+SELECT ${task}
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = :tenant AND t.id = :task;
+
+-- name: task_details
+SELECT ${task}, e.metadata
+  FROM tasks t
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN tenants x ON x.id = e.tenant_id
- WHERE e.tenant_id = $1 AND e.id = $2;
+       JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+ WHERE t.tenant_id = :tenant AND t.id = :task;
 
--- name: route_by_task
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id
-  FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
-       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN tenants x ON x.id = t.tenant_id
- WHERE t.tenant_id = $1 AND t.id = $2;
+-- name: tasks_of_execution
+SELECT ${task}
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = :tenant AND t.execution_id = :execution
+ ORDER BY t.position;
 
--- name: route_by_number
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id, a.number AS agent_number, t.title
-  FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
-       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN tenants x ON x.id = t.tenant_id
- WHERE t.tenant_id = $1 AND t.number = $2;
-
--- name: lock_task
--- Lock an execution, then one of its tasks, and read both as they are now.
-WITH e AS MATERIALIZED (
-    SELECT id, state AS execution_state, in_plan, event_seq FROM executions
-     WHERE tenant_id = $1 AND id = $2 FOR UPDATE
-)
-SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.unclaimed,
-       t.open_questions, t.open_approvals, t.held_step, t.rested, t.rested_questions, t.rested_seq, t.rested_approvals,
-       t.granted_tools, t.plan_only, t.title, t.rested_since, now() AS locked_at, e.execution_state, e.in_plan,
-       e.event_seq
-  FROM e JOIN tasks t ON t.tenant_id = $1 AND t.execution_id = e.id AND t.id = $3
-   FOR UPDATE OF t;
-
--- name: task_states
--- The states of an execution's tasks; exact while its row is locked.
-SELECT id, position, title, state, open_questions, open_approvals, waiting_since FROM tasks
- WHERE tenant_id = $1 AND execution_id = $2
- ORDER BY position;
-
--- name: bell
-SELECT version, CASE WHEN turn_open THEN turn ELSE turn + 1 END AS turn,
-       CASE WHEN interrupt_turn >= turn AND (turn_open OR state = 'cancelled') THEN turn ELSE 0 END AS interrupt
-  FROM tasks WHERE tenant_id = $1 AND id = $2;
-
--- name: route_by_only_task
--- The only task of an execution that is no plan, by the execution's uuid or by the task's own (also in a plan).
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id
+-- name: only_tasks
+-- The tasks of those of the executions that are no plans.
+SELECT ${task}
   FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN tenants x ON x.id = e.tenant_id
- WHERE e.tenant_id = $1 AND e.id = $2 AND NOT e.in_plan
-UNION ALL
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id
-  FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+ WHERE e.tenant_id = :tenant AND e.id = ANY (:executions::uuid[]) AND NOT e.in_plan;
+
+-- name: list_waiting_tasks
+-- The inbox: tasks that wait, longest first. after_time, after_id: where the page before ended, or NULL.
+SELECT ${task}
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = :tenant AND t.state = :task.waiting AND t.waiting_since IS NOT NULL
+   AND (:after_time::timestamptz IS NULL OR (t.waiting_since, t.id) > (:after_time, :after_id::uuid))
+   AND (:agent::uuid IS NULL OR t.agent_id = :agent)
+ ORDER BY t.waiting_since, t.id
+ LIMIT :limit;
+
+-- name: list_tasks
+-- A page of a tenant's tasks, newest first. states, execution, agent: NULL for all; before: the number at which the
+-- page before ended, or NULL.
+SELECT ${task}
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = :tenant
+   AND (:states::text[] IS NULL OR t.state = ANY (:states))
+   AND (:execution::uuid IS NULL OR t.execution_id = :execution)
+   AND (:before::bigint IS NULL OR t.number < :before)
+   AND (:agent::uuid IS NULL OR t.agent_id = :agent)
+ ORDER BY t.number DESC
+ LIMIT :limit;
+
+-- part: stands_so
+-- states, and open_turns (whether a turn is under way), pairwise, or NULL for all; agent or NULL.
+t.tenant_id = :tenant
+   AND (:states::text[] IS NULL
+        OR (t.state, t.turn_open) IN (SELECT s, o FROM unnest(:states::text[], :open_turns::boolean[]) AS w (s, o)))
+   AND (:agent::uuid IS NULL OR t.agent_id = :agent)
+
+-- name: page_task_details
+-- A page of a tenant's tasks, newest first.
+SELECT ${task},
+       (SELECT e.metadata FROM executions e WHERE e.tenant_id = t.tenant_id AND e.id = t.execution_id) AS metadata
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE ${stands_so}
+ ORDER BY t.number DESC
+ LIMIT :limit OFFSET :offset;
+
+-- name: count_tasks
+SELECT count(*) FROM tasks t WHERE ${stands_so};
+
+-- name: list_single_tasks
+-- A page of the tasks of executions that are no plans, newest first, with what their steps have used. states, agent:
+-- NULL for all.
+SELECT ${task}, used.input, used.output
+  FROM executions e
+       JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN tenants x ON x.id = t.tenant_id
- WHERE t.tenant_id = $1 AND t.id = $2
- LIMIT 1;
+       CROSS JOIN LATERAL (
+           SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
+             FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id
+       ) used
+ WHERE e.tenant_id = :tenant AND NOT e.in_plan
+   AND (:states::text[] IS NULL OR e.state = ANY (:states))
+   AND (:agent::uuid IS NULL OR e.agent_id = :agent)
+ ORDER BY e.created_at DESC, e.id DESC
+ LIMIT :limit OFFSET :offset;
 
--- name: route_of_execution
--- Where an execution's only task lives; without a task for a plan, which may have many.
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id
-  FROM executions e JOIN tenants x ON x.id = e.tenant_id
-       LEFT JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id AND NOT e.in_plan
-       LEFT JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
- WHERE e.tenant_id = $1 AND e.id = $2;
+-- name: list_tasks_with_errands
+-- A page of a tenant's tasks that are not archived, newest first, each with what decides the state of its last errand:
+-- no errand comes after that, so that it is not superseded. agent or NULL; before: the number at which the page before
+-- ended, or NULL.
+SELECT t.id, t.number, t.title, t.created_at, t.state AS task_state, t.turn AS task_turn, t.interrupt_turn, t.unclaimed,
+       told.state AS message_state, last.turn AS last_turn, last.state AS last_turn_state,
+       CASE WHEN told.seq IS NOT NULL THEN told.turn WHEN t.turn > 0 THEN 1 END AS turn
+  FROM tasks t
+       LEFT JOIN LATERAL (
+           SELECT m.seq, m.state, m.turn FROM messages m
+            WHERE m.tenant_id = t.tenant_id AND m.task_id = t.id AND m.state <> :message.withdrawn
+            ORDER BY m.seq DESC
+            LIMIT 1
+       ) told ON true
+       LEFT JOIN turns last ON last.tenant_id = t.tenant_id AND last.task_id = t.id AND last.turn = t.turn
+ WHERE t.tenant_id = :tenant AND t.archived_at IS NULL
+   AND (:agent::uuid IS NULL OR t.agent_id = :agent)
+   AND (:before::bigint IS NULL OR t.number < :before)
+ ORDER BY t.number DESC
+ LIMIT :limit;
 
--- name: route_for_message
--- Which task a message to a whole execution is for: the one that asks the question $3, else the one that has waited
--- longest, else the only one that is under way or paused, else the only one that is not over, else the one that ended
--- last; no row where several are open and none of that is so. Exact while the execution's row is locked.
-WITH stands AS (
-    SELECT tenant_id, execution_id, id, position, agent_id, state, waiting_since, completed_at,
-           open_questions @> jsonb_build_array(jsonb_build_object('id', $3::text)) AS asks_it,
-           count(*) FILTER (WHERE state IN ('running', 'paused')) OVER () AS begun,
-           count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled')) OVER () AS open
-      FROM tasks WHERE tenant_id = $1 AND execution_id = $2
-)
-SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, a.name AS agent,
-       t.agent_id
-  FROM executions e JOIN stands t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
-       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       JOIN tenants x ON x.id = e.tenant_id
- WHERE e.tenant_id = $1 AND e.id = $2
-   AND (t.asks_it OR t.state IN ('waiting', 'succeeded', 'failed', 'cancelled') OR t.open = 1
-        OR (t.begun = 1 AND t.state IN ('running', 'paused')))
- ORDER BY t.asks_it DESC,
-          CASE t.state WHEN 'waiting' THEN 1 WHEN 'running' THEN 2 WHEN 'paused' THEN 2 WHEN 'pending' THEN 3 ELSE 4 END,
-          t.waiting_since, t.completed_at DESC NULLS LAST, t.id
- LIMIT 1;
+-- name: archive_task
+-- Again changes nothing.
+UPDATE tasks SET archived_at = coalesce(archived_at, now()) WHERE tenant_id = :tenant AND id = :task RETURNING id;
 
--- name: execution_exists
-SELECT true FROM executions WHERE tenant_id = $1 AND id = $2;
-
--- name: save_mailbox
--- What the mailbox's rules decided for a locked task ($9), and the events that say so ($2 to $8).
--- $18: seconds until the relay rings, NULL for never; $19: when a question's time comes; $20 to $22 and $24: what it would
--- be without its unclaimed messages; $23: whether a ring that is due stays so; $25: the step whose calls are held back,
--- $26: open approvals. A task that comes back to where it rested waits, or is over, since it first was.
-WITH saved AS (
-    UPDATE tasks
-       SET state = $10, version = $11, turn = $12, turn_open = $13, interrupt_turn = $14, unclaimed = $15,
-           open_questions = $16, answers_ruled = $17, timer_at = $19, updated_at = now(), held_step = $25,
-           open_approvals = $26,
-           ring_at = coalesce(CASE WHEN $23 THEN ring_at END, now() + make_interval(secs => $18)),
-           rings = CASE WHEN $23 THEN rings ELSE 0 END,
-           rested = $20, rested_questions = $21, rested_seq = $22, rested_approvals = $24,
-           rested_since = CASE WHEN rested = $20 THEN rested_since ELSE now() END,
-           waiting_since = CASE WHEN $10 = 'waiting' THEN CASE WHEN rested = $10 THEN rested_since ELSE now() END END,
-           started_at = CASE WHEN $10 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
-           completed_at = CASE WHEN $10 IN ('succeeded', 'failed', 'cancelled')
-                               THEN CASE WHEN rested = $10 THEN rested_since ELSE now() END END
-     WHERE tenant_id = $1 AND id = $9
-), :appended
-SELECT event_seq AS last FROM bumped;
-
--- name: heard
--- The workflow has looked and there was nothing to do: nobody need ring.
-UPDATE tasks SET ring_at = NULL, rings = 0 WHERE tenant_id = $1 AND id = $2 AND ring_at IS NOT NULL;
+-- name: explain_task
+-- A task, the step that is at work or was last tried, and the tool calls that are being made.
+SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.unclaimed, t.open_questions,
+       t.open_approvals, t.ring_at, t.rings, t.timer_at, t.waiting_since, t.updated_at, t.error_code, t.completed_at,
+       e.queue, s.step, s.attempt, s.failures, s.started_at AS step_started_at,
+       (SELECT min(m.accepted_at) FROM messages m
+         WHERE m.tenant_id = :tenant AND m.task_id = t.id AND m.state = :message.accepted) AS oldest_unclaimed,
+       ARRAY(SELECT c.name FROM tool_calls c
+              WHERE c.tenant_id = :tenant AND c.task_id = t.id AND c.turn BETWEEN t.turn - 1 AND t.turn
+                AND c.state = :call.running) AS tools,
+       (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title, 'state', d.state)
+                         ORDER BY d.position)
+          FROM tasks d
+         WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on)
+           AND d.state <> :task.succeeded) AS unfinished
+  FROM tasks t
+       JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+       LEFT JOIN LATERAL (
+           SELECT * FROM steps s
+            WHERE s.tenant_id = :tenant AND s.task_id = t.id AND s.turn = t.turn AND t.turn_open
+            ORDER BY s.step DESC
+            LIMIT 1
+       ) s ON true
+ WHERE t.tenant_id = :tenant AND t.id = :task;

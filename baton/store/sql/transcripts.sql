@@ -1,28 +1,50 @@
 -- name: transcript_task
 -- A task, its agent, and the results of what it depends on.
-SELECT t.title, t.description, t.attachments, t.turn, t.rested_questions, a.id AS agent_id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits,
-       a.mode, a.is_default, a.created_at,
+SELECT ${agent}, t.title, t.description, t.attachments, t.turn, t.rested_questions,
        CASE WHEN t.depends_on = '{}' THEN '[]' ELSE
-           (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title, 'result', coalesce(d.result, ''))
-                             ORDER BY d.position)
+           (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title,
+                                                'result', coalesce(d.result, '')) ORDER BY d.position)
               FROM tasks d
              WHERE d.tenant_id = t.tenant_id AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on))
        END AS dependencies
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
- WHERE t.tenant_id = $1 AND t.id = $2;
+ WHERE t.tenant_id = :tenant AND t.id = :task;
 
 -- name: transcript_messages
 SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages
- WHERE tenant_id = $1 AND task_id = $2 AND (turn IS NOT NULL OR failed_turns <> '{}')
+ WHERE tenant_id = :tenant AND task_id = :task AND (turn IS NOT NULL OR failed_turns <> '{}')
  ORDER BY seq;
 
 -- name: transcript_steps
 SELECT turn, step, state, text, response, calls, questions, error_code FROM steps
- WHERE tenant_id = $1 AND task_id = $2 AND state <> 'running'
+ WHERE tenant_id = :tenant AND task_id = :task AND state <> :step.running
  ORDER BY turn, step;
 
 -- name: transcript_results
 SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END AS edited FROM tool_calls
- WHERE tenant_id = $1 AND task_id = $2 AND state = 'done'
+ WHERE tenant_id = :tenant AND task_id = :task AND state = :call.done
  ORDER BY turn, step, ordinal;
 
+-- name: timeline_messages
+SELECT id, text, state, accepted_at FROM messages
+ WHERE tenant_id = :tenant AND task_id = :task AND state <> :message.withdrawn
+ ORDER BY seq;
+
+-- name: timeline_steps
+-- The steps of a task, with what each asked in the order of its calls (jsonb keeps no order of its keys).
+SELECT s.turn, s.step, s.state, s.text, s.error_code, s.started_at, s.ended_at,
+       (SELECT coalesce(jsonb_agg(s.questions -> (c.call ->> 'id') ORDER BY c.n), '[]')
+          FROM jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)
+         WHERE s.questions ? (c.call ->> 'id')) AS asked
+  FROM steps s
+ WHERE s.tenant_id = :tenant AND s.task_id = :task
+ ORDER BY s.turn, s.step;
+
+-- name: timeline_calls
+-- The tool calls of a task. One that was not made before its turn ended has begun when its step came to its end.
+SELECT c.turn, c.step, c.call_id, c.name, c.arguments, c.state = :call.done AS done, c.content, c.failed,
+       coalesce(c.started_at, s.ended_at, s.started_at) AS started_at, c.ended_at
+  FROM tool_calls c JOIN steps s ON s.tenant_id = c.tenant_id AND s.task_id = c.task_id AND s.turn = c.turn
+       AND s.step = c.step
+ WHERE c.tenant_id = :tenant AND c.task_id = :task
+ ORDER BY c.turn, c.step, c.ordinal;
