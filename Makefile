@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench faults
+.PHONY: help setup run demo fmt check test-fast test bench faults
 
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/baton
 UV := $(CACHE)/uv/bin/uv
@@ -13,13 +13,15 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 unexport VIRTUAL_ENV
 
 help:
-	@echo 'make setup   install everything into .venv, and get a Temporal server'
-	@echo 'make run     set up, start everything, play the demo, stay up until Ctrl-C'
-	@echo 'make demo    the same, then stop'
-	@echo 'make test    set up, check, run the tests'
-	@echo 'make check   formatting, lint, types, who imports whom'
-	@echo 'make bench   measure (some twenty minutes)'
-	@echo 'make faults  kill, pause and slow down every part under load, count what was lost (some 15 minutes)'
+	@echo 'make setup      install everything into .venv, and get a Temporal server'
+	@echo 'make run        set up, start everything, play the demo, stay up until Ctrl-C'
+	@echo 'make demo       the same, then stop'
+	@echo 'make fmt        format, and mend what the linter can mend'
+	@echo 'make check      format, lint, types, import rules'
+	@echo 'make test-fast  the rules and the SQL, in parallel'
+	@echo 'make test       set up, check, run the tests'
+	@echo 'make bench      measure (some twenty minutes)'
+	@echo 'make faults     kill, pause and slow down every part under load, count what was lost (some 15 minutes)'
 
 setup: .venv/.complete
 	@$(BIN)/python -m baton.localstack.temporal_binary >/dev/null
@@ -58,11 +60,18 @@ run: setup
 demo: setup
 	@exec $(BIN)/baton dev --no-stay
 
+fmt: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+test-fast: setup
+	$(BIN)/pytest tests/unit tests/store -n auto $(PYTEST_ARGS)
 
 test: check
 	$(BIN)/pytest -m 'not faults' $(PYTEST_ARGS)

@@ -1,5 +1,6 @@
 """Does every dialect have an answer to everything, and its own paths?"""
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,6 @@ from starlette.requests import Request
 from api.app import create_app
 from api.dialect import Dialect
 from api.dialects import all_dialects
-from api.dialects.asteroid import errors as asteroid
-from api.dialects.baton import errors as baton
-from api.dialects.chat_tasks import errors as chat_tasks
-from api.dialects.kubiya import errors as kubiya
-from api.dialects.maia import errors as maia
-from api.dialects.twill import errors as twill
 from api.errors import failure_of
 from api.routing import DirectRoute, is_plain
 from baton.domain import errors
@@ -22,7 +17,7 @@ from baton.domain.errors import DomainError
 from baton.settings import Settings
 
 DIALECTS = {dialect.name: dialect for dialect in all_dialects()}
-SPOKEN = {module.__name__.split(".")[-2]: module for module in (asteroid, baton, chat_tasks, kubiya, maia, twill)}
+SPOKEN = {name: importlib.import_module(f"api.dialects.{name}.errors") for name in DIALECTS}
 SAMPLES: dict[type[DomainError], DomainError] = {
     errors.InvalidInput: errors.InvalidInput("no", ("body", "a", 0)),
     errors.InvalidPlan: errors.InvalidPlan("no", 3),
