@@ -29,13 +29,31 @@ AWAY: Final = (
     asyncpg.DeadlockDetectedError,
 )
 
+_OTHER_SCHEMA: Final = "the database's schema is not the one that this version needs: run `baton migrate`"
+
+#: What asyncpg raises when the server is up but not ours to use, and what an operator reads then. Connections are
+#: thrown away: the next ones may find a server that is.
+UNFIT: Final[tuple[tuple[type[asyncpg.PostgresError], str], ...]] = (
+    (asyncpg.ReadOnlySQLTransactionError, "the database is read-only: it may be a standby, or fail over right now"),
+    (asyncpg.InvalidAuthorizationSpecificationError, "the database refuses this user or its password"),
+    (asyncpg.InvalidCatalogNameError, "the server has no such database"),
+    (asyncpg.DiskFullError, "the database's disk is full"),
+    (asyncpg.InsufficientResourcesError, "the database has run out of a resource"),
+    (asyncpg.InsufficientPrivilegeError, "the database user lacks a privilege"),
+    (asyncpg.UndefinedTableError, _OTHER_SCHEMA),
+    (asyncpg.UndefinedColumnError, _OTHER_SCHEMA),
+    (asyncpg.UndefinedFunctionError, _OTHER_SCHEMA),
+    (asyncpg.InvalidCachedStatementError, "the database's schema has just changed"),
+)
+_UNFIT: Final[tuple[type[asyncpg.PostgresError], ...]] = tuple(kind for kind, _ in UNFIT)
+
 
 class Pool:
     """A pool of connections to one database.
 
-    `connection` and `transaction` raise `Unavailable` while PostgreSQL is away, `TooSlow`, a kind of it, where it is
-    slower than the time limits; a transaction that raised either may or may not have been committed, so what runs in it
-    must be idempotent.
+    `connection` and `transaction` raise `Unavailable` while PostgreSQL is away or not ours to use, `TooSlow`, a kind of
+    it, where it is slower than the time limits; a transaction that raised either may or may not have been committed,
+    so what runs in it must be idempotent.
     """
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
@@ -58,6 +76,9 @@ class Pool:
             raise TooSlow("the database did not answer in time") from error
         except AWAY as error:
             raise Unavailable("the database cannot be reached") from error
+        except _UNFIT as error:
+            await self._pool.expire_connections()
+            raise Unavailable(_reason(error)) from error
         except asyncpg.InterfaceError as error:
             if self._pool.is_closing():
                 raise Unavailable("the connections to the database are being closed") from error
@@ -111,7 +132,14 @@ async def open_pool(
         )
     except AWAY as error:
         raise Unavailable("the database cannot be reached") from error
+    except asyncpg.PostgresError as error:
+        raise Unavailable(_reason(error)) from error
     return Pool(pool, acquire_seconds)
+
+
+def _reason(error: asyncpg.PostgresError) -> str:
+    """The sentence of the first kind in `UNFIT` that ``error`` is."""
+    return next((sentence for kind, sentence in UNFIT if isinstance(error, kind)), "the database cannot be used")
 
 
 async def prepare_connection(connection: Connection) -> None:

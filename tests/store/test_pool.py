@@ -73,3 +73,51 @@ async def test_a_closed_pool_is_an_outage(database_url: str) -> None:
     with pytest.raises(Unavailable):
         async with pool.connection():
             pass
+
+
+async def test_a_server_that_turned_read_only_is_left_for_one_that_is_not(database_url: str) -> None:
+    """As after a failover: whoever answers at the address may be a standby now, and a primary at the next look."""
+    name = database_url.split("@/")[1].split("?")[0]
+    operator = await asyncpg.connect(database_url)
+    await operator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    pool = await open_pool(database_url, min_size=1, max_size=1)
+    await operator.execute("SET default_transaction_read_only = off")
+    await operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await operator.close()
+    insert = "INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'acme')"
+    with pytest.raises(Unavailable, match="read-only"):
+        async with pool.connection() as connection:
+            await connection.execute(insert)
+    async with pool.connection() as connection:
+        await connection.execute(insert)
+    await pool.close()
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [("postgresql://stranger@", "refuses this user"), ("postgresql://baton@/nowhere", "no such database")],
+)
+async def test_a_server_that_lets_us_not_in_is_unavailable(database_url: str, dsn: str, said: str) -> None:
+    rest = database_url.partition("@")[2]
+    given = f"{dsn}{rest}" if dsn.endswith("@") else f"{dsn}?{rest.partition('?')[2]}"
+    with pytest.raises(Unavailable, match=said):
+        await open_pool(given)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DO $$BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END$$", "disk is full"),
+        ("SELECT newer_column FROM tasks", "run `baton migrate`"),
+        ("SELECT * FROM newer_table", "run `baton migrate`"),
+        ("SET ROLE pg_read_all_data; DELETE FROM tasks", "lacks a privilege"),
+    ],
+)
+async def test_a_server_that_cannot_do_its_work_is_unavailable(database_url: str, statement: str, said: str) -> None:
+    pool = await open_pool(database_url, min_size=1, max_size=1)
+    with pytest.raises(Unavailable, match=said):
+        async with pool.transaction() as connection:
+            await connection.execute(statement)
+    async with pool.connection() as connection:  # a new one: nothing of the old one's state is left
+        assert await connection.fetchval("SELECT current_user") != "pg_read_all_data"
+    await pool.close()
