@@ -15,7 +15,7 @@ class Scope(StrEnum):
     READ = "tasks:read"
     SEND = "tasks:send"
     WRITE = "tasks:write"
-    AGENTS = "baton.agents:write"
+    AGENTS = "agents:write"
     ADMIN = "admin"
 
 
