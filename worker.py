@@ -34,9 +34,10 @@ from baton.domain.errors import Unavailable
 from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
 from baton.runtime.process import leave
+from baton.runtime.startup import settings_or_exit
 from baton.service.context import Core, open_core
 from baton.service.sweeper import Sweeper
-from baton.settings import Settings, load_settings
+from baton.settings import Settings
 from baton.store.notify import INTERRUPTS, Listener
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.plan import PlanWorkflow
@@ -156,7 +157,7 @@ async def _open_patiently(settings: Settings, stop: asyncio.Event) -> Core | Non
 
 def main(queue: str | None = None) -> NoReturn:
     """Run the process to its end, which is here: taking down a Temporal client's threads can crash the interpreter."""
-    settings = load_settings()
+    settings = settings_or_exit()
     configure(settings.log_level, tool_modules(settings.tools_modules))
     sys.path.append(os.getcwd())  # tools of one's own may lie there; nothing of ours is shadowed by them
     code = 0

@@ -1,5 +1,21 @@
-"""`python -m baton.cli`, the same as `baton`."""
+"""Where `baton` and `python -m baton.cli` begin: with a look whether what the command line needs is installed."""
 
-from baton.cli.main import run
+import sys
+from importlib.util import find_spec
+from typing import Final, NoReturn
 
-run()
+#: What the extra `cli` brings.
+_NEEDED: Final = ("prompt_toolkit", "rich", "typer", "yaml")
+
+
+def main() -> NoReturn:
+    """Run the command line; ends with one line that says what to install where it is not there."""
+    if any(find_spec(name) is None for name in _NEEDED):
+        sys.exit("baton: the command line needs packages that are not installed: pip install 'baton[cli]'")
+    from baton.cli.main import run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

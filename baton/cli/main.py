@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
 
@@ -54,8 +54,8 @@ def _baton() -> None:
     """A durable inbox for agent tasks."""
 
 
-def run() -> None:
-    """The entry point: never returns, see `baton.runtime.process.leave`."""
+def run() -> NoReturn:
+    """Run the command that was called: never returns, see `baton.runtime.process.leave`."""
     called = sys.argv[1] if len(sys.argv) > 1 else ""
     app = build([called] if called in COMMANDS else list(COMMANDS))
     try:
@@ -65,7 +65,3 @@ def run() -> None:
             print(ended.code, file=sys.stderr)
         leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
     leave(0)
-
-
-if __name__ == "__main__":
-    run()

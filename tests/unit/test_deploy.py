@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,14 @@ def test_the_image_has_the_whole_package() -> None:
     ignored = (_ROOT / ".dockerignore").read_text().split()
     assert {f"!{name}" for name in sources} <= set(ignored), "the build does not see what is ignored"
     assert all((_ROOT / name).exists() for name in sources)
+
+
+def test_the_image_has_what_its_commands_need_by_extras_alone() -> None:
+    syncs = re.findall(r"^RUN uv sync (.+)$", (_ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(syncs) == 2
+    for sync in syncs:
+        assert set(re.findall(r"--extra (\w+)", sync)) == {"cli", "redis"}
+        assert {"--frozen", "--no-dev"} <= set(sync.split())
+        assert "--no-install-package" not in sync
+    extras = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert not any("pgserver" in needed for name in ("cli", "redis") for needed in extras[name])

@@ -18,8 +18,8 @@ def api(
     ] = None,
 ) -> None:
     """Run the API. For several processes run it several times."""
-    from baton.cli.configuration import exit_if_shadowed, settings_or_exit
     from baton.runtime.listener import listen
+    from baton.runtime.startup import exit_if_shadowed, settings_or_exit
 
     exit_if_shadowed()
     from api.serving import serve

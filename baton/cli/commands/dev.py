@@ -22,10 +22,10 @@ def dev(
     stay: Annotated[bool, typer.Option(help="Stay up after the demo, until Ctrl-C or SIGTERM.")] = True,
 ) -> None:
     """Run the whole stack on this machine: PostgreSQL, Temporal with its UI, the API and a worker."""
-    from baton.cli.configuration import settings_or_exit
     from baton.cli.demo import play_demo
     from baton.localstack.session import Options, run
     from baton.localstack.stack import Ready
+    from baton.runtime.startup import settings_or_exit
 
     async def played(ready: Ready) -> int:
         return await play_demo(ready.url, ready.api_key, temporal_ui_url=ready.temporal_ui_url)

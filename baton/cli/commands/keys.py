@@ -96,8 +96,8 @@ def _run(command: Callable[[Any], Awaitable[T]]) -> T:
     """What ``command`` gives for a pool of connections; an error is one line on stderr."""
 
     async def connected() -> T:
-        from baton.cli.configuration import settings_or_exit
         from baton.domain.errors import DomainError
+        from baton.runtime.startup import settings_or_exit
         from baton.store.pool import open_pool
 
         try:

@@ -18,7 +18,7 @@ def migrate(
 
 
 async def _migrate(temporal: bool, wait: float) -> None:
-    from baton.cli.configuration import settings_or_exit
+    from baton.runtime.startup import settings_or_exit
     from baton.store.migrate import migrate as bring_up_to_date
     from baton.store.pool import AWAY
 

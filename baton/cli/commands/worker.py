@@ -3,7 +3,7 @@
 import os
 import sys
 
-from baton.cli.configuration import exit_if_shadowed
+from baton.runtime.startup import exit_if_shadowed
 
 
 def worker() -> None:

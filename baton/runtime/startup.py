@@ -9,17 +9,18 @@ from baton.settings import Settings, load_settings
 
 
 def settings_or_exit() -> Settings:
-    """The settings; ends the command with code 2 and one line per variable that cannot be read. Values are not shown:
+    """The settings; ends the process with code 2 and one line per variable that cannot be read. Values are not shown:
     some are secret."""
     try:
         return load_settings()
     except ValidationError as error:
         wrong = [f"  {'.'.join(map(str, problem['loc'])).upper()}: {problem['msg']}" for problem in error.errors()]
-        raise SystemExit("baton: settings that cannot be read (names without BATON_):\n" + "\n".join(wrong)) from None
+        print("baton: settings that cannot be read (names without BATON_):", *wrong, sep="\n", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def exit_if_shadowed() -> None:
-    """End the command with code 2 if Python would import somebody else's modules for Baton's."""
+    """End the process with code 2 if Python would import somebody else's modules for Baton's."""
     if line := shadowed():
         print(f"baton: {line}", file=sys.stderr)
         raise SystemExit(2)
