@@ -1,8 +1,8 @@
 """How a plan advances: which tasks start, fail or go back, decided from all their states."""
 
-from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
 
 from baton.domain.states import TaskState
 
@@ -36,19 +36,12 @@ def advance(nodes: Sequence[Node]) -> Advance:
     and so do those that need it. One that failed so goes back when that is not so any more.
     """
     now = {node.position: node for node in nodes}
-    dependents: defaultdict[int, list[int]] = defaultdict(list)
-    for node in nodes:
-        for needed in node.depends_on:
-            dependents[needed].append(node.position)
-    pending = deque(now)
-    while pending:
-        node = now[pending.popleft()]
-        state = _next(node, [now[needed].state for needed in node.depends_on])
-        if state is not node.state:
-            code = DEPENDENCY_FAILED if state is TaskState.FAILED else None
-            now[node.position] = replace(node, state=state, error_code=code)
-            pending.append(node.position)
-            pending.extend(dependents[node.position])
+    for position in TopologicalSorter({node.position: node.depends_on for node in nodes}).static_order():
+        node = now[position]
+        needed = [now[other].state for other in node.depends_on]
+        while (state := _next(node, needed)) is not node.state:  # one that goes back may start at once
+            node = replace(node, state=state, error_code=DEPENDENCY_FAILED if state is TaskState.FAILED else None)
+        now[position] = node
     moved = [(node, now[node.position].state) for node in nodes if now[node.position].state is not node.state]
     return Advance(
         start=tuple(node.position for node, state in moved if state is TaskState.RUNNING),

@@ -6,6 +6,7 @@ write (``tasks[]`` beside the title). Either may be wrapped in ``{"plan": …}``
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from baton.domain.errors import InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable, unstorable_text
@@ -140,28 +141,13 @@ def _check_dependencies(tasks: tuple[PlanTask, ...], paths: list[Path]) -> None:
 def find_cycle(needs: Mapping[int, tuple[int, ...]]) -> list[int] | None:
     """Tasks of a cycle, each needing the next and the last the first; None where there is no cycle.
 
-    ``needs`` maps each task to what it depends on, all of it among the keys. Walks without recursion: a plan may be one
-    long chain.
+    ``needs`` maps each task to what it depends on.
     """
-    done: set[int] = set()
-    for start in needs:
-        if start in done:
-            continue
-        path: list[int] = [start]
-        on_path: set[int] = {start}
-        ahead: list[Iterator[int]] = [iter(needs[start])]
-        while path:
-            needed = next(ahead[-1], None)
-            if needed is None:
-                done.add(path[-1])
-                on_path.discard(path.pop())
-                ahead.pop()
-            elif needed in on_path:
-                return path[path.index(needed) :]
-            elif needed not in done:
-                path.append(needed)
-                on_path.add(needed)
-                ahead.append(iter(needs[needed]))
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        cycle: list[int] = error.args[1]  # the first of it is also the last, and each is needed by the next
+        return cycle[:0:-1]
     return None
 
 

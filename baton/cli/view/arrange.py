@@ -1,7 +1,7 @@
 """A plan's tasks in the order of a tree."""
 
-from collections import deque
 from collections.abc import Sequence
+from graphlib import TopologicalSorter
 from typing import Final
 
 from baton.cli.view.task import TaskView
@@ -36,20 +36,9 @@ def arranged(tasks: Sequence[TaskView]) -> list[tuple[str, TaskView]]:
 
 def _depths(tasks: Sequence[TaskView]) -> dict[int, int]:
     """How many tasks must be done one after the other before each, by position."""
-    depths = {task.position: 0 for task in tasks}
-    dependents: dict[int, list[int]] = {}
-    open_needs: dict[int, int] = {}
-    for task in tasks:
-        needs = [need for need in task.depends_on if need in depths]
-        open_needs[task.position] = len(needs)
-        for need in needs:
-            dependents.setdefault(need, []).append(task.position)
-    ready = deque(position for position, count in open_needs.items() if not count)
-    while ready:
-        position = ready.popleft()
-        for dependent in dependents.get(position, []):
-            depths[dependent] = max(depths[dependent], depths[position] + 1)
-            open_needs[dependent] -= 1
-            if not open_needs[dependent]:
-                ready.append(dependent)
+    positions = {task.position for task in tasks}
+    needs = {task.position: positions.intersection(task.depends_on) for task in tasks}
+    depths: dict[int, int] = {}
+    for position in TopologicalSorter(needs).static_order():
+        depths[position] = max((depths[need] + 1 for need in needs[position]), default=0)
     return depths
