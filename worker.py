@@ -40,8 +40,9 @@ from baton.service.sweeper import Sweeper
 from baton.settings import Settings
 from baton.store.notify import INTERRUPTS, Listener
 from workflows.agent_task import AgentTaskWorkflow
+from workflows.callers import Callers
 from workflows.plan import PlanWorkflow
-from workflows.runner import WithoutContexts
+from workflows.runner import BatonRunner
 
 _log = logging.getLogger("baton.worker")
 
@@ -53,7 +54,7 @@ def sandbox() -> WorkflowRunner:
         | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
     )
     restrictions = replace(SandboxRestrictions.default, import_notification_policy=policy)
-    return WithoutContexts(SandboxedWorkflowRunner(restrictions=restrictions))
+    return BatonRunner(SandboxedWorkflowRunner(restrictions=restrictions))
 
 
 async def serve(
@@ -84,7 +85,7 @@ async def serve(
         activities=_activities(core, interrupts),
         workflow_runner=sandbox(),
         workflow_failure_exception_types=[Exception] if fail_fast else [],
-        interceptors=[ErrorsAsCodes()],
+        interceptors=[ErrorsAsCodes(), Callers()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.max_concurrent_activities,
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
@@ -116,7 +117,7 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     words = settings.temporal_details == "words"
     deltas = DeltaWriter(pool, hint, settings.delta_interval_seconds)
     steps = StepActivities(pool, Models(), deltas, interrupts, doorbell, hint, words=words)
-    typed = MessageActivities(pool, doorbell, hint, core.notifier.interrupt)
+    typed = MessageActivities(pool, doorbell, hint, core.notifier.interrupt, words=words)
     approvals = ApprovalActivities(pool, hint, words=words)
     questions = QuestionActivities(pool, hint, words=words)
     plans = PlanActivities(pool, doorbell, hint)

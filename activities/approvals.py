@@ -6,22 +6,19 @@ from uuid import UUID
 
 from temporalio import activity
 
-from activities.encoding import outcome
+from activities.typed import sender, typed_outcome
 from baton.domain.approvals import Decision, Verdict
 from baton.domain.errors import DomainError, InvalidInput, Unavailable
-from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.ids import ApprovalId, TaskById, TaskRoute
 from baton.store import approvals, tasks
 from baton.store.pool import Pool
-from workflows.contracts import Outcome, TypedDecision
+from workflows.contracts import TypedDecision, TypedOutcome
 
 _log = logging.getLogger(__name__)
 
-#: Who decided: Temporal does not say who typed it.
-BY = "temporal"
-
 
 class ApprovalActivities:
-    """Records what was typed into Temporal exactly like a decision by REST."""
+    """Records what was typed into Temporal exactly like a decision by REST; by whom, Temporal says."""
 
     def __init__(self, pool: Pool, notify: Callable[[UUID], None], *, words: bool = True) -> None:
         self._pool = pool
@@ -29,29 +26,33 @@ class ApprovalActivities:
         self._words = words
 
     @activity.defn(name="decide_approvals")
-    async def decide_approvals(self, typed: TypedDecision) -> Outcome:
+    async def decide_approvals(self, typed: TypedDecision) -> TypedOutcome:
         """See `workflows.contracts.decide_approvals`. One that is refused is dropped, and the log says why."""
         async with self._pool.connection() as connection:
             route = await tasks.route(connection, UUID(typed.ref.tenant), TaskById(UUID(typed.ref.task)))
+        refused: DomainError | None = None
+        decided: tuple[ApprovalId, ...] = ()
         try:
-            await self._decide(route, typed)
+            decided = await self._decide(route, typed)
         except Unavailable:
             raise
         except DomainError as error:
             _log.warning("a decision typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
+            refused = error
         self._notify(route.execution_id)
         async with self._pool.transaction() as connection:
-            where = await approvals.decide_all(connection, route, (), BY)
-        return outcome(where, words=self._words)
+            where = await approvals.decide_all(connection, route, (), sender(typed.sender))
+        return typed_outcome(where, words=self._words, refused=refused, approvals=tuple(map(str, decided)))
 
-    async def _decide(self, route: TaskRoute, typed: TypedDecision) -> None:
-        decision = _decision(typed)
+    async def _decide(self, route: TaskRoute, typed: TypedDecision) -> tuple[ApprovalId, ...]:
+        decision, by = _decision(typed), sender(typed.sender)
         decision.check()
         async with self._pool.transaction() as connection:
-            if typed.approval:
-                await approvals.decide_all(connection, route, [(_id(typed.approval), decision)], BY)
-            else:
-                await approvals.decide_every_open(connection, route, decision, BY, typed.turn)
+            if not typed.approval:
+                return await approvals.decide_every_open(connection, route, decision, by, typed.turn)
+            approval = _id(typed.approval)
+            await approvals.decide_all(connection, route, [(approval, decision)], by)
+            return (approval,)
 
 
 def _decision(typed: TypedDecision) -> Decision:

@@ -1,7 +1,7 @@
 """The edge between activities and Temporal: errors cross it as codes, never with text that a user may have written."""
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
@@ -12,11 +12,17 @@ from baton.runtime.logging import whereabouts
 
 _log = logging.getLogger(__name__)
 
+#: Activities that record what somebody typed into Temporal: their workflow cannot close while one of them is tried.
+_TYPED: Final = frozenset({"accept_message", "decide_approvals"})
+#: How often one of those may fail in a way that nobody foresaw.
+_TYPED_ATTEMPTS: Final = 8
+
 
 class ErrorsAsCodes(Interceptor):
     """Turns whatever an activity raises into an `ApplicationError` whose type and message are a code.
 
-    All of them are retryable but what is gone; what else is not, the activities say themselves.
+    All of them are retryable but what is gone, and what was typed into Temporal and cannot be recorded; what else is
+    not, the activities say themselves.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
@@ -35,6 +41,8 @@ class _Edge(ActivityInboundInterceptor):
         except DomainError as error:
             code = error.code
         except Exception as error:  # noqa: BLE001 - the process's edge: its text could hold what a user wrote
-            code = type(error).__name__
-            _log.error("%s failed: %s", activity.info().activity_type, whereabouts(error))
+            code, info = type(error).__name__, activity.info()
+            _log.error("%s failed: %s", info.activity_type, whereabouts(error))
+            if info.activity_type in _TYPED and info.attempt >= _TYPED_ATTEMPTS:
+                raise ApplicationError(code, type=code, non_retryable=True) from None
         raise ApplicationError(code, type=code)

@@ -6,23 +6,23 @@ from uuid import UUID
 
 from temporalio import activity
 
-from activities.encoding import outcome
 from activities.rings import Ringer
+from activities.typed import sender, typed_outcome
 from baton.domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
 from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
 from baton.domain.mailbox import standing
-from baton.domain.messages import Draft
+from baton.domain.messages import Draft, Receipt
 from baton.store import messages, tasks
 from baton.store.changes import RING_SECONDS
 from baton.store.pool import Pool
-from workflows.contracts import REST, Outcome, TypedMessage
+from workflows.contracts import TypedMessage, TypedOutcome
 
 _log = logging.getLogger(__name__)
 
 
 class MessageActivities:
-    """Accepts what was typed into Temporal exactly like a REST send; who typed it, Temporal does not say."""
+    """Accepts what was typed into Temporal exactly like a REST send; the sender is who Temporal says it was."""
 
     def __init__(
         self,
@@ -30,32 +30,39 @@ class MessageActivities:
         ringer: Ringer,
         notify: Callable[[UUID], None],
         interrupt: Callable[[UUID, int], None],
+        *,
+        words: bool = True,
     ) -> None:
         """``notify`` hints that an execution's log has grown, ``interrupt`` tells the worker of a task which turn is to
-        stop."""
+        stop; ``words``: whether Temporal may show why something was refused."""
         self._pool = pool
         self._ringer = ringer
         self._notify = notify
         self._interrupt = interrupt
+        self._words = words
 
     @activity.defn(name="accept_message")
-    async def accept_message(self, message: TypedMessage) -> Outcome:
+    async def accept_message(self, message: TypedMessage) -> TypedOutcome:
         """See `workflows.contracts.accept_message`. A message that is refused is dropped, and the log says why."""
         tenant = UUID(message.tenant)
+        refused: DomainError | None = None
+        receipt: Receipt | None = None
         try:
             route = await self._route(tenant, message)
         except NotFound as error:  # a person may name any task: the plan goes on
             _log.warning("a message typed into Temporal was refused: %s (execution %s)", error.code, message.execution)
-            return Outcome(REST, turn=0, step=0, seq=0, state="")
+            return typed_outcome(None, words=self._words, refused=error)
         try:
-            await self._accept(route, message)
+            receipt = await self._accept(route, message)
         except Unavailable:
             raise
         except DomainError as error:
             _log.warning("a message typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
+            refused = error
         async with self._pool.transaction() as connection:
             locked = await tasks.lock(connection, tenant, route.execution_id, route.task_id)
-        return outcome(standing(locked.box), words=False)
+        accepted = str(receipt.message_id) if receipt else ""
+        return typed_outcome(standing(locked.box), words=self._words, refused=refused, message=accepted)
 
     async def _route(self, tenant: TenantId, message: TypedMessage) -> TaskRoute:
         if not message.task and not INT64_MIN <= message.position <= INT64_MAX:
@@ -66,15 +73,23 @@ class MessageActivities:
         async with self._pool.connection() as connection:
             return await tasks.route(connection, tenant, address)
 
-    async def _accept(self, route: TaskRoute, message: TypedMessage) -> None:
-        if not message.text.strip() or unstorable_text(message.text):
+    async def _accept(self, route: TaskRoute, message: TypedMessage) -> Receipt:
+        if not message.text.strip() or unstorable_text(message.text + message.question):
             raise InvalidInput("a message needs text that can be stored")
-        draft = Draft(message.text, origin="temporal", idempotency_key=message.key)
+        draft = Draft(
+            message.text,
+            origin="temporal",
+            idempotency_key=message.key,
+            question=message.question or None,
+            only_if_waiting=message.answers,
+        )
+        by = sender(message.sender)
         async with self._pool.connection() as connection:
-            receipt = await messages.accept(connection, route, draft, "temporal", relay_seconds=RING_SECONDS)
+            receipt = await messages.accept(connection, route, draft, by, relay_seconds=RING_SECONDS)
         self._notify(route.execution_id)
         if receipt.interrupts:
             self._interrupt(route.task_id, receipt.interrupts)
         if receipt.interrupts or not message.task:  # the plan's workflow heard it: the task's own has to be told
             turn = receipt.turn + (not receipt.turn_open)
             self._ringer.ring_task(route, receipt.version, turn, receipt.interrupts)
+        return receipt

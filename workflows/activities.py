@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, is_cancelled_exception
 
-from workflows.contracts import Outcome
+from workflows.contracts import Outcome, TypedOutcome
 
 #: A worker that is not heard of for so long is taken to be dead. Workers beat four times as often.
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=6)
@@ -20,6 +20,8 @@ STEP_TIMEOUT: Final = timedelta(hours=1)
 STEP_DEADLINE: Final = timedelta(days=7)
 #: An activity that only writes to PostgreSQL.
 WRITE_TIMEOUT: Final = timedelta(seconds=30)
+#: What was typed into Temporal waits so long for a database that is away. A workflow cannot close while it does.
+TYPED_DEADLINE: Final = timedelta(days=1)
 RETRY: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
 )
@@ -43,11 +45,23 @@ def start_step(activity: Any, arg: object, summary: str) -> workflow.ActivityHan
     )
 
 
-async def write(activity: Any, arg: object, result_type: type[Any] = Outcome) -> Any:
-    """Run an activity that only writes to PostgreSQL, until it has."""
+async def write(
+    activity: Any, arg: object, result_type: type[Any] = Outcome, *, deadline: timedelta | None = None
+) -> Any:
+    """Run an activity that only writes to PostgreSQL, until it has, or until ``deadline`` has passed."""
     return await workflow.execute_activity(
-        activity, arg, result_type=result_type, start_to_close_timeout=WRITE_TIMEOUT, retry_policy=RETRY
+        activity,
+        arg,
+        result_type=result_type,
+        start_to_close_timeout=WRITE_TIMEOUT,
+        schedule_to_close_timeout=deadline,
+        retry_policy=RETRY,
     )
+
+
+async def write_typed(activity: Any, arg: object) -> TypedOutcome:
+    """Run an activity that records what somebody typed into Temporal. It ends, whatever that was."""
+    return await write(activity, arg, TypedOutcome, deadline=TYPED_DEADLINE)
 
 
 def is_undone(error: ActivityError) -> bool:

@@ -7,14 +7,18 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.activities import failure_code, is_undone, start_step, write
+    from workflows.activities import failure_code, is_undone, start_step, write, write_typed
+    from workflows.callers import caller
     from workflows.contracts import (
         TASK_WORKFLOW,
         TOOLS,
         AgentTaskStart,
+        Answer,
+        AnswerReceipt,
         CallRef,
         CancelTask,
         Decide,
+        DecisionReceipt,
         Doorbell,
         Outcome,
         StepRef,
@@ -23,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         TurnFailed,
         TypedDecision,
         TypedMessage,
+        TypedOutcome,
         accept_message,
         cancel_task,
         decide_approvals,
@@ -31,13 +36,14 @@ with workflow.unsafe.imports_passed_through():
         tick,
         tool_step,
     )
+    from workflows.handlers import Listener, refuse, signal, typed_key, update
     from workflows.progress import Progress
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
 
 
 @workflow.defn(name=TASK_WORKFLOW)
-class AgentTaskWorkflow:
+class AgentTaskWorkflow(Listener):
     """One task's agent, from its first turn to its end; a message after that starts another run under the same id."""
 
     @workflow.init
@@ -75,7 +81,7 @@ class AgentTaskWorkflow:
                 if progress.state.state in ("succeeded", "failed", "cancelled"):
                     if workflow.all_handlers_finished():
                         return progress.state.state
-                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._is_wanted())
                     continue
                 self._roll_over()
                 await self._rest()
@@ -141,7 +147,7 @@ class AgentTaskWorkflow:
         state = self._progress.state
         if workflow.info().typed_search_attributes.get(BATON_STATE) != state.state:
             workflow.upsert_search_attributes([BATON_STATE.value_set(state.state)])  # pyright: ignore[reportUnknownMemberType]
-        workflow.set_current_details(state.details or f"{self._label}: {state.state}")
+        self.show(state.details or f"{self._label}: {state.state}")
 
     def _roll_over(self) -> None:
         """Continue as new between steps, well before the limits; what was heard goes along."""
@@ -151,41 +157,76 @@ class AgentTaskWorkflow:
         if workflow.all_handlers_finished():
             workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state))
 
-    @workflow.signal
+    @signal
     def doorbell(self, ring: Doorbell) -> None:
         """Somebody committed something: look."""
         self._progress.heard(ring.seq, ring.interrupt, unheard=ring.unheard)
         self._interrupt()
 
-    @workflow.signal
+    @signal
     async def user_message(self, text: str) -> None:
-        """A message from a person in Temporal's own UI or CLI, handled like one that came by REST: accepted at once,
-        whatever the agent does, in the order of what was typed; then it is a doorbell."""
-        async with self._typing:
-            state = self._progress.state
-            state.typed += 1
-            key = f"temporal-{workflow.info().first_execution_run_id}-{state.typed}"
-            message = TypedMessage(self._ref.tenant, self._ref.execution, key, text, task=self._ref.task)
-            outcome = await write(accept_message, message)
-            self._progress.heard(outcome.seq, 0)
+        """A message from a person in Temporal's own UI or CLI, handled like one that came by REST.
 
-    @workflow.signal
+        Accepted at once, whatever the agent does, in the order of what was typed; then it is a doorbell.
+        """
+        async with self._typing:
+            self._progress.state.typed += 1
+            outcome = await self._accept(TypedMessage(*self._plan, typed_key(self._progress.state.typed), text))
+        if outcome.refused:
+            self.drop("signal user_message", outcome.refused)
+
+    @signal
     async def decide(self, decision: Decide) -> None:
         """A decision on tool calls that wait for consent, handled like one that came by REST."""
-        turn = self._progress.state.turn
-        async with self._typing:
-            typed = TypedDecision(self._ref, decision.decision, decision.reason, decision.approval_id, turn)
-            outcome = await write(decide_approvals, typed)
-            self._progress.heard(outcome.seq, 0)
+        outcome = await self._decide(decision)
+        if outcome.refused:
+            self.drop("signal decide", outcome.refused)
 
-    @workflow.signal
+    @signal
     def cancel(self) -> None:
         """Cancel the task."""
         self._cancelled = True
         self._interrupt()
 
+    @update("answer")
+    async def answer(self, answer: str | Answer) -> AnswerReceipt:
+        """The answer to what the task asks: the receipt of what was stored, or a refusal that says why nothing was."""
+        given = Answer(answer) if isinstance(answer, str) else answer
+        key = typed_key()
+        async with self._typing:
+            outcome = await self._accept(
+                TypedMessage(*self._plan, key, given.text, question=given.question_id, answers=True)
+            )
+        refuse(outcome)
+        return AnswerReceipt(outcome.message, outcome.state, outcome.seq)
+
+    @update("decide")
+    async def decide_now(self, decision: Decide) -> DecisionReceipt:
+        """A decision on tool calls that wait for consent: what it decided, or a refusal that says why it did not."""
+        outcome = await self._decide(decision)
+        refuse(outcome)
+        return DecisionReceipt(outcome.approvals, outcome.state, outcome.seq)
+
+    @property
+    def _plan(self) -> tuple[str, str]:
+        return self._ref.tenant, self._ref.execution
+
+    async def _accept(self, message: TypedMessage) -> TypedOutcome:
+        message.task, message.sender = self._ref.task, caller()
+        outcome = await write_typed(accept_message, message)
+        self._progress.heard(outcome.seq, 0)
+        return outcome
+
+    async def _decide(self, decision: Decide) -> TypedOutcome:
+        turn = self._progress.state.turn
+        async with self._typing:
+            typed = TypedDecision(self._ref, decision.decision, decision.reason, decision.approval_id, turn, caller())
+            outcome = await write_typed(decide_approvals, typed)
+            self._progress.heard(outcome.seq, 0)
+        return outcome
+
     @workflow.query
     def status(self) -> TaskStatus:
         """Where the task stands, for people and programs that have Temporal alone."""
         state = self._progress.state
-        return TaskStatus(state.state, state.turn, state.step, state.seq, state.details)
+        return TaskStatus(state.state, state.turn, state.step, state.seq, state.details, self.dropped, self.notice)

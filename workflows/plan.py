@@ -7,7 +7,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.activities import write
+    from workflows.activities import failure_code, write, write_typed
+    from workflows.callers import caller
     from workflows.contracts import (
         PLAN_WORKFLOW,
         ContinueTask,
@@ -19,12 +20,13 @@ with workflow.unsafe.imports_passed_through():
         advance_plan,
         cancel_plan,
     )
+    from workflows.handlers import Listener, signal, typed_key
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
 
 
 @workflow.defn(name=PLAN_WORKFLOW)
-class PlanWorkflow:
+class PlanWorkflow(Listener):
     """One execution's plan. Ends when all its tasks are over; a task that is reopened starts another run."""
 
     @workflow.init
@@ -34,7 +36,7 @@ class PlanWorkflow:
         self._state = ""
         self._over = False
         self._cancelled = False
-        self._typed: list[ContinueTask] = []
+        self._typed: list[TypedMessage] = []
 
     @workflow.run
     async def run(self, start: PlanStart) -> str:
@@ -70,28 +72,37 @@ class PlanWorkflow:
         self._seen, self._state, self._over = outcome.seq, outcome.state, outcome.over
         if workflow.info().typed_search_attributes.get(BATON_STATE) != outcome.state:
             workflow.upsert_search_attributes([BATON_STATE.value_set(outcome.state)])  # pyright: ignore[reportUnknownMemberType]
-        workflow.set_current_details(outcome.details)
+        self.show(outcome.details)
 
-    async def _accept(self, sent: ContinueTask) -> None:
+    async def _accept(self, message: TypedMessage) -> None:
         self._start.typed += 1
-        key = f"temporal-{workflow.info().first_execution_run_id}-{self._start.typed}"
-        message = TypedMessage(self._start.tenant, self._start.execution, key, sent.user_message, position=sent.task_id)
-        await write(accept_message, message)
+        message.key = typed_key(self._start.typed)
+        try:
+            refused = (await write_typed(accept_message, message)).refused
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            refused = failure_code(error)
+        if refused:
+            self.drop("signal continue_task_signal", refused)
 
     async def _cancel(self) -> None:
         self._saw(await write(cancel_plan, self._start, PlanOutcome))
 
-    @workflow.signal
+    @signal
     def doorbell(self, ring: Doorbell) -> None:
         """A task ended or was reopened: look."""
         self._start.heard = max(self._start.heard, ring.seq, self._seen + 1 if ring.unheard else 0)
 
-    @workflow.signal
+    @signal
     def continue_task_signal(self, sent: ContinueTask) -> None:
         """A message to one of the tasks, from a person in Temporal's own UI or CLI."""
-        self._typed.append(sent)
+        start = self._start
+        self._typed.append(
+            TypedMessage(start.tenant, start.execution, "", sent.user_message, position=sent.task_id, sender=caller())
+        )
 
-    @workflow.signal
+    @signal
     def cancel(self) -> None:
         """Cancel all tasks of the plan."""
         self._cancelled = True

@@ -1,4 +1,4 @@
-"""How workflow code is run: in the SDK's sandbox, without what Baton has no use for there."""
+"""How workflow code is run: in the SDK's sandbox, without what Baton has no use for there, and told who calls."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,16 @@ from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info, _Definition
 
+from workflows.callers import carry_identities
 
-class WithoutContexts(WorkflowRunner):
-    """Runs workflows by another runner, and tells data converters nothing of what they convert for.
 
-    The SDK enters the sandbox several times for every payload, only to ask for that: a tenth of what a turn costs the
-    worker. Baton's data converter is the SDK's own, which makes no use of it. Take this away when a payload codec, a
-    converter or an external storage comes that does.
+class BatonRunner(WorkflowRunner):
+    """Runs workflows by another runner, with two differences.
+
+    Handlers learn who sent what they handle, see `workflows.callers`. And data converters are not told what they
+    convert for: the SDK enters the sandbox several times for every payload, only to ask for that, which is a tenth of
+    what a turn costs the worker. Baton's data converter is the SDK's own, which makes no use of it. Take this away when
+    a payload codec, a converter or an external storage comes that does.
     """
 
     def __init__(self, runner: WorkflowRunner) -> None:
@@ -38,6 +41,7 @@ class _Instance(WorkflowInstance):
         self._instance = instance
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        carry_identities(act)
         return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: object) -> None:

@@ -19,7 +19,7 @@ from baton.domain.approvals import (
     shortened,
 )
 from baton.domain.conversation import ToolCall, ToolResult
-from baton.domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
+from baton.domain.errors import ApprovalDecided, ApprovalNotFound, NotWaiting, Outdated
 from baton.domain.events import EventType
 from baton.domain.ids import ApprovalId, StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
@@ -87,14 +87,30 @@ async def decide_all(
 
 async def decide_every_open(
     connection: Connection, route: TaskRoute, decision: Decision, by: str, turn: int
-) -> Standing:
+) -> tuple[ApprovalId, ...]:
     """Decide on all approvals that a task waits for and that a turn up to ``turn`` has asked for, as `decide_all`.
 
-    Raises `TaskNotFound`.
+    Returns those that it decided, or had decided before. Raises `TaskNotFound`, `NotWaiting` where nothing was asked,
+    and `ApprovalDecided` where somebody has decided otherwise.
     """
     change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
-    decisions = [(UUID(approval.id), decision) for approval in change.task.box.approvals if approval.turn <= turn]
-    return await decide_all(connection, route, decisions, by)
+    asked = tuple(UUID(approval.id) for approval in change.task.box.approvals if approval.turn <= turn)
+    if not asked:
+        return await _decided_last(change, decision, turn)
+    await decide_all(connection, route, [(approval, decision) for approval in asked], by)
+    return asked
+
+
+async def _decided_last(change: Change, decision: Decision, turn: int) -> tuple[ApprovalId, ...]:
+    """The approvals that were asked for last, where ``decision`` is what somebody has decided about them."""
+    task, wanted = change.task, _STATES[decision.verdict]
+    rows = await fetch(change.connection, "last_approvals", tenant=task.tenant_id, task=task.id, turn=turn)
+    if not rows:
+        raise NotWaiting(f"the task is {task.box.state}: it waits for no decision", task.box.state)
+    same = tuple(row["id"] for row in rows if row["state"] == wanted)
+    if not same:
+        raise ApprovalDecided(f"the approval is {rows[0]['state']}: it takes no other decision", rows[0]["state"])
+    return same
 
 
 async def settle(change: Change, key: StepKey, claimed: Sequence[asyncpg.Record]) -> tuple[ToolCall, ...]:

@@ -10,11 +10,12 @@ import re
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from baton.domain.ids import TaskById
 from baton.domain.states import SendMode
@@ -84,6 +85,51 @@ async def _typed(system: System) -> WorkflowHandle[Any, Any]:
     return _task(system, task)
 
 
+async def _updated(system: System) -> WorkflowHandle[Any, Any]:
+    """Answered, and decided on, by updates, of which some are refused."""
+    agent = await system.agent("clock", policies={"*": "ask"})
+    task = await system.start('!ask {"question": "How many?", "schema": {"type": "integer"}}\n!tool clock {}', agent)
+    await system.until(task, "waiting")
+    handle = _task(system, task)
+    for refused in ("many", {"text": "1", "question_id": "another"}):
+        with suppress(WorkflowUpdateFailedError):
+            await handle.execute_update("answer", refused)
+    await handle.execute_update("answer", "7")
+    await system.until(task, "waiting")
+    await handle.execute_update("decide", {"decision": "approve"})
+    await system.until(task, "succeeded")
+    return handle
+
+
+async def _dropped(system: System) -> WorkflowHandle[Any, Any]:
+    """Signals that do not fit, and one that is refused."""
+    task = await system.start("!ask One?")
+    await system.until(task, "waiting")
+    handle = _task(system, task)
+    for name in ("doorbell", "user_message", "decide", "unknown"):
+        for inputs in ([], [None], [1, 2]):
+            await handle.signal(name, args=inputs)
+    await handle.signal("user_message", " ")
+    await system.send(task, "an answer")
+    await system.until(task, "succeeded")
+    return handle
+
+
+async def _plan_typed(system: System) -> WorkflowHandle[Any, Any]:
+    """A plan whose task is answered by way of its own workflow; one of the messages is to a task that it lacks."""
+    execution = await system.start_plan(("!ask a?", ()), ("!finish b", (1,)))
+
+    async def waits() -> bool:
+        return (await system.tasks_of(execution))[1]["state"] == "waiting"
+
+    await eventually(waits)
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    for position in (9, 1):
+        await handle.signal("continue_task_signal", {"task_id": position, "user_message": "typed"})
+    await handle.result()
+    return handle
+
+
 async def _continued(system: System) -> WorkflowHandle[Any, Any]:
     task = await system.start("!ask 0?")
     for n in range(8):
@@ -119,6 +165,9 @@ SCENES: Final[dict[str, Callable[[System], Awaitable[WorkflowHandle[Any, Any]]]]
     "typed": _typed,
     "continued": _continued,
     "plan": _plan,
+    "updated": _updated,
+    "dropped": _dropped,
+    "plan-typed": _plan_typed,
 }
 
 

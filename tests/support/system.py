@@ -121,9 +121,9 @@ async def eventually(look: Callable[[], Awaitable[_T | None]], seconds: float = 
 
 @asynccontextmanager
 async def running_system(
-    dsn: str, temporal: RunningTemporal, *, workers: bool = True, **settings: Any
+    dsn: str, temporal: RunningTemporal, *, workers: bool = True, fail_fast: bool = True, **settings: Any
 ) -> AsyncGenerator[System]:
-    """Baton on a database and a Temporal server, with a task queue of its own."""
+    """Baton on a database and a Temporal server, with a task queue of its own. ``fail_fast``: see `worker.serve`."""
     os.environ["TEMPORAL_ADDRESS"] = temporal.address
     queue = f"test-{uuid4()}"
     configured = Settings(database_url=SecretStr(dsn), task_queue=queue, **settings)
@@ -131,7 +131,7 @@ async def running_system(
     tenant_id = await ensure_tenant(baton.pool, "acme")
     who = Principal(tenant_id, "acme", "tester", "key", frozenset({Scope.ADMIN}))
     stop = asyncio.Event()
-    serving = asyncio.create_task(worker.serve(configured, queue, stop=stop, fail_fast=True)) if workers else None
+    serving = asyncio.create_task(worker.serve(configured, queue, stop=stop, fail_fast=fail_fast)) if workers else None
     try:
         yield System(baton, who, temporal, queue)
     finally:

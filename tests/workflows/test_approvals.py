@@ -150,7 +150,8 @@ async def test_a_decision_typed_into_temporal(system: System) -> None:
     assert row["result"] == "record: Declined: no"
     assert calls_of(task) == [("record", "one")]
     decided = [event.data for event in await log(system, task, EventType.APPROVAL_DECIDED)]
-    assert [(data["by"], data["decision"]) for data in decided] == [("temporal", "approved"), ("temporal", "declined")]
+    me = system.temporal.client.identity
+    assert [(data["by"], data["decision"]) for data in decided] == [(me, "approved"), (me, "declined")]
 
 
 async def _next_approval(system: System, task: UUID, before: Approval) -> Approval | None:

@@ -9,6 +9,13 @@ SELECT :tenant, id, :task, turn, step, call_id, tool, arguments, digest, asked_a
 -- name: route_by_approval
 SELECT task_id FROM approvals WHERE tenant_id = :tenant AND id = :approval;
 
+-- name: last_approvals
+-- What became of the approvals that a turn up to this one asked for last.
+SELECT id, state FROM approvals
+ WHERE tenant_id = :tenant AND task_id = :task AND state <> :approval.open
+   AND turn = (SELECT max(turn) FROM approvals WHERE tenant_id = :tenant AND task_id = :task AND turn <= :turn)
+ ORDER BY step, asked_at, id;
+
 -- name: decide_approval
 -- edited: the arguments where they are others than asked for. Nothing where it was decided before.
 UPDATE approvals
