@@ -23,7 +23,7 @@ from baton.runtime.process import leave
 from baton.service import control
 from tests.support.postgres import running_postgres
 from tests.support.system import System, eventually, running_system
-from tests.support.temporal import SHORT_HISTORIES, running_temporal
+from tests.support.temporal import SHORT_HISTORIES, execute_update, running_temporal
 from workflows.contracts import plan_workflow_id, task_workflow_id
 
 HISTORIES: Final = Path(__file__).parent / "histories"
@@ -93,10 +93,10 @@ async def _updated(system: System) -> WorkflowHandle[Any, Any]:
     handle = _task(system, task)
     for refused in ("many", {"text": "1", "question_id": "another"}):
         with suppress(WorkflowUpdateFailedError):
-            await handle.execute_update("answer", refused)
-    await handle.execute_update("answer", "7")
+            await execute_update(handle, "answer", refused)
+    await execute_update(handle, "answer", "7")
     await system.until(task, "waiting")
-    await handle.execute_update("decide", {"decision": "approve"})
+    await execute_update(handle, "decide", {"decision": "approve"})
     await system.until(task, "succeeded")
     return handle
 

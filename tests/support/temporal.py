@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from baton.localstack.part import start
 from baton.localstack.temporal import TemporalServer
@@ -40,3 +41,8 @@ async def running_temporal(
         yield RunningTemporal(server.address, server.ui_url, client)
     finally:
         await running.stop()
+
+
+async def execute_update(handle: WorkflowHandle[Any, Any], update: str, given: object, id: str | None = None) -> Any:
+    """Send an update and wait for its result. Raises WorkflowUpdateFailedError where it is refused."""
+    return await handle.execute_update(update, given, id=id)  # pyright: ignore[reportUnknownMemberType]

@@ -12,7 +12,7 @@ from baton.domain.ids import TaskById
 from baton.service import control
 from tests.support.postgres import PostgresServer
 from tests.support.system import System, running_system
-from tests.support.temporal import RunningTemporal
+from tests.support.temporal import RunningTemporal, execute_update
 from tests.support.tools import calls_of
 from workflows.contracts import task_workflow_id
 
@@ -26,7 +26,7 @@ def handle(system: System, task: UUID) -> WorkflowHandle[Any, Any]:
 async def refusal(system: System, task: UUID, update: str, given: object) -> ApplicationError:
     """The refusal of an update that must be refused."""
     with pytest.raises(WorkflowUpdateFailedError) as failed:
-        await handle(system, task).execute_update(update, given)
+        await execute_update(handle(system, task), update, given)
     assert isinstance(failed.value.cause, ApplicationError)
     return failed.value.cause
 
@@ -43,12 +43,12 @@ async def waiting(system: System, prompt: str) -> tuple[UUID, dict[str, Any]]:
     """A task that waits for an answer, and what it asks first."""
     task = await system.start(prompt)
     row = await system.until(task, "waiting")
-    return task, row["open_questions"][0]  # type: ignore[index]
+    return task, row["open_questions"][0]
 
 
 async def test_an_answer_gives_the_receipt_of_the_message_that_it_became(system: System) -> None:
     task, _ = await waiting(system, SCHEMA)
-    receipt = await handle(system, task).execute_update("answer", "7")
+    receipt = await execute_update(handle(system, task), "answer", "7")
     row = await system.until(task, "succeeded")
     assert row["result"] == "You said: 7"
     (sent,) = await messages_of(system, task)
@@ -65,7 +65,7 @@ async def test_an_answer_that_breaks_the_schema_is_refused_and_the_task_keeps_wa
     assert "less than the minimum of 1" in refused.message
     assert (await system.row(task))["state"] == "waiting"
     assert await messages_of(system, task) == []
-    await handle(system, task).execute_update("answer", {"text": "3", "question_id": question["id"]})
+    await execute_update(handle(system, task), "answer", {"text": "3", "question_id": question["id"]})
     assert (await system.until(task, "succeeded"))["result"] == "You said: 3"
 
 
@@ -74,7 +74,7 @@ async def test_an_answer_to_another_question_or_to_none_is_refused(system: Syste
     stale = {"text": "x", "question_id": "00000000-0000-0000-0000-000000000000"}
     assert (await refusal(system, task, "answer", stale)).type == "outdated"
     assert (await refusal(system, task, "answer", "  ")).type == "invalid_input"
-    await handle(system, task).execute_update("answer", "yes")
+    await execute_update(handle(system, task), "answer", "yes")
     assert (await refusal(system, task, "answer", "too late")).type == "not_waiting"
     assert [text for _, text, _, _ in await messages_of(system, task)] == ["yes"]
     await control.cancel(system.baton, system.who, TaskById(task))
@@ -82,7 +82,7 @@ async def test_an_answer_to_another_question_or_to_none_is_refused(system: Syste
 
 async def test_the_same_update_again_is_the_same_answer(system: System) -> None:
     task, _ = await waiting(system, "!ask one?\n!ask two?")
-    receipts = [await handle(system, task).execute_update("answer", "yes", id="mine") for _ in range(3)]
+    receipts = [await execute_update(handle(system, task), "answer", "yes", id="mine") for _ in range(3)]
     assert receipts[1:] == receipts[:1] * 2
     await system.until(task, "waiting")
     assert len(await messages_of(system, task)) == 1
@@ -90,7 +90,7 @@ async def test_the_same_update_again_is_the_same_answer(system: System) -> None:
 
 async def test_many_answers_at_once_are_one_answer(system: System) -> None:
     task, _ = await waiting(system, "!ask one?\n!sleep 30")
-    updates = [handle(system, task).execute_update("answer", f"answer {n}") for n in range(8)]
+    updates = [execute_update(handle(system, task), "answer", f"answer {n}") for n in range(8)]
     results = await asyncio.gather(*updates, return_exceptions=True)
     assert sum(isinstance(result, dict) for result in results) == 1
     assert len(await messages_of(system, task)) == 1
@@ -101,16 +101,16 @@ async def test_a_decision_says_what_it_decided_or_why_it_did_not(system: System)
     agent = await system.agent("record", policies={"*": "ask"})
     task = await system.start('!tool record {"text": "it"}\n!ask and now?', agent)
     row = await system.until(task, "waiting")
-    approval = row["open_approvals"][0]["id"]  # type: ignore[index]
+    approval = row["open_approvals"][0]["id"]
     for wrong in ({"decision": "perhaps"}, {"decision": "approve", "approval_id": "x"}):
         assert (await refusal(system, task, "decide", wrong)).type == "invalid_input"
     unknown = {"decision": "approve", "approval_id": "00000000-0000-0000-0000-000000000000"}
     assert (await refusal(system, task, "decide", unknown)).type == "approval_not_found"
-    receipt = await handle(system, task).execute_update("decide", {"decision": "approve"})
+    receipt = await execute_update(handle(system, task), "decide", {"decision": "approve"})
     assert receipt["approval_ids"] == [approval]
     await system.until(task, "waiting")
     assert calls_of(task) == [("record", "it")]
-    again = await handle(system, task).execute_update("decide", {"decision": "approve", "approval_id": approval})
+    again = await execute_update(handle(system, task), "decide", {"decision": "approve", "approval_id": approval})
     assert again["approval_ids"] == [approval], "the same decision again is no other"
     otherwise = {"decision": "decline", "approval_id": approval}
     assert (await refusal(system, task, "decide", otherwise)).type == "approval_decided"
@@ -147,7 +147,7 @@ async def test_an_answer_on_the_way_survives_continue_as_new(rolling: System) ->
     task = await rolling.start("!ask 0?")
     for n in range(12):
         await rolling.until(task, "waiting")
-        await handle(rolling, task).execute_update("answer", f"!ask {n}?")
+        await execute_update(handle(rolling, task), "answer", f"!ask {n}?")
     await rolling.until(task, "waiting")
     described = (await handle(rolling, task).describe()).raw_description.workflow_execution_info
     assert described.execution.run_id != described.first_run_id
