@@ -1,10 +1,12 @@
 """What the store's tests share."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.store.world import World
+from tests.store.world import Run, World
 from tests.support.postgres import PostgresServer
 
 
@@ -28,3 +30,19 @@ async def lone_world(database_url: str) -> AsyncGenerator[World]:
     """A tenant alone in a fresh database."""
     async with World.open(database_url) as world:
         yield world
+
+
+@pytest.fixture
+def in_a_loop(shared_database: str) -> Generator[tuple[Run, World]]:
+    """A loop of the test's own, which Hypothesis can step, and a world in it."""
+
+    async def open_world(stack: AsyncExitStack) -> World:
+        return await stack.enter_async_context(World.open(shared_database, connections=1))
+
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        world = runner.run(open_world(stack))
+        try:
+            yield runner.run, world
+        finally:
+            runner.run(stack.aclose())

@@ -1,13 +1,8 @@
 """The store does what the rules say, in any order: the machine of the unit tests, beside a real database."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
@@ -19,11 +14,9 @@ from baton.domain.messages import Receipt
 from baton.domain.states import ExecutionState, SendMode
 from baton.store import tasks, tools
 from baton.store.steps import StepAttempt
-from tests.store.world import World, call, key
+from tests.store.world import Run, World, call, key
 from tests.support.mailbox_machine import MailboxMachine
 from tests.support.mailbox_model import Sent
-
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class Real:
@@ -167,22 +160,6 @@ def _plain(box: Mailbox) -> Mailbox:
 
 def _plain_rest(box: Mailbox) -> tuple[object, ...]:
     return box.rest.state, [one.id for one in box.rest.questions]
-
-
-@pytest.fixture
-def in_a_loop(shared_database: str) -> Generator[tuple[Run, World]]:
-    """A loop of the test's own, which Hypothesis can step, and a world in it."""
-
-    async def open_world(stack: AsyncExitStack) -> World:
-        return await stack.enter_async_context(World.open(shared_database, connections=1))
-
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        world = runner.run(open_world(stack))
-        try:
-            yield runner.run, world
-        finally:
-            runner.run(stack.aclose())
 
 
 def test_the_store_does_what_the_rules_say(in_a_loop: tuple[Run, World]) -> None:

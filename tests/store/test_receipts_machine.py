@@ -7,11 +7,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from baton.domain.ids import MessageId
 from baton.domain.messages import Edit
 from baton.store import receipts
-from tests.store.test_machine import Real, Run, StoreMachine, in_a_loop
-from tests.store.world import World
+from tests.store.test_machine import Real, StoreMachine
+from tests.store.world import Run, World
 from tests.support.receipts_machine import MOVED, ReceiptsMachine
-
-__all__ = ["in_a_loop"]
 
 
 class RealReceipts(Real):

@@ -1,7 +1,7 @@
 """A tenant in a database of its own, and its tasks as workers and callers come to them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,9 @@ from baton.store.pool import Connection, Pool, open_pool
 from baton.store.steps import Delta, StepAttempt
 
 NO_RULES = ToolRules({})
+
+#: Runs a coroutine in a loop of its own, for what Hypothesis steps.
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @dataclass(slots=True)

@@ -1,16 +1,18 @@
 """A task as its rules say that it behaves, without a database: what the store is held to.
 
-What `baton.domain.mailbox` decides is its word. What the store decides in SQL (accepting) or beside it (steps, calls,
-what becomes of messages) is said here a second time, as plainly as possible.
+What `baton.domain.accepting` and `baton.domain.mailbox` decide is theirs to say. What the store decides beside them
+(steps, calls, what becomes of messages) is said here a second time, as plainly as possible.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from baton.domain import mailbox
+from baton.domain.accepting import accept
 from baton.domain.conversation import Question
-from baton.domain.errors import Conflict, DomainError, KeyReused, Outdated, TaskBusy, TaskClosed
+from baton.domain.errors import Conflict, KeyReused
 from baton.domain.mailbox import Ending, Mailbox, Next, Rest, Standing, Then, next_for, standing
+from baton.domain.messages import Draft
 from baton.domain.states import SendMode, TaskState
 
 S = TaskState
@@ -60,7 +62,7 @@ class ModelTask:
     box: Mailbox = field(default_factory=_new)
     messages: list[ModelMessage] = field(default_factory=list[ModelMessage])
     steps: dict[tuple[int, int], ModelStep] = field(default_factory=dict[tuple[int, int], ModelStep])
-    receipts: dict[str, tuple[str, str | None, Sent]] = field(default_factory=dict[str, tuple[str, str | None, Sent]])
+    receipts: dict[str, tuple[bytes, Sent]] = field(default_factory=dict[str, tuple[bytes, Sent]])
     rung: bool = True  #: the relay will ring, unless a worker comes before
 
     def send(
@@ -73,44 +75,23 @@ class ModelTask:
         key: str | None = None,
     ) -> Sent:
         """Accept a message, or refuse it."""
+        draft = Draft(text, origin="test", question=question, if_version=if_version)
         if key in self.receipts:
-            said, about, receipt = self.receipts[key]
-            if (said, about) != (text, question):
+            digest, receipt = self.receipts[key]
+            if digest != draft.digest():
                 raise KeyReused("another message")
             return replace(receipt, interrupts=0, replayed=True)
-        if refusal := self._refusal(mode, question, if_version):
-            raise refusal
-        box = self.box
-        answers_all = question is None and box.state is S.WAITING
-        answers = tuple(one.id for one in box.questions if answers_all or one.id == question)
-        left = tuple(one for one in box.questions if one.id not in answers)
-        keeps = box.state is S.PENDING or (box.state is S.WAITING and left)
-        interrupts = box.turn if mode is SendMode.INTERRUPT and box.state is S.RUNNING and box.turn_open else 0
-        self.box = replace(
-            box,
-            state=box.state if keeps else S.RUNNING,
-            version=box.version + 1,
-            accepted_seq=box.accepted_seq + 1,
-            unclaimed=box.unclaimed + 1,
-            interrupt_turn=max(box.interrupt_turn, interrupts),
-            questions=left,
+        was = self.box
+        accepted = accept(was, draft, mode)
+        self.box = accepted.box
+        self.rung |= accepted.rings
+        self.messages.append(ModelMessage(text, accepted.answers))
+        sent = Sent(
+            self.box.accepted_seq, self.box.state, self.box.version, was.turn, was.turn_open, accepted.interrupts
         )
-        self.rung |= (self.box.state is S.RUNNING and not box.turn_open) or interrupts > 0
-        self.messages.append(ModelMessage(text, answers))
-        sent = Sent(len(self.messages), self.box.state, self.box.version, box.turn, box.turn_open, interrupts)
         if key is not None:
-            self.receipts[key] = text, question, sent
+            self.receipts[key] = draft.digest(), sent
         return sent
-
-    def _refusal(self, mode: SendMode, question: str | None, if_version: int | None) -> DomainError | None:
-        box = self.box
-        if box.state is S.CANCELLED:
-            return TaskClosed("cancelled", box.state)
-        if if_version not in (None, box.version) or question not in (None, *(one.id for one in box.questions)):
-            return Outdated("changed", box.version, ())
-        if mode is SendMode.REJECT and box.state in (S.PENDING, S.RUNNING):
-            return TaskBusy("busy", box.state)
-        return None
 
     def start(self, turn: int, step: int) -> int | Standing:
         """A worker comes to take a step: its attempt, or where the task stands instead."""
