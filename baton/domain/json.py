@@ -1,9 +1,16 @@
 """JSON as Python has it, and what Baton accepts of it."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
-JsonObject: TypeAlias = dict[str, JsonValue]
+from pydantic import GetPydanticSchema
+from pydantic_core.core_schema import any_schema, dict_schema
+
+#: JSON of any shape. It comes from a parser, so codecs take it as it is, however deep, and never walk it.
+JsonValue: TypeAlias = Annotated[
+    "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None",
+    GetPydanticSchema(lambda _, __: any_schema()),
+]
+JsonObject: TypeAlias = Annotated[dict[str, JsonValue], GetPydanticSchema(lambda _, __: dict_schema())]
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 

@@ -5,7 +5,7 @@ Pure: the store locks the row, asks here, and writes what was decided in the sam
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question, ToolCall
@@ -104,7 +104,7 @@ def due(box: Mailbox) -> tuple[int, int] | None:
     return (box.turn + 1, 0) if box.state is TaskState.RUNNING else None
 
 
-class Ending(Enum):
+class Ending(StrEnum):
     """How a turn came to its end."""
 
     ANSWERED = auto()  #: the model had nothing more to do

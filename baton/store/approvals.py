@@ -20,7 +20,7 @@ from baton.domain.approvals import (
 )
 from baton.domain.conversation import ToolCall, ToolResult
 from baton.domain.errors import ApprovalDecided, ApprovalNotFound, NotWaiting, Outdated
-from baton.domain.events import EventType
+from baton.domain.events import asking
 from baton.domain.ids import ApprovalId, StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing, decide, standing
@@ -208,19 +208,19 @@ async def _record(
         edited=edited,
         approved_digest=digest,
     )
-    data: JsonObject = {
-        "approval_id": approval.id,
-        "turn": approval.turn,
-        "step": approval.step,
-        "call_id": approval.call_id,
-        "tool": approval.tool,
-        "decision": state,
-        "by": by,
-        "reason": reason,
-        "arguments": edited,
-        "digest": digest,
-    }
-    change.say(EventType.APPROVAL_DECIDED, data, task_state)
+    decided = asking.ApprovalDecided(
+        approval_id=approval.id,
+        turn=approval.turn,
+        step=approval.step,
+        call_id=approval.call_id,
+        tool=approval.tool,
+        decision=state,
+        by=by,
+        reason=reason,
+        arguments=edited,
+        digest=digest,
+    )
+    change.say(decided, task_state)
 
 
 def _approved(tool: str, digest: str, decision: Decision) -> tuple[JsonObject | None, str]:

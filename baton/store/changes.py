@@ -1,15 +1,16 @@
 """A change to one task: its row and its execution's are locked, the mailbox's rules decide, the log says it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, cast
-from uuid import UUID
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import asyncpg
 
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question
-from baton.domain.events import EventType, NewEvent
+from baton.domain.events import ApprovalAsked, KnownBody, MessagesDead, NewEvent, QuestionAsked, TurnEnded
+from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, WaitingTask
 from baton.domain.ids import ExecutionId, TaskId, TenantId
-from baton.domain.json import JsonObject, JsonValue
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
 from baton.store import events, tasks
@@ -47,9 +48,14 @@ class Change:
         locked = await tasks.lock(connection, tenant, execution, task)
         return cls(connection, locked, locked.box)
 
-    def say(self, kind: EventType, data: JsonObject, state: TaskState | None = None) -> None:
-        """Add an event, with the task's state where it brings about a new one."""
-        self.events.append(NewEvent(kind, data, self.task.id, state))
+    def say(
+        self, body: KnownBody, state: TaskState | None = None, *, waiting: tuple[WaitingTask, ...] | None = None
+    ) -> None:
+        """Add an event, with the task's state where it brings about a new one.
+
+        ``waiting``: () for one that always says what the execution waits for, if it is the last and changes a state.
+        """
+        self.events.append(NewEvent(body, self.task.id, state, waiting))
 
     def has_open(self, turn: int) -> bool:
         """Whether ``turn`` is the one under way."""
@@ -83,10 +89,13 @@ class Change:
     async def _execution_state(self) -> ExecutionState | None:
         standings = await tasks.standings_with(self.connection, self.task, self.box)
         state = tasks.derived(standings, self.task.execution_state)
-        if self.events and (state is ExecutionState.WAITING or "waiting" in self.events[-1].data):
-            self.events[-1].data["waiting"] = tasks.waiting_json(standings)
-        if self.events and state in (ExecutionState.WAITING, ExecutionState.PAUSED) and self.task.in_plan:
-            self.events[-1].data["paused"] = tasks.paused_json(standings)
+        if self.events:
+            last = self.events[-1]
+            if state is ExecutionState.WAITING or last.waiting is not None:
+                last = replace(last, waiting=tasks.waiting_tasks(standings))
+            if state in (ExecutionState.WAITING, ExecutionState.PAUSED) and self.task.in_plan:
+                last = replace(last, paused=tasks.paused_tasks(standings))
+            self.events[-1] = last
         return state
 
     async def end_turn(
@@ -133,20 +142,21 @@ class Change:
                 rested_error=code,
             )
         for question in asked:
-            self.say(EventType.QUESTION_ASKED, question_data(question))
+            self.say(QuestionAsked.of(question))
         if self.box.approvals:
             await self._open_approvals()
-        if failed and rows:
-            self.say(EventType.MESSAGES_DEAD, {"messages": told(rows), "reason": code})
-        ended_data: JsonObject = {
-            "turn": turn,
-            "outcome": ending.name.lower(),
-            "result": text if self.box.state.is_over else None,
-            "error": code,
-            "messages": told(rows),
-            "waiting": [],
-        }
-        self.say(EventType.TURN_ENDED, ended_data | asked_data(self.box), state)
+        if code is not None and rows:
+            self.say(MessagesDead(messages=told(rows), reason=code))
+        ended_turn = TurnEnded(
+            turn=turn,
+            outcome=ending,
+            result=text if self.box.state.is_over else None,
+            error=code,
+            messages=told(rows),
+            questions=asked_questions(self.box),
+            approvals=asked_approvals(self.box),
+        )
+        self.say(ended_turn, state, waiting=())
         event_seq = await self.commit(ring_seconds=None if self.box.state.is_over else ring_seconds)
         ended = self.box.state.is_over and task.in_plan
         if ended:
@@ -163,7 +173,7 @@ class Change:
             approvals=[tasks.approval_json(approval) for approval in approvals],
         )
         for approval in approvals:
-            self.say(EventType.APPROVAL_ASKED, approval_data(approval))
+            self.say(ApprovalAsked.of(approval))
 
     async def ring_plan(self) -> None:
         """Have the relay ring the execution's plan, unless somebody does so before."""
@@ -176,40 +186,16 @@ class Change:
         )
 
 
-def told(rows: Sequence[object]) -> list[JsonValue]:
+def told(rows: Sequence[asyncpg.Record]) -> tuple[MessageRef, ...]:
     """Messages, from rows with `id` and `seq`, as events name them."""
-    return [
-        {"message_id": str(cast("UUID", row["id"])), "seq": cast("int", row["seq"])}
-        for row in cast("Sequence[dict[str, object]]", rows)
-    ]
+    return tuple(MessageRef(message_id=row["id"], seq=row["seq"]) for row in rows)
 
 
-def asked_data(box: Mailbox) -> JsonObject:
-    """What a task asks, as events show it."""
-    return {
-        "questions": [question_data(question) for question in box.questions],
-        "approvals": [approval_data(approval) for approval in box.approvals],
-    }
+def asked_questions(box: Mailbox) -> tuple[AskedQuestion, ...]:
+    """The questions that are open, as events show them."""
+    return tuple(AskedQuestion.of(question) for question in box.questions)
 
 
-def question_data(question: Question) -> JsonObject:
-    """A question as events show it."""
-    return {
-        "question_id": question.id,
-        "text": question.text,
-        "choices": cast("list[JsonValue]", list(question.choices)),
-        "schema": question.schema,
-    }
-
-
-def approval_data(approval: Approval) -> JsonObject:
-    """An open approval as events show it."""
-    return {
-        "approval_id": approval.id,
-        "turn": approval.turn,
-        "step": approval.step,
-        "call_id": approval.call_id,
-        "tool": approval.tool,
-        "arguments": approval.arguments,
-        "digest": approval.digest,
-    }
+def asked_approvals(box: Mailbox) -> tuple[AskedApproval, ...]:
+    """The approvals that are open, as events show them."""
+    return tuple(AskedApproval.of(approval) for approval in box.approvals)

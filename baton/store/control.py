@@ -4,13 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from baton.domain import mailbox
 from baton.domain.errors import Conflict, ExecutionNotFound
-from baton.domain.events import EventType
+from baton.domain.events import MessagesDead, TaskCancelled, TaskPaused, TaskResumed, TurnEnded
 from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
-from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, standing
 from baton.domain.states import MessageState, TaskState, TurnState
 from baton.store import approvals
-from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_data, told
+from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_approvals, asked_questions, told
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 
@@ -32,7 +31,7 @@ async def _pause(change: Change, by: str) -> Standing:
     if box.state not in (TaskState.RUNNING, TaskState.WAITING):
         return change.standing()
     change.box = mailbox.pause(box)
-    change.say(EventType.TASK_PAUSED, {"by": by}, TaskState.PAUSED)
+    change.say(TaskPaused(by=by), TaskState.PAUSED)
     return standing(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
 
@@ -53,10 +52,13 @@ async def _resume(change: Change, by: str) -> Standing:
     if box.state is not TaskState.PAUSED:
         return change.standing()
     change.box = mailbox.resume(box, has_news=await _has_news(change))
-    said: JsonObject = {"by": by}
-    if change.box.state is TaskState.WAITING:
-        said |= asked_data(change.box)
-    change.say(EventType.TASK_RESUMED, said, change.box.state)
+    waits = change.box.state is TaskState.WAITING
+    resumed = TaskResumed(
+        by=by,
+        questions=asked_questions(change.box) if waits else (),
+        approvals=asked_approvals(change.box) if waits else (),
+    )
+    change.say(resumed, change.box.state)
     return standing(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
 
 
@@ -141,26 +143,14 @@ async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
             not_made=CANCELLED,
             keep_held=False,
         )
-        change.say(
-            EventType.TURN_ENDED,
-            {
-                "turn": box.turn,
-                "outcome": Ending.INTERRUPTED.name.lower(),
-                "result": None,
-                "error": None,
-                "messages": told(read),
-                "questions": [],
-                "approvals": [],
-                "waiting": [],
-            },
-        )
+        change.say(TurnEnded(turn=box.turn, outcome=Ending.INTERRUPTED, messages=told(read)), waiting=())
     elif box.held_step is not None:
         await approvals.cancel_held(change, by)
     dead = await fetch(connection, "bury_unclaimed", **names, reason="task_cancelled")
     if dead:
-        change.say(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": "task_cancelled"})
+        change.say(MessagesDead(messages=told(dead), reason="task_cancelled"))
     change.box = mailbox.cancel(box)
-    change.say(EventType.TASK_CANCELLED, {"by": by, "reason": reason}, TaskState.CANCELLED)
+    change.say(TaskCancelled(by=by, reason=reason), TaskState.CANCELLED)
     event_seq = await change.commit(ring_seconds=RING_SECONDS)
     if task.in_plan:
         await change.ring_plan()

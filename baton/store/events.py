@@ -7,6 +7,7 @@ import asyncpg
 
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.events.codec import decode, encode, paused_in, waiting_in
 from baton.domain.ids import ExecutionId, TenantId
 from baton.domain.json import INT64_MAX
 from baton.domain.states import ExecutionState, TaskState
@@ -53,11 +54,11 @@ async def append(
 def columns(events: Sequence[NewEvent], positions: Mapping[object, int]) -> dict[str, list[object]]:
     """What the statements that append ``events`` take."""
     return {
-        "types": [event.type for event in events],
+        "types": [event.body.type for event in events],
         "task_ids": [event.task_id for event in events],
         "positions": [positions.get(event.task_id) for event in events],
         "task_states": [event.task_state for event in events],
-        "data": [event.data for event in events],
+        "data": [encode(event) for event in events],
     }
 
 
@@ -100,13 +101,16 @@ async def head(connection: Connection, tenant_id: TenantId, execution_id: Execut
 
 def event_of(row: asyncpg.Record) -> Event:
     """An event from its row."""
+    data = row["data"]
     return Event(
         seq=row["seq"],
-        type=EventType(row["type"]),
         at=row["at"],
-        data=row["data"],
+        body=decode(row["type"], data),
+        data=data,
         task_id=row["task_id"],
         position=row["position"],
         task_state=row["task_state"] and TaskState(row["task_state"]),
         execution_state=row["execution_state"] and ExecutionState(row["execution_state"]),
+        waiting=waiting_in(data),
+        paused=paused_in(data),
     )

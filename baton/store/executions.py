@@ -1,12 +1,13 @@
 """Executions, as they begin."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
 
 from baton.domain.conversation import Attachment
-from baton.domain.events import EventType
+from baton.domain.events import ExecutionCreated, NewEvent, TaskStarted
+from baton.domain.events.codec import encode
+from baton.domain.events.executions import PlannedTask
 from baton.domain.ids import AgentId, ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import ExecutionState
@@ -68,14 +69,10 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
         }
         for task in new.tasks
     ]
-    created: JsonObject = {
-        "title": new.title,
-        "tasks": [{"id": str(task.id), "position": task.position, "title": task.title} for task in new.tasks],
-    }
-    types: Sequence[EventType] = (EventType.EXECUTION_CREATED,)
-    data: Sequence[JsonObject] = (created,)
+    planned = tuple(PlannedTask(id=task.id, position=task.position, title=task.title) for task in new.tasks)
+    events = [NewEvent(ExecutionCreated(title=new.title, tasks=planned))]
     if not new.in_plan:
-        types, data = (*types, EventType.TASK_STARTED), (*data, {})
+        events.append(NewEvent(TaskStarted(title=new.tasks[0].title)))
     await fetchval(
         connection,
         "create_execution",
@@ -92,8 +89,8 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
         state=ExecutionState.PENDING if new.in_plan else ExecutionState.RUNNING,
         ring_seconds=ring_seconds,
         tasks=tasks,
-        types=types,
-        data=data,
+        types=[event.body.type for event in events],
+        data=[encode(event) for event in events],
     )
     return new.id
 

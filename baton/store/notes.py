@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from baton.domain.events import EventType
+from baton.domain.events import NoteWritten
 from baton.domain.ids import ExecutionId, StepKey, TenantId
 from baton.store.changes import Change
 from baton.store.pool import Connection
@@ -34,10 +34,7 @@ async def write(connection: Connection, key: StepKey, call_id: str, name: str, t
         text=text,
         task=key.task_id,
     )
-    change.say(
-        EventType.NOTE_WRITTEN,
-        {"turn": key.turn, "step": key.step, "call_id": call_id, "name": name, "text": text},
-    )
+    change.say(NoteWritten(turn=key.turn, step=key.step, call_id=call_id, name=name, text=text))
     await change.commit()
     return True
 

@@ -7,7 +7,7 @@ import asyncpg
 
 from baton.domain.dag import DEPENDENCY_FAILED, Advance, Node, advance
 from baton.domain.errors import ExecutionNotFound
-from baton.domain.events import EventType, NewEvent
+from baton.domain.events import MessagesDead, NewEvent, TaskFailed, TaskReset, TasksStarted, TaskStarted
 from baton.domain.ids import ExecutionId, PlanRoute, TaskId, TenantId
 from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store import events
@@ -93,16 +93,14 @@ async def _events(
     for row in rows:
         task, position = row["id"], row["position"]
         if position in decided.reset:
-            said.append(NewEvent(EventType.TASK_RESET, {}, task, TaskState.PENDING))
+            said.append(NewEvent(TaskReset(), task, TaskState.PENDING))
         if position in decided.fail:
             dead = await fetch(connection, "bury_unclaimed", tenant=tenant_id, task=task, reason=DEPENDENCY_FAILED)
             if dead:
-                said.append(
-                    NewEvent(EventType.MESSAGES_DEAD, {"messages": told(dead), "reason": DEPENDENCY_FAILED}, task)
-                )
-            said.append(NewEvent(EventType.TASK_FAILED, {"code": DEPENDENCY_FAILED}, task, TaskState.FAILED))
+                said.append(NewEvent(MessagesDead(messages=told(dead), reason=DEPENDENCY_FAILED), task))
+            said.append(NewEvent(TaskFailed(code=DEPENDENCY_FAILED), task, TaskState.FAILED))
         if position in decided.start:
-            said.append(NewEvent(EventType.TASK_STARTED, {"title": row["title"]}, task, TaskState.RUNNING))
+            said.append(NewEvent(TaskStarted(title=row["title"]), task, TaskState.RUNNING))
     if len(decided.start) > 1:
-        said.append(NewEvent(EventType.TASKS_STARTED, {"tasks": list(decided.start)}))
+        said.append(NewEvent(TasksStarted(tasks=tuple(decided.start))))
     return said

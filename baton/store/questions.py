@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from baton.domain.conversation import Question
-from baton.domain.events import EventType
+from baton.domain.events import QuestionEscalated, QuestionReminded
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, put
 from baton.domain.messages import Draft
 from baton.domain.states import TaskState
 from baton.store import messages, tasks
-from baton.store.changes import RING_SECONDS, Change, question_data
+from baton.store.changes import RING_SECONDS, Change
 from baton.store.pool import Connection
 
 #: What an agent reads where nobody answered and it had named no default.
@@ -38,10 +38,10 @@ async def tick(connection: Connection, route: TaskRoute, now: datetime | None = 
 
 def _told(change: Change, question: Question, at: str) -> Question:
     if question.remind_at and question.remind_at <= at:
-        change.say(EventType.QUESTION_REMINDED, question_data(question))
+        change.say(QuestionReminded.of(question))
         question = replace(question, remind_at="")
     if question.escalate_at and question.escalate_at <= at:
-        change.say(EventType.QUESTION_ESCALATED, question_data(question))
+        change.say(QuestionEscalated.of(question))
         question = replace(question, escalate_at="")
     return question
 

@@ -6,20 +6,18 @@ then: a turn that claims the message holds the same locks, so that one of the tw
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import asyncpg
 
 from baton.domain.conversation import Question
 from baton.domain.errors import AnswerRefused, MessageNotFound, MessageTaken, Outdated, TaskClosed
-from baton.domain.events import EventType
+from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
 from baton.domain.ids import MessageId, TaskId, TaskRoute, TenantId
-from baton.domain.json import JsonObject, JsonValue
 from baton.domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState, TaskState
 from baton.store.attachments import attachments_json
-from baton.store.changes import RING_SECONDS, Change, asked_data
+from baton.store.changes import RING_SECONDS, Change, asked_approvals, asked_questions
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval
 from baton.store.tasks import questions_of
@@ -82,7 +80,7 @@ async def edit_message(
         connection, "edit_message", tenant=route.tenant_id, message=message_id, text=text, attachments=attachments
     )
     change.box = replace(change.task.box, version=change.task.box.version + 1)
-    change.say(EventType.MESSAGE_EDITED, {"message_id": str(message_id), "seq": row["seq"], "text": text})
+    change.say(MessageEdited(message_id=message_id, seq=row["seq"], text=text))
     return Changed(change.box, await change.commit(keep_ring=True), changed=True)
 
 
@@ -107,13 +105,20 @@ async def withdraw_message(
     asks_anew = (change.box.questions, change.box.approvals) != (was.questions, was.approvals)
     waits_anew = change.box.state is TaskState.WAITING and asks_anew
     is_over_again = change.box.state.is_over and not was.state.is_over
-    told: JsonObject = {"message_id": str(message_id), "seq": row["seq"], "result": None, "error": None, "waiting": []}
-    told |= asked_data(change.box)
+    result = error = None
     if is_over_again:
         back = await fetchrow(connection, "come_back", **names)
         assert back is not None
-        told |= {"result": back["result"], "error": back["error_code"]}
-    change.say(EventType.MESSAGE_WITHDRAWN, told, change.box.state if change.box.state is not was.state else None)
+        result, error = back["result"], back["error_code"]
+    withdrawn = MessageWithdrawn(
+        message_id=message_id,
+        seq=row["seq"],
+        result=result,
+        error=error,
+        questions=asked_questions(change.box),
+        approvals=asked_approvals(change.box),
+    )
+    change.say(withdrawn, change.box.state if change.box.state is not was.state else None, waiting=())
     event_seq = await change.commit(ring_seconds=RING_SECONDS if waits_anew else None, keep_ring=True)
     if is_over_again and route.in_plan:
         await change.ring_plan()
@@ -147,18 +152,18 @@ async def redrive_message(
     )
     change.box = accept_again(was)
     runs = change.box.state is TaskState.RUNNING
-    told: JsonObject = {
-        "message_id": str(message_id),
-        "seq": seq,
-        "was_seq": row["seq"],
-        "text": row["text"],
-        "origin": row["origin"],
-        "sender": row["sender"],
-        "answers": cast("list[JsonValue]", list(row["answers"])),
-        "decides": cast("list[JsonValue]", decides),
-        "queued": was.turn_open,
-    }
-    change.say(EventType.MESSAGE_REDRIVEN, told, change.box.state if change.box.state is not was.state else None)
+    redriven = MessageRedriven(
+        message_id=message_id,
+        seq=seq,
+        was_seq=row["seq"],
+        text=row["text"],
+        origin=row["origin"],
+        sender=row["sender"],
+        answers=tuple(row["answers"]),
+        decides=tuple(decides),
+        queued=was.turn_open,
+    )
+    change.say(redriven, change.box.state if change.box.state is not was.state else None)
     event_seq = await change.commit(ring_seconds=relay_seconds if runs and not was.turn_open else None, keep_ring=True)
     reopens = was.state.is_over and route.in_plan
     if reopens:

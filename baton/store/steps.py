@@ -10,7 +10,15 @@ from typing import Final
 
 from baton.domain.approvals import Policy, ToolRules
 from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult, Usage
-from baton.domain.events import EventType, NewEvent
+from baton.domain.events import (
+    NewEvent,
+    StepCompleted,
+    StepFailed,
+    StepStarted,
+    StepVoided,
+    TextDelta,
+    TurnStarted,
+)
 from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for, standing
@@ -51,8 +59,8 @@ class Delta:
 
     def event(self) -> NewEvent:
         """The event that says so."""
-        data: JsonObject = {"turn": self.turn, "step": self.step, "attempt": self.attempt, "text": self.text}
-        return NewEvent(EventType.TEXT_DELTA, data, self.task_id)
+        body = TextDelta(turn=self.turn, step=self.step, attempt=self.attempt, text=self.text)
+        return NewEvent(body, self.task_id)
 
 
 async def start_step(connection: Connection, key: StepKey) -> StepAttempt | Standing:
@@ -81,14 +89,14 @@ async def _begin_turn(change: Change, key: StepKey) -> StepAttempt | Standing:
     claimed = await fetch(
         change.connection, "begin_turn", tenant=key.tenant_id, task=key.task_id, turn=key.turn, first_event=first_event
     )
-    change.say(EventType.TURN_STARTED, {"turn": key.turn, "messages": told(claimed)})
+    change.say(TurnStarted(turn=key.turn, messages=told(claimed)))
     await approvals.allow_tools(change, claimed)
     if held_step is not None:
         held = replace(key, turn=task.box.turn, step=held_step)
         if calls := await approvals.settle(change, held, claimed):
             return Standing(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
         return await _begin_step(change, key)
-    change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": 0})
+    change.say(StepStarted(turn=key.turn, step=0))
     return StepAttempt(1, 0, await change.commit(), task.position)
 
 
@@ -96,7 +104,7 @@ async def _begin_step(change: Change, key: StepKey) -> StepAttempt:
     task = change.task
     first_event = task.event_seq + len(change.events) + 1
     await execute(change.connection, "begin_step", **of_step(key), first_event=first_event)
-    change.say(EventType.STEP_STARTED, {"turn": key.turn, "step": key.step})
+    change.say(StepStarted(turn=key.turn, step=key.step))
     return StepAttempt(1, 0, await change.commit(), task.position)
 
 
@@ -115,7 +123,7 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
     again = await fetchrow(connection, "retry_step", **of_step(key))
     assert again is not None
     if row["streamed"]:
-        change.say(EventType.STEP_VOIDED, {"turn": key.turn, "step": key.step, "attempt": row["attempt"]})
+        change.say(StepVoided(turn=key.turn, step=key.step, attempt=row["attempt"]))
     return StepAttempt(again["attempt"], again["failures"], await change.commit(), task.position)
 
 
@@ -214,10 +222,8 @@ async def count_failure(
     if failures is None:
         return 0
     change.events += [delta.event() for delta in streamed]
-    data: JsonObject = {
-        "turn": key.turn, "step": key.step, "attempt": attempt, "code": code, "retrying": failures < limit
-    }  # fmt: skip
-    change.say(EventType.STEP_FAILED, data)
+    retrying = failures < limit
+    change.say(StepFailed(turn=key.turn, step=key.step, attempt=attempt, code=code, retrying=retrying))
     await change.commit()
     return failures
 
@@ -289,14 +295,8 @@ def _say_completed(
     change: Change, key: StepKey, streamed: Sequence[Delta], text: str, calls: Sequence[ToolCall], *, interrupted: bool
 ) -> None:
     change.events += [delta.event() for delta in streamed]
-    data: JsonObject = {
-        "turn": key.turn,
-        "step": key.step,
-        "text": text,
-        "calls": [_call(call) for call in calls],
-        "interrupted": interrupted,
-    }
-    change.say(EventType.STEP_COMPLETED, data)
+    completed = StepCompleted(turn=key.turn, step=key.step, text=text, calls=tuple(calls), interrupted=interrupted)
+    change.say(completed)
 
 
 def _call(call: ToolCall) -> JsonObject:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from baton.domain.events import EventType, NewEvent
+from baton.domain.events import ExecutionChanged, NewEvent, TaskRepaired, WorkflowLost
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Standing
 from baton.domain.states import ExecutionState, TaskState, execution_state
@@ -81,7 +81,7 @@ async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> 
         return await control.cancel_locked(change, "temporal", "cancelled in Temporal")
     if not box.turn_open or box.turn != turn.turn:
         return None
-    change.say(EventType.WORKFLOW_LOST, {"status": status})
+    change.say(WorkflowLost(status=status))
     return await change.end_turn(Ending.FAILED, code=f"workflow_{status}", ring_seconds=RING_SECONDS)
 
 
@@ -90,7 +90,7 @@ async def waiting_workflow_lost(connection: Connection, turn: OpenTurn, status: 
     change = await Change.of(connection, turn.tenant_id, turn.execution_id, turn.task_id)
     if change.task.box.turn_open or change.task.box.state is not TaskState.WAITING:
         return False
-    change.say(EventType.WORKFLOW_LOST, {"status": status})
+    change.say(WorkflowLost(status=status))
     await change.commit()
     return True
 
@@ -106,7 +106,7 @@ async def recount(connection: Connection, limit: int) -> int:
         runs = accepted > 0 and change.task.box.state in (TaskState.SUCCEEDED, TaskState.FAILED)
         state = TaskState.RUNNING if runs else change.task.box.state
         change.box = replace(change.task.box, unclaimed=accepted, version=change.task.box.version + 1, state=state)
-        change.say(EventType.TASK_REPAIRED, {"what": "unclaimed"}, state if runs else None)
+        change.say(TaskRepaired(what="unclaimed"), state if runs else None)
         await change.commit(ring_seconds=0.0 if state is TaskState.RUNNING else None)
         mended += 1
     return mended
@@ -127,7 +127,7 @@ async def derive_states(connection: Connection) -> int:
         if locked is None or not _differs(locked["state"], [standing.state for standing in standings]):
             continue
         state = tasks.derived(standings, ExecutionState(locked["state"]))
-        changed = [NewEvent(EventType.EXECUTION_CHANGED, {"was": locked["state"]})]
+        changed = [NewEvent(ExecutionChanged(was=locked["state"]))]
         await events.append(connection, *names, changed, positions={}, state=state)
         mended += 1
     return mended

@@ -11,6 +11,7 @@ from baton.domain.approvals import Approval, question_text
 from baton.domain.conversation import Question
 from baton.domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
 from baton.domain.events import NewEvent
+from baton.domain.events.parts import PausedTask, WaitingTask
 from baton.domain.ids import (
     ExecutionId,
     TaskAddress,
@@ -361,27 +362,27 @@ def approval_json(approval: Approval) -> JsonObject:
     }
 
 
-def paused_json(standings: list[TaskStanding]) -> list[JsonValue]:
-    """What an execution can go on with once somebody resumes it: one entry per paused task."""
-    return [
-        {"task_id": str(standing.id), "position": standing.position}
+def paused_tasks(standings: list[TaskStanding]) -> tuple[PausedTask, ...]:
+    """What an execution can go on with once somebody resumes it."""
+    return tuple(
+        PausedTask(task_id=standing.id, position=standing.position)
         for standing in standings
         if standing.state is TaskState.PAUSED
-    ]
+    )
 
 
-def waiting_json(standings: list[TaskStanding]) -> list[JsonValue]:
-    """What an execution waits for: one entry per waiting task. ``consent``: it needs that alone, and no answer."""
-    return [
-        {
-            "task_id": str(standing.id),
-            "position": standing.position,
-            "question": "\n".join(
+def waiting_tasks(standings: list[TaskStanding]) -> tuple[WaitingTask, ...]:
+    """What an execution waits for."""
+    return tuple(
+        WaitingTask(
+            task_id=standing.id,
+            position=standing.position,
+            question="\n".join(
                 (*(q.text for q in standing.questions), *(question_text(a) for a in standing.approvals))
             ),
-            "waiting_since": standing.waiting_since and standing.waiting_since.isoformat(),
-            "consent": not standing.questions,
-        }
+            waiting_since=standing.waiting_since,
+            consent=not standing.questions,
+        )
         for standing in standings
         if standing.state is TaskState.WAITING
-    ]
+    )

@@ -10,7 +10,7 @@ import asyncpg
 
 from baton.domain.approvals import Approval, ApprovalState, Policy, ToolRules, digest_of
 from baton.domain.conversation import Question, ToolCall, ToolResult
-from baton.domain.events import EventType
+from baton.domain.events import ToolCompleted, ToolStarted
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, Then
@@ -45,7 +45,8 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
     if refusal := _refusal(row, call):
         await end_call(change, key, ToolResult(call_id, refusal, failed=True))
         return await after_call(change, key)
-    change.say(EventType.TOOL_STARTED, {**_event(key, call_id, call.name), "arguments": call.arguments})
+    started = ToolStarted(turn=key.turn, step=key.step, call_id=call_id, name=call.name, arguments=call.arguments)
+    change.say(started)
     await change.commit()
     return call
 
@@ -100,8 +101,15 @@ async def end_call(change: Change, key: StepKey, result: ToolResult) -> None:
         failed=result.failed,
     )
     if name is not None:
-        data = {**_event(key, result.call_id, name), "content": result.content, "failed": result.failed}
-        change.say(EventType.TOOL_COMPLETED, data)
+        completed = ToolCompleted(
+            turn=key.turn,
+            step=key.step,
+            call_id=result.call_id,
+            name=name,
+            content=result.content,
+            failed=result.failed,
+        )
+        change.say(completed)
 
 
 async def calls_to_make(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
@@ -171,7 +179,3 @@ async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
     """The questions that a recorded step asked beside its calls, in the order of the model."""
     rows = await fetch(change.connection, "step_questions", **of_step(key))
     return tasks.questions_of([row["question"] for row in rows])
-
-
-def _event(key: StepKey, call_id: str, name: str) -> JsonObject:
-    return {"turn": key.turn, "step": key.step, "call_id": call_id, "name": name}

@@ -15,7 +15,8 @@ from api.dialects.asteroid.activities import TYPES, activities, user_uuid
 from api.dialects.asteroid.translate import CONSENT, NO_INPUTS, REACHED, STATUS, description_of, states_of, status_of
 from baton.domain.agents import Agent
 from baton.domain.conversation import ToolCall
-from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.events import Event, EventType, NewEvent, StepCompleted, TextDelta
+from baton.domain.events.codec import decode
 from baton.domain.states import ExecutionState, TaskState
 from baton.store import agents
 from tests.dialects.requests import Json, kubiya_task, start_plan, start_task, task_ids
@@ -493,7 +494,7 @@ async def test_a_key_for_another_agent(api: RunningApi, second: Agent) -> None:
 def event(kind: EventType, data: Json, seq: int = 7, **states: Any) -> Event:
     """An event of the first task."""
     found = {"task_state": None, "execution_state": None} | states
-    return Event(seq, kind, datetime(2026, 1, 1, tzinfo=UTC), data, UUID(int=5), 1, **found)
+    return Event(seq, datetime(2026, 1, 1, tzinfo=UTC), decode(kind, data), data, UUID(int=5), 1, **found)
 
 
 #: Data of each kind of event, as writers have it.
@@ -613,8 +614,8 @@ async def test_a_list_of_activities(api: RunningApi) -> None:
         assert (await send(api, execution, f"message {n}")).status_code == 201
     await api.append(
         execution,
-        *(NewEvent(EventType.TEXT_DELTA, {"turn": 1, "step": 0, "attempt": 1, "text": "x"}, UUID(task)),) * 20,
-        NewEvent(EventType.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "said", "calls": []}, UUID(task)),
+        *(NewEvent(TextDelta(turn=1, step=0, attempt=1, text="x"), UUID(task)),) * 20,
+        NewEvent(StepCompleted(turn=1, step=0, text="said"), UUID(task)),
     )
     url = f"{EXECUTIONS}/{execution}/activities"
     answer = await api.http.get(url)

@@ -17,7 +17,21 @@ from api.dialects.chat_tasks.stream import task_encoder
 from api.dialects.chat_tasks.translate import STATUS, STEP_STATUS
 from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.approvals import Approval
-from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.events import (
+    Event,
+    EventType,
+    NewEvent,
+    QuestionAsked,
+    StepCompleted,
+    StepStarted,
+    StepVoided,
+    TaskResumed,
+    ToolCompleted,
+    ToolStarted,
+    TurnStarted,
+)
+from baton.domain.events.codec import decode
+from baton.domain.events.parts import AskedQuestion
 from baton.domain.states import ExecutionState, StepState, TaskState
 from baton.service import views
 from baton.store import agents
@@ -378,25 +392,19 @@ async def asked(api: RunningApi) -> tuple[int, int, str, str]:
     """A task that has worked a little, and waits."""
     task, agent, task_id, execution = await single(api)
     own = UUID(task_id)
-    question: Json = {"question_id": "q1", "text": "Which?", "choices": []}
+    question = AskedQuestion(question_id="q1", text="Which?")
     await api.append(
         execution,
-        NewEvent(EventType.TURN_STARTED, {"turn": 1, "messages": []}, own),
-        NewEvent(EventType.STEP_STARTED, {"turn": 1, "step": 0}, own),
+        NewEvent(TurnStarted(turn=1), own),
+        NewEvent(StepStarted(turn=1, step=0), own),
         delta("Hel", own),
-        NewEvent(EventType.STEP_VOIDED, {"turn": 1, "step": 0, "attempt": 1}, own),
+        NewEvent(StepVoided(turn=1, step=0, attempt=1), own),
         delta("Hallo", own, attempt=2),
-        NewEvent(EventType.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Hallo", "calls": []}, own),
-        NewEvent(
-            EventType.TOOL_STARTED, {"turn": 1, "step": 0, "call_id": "c", "name": "clock", "arguments": {"a": 1}}, own
-        ),
-        NewEvent(
-            EventType.TOOL_COMPLETED,
-            {"turn": 1, "step": 0, "call_id": "c", "name": "clock", "content": "noon", "failed": False},
-            own,
-        ),
-        NewEvent(EventType.QUESTION_ASKED, question, own),
-        ended(own, TaskState.WAITING, questions=[question], waiting=[]),
+        NewEvent(StepCompleted(turn=1, step=0, text="Hallo"), own),
+        NewEvent(ToolStarted(turn=1, step=0, call_id="c", name="clock", arguments={"a": 1}), own),
+        NewEvent(ToolCompleted(turn=1, step=0, call_id="c", name="clock", content="noon"), own),
+        NewEvent(QuestionAsked(question_id="q1", text="Which?"), own),
+        ended(own, TaskState.WAITING, questions=(question,), waiting=()),
         positions={own: 1},
         state=ExecutionState.WAITING,
     )
@@ -498,7 +506,7 @@ async def test_a_task_that_rests_only_in_the_log_has_not_ended(api: RunningApi) 
     async with asyncio.timeout(20), frames(api.http, f"{TASKS}/{task}/events") as stream:
         for name in ASKED[:-1]:
             assert (await anext(stream)).event == name
-        going = NewEvent(EventType.TASK_RESUMED, {"by": "x"}, UUID(task_id), TaskState.RUNNING)
+        going = NewEvent(TaskResumed(by="x"), UUID(task_id), TaskState.RUNNING)
         await api.append(execution, going, positions={UUID(task_id): 1}, state=ExecutionState.RUNNING)
         assert (await anext(stream)).data == {"task_id": task, "status": "running"}
 
@@ -513,14 +521,14 @@ async def test_frames_are_made_of_one_event_alone(api: RunningApi) -> None:
     for kind in EventType:
         for state in (None, *TaskState):
             data: Json = {"turn": 1, "step": 0, "text": "x", "message_id": "m", "call_id": "c", "content": 1}
-            event = Event(1, kind, at, data, task_id, 1, state, None)
+            event = Event(1, at, decode(kind, data), data, task_id, 1, state, None)
             made = encoder.frames(execution, event)
             assert made == encoder.frames(execution, event)
             assert [frame for frame in made if frame[0] == "task.status"] == (
                 [] if state is None else [("task.status", {"task_id": 7, "status": STATUS[state]})]
             )
             names |= {name for name, _ in made}
-            assert encoder.frames(execution, Event(1, kind, at, data, uuid4(), 1, state, None)) == ()
+            assert encoder.frames(execution, Event(1, at, decode(kind, data), data, uuid4(), 1, state, None)) == ()
     assert names == {"task.status", "step.started", "step.completed", "message.delta", "message.completed"}
 
 

@@ -18,6 +18,7 @@ from baton.domain.agents import Agent, Scope
 from baton.domain.approvals import ToolRules, Verdict
 from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.events import Event, EventType
+from baton.domain.events.codec import decode
 from baton.domain.ids import StepKey
 from baton.domain.states import TaskState
 from baton.store import agents, steps, tools
@@ -626,7 +627,8 @@ async def test_a_page_of_messages_that_there_is_not(api: RunningApi, query: str,
 def test_every_event_that_is_shown_has_an_entry_of_its_own() -> None:
     """Whatever its data: an entry is a function of one event, and of what the task was told."""
     for kind in log.SHOWN:
-        event = Event(7, kind, datetime(2026, 1, 1, tzinfo=UTC), {"turn": 3}, uuid4(), 1, TaskState.FAILED, None)
+        data, at = {"turn": 3}, datetime(2026, 1, 1, tzinfo=UTC)
+        event = Event(7, at, decode(kind, data), data, uuid4(), 1, TaskState.FAILED, None)
         entry = log.entry(event, "do it")
         assert (entry["groupId"], entry["timestamp"]) == ("turn-3", "2026-01-01T00:00:00+00:00")
         assert isinstance(entry["data"], dict)

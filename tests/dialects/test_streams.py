@@ -2,12 +2,22 @@
 
 import asyncio
 import socket
+from datetime import UTC, datetime
 from urllib.parse import urlparse
 from uuid import UUID
 
 import pytest
 
-from baton.domain.events import EventType, NewEvent
+from baton.domain.events import (
+    MessageAccepted,
+    NewEvent,
+    StepCompleted,
+    StepVoided,
+    TasksStarted,
+    TaskStarted,
+    TurnStarted,
+)
+from baton.domain.events.parts import AskedQuestion, WaitingTask
 from baton.domain.states import ExecutionState, TaskState
 from tests.dialects.requests import kubiya_task, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, delta, ended, running_api
@@ -21,29 +31,26 @@ async def finished_plan(api: RunningApi) -> tuple[str, dict[int, str]]:
     one, two = UUID(ids[1]), UUID(ids[2])
     positions: dict[object, int] = {one: 1, two: 2}
     running, waiting = TaskState.RUNNING, TaskState.WAITING
-    asked = [{"question_id": "q1", "text": "Which?", "choices": []}]
-    waits = [{"task_id": ids[1], "position": 1, "question": "Which?", "waiting_since": "2026-01-01T00:00:00+00:00"}]
+    asked = (AskedQuestion(question_id="q1", text="Which?"),)
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    waits = (WaitingTask(task_id=one, position=1, question="Which?", waiting_since=since),)
 
     async def say(*new: NewEvent, state: ExecutionState | None = None) -> None:
         await api.append(execution, *new, positions=positions, state=state)
 
     await say(
-        NewEvent(EventType.TASK_STARTED, {"title": "Task 1"}, one, running),
-        NewEvent(EventType.TASK_STARTED, {"title": "Task 2"}, two, running),
-        NewEvent(EventType.TASKS_STARTED, {"tasks": [1, 2]}),
+        NewEvent(TaskStarted(title="Task 1"), one, running),
+        NewEvent(TaskStarted(title="Task 2"), two, running),
+        NewEvent(TasksStarted(tasks=(1, 2))),
         state=ExecutionState.RUNNING,
     )
-    await say(NewEvent(EventType.TURN_STARTED, {"turn": 1, "messages": []}, one), delta("Hel", one), delta("lo", one))
-    await say(
-        NewEvent(EventType.STEP_VOIDED, {"turn": 1, "step": 0, "attempt": 1}, one), delta("Hallo", one, attempt=2)
-    )
-    await say(NewEvent(EventType.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Hallo", "calls": []}, one))
-    await say(ended(two, TaskState.SUCCEEDED, result="two", waiting=[]))
+    await say(NewEvent(TurnStarted(turn=1), one), delta("Hel", one), delta("lo", one))
+    await say(NewEvent(StepVoided(turn=1, step=0, attempt=1), one), delta("Hallo", one, attempt=2))
+    await say(NewEvent(StepCompleted(turn=1, step=0, text="Hallo"), one))
+    await say(ended(two, TaskState.SUCCEEDED, result="two", waiting=()))
     await say(ended(one, waiting, questions=asked, waiting=waits), state=ExecutionState.WAITING)
     await say(
-        NewEvent(
-            EventType.MESSAGE_ACCEPTED, {"message_id": "m", "seq": 1, "text": "Blue", "origin": "x"}, one, running
-        ),
+        NewEvent(MessageAccepted(message_id=UUID(int=1), seq=1, text="Blue", origin="x", sender="me"), one, running),
         state=ExecutionState.RUNNING,
     )
     await say(ended(one, TaskState.SUCCEEDED, result="one"), state=ExecutionState.SUCCEEDED)
@@ -134,7 +141,7 @@ async def test_a_single_tasks_stream(api: RunningApi) -> None:
         assert (await anext(stream)).event == "message_chunk"
         await api.append(
             execution["id"],
-            NewEvent(EventType.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Hi there"}, task),
+            NewEvent(StepCompleted(turn=1, step=0, text="Hi there"), task),
             ended(task, TaskState.SUCCEEDED, result="Hi there"),
             positions=positions,
             state=ExecutionState.SUCCEEDED,

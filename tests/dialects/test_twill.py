@@ -19,6 +19,7 @@ from baton.domain.approvals import ToolRules
 from baton.domain.conversation import ToolCall
 from baton.domain.errands import ErrandState
 from baton.domain.events import Event, EventType
+from baton.domain.events.codec import decode
 from baton.domain.ids import TaskById, TaskRoute
 from baton.domain.messages import Draft
 from baton.domain.states import SendMode, TaskState
@@ -660,11 +661,12 @@ async def test_frames_are_made_of_one_event_alone(api: RunningApi) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     for kind in EventType:
         for turn in (None, 0, 1, 2):
-            event = Event(7, kind, at, {"turn": turn, "text": "x"}, errand.task_id, 1, None, None)
+            data = {"turn": turn, "text": "x"}
+            event = Event(7, at, decode(kind, data), data, errand.task_id, 1, None, None)
             made_of = encoder.frames(execution, event)
             assert made_of == encoder.frames(execution, event)
             assert turn == 1 or not made_of
-            other = Event(7, kind, at, {"turn": turn, "text": "x"}, uuid4(), 1, None, None)
+            other = Event(7, at, decode(kind, data), data, uuid4(), 1, None, None)
             assert not encoder.frames(execution, other)
 
 

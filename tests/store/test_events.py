@@ -11,11 +11,12 @@ from baton.domain.ids import TaskRoute
 from baton.domain.states import ExecutionState
 from baton.store import events
 from tests.store.world import World
+from tests.support.events import delta
 
 
 async def append(world: World, route: TaskRoute, count: int, state: ExecutionState | None = None) -> int:
     """Append so many events in one statement."""
-    new = [NewEvent(EventType.TEXT_DELTA, {"n": n}, route.task_id) for n in range(count)]
+    new = [NewEvent(delta(str(n)), route.task_id) for n in range(count)]
     async with world.pool.connection() as connection:
         return await events.append(
             connection, world.tenant, route.execution_id, new, positions={route.task_id: route.position}, state=state
@@ -71,9 +72,7 @@ async def test_a_log_that_is_not_there(world: World) -> None:
             assert await events.head(connection, other.tenant, route.execution_id) is None
             assert await events.after(connection, other.tenant, route.execution_id, 0, 10) == []
             with pytest.raises(ExecutionNotFound):
-                await events.append(
-                    connection, other.tenant, uuid4(), [NewEvent(EventType.TEXT_DELTA, {})], positions={}
-                )
+                await events.append(connection, other.tenant, uuid4(), [NewEvent(delta())], positions={})
     assert len(await world.log(route)) == 2
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from baton.domain.events import EventType
+from baton.domain.events import EventType, TaskStarted
 from baton.domain.states import ExecutionState, TaskState
 from baton.store import events, executions, views
 from baton.store.executions import NewExecution, NewTask
@@ -78,6 +78,7 @@ async def test_a_single_task_runs_at_once(world: World) -> None:
         (1, EventType.EXECUTION_CREATED, None, None, None, None),
         (2, EventType.TASK_STARTED, task.id, 1, TaskState.RUNNING, ExecutionState.RUNNING),
     ]
+    assert log[1].body == TaskStarted(title="a")  # as in a plan: Kubiya's stream reads it
     assert await ring(world, "executions", made.id) is None
     assert str(await ring(world, "tasks", task.id)) == "0:00:03"
 

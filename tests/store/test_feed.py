@@ -9,7 +9,7 @@ import pytest
 
 from baton.domain.agents import Principal, Scope
 from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
-from baton.domain.events import Event, EventType, NewEvent
+from baton.domain.events import Event, NewEvent
 from baton.domain.states import ExecutionState, TaskState
 from baton.service.agents import default_agent
 from baton.service.feed import Feed, Subscription
@@ -18,6 +18,7 @@ from baton.store import events, executions
 from baton.store.executions import NewExecution, NewTask
 from baton.store.notify import EVENTS
 from baton.store.pool import Pool, open_pool
+from tests.support.events import delta, ended
 
 
 class Log:
@@ -47,10 +48,9 @@ class Log:
 
     async def append(self, count: int = 1, state: ExecutionState | None = None, *, hint: bool = True) -> int:
         """Append events, the last with the execution's state."""
-        kind, data = EventType.TEXT_DELTA, {"text": "x"}
-        new = [NewEvent(kind, dict(data), self.task) for _ in range(count)]
+        new = [NewEvent(delta(), self.task) for _ in range(count)]
         if state is not None:
-            new[-1] = NewEvent(EventType.TURN_ENDED, {}, self.task, TaskState(state))
+            new[-1] = NewEvent(ended(), self.task, TaskState(state))
         async with self.pool.transaction() as connection:
             last = await events.append(
                 connection, self.who.tenant_id, self.execution, new, positions={self.task: 1}, state=state
@@ -269,7 +269,7 @@ async def test_a_tasks_end_is_an_end_where_it_was_asked_for(log: Log) -> None:
             connection,
             log.who.tenant_id,
             log.execution,
-            [NewEvent(EventType.TURN_ENDED, {}, log.task, TaskState.SUCCEEDED)],
+            [NewEvent(ended(), log.task, TaskState.SUCCEEDED)],
             positions={log.task: 1},
         )
     log.feed.mark(log.execution)

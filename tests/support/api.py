@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from api.app import BatonApp, create_app
 from api.connection import server_config
 from baton.domain.agents import Scope
-from baton.domain.events import EventType, NewEvent
+from baton.domain.events import NewEvent, TextDelta, TurnEnded
+from baton.domain.events.parts import WaitingTask
+from baton.domain.mailbox import Ending
 from baton.domain.quota import UNLIMITED
 from baton.domain.states import ExecutionState, TaskState
 from baton.service.keys import create_key
@@ -132,12 +134,14 @@ class RunningApi:
 
 def delta(text: str, task_id: UUID | None = None, *, step: int = 0, attempt: int = 1) -> NewEvent:
     """A piece of streamed text."""
-    return NewEvent(EventType.TEXT_DELTA, {"turn": 1, "step": step, "attempt": attempt, "text": text}, task_id)
+    return NewEvent(TextDelta(turn=1, step=step, attempt=attempt, text=text), task_id)
 
 
-def ended(task_id: UUID, state: TaskState, **data: Any) -> NewEvent:
-    """A turn's end that brings about ``state``."""
-    return NewEvent(EventType.TURN_ENDED, {"turn": 1, "messages": [], **data}, task_id, state)
+def ended(
+    task_id: UUID, state: TaskState, *, waiting: tuple[WaitingTask, ...] | None = None, **fields: Any
+) -> NewEvent:
+    """A turn's end that brings about ``state``. ``fields``: of the body, beyond those that every end has."""
+    return NewEvent(TurnEnded(turn=1, outcome=Ending.ANSWERED, **fields), task_id, state, waiting)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from api.dialects.kubiya import stream as kubiya
 from api.sse import Cursor, Encoder, cursor_of, encode_event, encode_frame
 from baton.domain.errors import InvalidInput
 from baton.domain.events import Event, EventType
+from baton.domain.events.codec import decode, paused_in, waiting_in
 from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, TaskState
 
@@ -42,7 +43,10 @@ def event(
     execution: ExecutionState | None = None,
 ) -> Event:
     """An event."""
-    return Event(seq, kind, AT, data or {}, task, 4 if task else None, state, execution)
+    data = data or {}
+    position = 4 if task else None
+    body = decode(kind, data)
+    return Event(seq, AT, body, data, task, position, state, execution, waiting_in(data), paused_in(data))
 
 
 def frames(encoder: Encoder, one: Event) -> list[tuple[str, dict[str, Any]]]:

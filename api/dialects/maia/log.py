@@ -12,7 +12,7 @@ E = EventType
 
 def entry(event: Event, description: str) -> JsonObject:
     """An event that `SHOWN` names as an entry. ``description``: what the task was told when it was made."""
-    kind, say = _ENTRIES[event.type]
+    kind, say = _ENTRIES[EventType(event.type)]
     data: JsonObject = {"type": kind, **say(event)}
     if event.type is E.TASK_STARTED:
         data["content"] = description

@@ -1,0 +1,138 @@
+"""The one event vocabulary: what an execution's log says. Dialects are encoders of it.
+
+An event's body says what happened: one frozen class per type, whose fields are those of the stored JSON. A field with a
+default is one that older logs may lack. An execution's events are numbered 1, 2, 3, … without gaps.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from baton.domain.events.asking import (
+    ApprovalAsked,
+    ApprovalDecided,
+    QuestionAsked,
+    QuestionEscalated,
+    QuestionReminded,
+)
+from baton.domain.events.executions import (
+    ExecutionChanged,
+    ExecutionCreated,
+    TaskCancelled,
+    TaskFailed,
+    TaskPaused,
+    TaskRepaired,
+    TaskReset,
+    TaskResumed,
+    TasksStarted,
+    TaskStarted,
+    WorkflowLost,
+)
+from baton.domain.events.messages import (
+    MessageAccepted,
+    MessageEdited,
+    MessageRedriven,
+    MessagesDead,
+    MessageWithdrawn,
+)
+from baton.domain.events.parts import PausedTask, WaitingTask
+from baton.domain.events.turns import (
+    NoteWritten,
+    StepCompleted,
+    StepFailed,
+    StepStarted,
+    StepVoided,
+    TextDelta,
+    ToolCompleted,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+)
+from baton.domain.events.types import EventType as EventType
+from baton.domain.json import JsonObject
+from baton.domain.states import ExecutionState, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What this code cannot read: newer code wrote it, which shares the database while it is rolled out."""
+
+    type: str
+    data: JsonObject
+
+
+KnownBody: TypeAlias = (
+    ExecutionCreated
+    | ExecutionChanged
+    | TaskStarted
+    | TasksStarted
+    | TaskFailed
+    | TaskReset
+    | TaskPaused
+    | TaskResumed
+    | TaskCancelled
+    | TaskRepaired
+    | WorkflowLost
+    | MessageAccepted
+    | MessageEdited
+    | MessageWithdrawn
+    | MessageRedriven
+    | MessagesDead
+    | TurnStarted
+    | StepStarted
+    | StepVoided
+    | TextDelta
+    | StepCompleted
+    | StepFailed
+    | ToolStarted
+    | ToolCompleted
+    | NoteWritten
+    | TurnEnded
+    | QuestionAsked
+    | QuestionReminded
+    | QuestionEscalated
+    | ApprovalAsked
+    | ApprovalDecided
+)
+Body: TypeAlias = KnownBody | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be appended; its number and time are given when it is.
+
+    ``waiting`` and ``paused``: see `Event`; None leaves them out of what is stored.
+    """
+
+    body: KnownBody
+    task_id: UUID | None = None
+    task_state: TaskState | None = None
+    waiting: tuple[WaitingTask, ...] | None = None
+    paused: tuple[PausedTask, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of an execution's log. ``position`` is the task's integer in its plan.
+
+    ``task_state`` and ``execution_state`` are the states that it brought about, None where they did not change. One
+    that brings an execution to wait, whatever its type, has all tasks that are ``waiting`` then, and of a plan those
+    that are ``paused``. ``data`` is what the log has of all this, for who passes it on as it is.
+    """
+
+    seq: int
+    at: datetime
+    body: Body
+    data: JsonObject
+    task_id: UUID | None
+    position: int | None
+    task_state: TaskState | None
+    execution_state: ExecutionState | None
+    waiting: tuple[WaitingTask, ...] = ()
+    paused: tuple[PausedTask, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The name of its type: one of `EventType`, unless the body is `Unknown`."""
+        return self.body.type

@@ -1,0 +1,118 @@
+"""What happens to an execution and to its tasks as wholes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from baton.domain.events.parts import AskedApproval, AskedQuestion
+from baton.domain.events.types import EventType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTask:
+    """A task of an execution as it began. ``position`` is its integer in the plan."""
+
+    id: UUID
+    position: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCreated:
+    """An execution was accepted, with all its tasks."""
+
+    type: ClassVar = EventType.EXECUTION_CREATED
+
+    title: str
+    tasks: tuple[PlannedTask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionChanged:
+    """An execution's state did not follow from its tasks' states, and was corrected. ``was``: the state before."""
+
+    type: ClassVar = EventType.EXECUTION_CHANGED
+
+    was: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted:
+    """A task may run: its dependencies have succeeded, or it has none. ``title``: the task's."""
+
+    type: ClassVar = EventType.TASK_STARTED
+
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksStarted:
+    """Several tasks of a plan were started side by side: ``tasks`` are their positions."""
+
+    type: ClassVar = EventType.TASKS_STARTED
+
+    tasks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed:
+    """A task failed without a turn, because of a dependency."""
+
+    type: ClassVar = EventType.TASK_FAILED
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReset:
+    """A task that had failed because of a dependency is pending again: the dependency runs again, or has succeeded."""
+
+    type: ClassVar = EventType.TASK_RESET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPaused:
+    """Somebody paused a task."""
+
+    type: ClassVar = EventType.TASK_PAUSED
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResumed:
+    """Somebody resumed a task. ``questions`` and ``approvals``: what it asks, if it waits again."""
+
+    type: ClassVar = EventType.TASK_RESUMED
+
+    by: str
+    questions: tuple[AskedQuestion, ...] = ()
+    approvals: tuple[AskedApproval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCancelled:
+    """Somebody cancelled a task."""
+
+    type: ClassVar = EventType.TASK_CANCELLED
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRepaired:
+    """A counter on a task's row (``what``) did not fit its messages, and was corrected."""
+
+    type: ClassVar = EventType.TASK_REPAIRED
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowLost:
+    """A task's workflow is gone, with this ``status`` in Temporal. What became of the task, `task_state` says."""
+
+    type: ClassVar = EventType.WORKFLOW_LOST
+
+    status: str

@@ -1,0 +1,119 @@
+"""What an agent does: turns, their steps, and the tool calls of these."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from baton.domain.conversation import ToolCall
+from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, OfCall, OfStep, OfTurn
+from baton.domain.events.types import EventType
+from baton.domain.json import JsonObject, JsonValue
+from baton.domain.mailbox import Ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted(OfTurn):
+    """A turn began, and claimed ``messages``."""
+
+    type: ClassVar = EventType.TURN_STARTED
+
+    messages: tuple[MessageRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(OfStep):
+    """A step began: the model is being asked."""
+
+    type: ClassVar = EventType.STEP_STARTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepVoided(OfStep):
+    """What ``attempt`` had streamed is void: the step is tried again."""
+
+    type: ClassVar = EventType.STEP_VOIDED
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta(OfStep):
+    """A piece of what the agent is saying."""
+
+    type: ClassVar = EventType.TEXT_DELTA
+
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCompleted(OfStep):
+    """A step is recorded, with all its text and the calls that it asks for.
+
+    ``interrupted``: it was cut off, and ``text`` is what it had said by then.
+    """
+
+    type: ClassVar = EventType.STEP_COMPLETED
+
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed(OfStep):
+    """An attempt of a step failed. ``code`` is stable; ``retrying``: there will be another attempt."""
+
+    type: ClassVar = EventType.STEP_FAILED
+
+    attempt: int
+    code: str
+    retrying: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted(OfCall):
+    """A tool is being called."""
+
+    type: ClassVar = EventType.TOOL_STARTED
+
+    name: str
+    arguments: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCompleted(OfCall):
+    """A tool call has a result, also if it was never made. ``failed``: ``content`` is an error."""
+
+    type: ClassVar = EventType.TOOL_COMPLETED
+
+    name: str
+    content: JsonValue
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteWritten(OfCall):
+    """A tool call wrote a note for the other tasks of its execution, in the place of one of the same name."""
+
+    type: ClassVar = EventType.NOTE_WRITTEN
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded(OfTurn):
+    """A turn came to its end; ``messages`` are those that it had claimed.
+
+    ``result`` is the task's, if it is over, ``error`` a stable code if the turn failed; ``questions`` and ``approvals``
+    are open now.
+    """
+
+    type: ClassVar = EventType.TURN_ENDED
+
+    outcome: Ending
+    result: str | None = None
+    error: str | None = None
+    messages: tuple[MessageRef, ...] = ()
+    questions: tuple[AskedQuestion, ...] = ()
+    approvals: tuple[AskedApproval, ...] = ()

@@ -1,0 +1,129 @@
+"""Events for tests, built through the classes that the product builds them with."""
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from baton.domain import events
+from baton.domain.approvals import ApprovalState
+from baton.domain.conversation import ToolCall
+from baton.domain.events import Body, Event, KnownBody, NewEvent, Unknown
+from baton.domain.events.codec import CLASSES, encode
+from baton.domain.events.executions import PlannedTask
+from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, PausedTask, WaitingTask
+from baton.domain.mailbox import Ending
+from baton.domain.states import ExecutionState, TaskState
+
+AT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+TASK: Final = UUID(int=2)
+MESSAGE: Final = UUID(int=9)
+
+_REF: Final = MessageRef(message_id=MESSAGE, seq=3)
+_QUESTION: Final = AskedQuestion(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"})
+_APPROVAL: Final = AskedApproval(
+    turn=1, step=0, call_id="c", approval_id="a1", tool="write", arguments={"path": "x"}, digest="d"
+)
+
+#: One body of each type, with no field left at its default.
+SAMPLES: Final[tuple[KnownBody, ...]] = (
+    events.ExecutionCreated(title="A plan", tasks=(PlannedTask(id=TASK, position=4, title="A task"),)),
+    events.ExecutionChanged(was="running"),
+    events.TaskStarted(title="A task"),
+    events.TasksStarted(tasks=(1, 2)),
+    events.TaskFailed(code="dependency_failed"),
+    events.TaskReset(),
+    events.TaskPaused(by="me"),
+    events.TaskResumed(by="me", questions=(_QUESTION,), approvals=(_APPROVAL,)),
+    events.TaskCancelled(by="me", reason="no need"),
+    events.TaskRepaired(what="unclaimed"),
+    events.WorkflowLost(status="terminated"),
+    events.MessageAccepted(
+        message_id=MESSAGE, seq=3, text="x", origin="baton", sender="me", answers=("q1",), decides=("a1",), queued=True
+    ),
+    events.MessageEdited(message_id=MESSAGE, seq=3, text="x"),
+    events.MessageWithdrawn(
+        message_id=MESSAGE, seq=3, result="done", error="boom", questions=(_QUESTION,), approvals=(_APPROVAL,)
+    ),
+    events.MessageRedriven(
+        message_id=MESSAGE,
+        seq=4,
+        was_seq=3,
+        text="x",
+        origin="baton",
+        sender="me",
+        answers=("q1",),
+        decides=("a1",),
+        queued=True,
+    ),
+    events.MessagesDead(messages=(_REF,), reason="task_cancelled"),
+    events.TurnStarted(turn=1, messages=(_REF,)),
+    events.StepStarted(turn=1, step=0),
+    events.StepVoided(turn=1, step=0, attempt=1),
+    events.TextDelta(turn=1, step=0, attempt=1, text="x"),
+    events.StepCompleted(
+        turn=1, step=0, text="x", calls=(ToolCall(id="c", name="clock", arguments={"a": 1}),), interrupted=True
+    ),
+    events.StepFailed(turn=1, step=0, attempt=1, code="boom", retrying=False),
+    events.ToolStarted(turn=1, step=0, call_id="c", name="clock", arguments={"a": 1}),
+    events.ToolCompleted(turn=1, step=0, call_id="c", name="clock", content=["noon", {"n": 1.5}], failed=True),
+    events.NoteWritten(turn=1, step=0, call_id="c", name="key", text="x"),
+    events.TurnEnded(
+        turn=1,
+        outcome=Ending.FAILED,
+        result="done",
+        error="boom",
+        messages=(_REF,),
+        questions=(_QUESTION,),
+        approvals=(_APPROVAL,),
+    ),
+    events.QuestionAsked(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"}),
+    events.QuestionReminded(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"}),
+    events.QuestionEscalated(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"}),
+    events.ApprovalAsked(
+        turn=1, step=0, call_id="c", approval_id="a1", tool="write", arguments={"path": "x"}, digest="d"
+    ),
+    events.ApprovalDecided(
+        turn=1,
+        step=0,
+        call_id="c",
+        approval_id="a1",
+        tool="write",
+        decision=ApprovalState.APPROVED,
+        by="me",
+        reason="fine",
+        arguments={"path": "y"},
+        digest="e",
+    ),
+)
+assert [type(body) for body in SAMPLES] == list(CLASSES.values()), "a sample of each type, in the order of the union"
+
+#: What newer code may have written.
+UNKNOWN: Final = Unknown("cost.estimated", {"turn": 1, "text": "x"})
+#: One body of all that a reader may meet.
+BODIES: Final[tuple[Body, ...]] = (*SAMPLES, UNKNOWN)
+
+
+def event(
+    body: Body,
+    *,
+    seq: int = 7,
+    at: datetime = AT,
+    task: UUID | None = TASK,
+    state: TaskState | None = None,
+    execution: ExecutionState | None = None,
+    waiting: tuple[WaitingTask, ...] | None = None,
+    paused: tuple[PausedTask, ...] | None = None,
+) -> Event:
+    """An entry of a log, as the store reads it. A task has the position 4."""
+    data = body.data if isinstance(body, Unknown) else encode(NewEvent(body, waiting=waiting, paused=paused))
+    return Event(seq, at, body, data, task, 4 if task else None, state, execution, waiting or (), paused or ())
+
+
+def delta(text: str = "x", *, turn: int = 1, step: int = 0, attempt: int = 1) -> events.TextDelta:
+    """A piece of streamed text."""
+    return events.TextDelta(turn=turn, step=step, attempt=attempt, text=text)
+
+
+def ended(turn: int = 1, outcome: Ending = Ending.ANSWERED) -> events.TurnEnded:
+    """The end of a turn that says nothing else."""
+    return events.TurnEnded(turn=turn, outcome=outcome)

@@ -1,0 +1,154 @@
+"""Does every event come back from the log as it was written, and what other code wrote without harm?"""
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from baton.domain.events import Body, EventType, KnownBody, NewEvent, TextDelta, TurnEnded, Unknown
+from baton.domain.events.codec import CLASSES, decode, encode, paused_in, waiting_in
+from baton.domain.events.parts import PausedTask, WaitingTask
+from baton.domain.json import JsonObject
+from baton.domain.mailbox import Ending
+from tests.support.events import AT, MESSAGE, SAMPLES, TASK
+
+M = str(MESSAGE)
+QUESTION = {"question_id": "q1", "text": "Which?", "choices": ["a"], "schema": None}
+
+#: What logs hold that were written before events had classes: (type, data), the first versions as well as the last.
+STORED: list[tuple[str, dict[str, Any]]] = [
+    ("execution.created", {"title": "T", "tasks": [{"id": M, "position": 1, "title": "One"}]}),
+    ("task.started", {}),
+    ("task.started", {"title": "One"}),
+    ("tasks.started", {"tasks": [1, 2]}),
+    ("task.failed", {"code": "dependency_failed"}),
+    ("task.reset", {}),
+    ("message.accepted", {"message_id": M, "seq": 1, "text": "x", "origin": "o", "sender": "s", "answers": ["q"]}),
+    ("message.edited", {"message_id": M, "seq": 1, "text": "x"}),
+    ("message.withdrawn", {"message_id": M, "seq": 1}),
+    ("message.withdrawn", {"message_id": M, "seq": 1, "questions": [QUESTION], "result": None, "waiting": []}),
+    (
+        "message.redriven",
+        {"message_id": M, "seq": 2, "was_seq": 1, "text": "x", "origin": "o", "sender": "s", "answers": []},
+    ),
+    ("messages.dead", {"messages": [{"message_id": M, "seq": 1}], "reason": "task_cancelled"}),
+    ("turn.started", {"turn": 1, "messages": [{"message_id": M, "seq": 1}]}),
+    ("step.started", {"turn": 1, "step": 0}),
+    ("step.voided", {"turn": 1, "step": 0, "attempt": 1}),
+    ("text.delta", {"turn": 1, "step": 0, "attempt": 1, "text": "x"}),
+    ("step.completed", {"turn": 1, "step": 0, "text": "", "calls": [{"id": "c", "name": "n", "arguments": {}}]}),
+    ("step.failed", {"turn": 1, "step": 0, "attempt": 1, "code": "x", "retrying": True}),
+    ("tool.started", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "arguments": {"a": [1, {"b": None}]}}),
+    ("tool.completed", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "content": None, "failed": False}),
+    ("question.asked", QUESTION),
+    ("question.reminded", {"question_id": "q1", "text": "Which?"}),
+    ("question.escalated", QUESTION),
+    (
+        "approval.asked",
+        {"approval_id": "a", "turn": 1, "step": 0, "call_id": "c", "tool": "n", "arguments": {}, "digest": "d"},
+    ),
+    (
+        "approval.decided",
+        {"approval_id": "a", "turn": 1, "step": 0, "call_id": "c", "tool": "n", "decision": "declined", "by": "me"}
+        | {"reason": "no", "arguments": None, "digest": None},
+    ),
+    ("note.written", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "text": "x"}),
+    ("turn.ended", {"turn": 1, "outcome": "answered", "result": "x", "error": None, "messages": [], "waiting": []}),
+    ("task.paused", {"by": "me"}),
+    ("task.resumed", {"by": "me"}),
+    ("task.cancelled", {"by": "me", "reason": ""}),
+    ("workflow.lost", {"status": "terminated"}),
+    ("task.repaired", {"what": "unclaimed"}),
+    ("execution.changed", {"was": "running"}),
+]
+
+
+def test_every_type_has_one_class() -> None:
+    assert list(CLASSES.values()) == list(get_args(KnownBody))
+    assert sorted(CLASSES) == sorted(EventType)
+    assert all(name == body.type for name, body in CLASSES.items())
+    assert get_args(Body) == (*get_args(KnownBody), Unknown)
+
+
+@pytest.mark.parametrize("body", SAMPLES, ids=lambda body: body.type)
+def test_it_comes_back_as_it_was(body: KnownBody) -> None:
+    stored = encode(NewEvent(body))
+    assert orjson.loads(orjson.dumps(stored)) == stored
+    assert decode(body.type, stored) == body
+    newer: JsonObject = stored | {"cost": 1}
+    assert decode(body.type, newer) == body
+
+
+def test_every_type_was_written_before() -> None:
+    assert {name for name, _ in STORED} == set(EventType)
+
+
+@pytest.mark.parametrize(("name", "data"), STORED, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_was_written_before_is_still_read(name: str, data: JsonObject) -> None:
+    """And what is written of it now says at least what was said then."""
+    body = decode(name, data)
+    assert type(body) is CLASSES[name]
+    assert not isinstance(body, Unknown)
+    again = encode(NewEvent(body, waiting=() if "waiting" in data else None))
+    assert again.items() >= data.items()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cost.estimated", {"usd": 1}),
+        ("text.delta", {"turn": 1, "step": 0, "attempt": 1}),
+        ("text.delta", {"turn": "first", "step": 0, "attempt": 1, "text": "x"}),
+        ("turn.ended", {"turn": 1, "outcome": "postponed"}),
+        ("message.edited", {"message_id": "m", "seq": 1, "text": "x"}),
+        ("", {}),
+    ],
+)
+def test_what_this_code_cannot_read_stays_as_it_is(name: str, data: JsonObject) -> None:
+    body = decode(name, data)
+    assert body == Unknown(name, data)
+    assert body.type == name
+
+
+def test_any_event_may_say_what_its_execution_waits_for() -> None:
+    waiting = (
+        WaitingTask(task_id=TASK, position=2, question="Which?", waiting_since=AT, consent=True),
+        WaitingTask(task_id=MESSAGE, position=3, question="And?"),
+    )
+    paused = (PausedTask(task_id=TASK, position=1),)
+    stored = encode(NewEvent(TurnEnded(turn=1, outcome=Ending.ANSWERED), waiting=waiting, paused=paused))
+    assert stored["waiting"] == [
+        {
+            "task_id": str(TASK),
+            "position": 2,
+            "question": "Which?",
+            "waiting_since": "2026-01-02T03:04:05+00:00",
+            "consent": True,
+        },
+        {"task_id": M, "position": 3, "question": "And?", "waiting_since": None, "consent": False},
+    ]
+    assert (waiting_in(stored), paused_in(stored)) == (waiting, paused)
+    plain = encode(NewEvent(TextDelta(turn=1, step=0, attempt=1, text="x")))
+    assert plain == {"turn": 1, "step": 0, "attempt": 1, "text": "x"}
+    assert (waiting_in(plain), paused_in(plain)) == ((), ())
+    assert encode(NewEvent(TextDelta(turn=1, step=0, attempt=1, text="x"), waiting=()))["waiting"] == []
+    assert waiting_in({"waiting": [{"task": "of newer code"}]}) == ()
+
+
+def test_json_of_any_depth_is_left_alone() -> None:
+    content: Any = "x"
+    for _ in range(5000):
+        content = [content]
+    data: JsonObject = {"turn": 1, "step": 0, "call_id": "c", "name": "n", "content": content}
+    body = decode("tool.completed", data)
+    assert not isinstance(body, Unknown)
+    assert getattr(body, "content", None) is content
+
+
+def test_times_keep_their_microseconds() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    waiting = (WaitingTask(task_id=TASK, position=2, question="Which?", waiting_since=at),)
+    stored: dict[str, Any] = encode(NewEvent(TextDelta(turn=1, step=0, attempt=1, text="x"), waiting=waiting))
+    assert stored["waiting"][0]["waiting_since"] == at.isoformat()
+    assert waiting_in(stored) == waiting
