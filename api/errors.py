@@ -15,6 +15,7 @@ from baton.domain.errors import (
     AnswerRefused,
     DomainError,
     InvalidInput,
+    InvalidPlan,
     KeyReused,
     Outdated,
     RateLimited,
@@ -84,6 +85,8 @@ def status_phrase(status: int) -> str:
 
 
 def _problems(error: DomainError) -> tuple[Problem, ...]:
+    if isinstance(error, InvalidPlan):
+        return tuple(Problem(one.where, one.message, one.kind) for one in (error, *error.others))
     if isinstance(error, InvalidInput):
         return (Problem(error.where, error.message, error.kind),)
     if isinstance(error, AnswerRefused):

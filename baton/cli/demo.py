@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from baton.cli.plan_file import read_plan
+from baton.cli.document import read_plan
 from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.session import Session
 from baton.cli.view.show import console_for_lines
@@ -45,7 +45,7 @@ async def play_demo(url: str, api_key: str, *, temporal_ui_url: str | None = Non
 
 
 async def _play(client: Client, console: Console, temporal_ui_url: str | None) -> int:
-    execution = await client.start_plan(read_plan(str(PLAN)))
+    execution = await client.start_plan(read_plan(str(PLAN)).value)
     asks = len(ANSWERS)
     _say(console, f"The demo: {execution.title}. {len(execution.tasks)} tasks, {asks} of them ask a person.")
     _call(console, "POST /baton/v1/executions", f"201, execution {execution.id}")

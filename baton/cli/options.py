@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from baton.cli.output import print_error
 from baton.client.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ClientError
 from baton.client.http import Client
 from baton.client.server import find_server
@@ -38,7 +39,7 @@ def call(url: str | None, key: str | None, command: Callable[[Client], Coroutine
     try:
         code = asyncio.run(connected())
     except ClientError as error:
-        print(f"baton: {error.message}", file=sys.stderr)
+        print_error(error.message)
         code = error.exit_code
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED

@@ -13,7 +13,7 @@ EXIT_TERMINATED: Final = 143  #: SIGTERM; the execution runs on
 
 
 class ClientError(Exception):
-    """A command cannot go on. ``message`` is one line for a person."""
+    """A command cannot go on. ``message`` is for a person: a line, or one for each thing that is wrong with a file."""
 
     exit_code = EXIT_FAILED
 
@@ -35,32 +35,40 @@ class Unreachable(ClientError):
 
 
 class Refused(ClientError):
-    """The server said no. ``code`` is Baton's stable error code, ``problem`` the whole problem+json document."""
+    """The server said no. ``code`` is Baton's stable error code, ``problem`` the whole problem+json document.
+
+    ``problems``: what is wrong with each part of the request: the path to it (`body` first), and why.
+    """
 
     exit_code = EXIT_REFUSED
 
-    def __init__(self, status: int, problem: dict[str, Any], text: str = "") -> None:
+    def __init__(self, status: int, problem: dict[str, Any], message: str = "") -> None:
         self.status = status
         self.problem = problem
         self.code = str(problem.get("code") or "")
-        super().__init__(_line(status, problem, text))
+        problems: list[Any] = problem.get("problems") or problem.get("errors") or []
+        self.problems = [_problem(item) for item in problems]
+        super().__init__(message or _line(status, problem, self.problems))
 
 
-def _line(status: int, problem: dict[str, Any], text: str) -> str:
-    """The problem as one line: what happened, then what is wrong with each part of what was sent."""
-    said = str(problem.get("detail") or problem.get("title") or text).strip() or f"the server answered {status}"
-    details: list[Any] = problem.get("problems") or problem.get("errors") or []
-    if details:
-        said = f"{said.rstrip('.:')}: {'; '.join(_detail(item) for item in details)}"
-    return " ".join(said.split())
-
-
-def _detail(item: Any) -> str:
+def _problem(item: Any) -> tuple[tuple[str | int, ...], str]:
     if not isinstance(item, dict):
-        return str(item)
-    detail = cast("dict[str, Any]", item)
-    where = detail.get("loc") or detail.get("where")
-    message = str(detail.get("msg") or detail.get("message") or detail.get("detail") or detail)
-    if isinstance(where, list):
-        where = ".".join(str(step) for step in cast("list[Any]", where) if step != "body")
-    return f"{where}: {message}" if where else message
+        return (), str(item)
+    known = cast("dict[str, Any]", item)
+    where = known.get("where") or known.get("loc")
+    message = known.get("message") or known.get("msg") or known.get("detail") or known
+    return tuple(cast("list[Any]", where)) if isinstance(where, list) else (), str(message)
+
+
+def _line(status: int, problem: dict[str, Any], problems: list[tuple[tuple[str | int, ...], str]]) -> str:
+    """The problem as one line: what happened, then what is wrong with each part of the request, unless it was said."""
+    said = str(problem.get("detail") or problem.get("title") or "").strip() or f"the server answered {status}"
+    details: list[str] = []
+    for where, message in problems:
+        if message not in said:
+            path = ".".join(str(step) for step in where if step != "body")
+            details.append(f"{path}: {message}" if path else message)
+    if details:
+        joint = ": " if len(details) == len(problems) else "; "
+        said = f"{said.rstrip('.:')}{joint}{'; '.join(details)}"
+    return " ".join(said.split())

@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from baton.client.answers import decoded, refusal
 from baton.client.errors import Unreachable, UsageError
+from baton.client.responses import decoded, refusal
 from baton.client.schemas.agents import Agents, WholeAgent
 from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
 from baton.client.schemas.base import Json, Page
-from baton.client.schemas.executions import ExecutionOut
+from baton.client.schemas.executions import ExecutionOut, StartedExecution
 from baton.client.schemas.messages import Accepted, ChangedMessage, MessageOut, Messages
 from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
 from baton.client.server import Server
@@ -85,14 +85,14 @@ class Client:
     ) -> None:
         await self.http.aclose()
 
-    async def start_plan(self, plan: Json, *, queue: str | None = None, agent: str | None = None) -> ExecutionOut:
+    async def start_plan(self, plan: Json, *, queue: str | None = None, agent: str | None = None) -> StartedExecution:
         """Start a plan. After Unreachable it is unknown whether it was started."""
         body: Json = {"plan": plan}
         if queue:
             body["queue"] = queue
         if agent:
             body["agent"] = int(agent) if agent.isdecimal() else agent
-        return decoded(ExecutionOut, await self._call("POST", "/executions", json=body, repeat=False))
+        return decoded(StartedExecution, await self._call("POST", "/executions", json=body, repeat=False))
 
     async def execution(self, execution_id: UUID | str) -> ExecutionOut:
         """An execution with its tasks."""

@@ -10,9 +10,9 @@ import httpx
 import orjson
 from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
 
-from baton.client.answers import refusal
 from baton.client.errors import Unreachable
 from baton.client.http import Client
+from baton.client.responses import refusal
 from baton.client.shapes import Event
 
 #: The server says something at least every 15 s; a connection that is silent for longer is dead.

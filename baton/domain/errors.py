@@ -25,13 +25,23 @@ class InvalidInput(DomainError):
 
 
 class InvalidPlan(InvalidInput):
-    """The plan is no DAG of tasks. ``task`` is the offending task's id, where one can be named."""
+    """The plan is no DAG of tasks. ``task`` is the offending task's id, where one can be named.
+
+    ``others`` are further things that are wrong with the same plan.
+    """
 
     code = "invalid_plan"
 
-    def __init__(self, message: str, task: int | None = None, where: tuple[str | int, ...] = ("body", "plan")) -> None:
+    def __init__(
+        self,
+        message: str,
+        task: int | None = None,
+        where: tuple[str | int, ...] = ("body", "plan"),
+        others: "tuple[InvalidPlan, ...]" = (),
+    ) -> None:
         super().__init__(message, where)
         self.task = task
+        self.others = others
 
 
 class Unauthenticated(DomainError):

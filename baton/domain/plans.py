@@ -2,19 +2,23 @@
 
 Two forms are read: Kubiya's plan JSON (tasks at ``team_breakdown[*].tasks[]``) and a plain one for files that people
 write (``tasks[]`` beside the title). Either may be wrapped in ``{"plan": …}``.
+
+A key that is not read changes what runs: `depend_on` starts a task at once. The plain form refuses it. Kubiya's form
+has keys that are not for us: there, one that looks like a misspelling is a warning.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from baton.domain.errors import InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable, unstorable_text
+from baton.domain.plan_keys import DEPENDENCIES, Path, unread_keys
 
-Path = tuple[str | int, ...]
-
-#: Where a task may say which tasks it needs.
-_DEPENDENCIES = ("dependencies", "depends_on")
+#: How much that is wrong is told at once.
+_MOST_PROBLEMS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +33,36 @@ class PlanTask:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A valid plan: at least one task, ids are unique, dependencies exist and form no cycle. ``source`` as given."""
+    """A valid plan: at least one task, ids are unique, dependencies exist and form no cycle. ``source`` as given.
+
+    ``warnings`` are for whoever sent it: what was not read and may have been meant.
+    """
 
     title: str
     summary: str
     tasks: tuple[PlanTask, ...]
     source: JsonObject
+    warnings: tuple[str, ...] = ()
 
 
 def parse_plan(value: JsonValue) -> Plan:
-    """Read a plan. Raises `InvalidPlan`, which names the task that is wrong."""
+    """Read a plan. Raises `InvalidPlan`, which names the tasks that are wrong."""
     base: Path = ("body", "plan")
     source = _object(value, base, "the plan")
     if isinstance(inner := source.get("plan"), dict):
         source, base = inner, (*base, "plan")
-    found = [_task(entry, path) for entry, path in _entries(source, base)]
+    entries = list(_entries(source, base))
+    unread = unread_keys(source, base, entries)
+    wrong, warnings = ([], unread) if source.get("team_breakdown") is not None else (unread, [])
+    found: list[tuple[PlanTask, Path]] = []
+    for entry, path in entries:
+        try:
+            found.append(_task(entry, path))
+        except InvalidPlan as error:
+            wrong.append(error)
+    if wrong:
+        first, others = wrong[0], tuple(wrong[1:_MOST_PROBLEMS])
+        raise InvalidPlan(first.message, first.task, first.where, others)
     if not found:
         raise InvalidPlan("the plan has no tasks", where=base)
     tasks = tuple(task for task, _ in found)
@@ -53,7 +72,8 @@ def parse_plan(value: JsonValue) -> Plan:
     summary = _optional_text(source, "summary", base)
     if reason := unstorable(source):
         raise InvalidPlan(reason, where=base)
-    return Plan(title=title, summary=summary, tasks=tasks, source=source)
+    told = tuple(warning.message for warning in warnings[:_MOST_PROBLEMS])
+    return Plan(title=title, summary=summary, tasks=tasks, source=source, warnings=told)
 
 
 def _entries(source: JsonObject, base: Path) -> Iterator[tuple[JsonValue, Path]]:
@@ -104,7 +124,7 @@ def _description(entry: JsonObject, position: int, path: Path) -> str:
 def _dependencies(entry: JsonObject, position: int, path: Path) -> tuple[int, ...]:
     """The ids that the task names, in order, each once."""
     ids: list[int] = []
-    for key in _DEPENDENCIES:
+    for key in DEPENDENCIES:
         named = entry.get(key)
         if named is None:
             continue
@@ -173,7 +193,9 @@ def _integer(value: JsonValue, path: Path, what: str, task: int | None) -> int:
 
 def _required_text(entry: JsonObject, key: str, position: int, path: Path) -> str:
     value = entry.get(key)
-    if not isinstance(value, str) or not value.strip():
+    if value is not None and not isinstance(value, str):
+        raise InvalidPlan(f"task {position}: {key} must be text, not {_kind(value)}", position, (*path, key))
+    if value is None or not value.strip():
         raise InvalidPlan(f"task {position} has no {key}", position, (*path, key))
     return _storable(value, position, (*path, key))
 
@@ -183,10 +205,19 @@ def _optional_text(source: JsonObject, key: str, base: Path) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InvalidPlan(f"the plan's {key} must be text", where=(*base, key))
+        raise InvalidPlan(f"the plan's {key} must be text, not {_kind(value)}", where=(*base, key))
     if reason := unstorable_text(value):
         raise InvalidPlan(f"the plan's {key}: {reason}", where=(*base, key))
     return value
+
+
+def _kind(value: JsonValue) -> str:
+    """What a value is, and where a file's author wrote a number for a text, what to do about it."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return f"a number: write {json.dumps(str(value))}"
+    return "an object" if isinstance(value, dict) else "a list"
 
 
 def _storable(text: str, position: int, path: Path) -> str:

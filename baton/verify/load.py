@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from baton.client.answers import refusal
 from baton.client.errors import ClientError, Unreachable, UsageError
+from baton.client.responses import refusal
 from baton.domain.states import TaskState
 from baton.verify.audit import audit
 from baton.verify.chaos import Chaos, Recovery

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from baton.client.schemas.executions import ExecutionOut, Executions
+from baton.client.schemas.executions import ExecutionOut, Executions, StartedExecution
 from baton.client.schemas.messages import Accepted, MessageOut, Messages
 from baton.client.schemas.problems import ProblemOut
 from baton.client.schemas.tasks import TaskOut, Tasks
@@ -324,3 +324,20 @@ async def test_many_senders_get_one_seq_each(api: RunningApi) -> None:
         return (await client.post(f"{V1}/tasks/{task}/messages", json={"text": str(n)})).json()["seq"]
 
     assert sorted(await asyncio.gather(*(send(n) for n in range(40)))) == list(range(1, 41))
+
+
+async def test_keys_of_a_plan_that_nobody_reads(api: RunningApi) -> None:
+    misspelt = {"id": 2, "title": "b", "description": "y", "depend_on": [1]}
+    plain = {"title": "P", "tasks": [{"id": 1, "title": 2.4, "description": "x"}, misspelt]}
+    answer = await api.http.post(f"{V1}/executions", json={"plan": plain})
+    refused = problem(answer, 422, "invalid_plan")
+    assert [(one["where"], one["message"]) for one in refused["problems"]] == [
+        (
+            ["body", "plan", "tasks", 1, "depend_on"],
+            "task 2 has an unknown key 'depend_on'; did you mean 'depends_on'?",
+        ),
+        (["body", "plan", "tasks", 0, "title"], 'task 1: title must be text, not a number: write "2.4"'),
+    ]
+    teams = kubiya_plan(kubiya_task(1), kubiya_task(2, depend_on=[1]))
+    started = StartedExecution.model_validate((await api.http.post(f"{V1}/executions", json={"plan": teams})).json())
+    assert started.warnings == ["task 2 has an unknown key 'depend_on'; did you mean 'depends_on'?"]

@@ -464,3 +464,12 @@ async def test_unknown_paths_and_wrong_methods_answer_in_kubiyas_shape(api: Runn
         assert answer.status_code == status
         assert list(answer.json()) == ["detail"]
         assert ("allow" in answer.headers) == (status == 405)
+
+
+async def test_keys_that_look_misspelt_are_warned_of(api: RunningApi) -> None:
+    body = {"plan": kubiya_plan(kubiya_task(1), kubiya_task(2, depend_on=[1])), "worker_queue_id": "q"}
+    answer = await api.http.post("/api/v1/tasks/plan/execute", json=body)
+    assert answer.status_code == 201
+    assert answer.json()["warnings"] == ["task 2 has an unknown key 'depend_on'; did you mean 'depends_on'?"]
+    body["plan"] = kubiya_plan(kubiya_task(1))
+    assert "warnings" not in (await api.http.post("/api/v1/tasks/plan/execute", json=body)).json()

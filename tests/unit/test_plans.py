@@ -1,6 +1,7 @@
 """Is a plan read as it was meant, and refused by name where it is no DAG?"""
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -177,3 +178,68 @@ def test_whatever_comes_is_a_plan_or_an_invalid_plan(value: Any) -> None:
         return
     assert read.tasks
     assert read.title
+
+
+def plain(*tasks: Any, **more: Any) -> dict[str, Any]:
+    """A plan as people write it."""
+    return {"title": "P", "tasks": list(tasks)} | more
+
+
+@pytest.mark.parametrize(
+    ("given", "says", "where", "names"),
+    [
+        (plain(task(1), task(2, depend_on=[1])), "did you mean 'depends_on'?", ("tasks", 1, "depend_on"), 2),
+        (plain(task(1, dependsOn=[])), "did you mean 'depends_on'?", ("tasks", 0, "dependsOn"), 1),
+        (plain(task(1, Dependancies=[])), "did you mean 'dependencies'?", ("tasks", 0, "Dependancies"), 1),
+        (plain(task(1, descripton="x")), "task 1 has an unknown key 'descripton'", ("tasks", 0, "descripton"), 1),
+        (plain(task(1, colour="red")), "unknown key 'colour': it may have id, title", ("tasks", 0, "colour"), 1),
+        (plain(task(1), titel="x"), "the plan has an unknown key 'titel'; did you mean 'title'?", ("titel",), None),
+        (plain(task(1, **{"x" * 10_000: 1})), "unknown key 'xxx", ("tasks", 0), 1),
+        (plain(task(1, **{"\ud800": 1})), r"unknown key '\ud800'", ("tasks", 0), 1),
+        (plain(task(True, colour=1)), "the task at index 0 has an unknown key", ("tasks", 0, "colour"), None),
+        (plain(task(2**70, colour=1)), "the task at index 0 has an unknown key", ("tasks", 0, "colour"), None),
+    ],
+)
+def test_a_plain_plan_has_no_keys_that_nobody_reads(
+    given: Any, says: str, where: tuple[str | int, ...], names: int | None
+) -> None:
+    with pytest.raises(InvalidPlan) as refused:
+        parse_plan(given)
+    assert says in refused.value.message
+    assert (refused.value.where, refused.value.task) == (("body", "plan", *where), names)
+    refused.value.message.encode()
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    given = plain(task(1, title=2.4), task(2, depend_on=[1]), task(3, description=""), task("4"))
+    with pytest.raises(InvalidPlan) as refused:
+        parse_plan(given)
+    told = [one.message for one in (refused.value, *refused.value.others)]
+    assert told == [
+        "task 2 has an unknown key 'depend_on'; did you mean 'depends_on'?",
+        'task 1: title must be text, not a number: write "2.4"',
+        "task 3 has no description",
+        "the id of the task at index 3 must be an integer",
+    ]
+    with pytest.raises(InvalidPlan) as refused:
+        parse_plan(plain(*(task(n, **{f"k{n}": 1}) for n in range(1000))))
+    assert len(refused.value.others) == 19
+
+
+def test_a_key_of_kubiyas_plan_that_looks_misspelt_is_a_warning() -> None:
+    given = plan(task(1, priority="high", env_vars_to_use=[]), task(2, depend_on=[1]), complexity={}, summry="x")
+    read = parse_plan({**given, "tasks": [task(9)]})
+    assert read.tasks[1].depends_on == ()
+    assert read.warnings == (
+        "the plan has an unknown key 'summry'; did you mean 'summary'?",
+        "task 2 has an unknown key 'depend_on'; did you mean 'depends_on'?",
+        "tasks is not read beside team_breakdown",
+    )
+    assert parse_plan(plan(task(1, priority="high"))).warnings == ()
+
+
+def test_many_unknown_keys_cost_little() -> None:
+    keys = {f"dependencie{n}": n for n in range(100_000)}
+    began = time.process_time()
+    assert len(parse_plan(plan(task(1, **keys))).warnings) == 20
+    assert time.process_time() - began < 3

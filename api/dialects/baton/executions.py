@@ -19,7 +19,7 @@ from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.sse import cursor_of, open_stream
 from api.validate import validated
-from baton.client.schemas.executions import ExecutionOut, Executions, StartExecution
+from baton.client.schemas.executions import ExecutionOut, Executions, StartedExecution, StartExecution
 from baton.domain.agents import Principal
 from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId
@@ -31,19 +31,22 @@ from baton.service.context import Baton
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS, route_class=DirectRoute)
 
 
-@router.post("", status_code=201, openapi_extra=body_of(StartExecution), responses={201: {"model": ExecutionOut}})
+@router.post("", status_code=201, openapi_extra=body_of(StartExecution), responses={201: {"model": StartedExecution}})
 async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Response:
     """Start a plan, or a single task from a prompt."""
     request = validated(StartExecution, body)
     if (request.plan is None) == (request.prompt is None):
         raise InvalidInput("give either a plan or a prompt", ("body",), "missing")
+    warnings: tuple[str, ...] = ()
     if request.plan is not None:
         if request.title is not None:
             raise InvalidInput("a plan has its own title", ("body", "title"))
+        plan = parse_plan(request.plan)
+        warnings = plan.warnings
         started = await executions.start_plan(
             baton,
             who,
-            parse_plan(request.plan),
+            plan,
             queue=request.queue,
             agent=request.agent,
             metadata=request.metadata,
@@ -65,7 +68,8 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
         )
     execution = await views.get_execution(baton, who, started.execution_id)
     headers = execution_headers(execution.id) | {"Location": f"{PREFIX}/executions/{execution.id}"}
-    return JsonResponse(translate.execution(execution), 201, headers)
+    shown = translate.execution(execution) | ({"warnings": warnings} if warnings else {})
+    return JsonResponse(shown, 201, headers)
 
 
 @router.get("", responses={200: {"model": Executions}})

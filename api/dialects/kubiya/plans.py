@@ -54,7 +54,10 @@ async def send_task_message(
 
 @router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan))
 async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a plan: it is validated, stored as a whole, and runs from then on."""
+    """Start a plan: it is validated, stored as a whole, and runs from then on.
+
+    Keys that look misspelt, and so were not read, are named in `warnings`.
+    """
     request = validated(ExecutePlan, body)
     plan = parse_plan(body["plan"])
     started = await executions.start_plan(
@@ -65,16 +68,15 @@ async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Respons
         agent=request.agent_id,
         plan_generation_id=request.plan_generation_id,
     )
-    return JsonResponse(
-        {
-            "execution_id": str(started.execution_id),
-            "status": "running",
-            "plan_title": plan.title,
-            "total_tasks": len(plan.tasks),
-        },
-        201,
-        execution_headers(started.execution_id),
-    )
+    answer: dict[str, object] = {
+        "execution_id": str(started.execution_id),
+        "status": "running",
+        "plan_title": plan.title,
+        "total_tasks": len(plan.tasks),
+    }
+    if plan.warnings:
+        answer["warnings"] = plan.warnings
+    return JsonResponse(answer, 201, execution_headers(started.execution_id))
 
 
 @router.get("/plan-executions")

@@ -8,13 +8,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from baton.cli.document import NO_DOCUMENT, read_object
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
-from baton.cli.plan_file import read_object
 from baton.cli.view.texts import harmless, one_line
-from baton.client.answers import as_json
 from baton.client.errors import UsageError
 from baton.client.http import Client
+from baton.client.responses import as_json
 from baton.client.schemas.agents import WholeAgent
 from baton.client.schemas.base import Json
 
@@ -87,9 +87,10 @@ def create(
     """Make an agent. What is said on the command line counts over the file."""
 
     async def command(client: Client) -> int:
-        _show(
-            await client.create_agent(_body(file, name, model, instructions, tool, policy, limit, mode, default)), json
-        )
+        document = read_object(file, "agent") if file else NO_DOCUMENT
+        body = _body(document.value, name, model, instructions, tool, policy, limit, mode, default)
+        with document.located("body"):
+            _show(await client.create_agent(body), json)
         return 0
 
     call(url, key, command)
@@ -115,8 +116,10 @@ def change(
     """Change an agent: what is not said stays as it is; tools, policies and limits are replaced whole."""
 
     async def command(client: Client) -> int:
-        body = _body(file, name, model, instructions, tool, policy, limit, mode, default)
-        _show(await client.change_agent(agent, body, if_version=if_version), json)
+        document = read_object(file, "agent") if file else NO_DOCUMENT
+        body = _body(document.value, name, model, instructions, tool, policy, limit, mode, default)
+        with document.located("body"):
+            _show(await client.change_agent(agent, body, if_version=if_version), json)
         return 0
 
     call(url, key, command)
@@ -127,7 +130,7 @@ _GIVEN_BY_BATON = ("id", "number", "version", "created_at", "updated_at")
 
 
 def _body(
-    file: str | None,
+    given: Json,
     name: str | None,
     model: str | None,
     instructions: str | None,
@@ -137,9 +140,8 @@ def _body(
     mode: str | None,
     default: bool | None,
 ) -> Json:
-    """What is sent: the file's object, and over it what was said on the command line. Raises UsageError."""
-    body: Json = {} if file is None else read_object(file, "agent")
-    body = {field: value for field, value in body.items() if field not in _GIVEN_BY_BATON}
+    """What is sent: the object ``given`` in a file, under what was said on the command line. Raises UsageError."""
+    body = {field: value for field, value in given.items() if field not in _GIVEN_BY_BATON}
     said: Json = {
         "name": name,
         "model": model,

@@ -12,9 +12,9 @@ from baton.cli.address import address_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
 from baton.cli.view.texts import harmless, one_line
-from baton.client.answers import as_json
 from baton.client.errors import UsageError
 from baton.client.http import Client
+from baton.client.responses import as_json
 from baton.client.schemas.approvals import DecidedApproval, OpenApproval
 from baton.client.schemas.base import Json
 from baton.client.schemas.tasks import TaskOut

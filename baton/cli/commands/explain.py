@@ -11,8 +11,8 @@ from baton.cli.address import find_task_id
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
 from baton.cli.view.texts import ago, harmless
-from baton.client.answers import as_json
 from baton.client.http import Client
+from baton.client.responses import as_json
 from baton.client.schemas.tasks import ExplanationOut
 
 

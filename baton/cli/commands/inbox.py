@@ -15,8 +15,8 @@ from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
 from baton.cli.view.answers import labelled, question_of, rule_of
 from baton.cli.view.texts import ago, harmless, one_line
-from baton.client.answers import as_json
 from baton.client.http import Client
+from baton.client.responses import as_json
 from baton.client.schemas.tasks import TaskOut
 from baton.domain.conversation import Question
 

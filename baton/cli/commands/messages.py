@@ -13,9 +13,9 @@ from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
 from baton.cli.view.texts import STYLES, ago, harmless, one_line
-from baton.client.answers import as_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
+from baton.client.responses import as_json
 from baton.client.schemas.messages import MessageOut
 from baton.domain.states import MessageState
 

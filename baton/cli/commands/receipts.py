@@ -9,9 +9,9 @@ import typer
 from baton.cli.commands.messages import messages_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
-from baton.client.answers import as_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
+from baton.client.responses import as_json
 from baton.client.schemas.messages import ChangedMessage
 from baton.domain.states import MessageState
 

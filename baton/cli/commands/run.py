@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from baton.cli.document import read_plan
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.plan_file import read_plan
+from baton.cli.output import print_error
 from baton.cli.view.desk import Desk
 from baton.cli.view.lines import Lines
 from baton.cli.view.session import Session
@@ -45,7 +46,10 @@ def run(
     async def command(client: Client) -> int:
         prepared = prepared_answers(answer or [])
         document = read_plan(plan)
-        execution = await client.start_plan(document, queue=queue, agent=agent)
+        with document.located("body", "plan"):
+            execution = await client.start_plan(document.value, queue=queue, agent=agent)
+        for warning in execution.warnings:
+            print_error(f"warning: {warning}")
         if detach:
             print(execution.id)
             return 0

@@ -8,9 +8,9 @@ import typer
 from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.output import print_json
-from baton.client.answers import as_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client, Sent
+from baton.client.responses import as_json
 
 Mode = Literal["queue", "interrupt", "reject"]
 

@@ -54,5 +54,14 @@ class ExecutionOut(ExecutionInList):
     tasks: list[TaskOut]
 
 
+class StartedExecution(ExecutionOut):
+    """An execution right after it was started."""
+
+    warnings: Annotated[
+        list[str],
+        Field(description="Keys of the plan that look misspelt and were not read. Absent if there are none."),
+    ] = []
+
+
 class Executions(Page[ExecutionInList]):
     """A page of executions."""

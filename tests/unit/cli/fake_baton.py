@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from baton.domain.errors import InvalidPlan
 from baton.domain.plans import parse_plan
 from baton.domain.states import TaskState
 from tests.unit.cli.fake_player import play
@@ -107,11 +108,14 @@ class FakeBaton:
     async def _post_execution(self, request: Request) -> Response:
         if denied := _denied(request):
             return denied
+        plan = (await request.json())["plan"]
         try:
-            execution = self.begin((await request.json())["plan"])
-        except Exception as error:  # noqa: BLE001
-            return _problem(422, "invalid_plan", getattr(error, "message", str(error)))
-        return JSONResponse(execution.json(), 201)
+            warnings = parse_plan(plan).warnings
+        except InvalidPlan as error:
+            problems = [{"where": one.where, "message": one.message} for one in (error, *error.others)]
+            return _problem(422, "invalid_plan", error.message, problems=problems)
+        shown = self.begin(plan).json()
+        return JSONResponse(shown | ({"warnings": warnings} if warnings else {}), 201)
 
     async def _get_execution(self, request: Request) -> Response:
         if denied := _denied(request):

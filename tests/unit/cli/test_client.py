@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from baton.cli.address import Address, find_execution, find_task_id, only_task_of
-from baton.client.answers import as_json, decoded
 from baton.client.errors import Refused, Unreachable, UsageError
 from baton.client.http import Client
+from baton.client.responses import as_json, decoded
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.server import Server, find_server, state_file
 from baton.domain.states import TaskState

@@ -189,6 +189,29 @@ async def test_errors_are_one_line_with_their_own_exit_codes(
         assert ran.err.count("\n") == 1
 
 
+async def test_a_key_that_nobody_reads_is_told_with_its_line(baton: Command, fake: FakeBaton, tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(
+        "title: T\ntasks:\n- {id: 1, title: a, description: x}\n"
+        "- id: 2\n  title: 2.4\n  description: y\n  depend_on: [1]\n"
+    )
+    ran = await baton("run", str(file), "--detach")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err.splitlines() == [
+        f"baton: {file}, line 7: task 2 has an unknown key 'depend_on'; did you mean 'depends_on'?",
+        f'baton: {file}, line 5: task 2: title must be text, not a number: write "2.4"',
+    ]
+    assert not fake.executions
+    file.write_text(
+        "title: T\nteam_breakdown:\n- tasks:\n"
+        "  - {id: 1, title: a, description: '!say x', priority: high, depend_on: []}\n"
+    )
+    ran = await baton("run", str(file), "--detach")
+    assert ran.code == 0
+    assert ran.out.strip() in fake.executions
+    assert ran.err == "baton: warning: task 1 has an unknown key 'depend_on'; did you mean 'depends_on'?\n"
+
+
 async def test_a_server_that_goes_and_comes_back_is_told(baton: Command, fake: FakeBaton, asking: str) -> None:
     running = asyncio.create_task(baton("run", asking, "--answer", "1=1", stdin=None))
     await _waiting(fake, 1)
