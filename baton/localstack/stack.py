@@ -21,7 +21,7 @@ from baton.localstack.temporal import TemporalServer
 from baton.localstack.temporal_binary import ensure_temporal
 from baton.runtime.installation import baton_command, worker_command
 from baton.service.namespace import ensure_namespace, register_search_attributes
-from baton.store.migrate import migrate
+from baton.store.migrate import SchemaRefused, migrate
 
 _DATABASE: Final = "baton"
 _STOP_ORDER: Final = ("api", "worker", "temporal", "postgres")
@@ -133,7 +133,12 @@ class Stack:
         await self._supervisor.start(await self._postgres.part())
         await self._postgres.create_database(_DATABASE)
         dsn = self._postgres.dsn(_DATABASE)
-        await migrate(dsn)
+        try:
+            await migrate(dsn)
+        except SchemaRefused as error:
+            raise PartFailed(
+                f"baton: {error}. Start with a new --data directory; {self._directory} was left as it is."
+            ) from error
         return dsn, await ensure_credentials(dsn, self._directory / "credentials.json")
 
     async def _start_temporal(self, logs: Path) -> _Temporal:

@@ -1,49 +1,171 @@
-"""Forward-only migrations: numbered SQL files, each run once, in order, in a transaction of its own.
+"""Forward-only migrations: numbered SQL files, each run once, in order.
 
-`schema_migrations` records what ran. A lock lets only one process migrate at a time; `lock_timeout` keeps a migration
-from queueing behind a long transaction and blocking everybody after it. Each file must let the code before it and the
-code after it run side by side (add, fill, enforce).
+`schema_migrations` records what ran, with a checksum of each file, and one process migrates at a time. Each file must
+let the code before it and the code after it run side by side (add, fill, enforce), and none is changed once it has been
+published. Its parts, between lines `-- commit`, are transactions of their own, so that a table is locked no longer than
+its own change takes; since a file whose later part fails runs from its start the next time, each part must bear to be
+repeated. `lock_timeout` keeps them from queueing behind a long transaction and blocking everybody after them.
 """
 
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
 import asyncpg
 
+from baton.store.queries import fetch
+
 _LOCK: Final = 0x6261746F6E  # "baton"
+_COMMIT: Final = re.compile(r"^-- commit\n", re.MULTILINE)
 
 
-def _files() -> list[tuple[int, str, str]]:
-    files = (f for f in resources.files("baton.store").joinpath("migrations").iterdir() if f.name.endswith(".sql"))
-    found = sorted((int(f.name.split("_")[0]), f.name, f.read_text(encoding="utf-8")) for f in files)
-    numbers = [number for number, _, _ in found]
-    if numbers != list(range(1, len(numbers) + 1)):
-        raise ValueError(f"migrations must be numbered 1, 2, 3, …: {numbers}")
-    return found
+class SchemaRefused(Exception):
+    """The database's schema is not one that can be brought up to date from here. Nothing was changed.
+
+    The message says why, in one line, for a person.
+    """
+
+
+class SchemaTooOld(SchemaRefused):
+    """It was made while the first migration was still being rewritten: only an empty database helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A file of `migrations/`."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of its text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def parts(self) -> list[str]:
+        """What is committed one after the other."""
+        return _COMMIT.split(self.text)
 
 
 async def migrate(dsn: str, *, lock_seconds: float = 5.0) -> list[str]:
     """Bring a database to the newest schema. Returns the names of the migrations that ran.
 
-    Raises asyncpg.PostgresError if one fails: it is rolled back, those before it stay.
+    Raises `SchemaRefused` for a schema of newer code, and for one whose migrations are not those of this code;
+    `SchemaTooOld` for one that was made before migrations had checksums and is not what the first of them makes. Raises
+    asyncpg.PostgresError if a migration fails: the part that failed is rolled back, what was before it stays.
     """
+    known = known_migrations()
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations ("
-            " number integer PRIMARY KEY, name text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())"
-        )
-        done = {row["number"] for row in await connection.fetch("SELECT number FROM schema_migrations")}
-        ran: list[str] = []
-        for number, name, text in _files():
-            if number in done:
-                continue
-            async with connection.transaction():
-                await connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{lock_seconds * 1000:.0f}ms")
-                await connection.execute(text)
-                await connection.execute("INSERT INTO schema_migrations (number, name) VALUES ($1, $2)", number, name)
-            ran.append(name)
-        return ran
+        done = await _done(connection, known)
+        due = [migration for migration in known if migration.number not in done]
+        for migration in due:
+            await _run(connection, migration, lock_seconds)
+        return [migration.name for migration in due]
     finally:
         await connection.close()
+
+
+def known_migrations() -> list[Migration]:
+    """The migrations of this code, in order. Raises ValueError unless they are numbered 1, 2, 3, …"""
+    files = (f for f in resources.files("baton.store").joinpath("migrations").iterdir() if f.name.endswith(".sql"))
+    found = [
+        Migration(int(f.name[:4]), f.name, f.read_text(encoding="utf-8")) for f in sorted(files, key=lambda f: f.name)
+    ]
+    numbers = [migration.number for migration in found]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise ValueError(f"migrations must be numbered 1, 2, 3, …: {numbers}")
+    return found
+
+
+async def _run(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration, lock_seconds: float) -> None:
+    *first, last = migration.parts
+    for part in first:
+        async with connection.transaction():
+            await _set_lock_timeout(connection, lock_seconds)
+            await connection.execute(part)
+    async with connection.transaction():
+        await _set_lock_timeout(connection, lock_seconds)
+        await connection.execute(last)
+        await connection.execute(
+            "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
+            migration.number,
+            migration.name,
+            migration.checksum,
+        )
+
+
+async def _set_lock_timeout(connection: "asyncpg.Connection[asyncpg.Record]", seconds: float) -> None:
+    await connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{seconds * 1000:.0f}ms")
+
+
+async def _done(connection: "asyncpg.Connection[asyncpg.Record]", known: Sequence[Migration]) -> set[int]:
+    """The numbers of the migrations that ran. Raises `SchemaRefused` if they are not ours."""
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL,"
+        " checksum text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())"
+    )
+    names = await connection.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'schema_migrations'::regclass AND attname = 'checksum'"
+    )
+    if not names:
+        await _take_over(connection, known[0])
+    by_number = {migration.number: migration for migration in known}
+    ran = await connection.fetch("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
+    for row in ran:
+        ours = by_number.get(row["number"])
+        if ours is None:
+            raise SchemaRefused(
+                f"the database was migrated by a newer version of Baton: it has {row['name']}, and this version ends at"
+                f" {known[-1].name}"
+            )
+        if row["checksum"] != ours.checksum:
+            raise SchemaRefused(
+                f"{ours.name} was changed after it ran on this database: restore the file, and put the change into a"
+                " new migration"
+            )
+    return {row["number"] for row in ran}
+
+
+async def _take_over(connection: "asyncpg.Connection[asyncpg.Record]", first: Migration) -> None:
+    """Record the checksum of the only migration that there was before checksums, if it is what the database has.
+
+    That file was rewritten until then, so that its number alone does not tell what it made. It is made once more, in
+    the schema for temporary tables, and compared.
+    """
+    async with connection.transaction():
+        if await connection.fetchval("SELECT count(*) FROM schema_migrations"):
+            has = await _contents(connection, "SELECT current_schema()::regnamespace::oid")
+            makes = await _made_by(connection, first)
+            if has != makes:
+                example = min(makes - has, default=None) or min(has - makes)
+                lacks = "it lacks" if example in makes else "it also has"
+                raise SchemaTooOld(
+                    "the database was created by an earlier version of Baton and cannot be upgraded"
+                    f" ({lacks}, for example, {example})"
+                )
+        await connection.execute("ALTER TABLE schema_migrations ADD COLUMN checksum text")
+        await connection.execute("UPDATE schema_migrations SET checksum = $1", first.checksum)
+        await connection.execute("ALTER TABLE schema_migrations ALTER COLUMN checksum SET NOT NULL")
+
+
+async def _made_by(connection: "asyncpg.Connection[asyncpg.Record]", first: Migration) -> set[str]:
+    trial = connection.transaction()
+    await trial.start()
+    try:
+        await connection.execute("SET LOCAL search_path = pg_temp")
+        await connection.execute(first.text)
+        return await _contents(connection, "SELECT pg_my_temp_schema()")
+    finally:
+        await trial.rollback()
+
+
+async def _contents(connection: "asyncpg.Connection[asyncpg.Record]", which_schema: str) -> set[str]:
+    schema = await connection.fetchval(which_schema)
+    return {row["line"] for row in await fetch(connection, "schema_contents", schema=schema)}

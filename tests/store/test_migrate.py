@@ -1,15 +1,23 @@
-"""Migrations: each once, in order, whoever comes at the same time."""
+"""Migrations: each once, in order, whoever comes at the same time; and only those that this code knows."""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import asyncpg
 import pytest
 
+from baton.domain.approvals import ApprovalState
+from baton.domain.events import EventType
+from baton.domain.states import CallState, ExecutionState, MessageState, StepState, TaskState, TurnState
 from baton.store import migrate as module
-from baton.store.migrate import migrate
+from baton.store.migrate import Migration, SchemaRefused, SchemaTooOld, known_migrations, migrate
 from tests.support.postgres import PostgresServer
+
+#: What has been published is never edited: a change is a new migration, and a new line here.
+PUBLISHED = {
+    "0001_initial.sql": "69d105572c6b8854c1964692f648704c852c529e39785466284601274c0806f3",
+    "0002_states.sql": "99540a153195b22b415a656424b0a549bde5e156aaba4a1005a488bef2180120",
+}
 
 
 @pytest.fixture
@@ -20,6 +28,19 @@ async def empty_database(postgres: PostgresServer) -> AsyncGenerator[str]:
     await postgres.drop_database(dsn)
 
 
+@pytest.fixture
+async def old_database(empty_database: str) -> str:
+    """A database as it was before migrations had checksums."""
+    await execute(
+        empty_database,
+        known_migrations()[0].text,
+        "CREATE TABLE schema_migrations ("
+        " number integer PRIMARY KEY, name text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())",
+        "INSERT INTO schema_migrations (number, name) VALUES (1, '0001_initial.sql')",
+    )
+    return empty_database
+
+
 async def fetch(dsn: str, statement: str) -> list[tuple[object, ...]]:
     connection = await asyncpg.connect(dsn)
     try:
@@ -28,10 +49,18 @@ async def fetch(dsn: str, statement: str) -> list[tuple[object, ...]]:
         await connection.close()
 
 
+async def execute(dsn: str, *statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 async def test_twice_is_once(empty_database: str) -> None:
     ran = await migrate(empty_database)
-    assert ran == sorted(ran)
-    assert ran[0] == "0001_initial.sql"
+    assert ran == [migration.name for migration in known_migrations()]
     assert await migrate(empty_database) == []
     assert await fetch(empty_database, "SELECT name FROM schema_migrations ORDER BY number") == [
         (name,) for name in ran
@@ -47,24 +76,41 @@ async def test_several_at_once_are_once(empty_database: str) -> None:
 async def test_one_that_fails_is_rolled_back_and_those_before_it_stay(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = (1, "0001_good.sql", "CREATE TABLE good ()")
-    bad = (2, "0002_bad.sql", "CREATE TABLE half (); SELECT nonsense")
-    monkeypatch.setattr(module, "_files", lambda: [good, bad])
+    good = Migration(1, "0001_good.sql", "CREATE TABLE good ()")
+    bad = Migration(2, "0002_bad.sql", "CREATE TABLE half (); SELECT nonsense")
+    monkeypatch.setattr(module, "known_migrations", lambda: [good, bad])
     with pytest.raises(asyncpg.UndefinedColumnError):
         await migrate(empty_database)
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
     assert await fetch(empty_database, tables) == [("good",), ("schema_migrations",)]
-    monkeypatch.setattr(module, "_files", lambda: [good, (2, "0002_mended.sql", "CREATE TABLE half ()")])
+    mended = Migration(2, "0002_mended.sql", "CREATE TABLE half ()")
+    monkeypatch.setattr(module, "known_migrations", lambda: [good, mended])
     assert await migrate(empty_database) == ["0002_mended.sql"]
+
+
+async def test_each_part_is_committed_and_a_failed_file_runs_again(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables of a file are locked one at a time; it counts as run when its last part has."""
+    first = "CREATE TABLE IF NOT EXISTS one ();\n-- commit\n"
+    failing = Migration(1, "0001_parts.sql", first + "SELECT nonsense;\n")
+    monkeypatch.setattr(module, "known_migrations", lambda: [failing])
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await migrate(empty_database)
+    assert await fetch(empty_database, "SELECT FROM one") == []
+    assert await fetch(empty_database, "SELECT name FROM schema_migrations") == []
+    whole = Migration(1, "0001_parts.sql", first + "CREATE TABLE two ();\n")
+    monkeypatch.setattr(module, "known_migrations", lambda: [whole])
+    assert await migrate(empty_database) == ["0001_parts.sql"]
 
 
 async def test_a_table_in_use_does_not_make_everybody_queue(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await migrate(empty_database)
-    files = module._files()  # pyright: ignore[reportPrivateUsage]
-    late = (len(files) + 1, "9999_late.sql", "ALTER TABLE tenants ADD COLUMN more text")
-    monkeypatch.setattr(module, "_files", lambda: [*files, late])
+    known = known_migrations()
+    late = Migration(len(known) + 1, "9999_late.sql", "ALTER TABLE tenants ADD COLUMN more text")
+    monkeypatch.setattr(module, "known_migrations", lambda: [*known, late])
     connection = await asyncpg.connect(empty_database)
     try:
         async with connection.transaction():
@@ -76,6 +122,116 @@ async def test_a_table_in_use_does_not_make_everybody_queue(
         await connection.close()
 
 
-def test_numbers_have_no_gaps() -> None:
-    files = sorted(Path("baton/store/migrations").glob("*.sql"))
-    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+async def test_a_schema_of_newer_code_is_refused(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await migrate(empty_database)
+    older = known_migrations()[:-1]
+    newest = known_migrations()[-1].name
+    monkeypatch.setattr(module, "known_migrations", lambda: older)
+    with pytest.raises(SchemaRefused, match=f"newer version of Baton: it has {newest}"):
+        await migrate(empty_database)
+
+
+async def test_a_file_that_was_changed_after_it_ran_is_refused(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(empty_database)
+    first, *rest = known_migrations()
+    changed = Migration(first.number, first.name, first.text + "-- and a word more\n")
+    late = Migration(len(rest) + 2, "9999_late.sql", "CREATE TABLE late ()")
+    monkeypatch.setattr(module, "known_migrations", lambda: [changed, *rest, late])
+    with pytest.raises(SchemaRefused, match=r"0001_initial\.sql was changed after it ran"):
+        await migrate(empty_database)
+    assert await fetch(empty_database, "SELECT FROM pg_tables WHERE tablename = 'late'") == []
+
+
+async def test_a_database_from_before_checksums_is_taken_over(old_database: str, empty_database: str) -> None:
+    assert await migrate(old_database) == [migration.name for migration in known_migrations()[1:]]
+    recorded = await fetch(old_database, "SELECT name, checksum FROM schema_migrations ORDER BY number")
+    assert recorded == [(migration.name, migration.checksum) for migration in known_migrations()]
+
+
+@pytest.mark.parametrize(
+    ("older", "example"),
+    [
+        ("ALTER TABLE tasks DROP COLUMN archived_at", "it lacks, .* column tasks.archived_at timestamp"),
+        ("ALTER TABLE tasks ADD COLUMN gone text", "it also has, .* column tasks.gone text"),
+        ("ALTER TABLE steps ALTER COLUMN text DROP NOT NULL", "it lacks, .* column steps.text text NOT NULL"),
+        ("ALTER TABLE turns ALTER COLUMN messages SET DEFAULT 1", "it lacks, .* column turns.messages integer"),
+        ("DROP INDEX messages_by_turn", "it lacks, .* index CREATE INDEX messages_by_turn ON messages"),
+        ("ALTER TABLE tasks DROP CONSTRAINT tasks_unclaimed_check", "it lacks, .* CHECK .unclaimed >= 0"),
+        ("DROP TABLE notes", "it lacks, .* column notes.execution_id"),
+    ],
+)
+async def test_one_with_an_older_schema_is_refused_and_left_alone(old_database: str, older: str, example: str) -> None:
+    await execute(old_database, older)
+    with pytest.raises(SchemaTooOld, match=f"earlier version of Baton.*{example}"):
+        await migrate(old_database)
+    assert await fetch(old_database, "SELECT number, name FROM schema_migrations") == [(1, "0001_initial.sql")]
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await fetch(old_database, "SELECT checksum FROM schema_migrations")
+
+
+async def test_states_get_their_constraints_while_others_write(
+    old_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that are there are checked without keeping anybody from writing beside that."""
+    known = known_migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "known_migrations", lambda: known[:1])
+        await migrate(old_database)
+    locking = [part for part in known[1].parts if "VALIDATE" not in part]
+    await execute(old_database, *locking)
+    writer = await asyncpg.connect(old_database)
+    try:
+        async with writer.transaction():
+            tables = ("executions", "tasks", "messages", "turns", "steps", "tool_calls", "approvals", "events")
+            await writer.execute("".join(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE;" for table in tables))
+            await execute(old_database, "SET lock_timeout = '1s'", *(p for p in known[1].parts if p not in locking))
+    finally:
+        await writer.close()
+    waiting = "SELECT conname FROM pg_constraint WHERE NOT convalidated"
+    assert await fetch(old_database, waiting) == []
+    assert await migrate(old_database) == [migration.name for migration in known[1:]]
+
+
+async def test_the_schema_knows_the_states_that_the_code_knows(database_url: str) -> None:
+    known = {
+        "executions.state": ExecutionState,
+        "tasks.state": TaskState,
+        "tasks.rested": TaskState,
+        "messages.state": MessageState,
+        "turns.state": TurnState,
+        "turns.outcome": TaskState,
+        "steps.state": StepState,
+        "tool_calls.state": CallState,
+        "approvals.state": ApprovalState,
+        "events.task_state": TaskState,
+        "events.execution_state": ExecutionState,
+    }
+    checks = await fetch(
+        database_url,
+        "SELECT conrelid::regclass || '.' || attname, regexp_matches(pg_get_constraintdef(c.oid), '''(\\w+)''', 'g')"
+        "  FROM pg_constraint c JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]"
+        " WHERE contype = 'c' AND conname LIKE '%\\_known'",
+    )
+    words: dict[object, set[object]] = {}
+    for column, found in checks:
+        words.setdefault(column, set()).update(found)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    assert words == {column: {str(state) for state in states} for column, states in known.items()}
+
+
+async def test_a_type_of_event_has_the_form_of_one(database_url: str) -> None:
+    form = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'events_type_form'"
+    ((check,),) = await fetch(database_url, form)
+    connection = await asyncpg.connect(database_url)
+    try:
+        statement = f"SELECT type FROM unnest($1::text[]) AS type WHERE NOT ({str(check).removeprefix('CHECK ')})"
+        types = [str(kind) for kind in EventType if kind is not EventType.OTHER]
+        refused = await connection.fetch(statement, [*types, "of.newer_code", "other", "Turn.Ended", "turn.ended ", ""])
+    finally:
+        await connection.close()
+    assert [row["type"] for row in refused] == ["other", "Turn.Ended", "turn.ended ", ""]
+
+
+def test_what_has_been_published_stays_as_it_is() -> None:
+    assert {migration.name: migration.checksum for migration in known_migrations()} == PUBLISHED

@@ -19,6 +19,7 @@ def migrate(
 
 async def _migrate(temporal: bool, wait: float) -> None:
     from baton.runtime.startup import settings_or_exit
+    from baton.store.migrate import SchemaRefused, SchemaTooOld
     from baton.store.migrate import migrate as bring_up_to_date
     from baton.store.pool import AWAY
 
@@ -28,6 +29,10 @@ async def _migrate(temporal: bool, wait: float) -> None:
         try:
             ran = await bring_up_to_date(dsn)
             break
+        except SchemaTooOld as error:
+            raise SystemExit(f"baton: {error}. Use a new, empty database; this one was left as it is.") from error
+        except SchemaRefused as error:
+            raise SystemExit(f"baton: {error}. The database was left as it is.") from error
         except AWAY as error:
             if asyncio.get_running_loop().time() >= deadline:
                 raise SystemExit(f"baton: the database cannot be reached: {error}") from error
