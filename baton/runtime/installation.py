@@ -34,3 +34,10 @@ def shadowed() -> str | None:
                 "PYTHONPATH"
             )
     return None
+
+
+def missing(extra: str, *modules: str) -> str | None:
+    """One line that says to install an ``extra`` if not all ``modules`` that it brings are there; None if they are."""
+    if all(find_spec(name) is not None for name in modules):
+        return None
+    return f"this needs packages that are not installed: pip install 'baton[{extra}]'"

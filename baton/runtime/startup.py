@@ -4,7 +4,7 @@ import sys
 
 from pydantic import ValidationError
 
-from baton.runtime.installation import shadowed
+from baton.runtime.installation import missing, shadowed
 from baton.settings import Settings, load_settings
 
 
@@ -22,5 +22,12 @@ def settings_or_exit() -> Settings:
 def exit_if_shadowed() -> None:
     """End the process with code 2 if Python would import somebody else's modules for Baton's."""
     if line := shadowed():
+        print(f"baton: {line}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def exit_if_missing(extra: str, *modules: str) -> None:
+    """End the process with code 2 if not all ``modules`` of an extra of the package are installed."""
+    if line := missing(extra, *modules):
         print(f"baton: {line}", file=sys.stderr)
         raise SystemExit(2)

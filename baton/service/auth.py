@@ -7,13 +7,13 @@ algorithm that was set up (`none` never is), within its times, of which the end 
 import asyncio
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
 import jwt
+from cachetools import TLRUCache
 
 from baton.domain.agents import Principal, Scope
 from baton.domain.errors import Unauthenticated, Unavailable
@@ -65,7 +65,7 @@ class Authenticator:
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._settings = settings
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known: TLRUCache[bytes, _Known] = TLRUCache(_REMEMBERED, lambda _digest, known, _now: known.until)
         self._key_set = KeySet(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
         self._uses = LastUses(pool)
         self._refreshing: dict[bytes, asyncio.Task[None]] = {}
@@ -90,11 +90,10 @@ class Authenticator:
         if not token or len(token) > _LONGEST or not token.isascii():
             raise Unauthenticated("the credentials are not valid")
         digest = digest_of(token)
-        now = time.monotonic()
         known = self._known.get(digest)
-        if known is None or known.until <= now:
+        if known is None:
             known = await self._look_up(token, digest)
-        elif known.refresh_at <= now and digest not in self._refreshing:
+        elif known.refresh_at <= time.monotonic() and digest not in self._refreshing:
             self._refreshing[digest] = asyncio.create_task(self._refresh(token, digest), name="look up a credential")
         if known.key is not None:
             self._uses.note(known.key)
@@ -103,8 +102,10 @@ class Authenticator:
     def forget(self, key_id: str | None = None) -> None:
         """Look up a key's credentials again; without one, all."""
         self._forgotten += 1
-        for digest in [d for d, known in self._known.items() if key_id in (None, known.principal.key_id)]:
-            del self._known[digest]
+        for digest in list(self._known):
+            known = self._known.get(digest)
+            if known is not None and key_id in (None, known.principal.key_id):
+                self._known.pop(digest, None)
 
     async def _refresh(self, token: str, digest: bytes) -> None:
         try:
@@ -123,9 +124,6 @@ class Authenticator:
         known = _Known(principal, key, asked_at + lasts, asked_at + lasts / 2)
         if forgotten == self._forgotten:  # else what was read may be what was to be forgotten
             self._known[digest] = known
-            self._known.move_to_end(digest)
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
         return known
 
     async def _by_key(self, digest: bytes) -> tuple[Principal, tuple[TenantId, UUID], float]:

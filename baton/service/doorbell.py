@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from cachetools import LRUCache
+
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
 from baton.domain.messages import Receipt
@@ -47,7 +49,7 @@ class Doorbell:
         self._slots = asyncio.Semaphore(concurrency)
         self._bells: dict[UUID, _Bell] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: dict[UUID, tuple[int, asyncio.Future[bool]]] = {}
+        self._told: LRUCache[UUID, tuple[int, asyncio.Future[bool]]] = LRUCache(_REMEMBERED)
 
     def ring_task(
         self,
@@ -168,10 +170,7 @@ class Doorbell:
         return True
 
     def _remember(self, task_id: UUID, claiming: int, rung: asyncio.Future[bool]) -> None:
-        self._told.pop(task_id, None)
         self._told[task_id] = claiming, rung
-        if len(self._told) > _REMEMBERED:
-            del self._told[next(iter(self._told))]
 
         def forget_failed(done: asyncio.Future[bool]) -> None:
             if (done.cancelled() or not done.result()) and self._told.get(task_id) == (claiming, rung):

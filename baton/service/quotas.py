@@ -1,30 +1,24 @@
-"""Requests a minute, counted per key (a JWT: per issuer and subject), by the `limits` library.
+"""Requests a minute, counted per key (a JWT: per issuer and subject).
 
-A window is a minute that begins with the first request in it. In memory, each process counts for itself; with Redis,
-all processes count together.
+In memory, each process counts for itself; with Redis, all processes count together.
 """
 
 import asyncio
 import logging
 import math
 import time
-from functools import cache
-from typing import Any, Final, cast
-
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import RedisStorage
-from limits.errors import StorageError
+from typing import Final
 
 from baton.domain.agents import Principal
+from baton.domain.errors import Unavailable
 from baton.domain.quota import UNLIMITED, WINDOW_SECONDS, Quota
-from baton.service.windows import Windows
+from baton.service.windows import Counted, SharedWindows, Windows
 from baton.settings import Settings
 
 #: A request does not wait for Redis longer than this.
 _REDIS_SECONDS: Final = 0.25
 #: Redis is left alone for so long after it did not answer.
 _AWAY_SECONDS: Final = 5.0
-_NAMESPACE: Final = "baton"
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +29,8 @@ class Quotas:
     def __init__(self, settings: Settings) -> None:
         self._default = settings.requests_per_minute
         self._here = Windows()
-        self._redis = None if settings.redis_url is None else _redis(settings.redis_url.get_secret_value())
+        url = settings.redis_url
+        self._shared = None if url is None else SharedWindows(url.get_secret_value(), _REDIS_SECONDS)
         self._away_until = float("-inf")
 
     async def count(self, who: Principal) -> Quota | None:
@@ -43,41 +38,24 @@ class Quotas:
         limit = self._default if who.per_minute is None else who.per_minute
         if limit == UNLIMITED:
             return None
-        key = _item(limit).key_for(who.key_id)
-        if self._redis is not None and time.monotonic() >= self._away_until:
-            try:
-                return await self._count_there(self._redis, key, limit)
-            except (StorageError, OSError, TimeoutError) as error:
-                self._away_until = time.monotonic() + _AWAY_SECONDS
-                _log.warning("requests are counted in memory: Redis does not answer (%s)", type(error).__name__)
-        count = self._here.incr(key, WINDOW_SECONDS)
-        return _quota(limit, count, self._here.get_expiry(key))
+        return _quota(limit, await self._count(who.key_id))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        if self._redis is not None:
-            await cast("Any", self._redis.bridge).get_connection().aclose()  # the library has no way to close
+        if self._shared is not None:
+            await self._shared.close()
 
-    @staticmethod
-    async def _count_there(redis: RedisStorage, key: str, limit: int) -> Quota:
-        async with asyncio.timeout(_REDIS_SECONDS):
-            count = await redis.incr(key, WINDOW_SECONDS)
-            return _quota(limit, count, await redis.get_expiry(key))
-
-
-@cache
-def _item(limit: int) -> RateLimitItemPerMinute:
-    return RateLimitItemPerMinute(limit, namespace=_NAMESPACE)
-
-
-def _quota(limit: int, count: int, ends: float) -> Quota:
-    left = math.ceil(ends - time.time())
-    return Quota(limit, max(0, limit - count), min(max(left, 1), WINDOW_SECONDS), count > limit)
+    async def _count(self, key: str) -> Counted:
+        if self._shared is not None and time.monotonic() >= self._away_until:
+            try:
+                async with asyncio.timeout(_REDIS_SECONDS):
+                    return await self._shared.count(key)
+            except (Unavailable, TimeoutError) as error:
+                self._away_until = time.monotonic() + _AWAY_SECONDS
+                _log.warning("requests are counted in memory: %s", str(error) or "Redis does not answer in time")
+        return self._here.count(key)
 
 
-def _redis(url: str) -> RedisStorage:
-    """Does not connect yet. Raises `limits.errors.ConfigurationError` where the extra `redis` is not installed."""
-    options: dict[str, Any] = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
-    return RedisStorage(
-        f"async+{url}", wrap_exceptions=True, implementation="redispy", key_prefix=_NAMESPACE, **options
-    )
+def _quota(limit: int, counted: Counted) -> Quota:
+    reset_seconds = min(max(math.ceil(counted.seconds_left), 1), WINDOW_SECONDS)
+    return Quota(limit, max(0, limit - counted.requests), reset_seconds, counted.requests > limit)

@@ -1,23 +1,23 @@
 """Where tasks live, remembered: routes never change, so that a send need not look one up twice."""
 
-from typing import Final, TypeVar
+from typing import Final
+
+from cachetools import LRUCache
 
 from baton.domain.ids import ExecutionId, PlanRoute, TaskAddress, TaskRoute, TenantId
 from baton.store import plans, tasks
 from baton.store.pool import Pool
 
 _REMEMBERED: Final = 50_000
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 class Routes:
-    """A bounded memory of routes, by tenant and address. Whether a task still exists, its commit decides."""
+    """A memory of the routes in use, by tenant and address. Whether a task still exists, its commit decides."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._known: dict[tuple[TenantId, TaskAddress], TaskRoute] = {}
-        self._only: dict[tuple[TenantId, ExecutionId], TaskRoute | None] = {}
+        self._known: LRUCache[tuple[TenantId, TaskAddress], TaskRoute] = LRUCache(_REMEMBERED)
+        self._only: LRUCache[tuple[TenantId, ExecutionId], TaskRoute | None] = LRUCache(_REMEMBERED)
 
     async def find(self, tenant_id: TenantId, address: TaskAddress) -> TaskRoute:
         """Where the tenant's task lives. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
@@ -25,7 +25,7 @@ class Routes:
         if known is None:
             async with self._pool.connection() as connection:
                 known = await tasks.route(connection, tenant_id, address)
-            _remember(self._known, (tenant_id, address), known)
+            self._known[tenant_id, address] = known
         return known
 
     async def only_task(self, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:
@@ -33,20 +33,13 @@ class Routes:
         place = (tenant_id, execution_id)
         if place not in self._only:
             async with self._pool.connection() as connection:
-                _remember(self._only, place, await tasks.only_task(connection, tenant_id, execution_id))
+                self._only[place] = await tasks.only_task(connection, tenant_id, execution_id)
         return self._only[place]
 
     async def plan(self, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
         """Where the tenant's plan lives. Raises `ExecutionNotFound`."""
         async with self._pool.connection() as connection:
             return await plans.route(connection, tenant_id, execution_id)
-
-
-def _remember(known: dict[_K, _V], place: _K, value: _V) -> None:
-    """Bounded: what was remembered first is forgotten first."""
-    if len(known) >= _REMEMBERED:
-        del known[next(iter(known))]
-    known[place] = value
 
 
 def plan_of(route: TaskRoute) -> PlanRoute:

@@ -1,72 +1,84 @@
-"""A storage for the `limits` library in this process's memory, made for an event loop.
+"""Counts of requests in fixed windows: one begins with the first request in it and ends `WINDOW_SECONDS` later."""
 
-The library's own one guards itself against threads, and starts a thread or a task with nearly every hit to look through
-all of its keys: a hundred times what counting costs.
-"""
-
+import math
 import time
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-from limits.storage import Storage
+from cachetools import TTLCache
 
-#: Windows that have ended are dropped when there are so many, and whenever they have doubled since.
-_SWEEP_AT: Final = 4096
+from baton.domain.errors import Unavailable
+from baton.domain.quota import WINDOW_SECONDS
+
+_NAMESPACE: Final = "baton:requests:"
 
 
-class Windows(Storage):
-    """Fixed windows: a count and its end for each key. For one thread.
+class Counted(NamedTuple):
+    """How many requests a window has had, and for how many seconds it goes on."""
 
-    Windows that have ended are forgotten in passing, so that memory is bounded by the keys used within two windows.
-    """
+    requests: int
+    seconds_left: float
 
-    STORAGE_SCHEME = None
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
+@dataclass(slots=True)
+class _Window:
+    requests: int
+    ends: float
+
+
+class Windows:
+    """Windows in this process's memory. One that has ended is forgotten as soon as another begins."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._windows: dict[str, tuple[int, float]] = {}
-        self._sweep_at = _SWEEP_AT
+        self._open: TTLCache[str, _Window] = TTLCache(math.inf, WINDOW_SECONDS, clock)
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What its methods may raise: nothing."""
-        return ()
+    def __len__(self) -> int:
+        """How many windows are open."""
+        return len(self._open)
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count ``amount``; the first of a window opens it, for ``expiry`` seconds. The window's count."""
+    def count(self, key: str) -> Counted:
+        """Count a request."""
         now = self._clock()
-        count, ends = self._windows.get(key, (0, 0.0))
-        if ends <= now:
-            count, ends = 0, now + expiry
-            if len(self._windows) >= self._sweep_at:
-                self._sweep(now)
-        self._windows[key] = (count + amount, ends)
-        return count + amount
+        window = self._open.get(key)
+        if window is None:
+            window = self._open[key] = _Window(0, now + WINDOW_SECONDS)
+        window.requests += 1
+        return Counted(window.requests, window.ends - now)
 
-    def get(self, key: str) -> int:
-        """A window's count; 0 where none is open."""
-        count, ends = self._windows.get(key, (0, 0.0))
-        return count if ends > self._clock() else 0
 
-    def get_expiry(self, key: str) -> float:
-        """When a window ends, in seconds of the epoch; now, where none is open."""
-        return max(self._windows.get(key, (0, 0.0))[1], self._clock())
+class SharedWindows:
+    """Windows in Redis, of all processes that count there."""
 
-    def check(self) -> bool:
-        """It is always well."""
-        return True
+    def __init__(self, url: str, seconds: float) -> None:
+        """Does not connect yet. ``seconds``: how long Redis may take to answer. Needs the extra `redis`."""
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+        from redis.exceptions import RedisError
 
-    def reset(self) -> int:
-        """Forget all windows; how many there were."""
-        count = len(self._windows)
-        self._windows.clear()
-        return count
+        self._trouble = (RedisError, OSError, TimeoutError)
+        self._redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+            url,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            retry=Retry(NoBackoff(), 1),  # once, for a connection that Redis has closed meanwhile
+        )
 
-    def clear(self, key: str) -> None:
-        """Forget a window."""
-        self._windows.pop(key, None)
+    async def count(self, key: str) -> Counted:
+        """Count a request. Raises `Unavailable` while Redis does not answer."""
+        name = _NAMESPACE + key
+        try:
+            async with self._redis.pipeline(transaction=True) as transaction:
+                transaction.set(name, 0, ex=WINDOW_SECONDS, nx=True)
+                transaction.incr(name)
+                transaction.pttl(name)
+                _, requests, milliseconds_left = await transaction.execute()
+        except self._trouble as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
+        return Counted(requests, milliseconds_left / 1000)
 
-    def _sweep(self, now: float) -> None:
-        self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
-        self._sweep_at = max(_SWEEP_AT, 2 * len(self._windows))
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()

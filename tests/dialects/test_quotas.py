@@ -13,6 +13,8 @@ import pytest
 
 from api.dialects import all_dialects
 from baton.domain.agents import Scope
+from baton.domain.quota import WINDOW_SECONDS
+from baton.service.windows import SharedWindows
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
 from tests.support.api import RunningApi, running_api
@@ -187,3 +189,16 @@ class TestRedis:
             client = api.client(await api.new_key(per_minute=30))
             answers = await asyncio.gather(*(client.get(CHEAP) for _ in range(40)))
             assert sorted(answer.status_code for answer in answers) == [200] * 30 + [429] * 10
+
+    async def test_a_window_ends_a_minute_after_its_first_request(self, redis: RedisServer) -> None:
+        shared = SharedWindows(redis.url, 10.0)
+        try:
+            counted = [await shared.count("a") for _ in range(3)]
+            await asyncio.sleep(0.01)
+            counted.append(await shared.count("a"))
+            assert [window.requests for window in counted] == [1, 2, 3, 4]
+            assert WINDOW_SECONDS - 30 < counted[0].seconds_left <= WINDOW_SECONDS
+            assert counted[3].seconds_left <= counted[0].seconds_left - 0.01
+            assert (await shared.count("b")).requests == 1
+        finally:
+            await shared.close()

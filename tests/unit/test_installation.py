@@ -63,12 +63,26 @@ def test_what_lies_in_the_working_directory_does_not_count(command: list[str], f
     assert ran.stderr.splitlines()[1].startswith("  PORT: ")
 
 
-@pytest.mark.parametrize("missing", NEEDED)
-def test_the_command_line_says_what_to_install(missing: str) -> None:
-    script = f"import sys; sys.modules[{missing!r}] = None; from baton.cli.__main__ import main; main()"
-    ran = run(sys.executable, "-c", script, directory=ROOT)
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == ("baton: the command line needs packages that are not installed: pip install 'baton[cli]'\n")
+def without(missing: str, *arguments: str, redis_url: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run `baton` where a package is not installed."""
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = {list(arguments)};"
+        "from baton.cli.__main__ import main; main()"
+    )
+    return run(sys.executable, "-c", script, directory=ROOT, BATON_REDIS_URL=redis_url)
+
+
+@pytest.mark.parametrize("package", NEEDED)
+def test_the_command_line_says_what_to_install(package: str) -> None:
+    ran = without(package, "--help")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "baton: this needs packages that are not installed: pip install 'baton[cli]'\n"
+
+
+def test_the_api_says_what_to_install_to_count_in_redis() -> None:
+    ran = without("redis", "api", "--port", "0", redis_url="redis://127.0.0.1:9")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "baton: this needs packages that are not installed: pip install 'baton[redis]'\n"
 
 
 def test_the_extra_brings_what_the_command_line_looks_for() -> None:

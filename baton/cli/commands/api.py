@@ -19,12 +19,14 @@ def api(
 ) -> None:
     """Run the API. For several processes run it several times."""
     from baton.runtime.listener import listen
-    from baton.runtime.startup import exit_if_shadowed, settings_or_exit
+    from baton.runtime.startup import exit_if_missing, exit_if_shadowed, settings_or_exit
 
     exit_if_shadowed()
     from api.serving import serve
 
     settings = settings_or_exit()
+    if settings.redis_url is not None:
+        exit_if_missing("redis", "redis")
     if fd is not None:
         listener = socket.socket(fileno=fd)
     else:
