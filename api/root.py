@@ -32,6 +32,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
                 "status": "ok" if found.postgres and found.temporal else "degraded",
                 "postgres": found.postgres,
                 "temporal": found.temporal,
+                **({"reason": found.reason} if found.reason else {}),
                 "version": _version(),
             },
             headers={"Cache-Control": "no-store"},

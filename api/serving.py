@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Generator
 from typing import Protocol
 
 import uvicorn
+import uvloop
 
 from api.app import create_app
 from api.connection import server_config
+from baton.domain.errors import Unavailable
 from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
+from baton.service.context import check_database
 from baton.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 class _Stoppable(Protocol):
@@ -52,9 +58,14 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve on ``listener`` until SIGTERM or SIGINT, then finish what was begun, `shutdown_seconds` at most.
 
-    Returns the exit code.
+    Returns the exit code: 1 if PostgreSQL cannot be used, which is logged in a line.
     """
     configure(settings.log_level)
+    try:  # uvicorn would say so with a traceback
+        uvloop.run(check_database(settings))
+    except Unavailable as error:
+        _log.error("the API cannot start: %s", error.message)
+        return 1
     app = create_app(settings)
     config = server_config(
         app,

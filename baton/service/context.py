@@ -2,6 +2,7 @@
 
 from temporalio.client import Client
 
+from baton.domain.errors import Unavailable
 from baton.service.auth import Authenticator
 from baton.service.doorbell import Doorbell
 from baton.service.feed import Feed
@@ -10,6 +11,7 @@ from baton.service.relay import Relay
 from baton.service.routes import Routes
 from baton.service.temporal import Temporal, connect
 from baton.settings import Settings
+from baton.store import health
 from baton.store.notify import Notifier
 from baton.store.pool import Pool, open_pool
 
@@ -72,21 +74,29 @@ class Baton(Core):
 
 
 async def open_core(settings: Settings) -> Core:
-    """Open the parts of a worker. Raises `Unavailable` if PostgreSQL is away, RuntimeError if Temporal is."""
+    """Open the parts of a worker. Raises `Unavailable` if PostgreSQL is away or cannot be used, RuntimeError if
+    Temporal is away."""
     client = await connect()
     return Core(settings, await _open_pool(settings, "baton worker"), client)
 
 
 async def open_baton(settings: Settings) -> Baton:
-    """Open and start the parts of an API process. Temporal may be away; raises `Unavailable` if PostgreSQL is."""
+    """Open and start the parts of an API process. Temporal may be away; raises `Unavailable` if PostgreSQL is, or
+    cannot be used."""
     client = await connect(lazy=True)
     baton = Baton(settings, await _open_pool(settings, "baton api"), client)
     baton.start()
     return baton
 
 
+async def check_database(settings: Settings) -> None:
+    """Raises `Unavailable`, which says what is wrong with the database, where an API could not start."""
+    pool = await _open_pool(settings, "baton api")
+    await pool.close()
+
+
 async def _open_pool(settings: Settings, application: str) -> Pool:
-    return await open_pool(
+    pool = await open_pool(
         settings.dsn,
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
@@ -94,3 +104,10 @@ async def _open_pool(settings: Settings, application: str) -> Pool:
         statement_seconds=settings.statement_timeout_seconds,
         application=application,
     )
+    try:
+        async with pool.connection() as connection:
+            await health.check(connection)
+    except Unavailable:
+        await pool.close()
+        raise
+    return pool

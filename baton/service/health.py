@@ -1,4 +1,4 @@
-"""Whether what Baton works with can be reached."""
+"""Whether what Baton works with can be reached and used."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,24 +13,28 @@ _SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What can be reached."""
+    """What can be reached and used. ``reason``: why PostgreSQL cannot, in words for an operator, "" where it can."""
 
     postgres: bool
     temporal: bool
+    reason: str = ""
 
 
 async def check_health(baton: Baton) -> Health:
-    """What can be reached now; what has not answered within two seconds cannot."""
-    postgres, temporal = await asyncio.gather(_postgres(baton), _temporal(baton))
-    return Health(postgres, temporal)
+    """What can be used now; what has not answered within two seconds cannot."""
+    reason, temporal = await asyncio.gather(_postgres(baton), _temporal(baton))
+    return Health(not reason, temporal, reason)
 
 
-async def _postgres(baton: Baton) -> bool:
+async def _postgres(baton: Baton) -> str:
     try:
         async with asyncio.timeout(_SECONDS), baton.pool.connection() as connection:
-            return await health.answers(connection)
-    except (Unavailable, TimeoutError):
-        return False
+            await health.check(connection)
+    except Unavailable as error:
+        return error.message
+    except TimeoutError:
+        return "the database did not answer in time"
+    return ""
 
 
 async def _temporal(baton: Baton) -> bool:
