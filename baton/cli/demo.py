@@ -12,13 +12,13 @@ from rich.text import Text
 from baton.cli.document import read_plan
 from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.session import Session
-from baton.cli.view.show import console_for_lines
 from baton.cli.view.summary import result_table
 from baton.client.errors import EXIT_FAILED, ClientError
 from baton.client.http import Client
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.server import Server
 from baton.domain.states import TaskState
+from baton.runtime.console import console_for_lines
 
 PLAN: Final = Path(__file__).with_name("demo.yaml")
 ANSWERS: Final = {"2": ["Sunday 21:00 UTC"], "3": ["10"]}

@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 import typer
 
 from baton.runtime.process import leave
+from baton.runtime.terminal import say
 
 #: Where each command is: a function for typer, or a `typer.Typer` with commands below it. Only the module of the called
 #: command gets imported, and all of them for `--help`: so what takes long to import is imported by the functions.
@@ -62,6 +63,6 @@ def run() -> NoReturn:
         app(prog_name="baton")
     except SystemExit as ended:  # typer's and the commands' way to say how it went
         if isinstance(ended.code, str):
-            print(ended.code, file=sys.stderr)
+            say(ended.code)
         leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
     leave(0)

@@ -9,10 +9,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from baton.cli.output import print_error
 from baton.client.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ClientError
 from baton.client.http import Client
 from baton.client.server import find_server
+from baton.runtime.terminal import print_error
 
 UrlOption = Annotated[
     str | None, typer.Option("--url", envvar="BATON_URL", show_envvar=True, help="Where Baton is.", metavar="URL")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio.testing import WorkflowEnvironment
 
 from baton.runtime.process import leave
+from baton.runtime.terminal import say
 
 
 async def download(directory: str) -> None:
@@ -24,6 +25,6 @@ if __name__ == "__main__":
     try:
         asyncio.run(download(sys.argv[1]))
     except RuntimeError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         leave(1)
     leave(0)

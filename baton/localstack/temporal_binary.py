@@ -18,6 +18,7 @@ from typing import Final
 
 from baton.localstack.part import PartFailed
 from baton.localstack.spawn import kill_group, spawn, tail
+from baton.runtime.terminal import print_text, say
 
 #: The last release that `go install` accepts: newer ones carry a replace directive.
 GO_MODULE: Final = "github.com/temporalio/cli/cmd/temporal@v1.5.1"
@@ -183,11 +184,7 @@ async def _locked(file: Path, say: Say) -> AsyncGenerator[None, None]:
 
 
 if __name__ == "__main__":
-
-    def _say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     try:
-        print(asyncio.run(ensure_temporal(_say)))
+        print_text(str(asyncio.run(ensure_temporal(say))))
     except PartFailed as failure:
         sys.exit(str(failure))

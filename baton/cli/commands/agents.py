@@ -5,18 +5,17 @@ from typing import Annotated
 import typer
 import yaml
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from baton.cli.document import NO_DOCUMENT, read_object
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
-from baton.cli.view.texts import harmless, one_line
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.agents import WholeAgent
 from baton.client.schemas.base import Json
+from baton.runtime.console import console
+from baton.runtime.terminal import one_line, print_json, print_text
 
 agents = typer.Typer(help="Agents as data.", no_args_is_help=True)
 
@@ -52,7 +51,7 @@ def list_(json: JsonOption = False, url: UrlOption = None, key: KeyOption = None
         if json:
             print_json([as_json(agent) for agent in found])
         else:
-            Console(highlight=False).print(_table(found))
+            console().print(agents_table(found))
         return 0
 
     call(url, key, command)
@@ -178,10 +177,10 @@ def _show(agent: WholeAgent, json: bool) -> None:
     if json:
         print_json(as_json(agent))
     else:
-        print(harmless(yaml.safe_dump(as_json(agent), sort_keys=False, allow_unicode=True)).rstrip())
+        print_text(yaml.safe_dump(as_json(agent), sort_keys=False, allow_unicode=True).rstrip())
 
 
-def _table(found: list[WholeAgent]) -> Table:
+def agents_table(found: list[WholeAgent]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("No.", "Name", "Model", "Mode", "Tools"):  # any of them is addressed by its number
         table.add_column(column, overflow="fold", no_wrap=column in ("No.", "Mode"))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from baton.runtime.terminal import print_text
+
 
 def api(
     host: Annotated[
@@ -31,5 +33,5 @@ def api(
         listener = socket.socket(fileno=fd)
     else:
         listener = listen(settings.host if host is None else host, settings.port if port is None else port)
-        print("Listening on {}:{}".format(*listener.getsockname()[:2]), flush=True)
+        print_text("Listening on {}:{}".format(*listener.getsockname()[:2]))
     raise typer.Exit(serve(settings, listener))

@@ -5,19 +5,19 @@ from uuid import UUID
 
 import orjson
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from baton.cli.address import address_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
-from baton.cli.view.texts import harmless, one_line
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.approvals import DecidedApproval, OpenApproval
 from baton.client.schemas.base import Json
 from baton.client.schemas.tasks import TaskOut
+from baton.runtime.console import console
+from baton.runtime.terminal import harmless, one_line, print_json, print_text
 
 ApprovalArgument = Annotated[
     str, typer.Argument(metavar="APPROVAL", help="The approval's id, as `baton approvals` shows it.")
@@ -38,7 +38,7 @@ def approvals(
             shown = [as_json(approval) | {"task_id": str(task.id)} for task in waiting for approval in task.approvals]
             print_json(shown)
         else:
-            Console(highlight=False).print(approvals_list(waiting))
+            console().print(approvals_list(waiting))
         return 0
 
     call(url, key, command)
@@ -82,7 +82,7 @@ def _decide(approval: str, decision: Json, arguments: str | None, json: bool, ur
         if json:
             print_json(as_json(decided), indent=False)
         else:
-            print(describe(decided))
+            print_text(describe(decided))
         return 0
 
     call(url, key, command)

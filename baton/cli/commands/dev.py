@@ -23,7 +23,7 @@ def dev(
 ) -> None:
     """Run the whole stack on this machine: PostgreSQL, Temporal with its UI, the API and a worker."""
     from baton.cli.demo import play_demo
-    from baton.localstack.session import Options, run
+    from baton.localstack.dev import Options, run
     from baton.localstack.stack import Ready
     from baton.runtime.startup import settings_or_exit
 

@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from baton.cli.address import find_task_id
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
-from baton.cli.view.texts import ago, harmless
+from baton.cli.view.texts import ago
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import ExplanationOut
+from baton.runtime.console import console
+from baton.runtime.terminal import harmless, print_json
 
 
 def explain(
@@ -29,7 +30,7 @@ def explain(
         if json:
             print_json(as_json(told))
         else:
-            Console(highlight=False).print(explanation(told, client.server_time()))
+            console().print(explanation(told, client.server_time()))
         return 0
 
     call(url, key, command)

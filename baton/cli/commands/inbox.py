@@ -5,20 +5,21 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from baton.cli.address import address_of
 from baton.cli.commands.approvals import approval_lines
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
 from baton.cli.view.answers import labelled, question_of, rule_of
-from baton.cli.view.texts import ago, harmless, one_line
+from baton.cli.view.texts import ago
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import TaskOut
 from baton.domain.conversation import Question
+from baton.runtime.console import console
+from baton.runtime.terminal import harmless, one_line, print_json
 
 
 def inbox(
@@ -33,7 +34,7 @@ def inbox(
         if json:
             print_json([as_json(task) for task in waiting])
         else:
-            Console(highlight=False).print(inbox_table(waiting, client.server_time()))
+            console().print(inbox_table(waiting, client.server_time()))
         return 0
 
     call(url, key, command)

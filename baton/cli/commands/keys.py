@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from baton.domain.agents import Scope
+from baton.runtime.terminal import print_raw_json, print_text
 
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 T = TypeVar("T")
@@ -50,7 +51,7 @@ def create(
 
         return await create_key(pool, tenant, chosen, agent, name, lasting, per_minute)
 
-    print(_run(command))
+    print_text(_run(command))
 
 
 @keys.command("list")
@@ -65,15 +66,14 @@ def list_(
 
         return await list_keys(pool, tenant)
 
-    from rich.console import Console
-
     from baton.cli.view.key_list import key_table, keys_json
+    from baton.runtime.console import console
 
     found = _run(command)
     if json:
-        print(keys_json(found))
+        print_raw_json(keys_json(found))
     else:
-        Console(highlight=False).print(key_table(found))
+        console().print(key_table(found))
 
 
 @keys.command()
@@ -89,7 +89,7 @@ def revoke(
         await revoke_key(pool, tenant, key)
 
     _run(command)
-    print(f"Revoked: {key}.")
+    print_text(f"Revoked: {key}.")
 
 
 def _run(command: Callable[[Any], Awaitable[T]]) -> T:

@@ -5,19 +5,20 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
-from baton.cli.view.texts import STYLES, ago, harmless, one_line
+from baton.cli.view.texts import STYLES, ago
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.messages import MessageOut
 from baton.domain.states import MessageState
+from baton.runtime.console import console
+from baton.runtime.terminal import harmless, one_line, print_json
 
 
 def messages(
@@ -45,7 +46,7 @@ def messages(
         if json:
             print_json([as_json(one) for one in found])
         else:
-            Console(highlight=False).print(messages_table(found, client.server_time(), name_tasks=task is None))
+            console().print(messages_table(found, client.server_time(), name_tasks=task is None))
         return 0
 
     call(url, key, command)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from baton.runtime.terminal import print_text
+
 
 def migrate(
     temporal: Annotated[
@@ -37,7 +39,7 @@ async def _migrate(temporal: bool, wait: float) -> None:
             if asyncio.get_running_loop().time() >= deadline:
                 raise SystemExit(f"baton: the database cannot be reached: {error}") from error
         await asyncio.sleep(0.5)
-    print("\n".join(ran) if ran else "The schema is up to date.")
+    print_text("\n".join(ran) if ran else "The schema is up to date.")
     if temporal:
         await _prepare_temporal(deadline)
 
@@ -58,4 +60,4 @@ async def _prepare_temporal(deadline: float) -> None:
             if asyncio.get_running_loop().time() >= deadline:
                 raise SystemExit(f"baton: Temporal cannot be prepared: {error}") from error
         await asyncio.sleep(0.5)
-    print(f"Temporal's namespace {client.namespace!r} knows {', '.join(SEARCH_ATTRIBUTES)}.")
+    print_text(f"Temporal's namespace {client.namespace!r} knows {', '.join(SEARCH_ATTRIBUTES)}.")

@@ -8,12 +8,12 @@ import typer
 
 from baton.cli.commands.messages import messages_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.messages import ChangedMessage
 from baton.domain.states import MessageState
+from baton.runtime.terminal import print_json, print_text
 
 MessageArgument = Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id.")]
 VersionOption = Annotated[
@@ -97,18 +97,18 @@ def _tell(driven: list[ChangedMessage], closed: int, json: bool) -> None:
         return
     for one in driven:
         what = f"Sent again as message {one.seq}" if one.state is MessageState.ACCEPTED else f"Left {one.state}"
-        print(f"{what}, id {one.id}; the task is {one.task.state}.")
+        print_text(f"{what}, id {one.id}; the task is {one.task.state}.")
     if closed:
-        print(f"{closed} stay dead: their tasks are cancelled.")
+        print_text(f"{closed} stay dead: their tasks are cancelled.")
     if not driven and not closed:
-        print("No message is dead.")
+        print_text("No message is dead.")
 
 
 def _show(message: ChangedMessage, what: str, json: bool) -> None:
     if json:
         print_json(as_json(message), indent=False)
     else:
-        print(f"{what}: message {message.seq}, id {message.id}; the task is {message.task.state}.")
+        print_text(f"{what}: message {message.seq}, id {message.id}; the task is {message.task.state}.")
 
 
 def _id(text: str) -> str:

@@ -6,7 +6,6 @@ import typer
 
 from baton.cli.document import read_plan
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_error
 from baton.cli.view.desk import Desk
 from baton.cli.view.lines import Lines
 from baton.cli.view.session import Session
@@ -14,6 +13,7 @@ from baton.cli.view.show import Style, show
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.schemas.executions import ExecutionOut
+from baton.runtime.terminal import print_error, print_text
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
         for warning in execution.warnings:
             print_error(f"warning: {warning}")
         if detach:
-            print(execution.id)
+            print_text(str(execution.id))
             return 0
         typed = None if no_input or plan == "-" else Lines()
         return await see_through(client, execution, prepared, typed, Style(plain=plain, json=json))

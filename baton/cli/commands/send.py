@@ -7,10 +7,10 @@ import typer
 
 from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.output import print_json
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client, Sent
 from baton.client.responses import as_json
+from baton.runtime.terminal import print_json, print_text
 
 Mode = Literal["queue", "interrupt", "reject"]
 
@@ -48,7 +48,7 @@ def send(
         if json:
             print_json(as_json(sent.receipt), indent=False)
         else:
-            print(describe(sent))
+            print_text(describe(sent))
         return 0
 
     call(url, key, command)

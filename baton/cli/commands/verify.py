@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -11,9 +10,9 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 
 from baton.client.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SUCCEEDED, ClientError
+from baton.runtime.terminal import print_error, print_json, say
 from baton.verify.options import Fault, Options, parse_faults
 
 
@@ -71,7 +70,7 @@ def verify(
         options.check()
         code = asyncio.run(_verify(options, json=json))
     except ClientError as error:
-        print(f"baton: {error.message}", file=sys.stderr)
+        print_error(error.message)
         code = error.exit_code
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
@@ -81,13 +80,11 @@ def verify(
 async def _verify(options: Options, *, json: bool) -> int:
     """Returns the exit code. Raises ClientError."""
     from baton.localstack.part import PartFailed
+    from baton.runtime.console import console
     from baton.verify.ledger import Ledger
     from baton.verify.load import run_load
     from baton.verify.report import as_json, is_clean, print_report
     from baton.verify.target import Target, running_in
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
 
     directory = Path(tempfile.mkdtemp(prefix="baton-verify-"))
     clean = False
@@ -111,9 +108,9 @@ async def _verify(options: Options, *, json: bool) -> int:
             evidence = [asdict(execution) for execution in result.evidence]
             (directory / "evidence.json").write_bytes(orjson.dumps(evidence))
         if json:
-            print(orjson.dumps(as_json(options, result)).decode(), flush=True)
+            print_json(as_json(options, result), indent=False)
         else:
-            print_report(Console(highlight=False), options, result)
+            print_report(console(), options, result)
         return EXIT_SUCCEEDED if clean else EXIT_FAILED
     except PartFailed as failure:
         raise ClientError(str(failure)) from failure

@@ -10,11 +10,11 @@ from baton.cli.view.desk import Desk
 from baton.cli.view.lines import Lines
 from baton.cli.view.session import Session
 from baton.cli.view.show import Style, show
-from baton.cli.view.texts import printable_json
 from baton.client.errors import EXIT_FAILED, EXIT_SUCCEEDED
 from baton.client.http import Client
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.stream import follow
+from baton.runtime.terminal import print_raw_json
 
 
 def watch(
@@ -48,7 +48,7 @@ async def _print_events(client: Client, execution: ExecutionOut, position: int |
     """Print the raw events until the execution is over; with ``position`` those of one task, and of none."""
     async for event in follow(client, str(execution.id), after=after):
         if position is None or event.position in (None, position):
-            print(printable_json(event.raw), flush=True)
+            print_raw_json(event.raw)
     ended = await client.execution(execution.id)
     states = [str(task.state) for task in ended.tasks if task.position == position] or [str(ended.state)]
     return EXIT_SUCCEEDED if states == ["succeeded"] else EXIT_FAILED

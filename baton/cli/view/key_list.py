@@ -7,10 +7,11 @@ import orjson
 from rich import box
 from rich.table import Table
 
-from baton.cli.view.texts import ago, one_line, printable_json
+from baton.cli.view.texts import ago
 from baton.domain.agents import Scope
 from baton.domain.keys import Key
 from baton.domain.quota import UNLIMITED
+from baton.runtime.terminal import one_line
 
 
 def key_table(keys: Sequence[Key]) -> Table:
@@ -47,7 +48,7 @@ def keys_json(keys: Sequence[Key]) -> str:
         }
         for key in keys
     ]
-    return printable_json(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
 
 
 def _of(key: Key) -> str:

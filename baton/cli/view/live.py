@@ -18,11 +18,11 @@ from baton.cli.view.keyboard import Keyboard, forget_typed_ahead
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
 from baton.cli.view.session import Session
-from baton.cli.view.texts import one_line
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import Typist
 from baton.client.errors import EXIT_WAITING
 from baton.domain.states import ExecutionState
+from baton.runtime.terminal import one_line
 
 _FRAME_SECONDS: Final = 0.05  #: no more often than this anything is drawn
 _SPIN_SECONDS: Final = 0.12

@@ -12,8 +12,9 @@ from baton.cli.view.answers import labelled, rule_of
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started, ToolUsed
 from baton.cli.view.task import TaskView
-from baton.cli.view.texts import clock, harmless, mark_of, one_line, since
+from baton.cli.view.texts import clock, mark_of, since
 from baton.domain.conversation import Question
+from baton.runtime.terminal import harmless, one_line
 
 
 class Narrator:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from baton.cli.view.answers import labelled, rule_of
 from baton.cli.view.desk import Ask
-from baton.cli.view.texts import harmless, one_line
 from baton.cli.view.typist import Line
+from baton.runtime.terminal import harmless, one_line
 
 _MOST_QUESTION_LINES: Final = 6
 _MOST_TYPED_LINES: Final = 5

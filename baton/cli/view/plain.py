@@ -8,8 +8,8 @@ from rich.console import Console
 from baton.cli.view.desk import Desk
 from baton.cli.view.lines import Lines
 from baton.cli.view.session import Session
-from baton.cli.view.texts import printable_json
 from baton.client.errors import EXIT_WAITING
+from baton.runtime.terminal import print_raw_json
 
 
 async def follow_lines(
@@ -53,7 +53,7 @@ async def _print_events(session: Session, console: Console, *, as_json: bool) ->
     async with aclosing(session.events()) as events:
         async for event, lines in events:
             if as_json:
-                print(printable_json(event.raw), flush=True)
+                print_raw_json(event.raw)
                 continue
             for line in lines:
                 console.print(line)

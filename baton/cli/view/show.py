@@ -13,10 +13,10 @@ from baton.cli.view.lines import Lines
 from baton.cli.view.plain import follow_lines
 from baton.cli.view.session import Session
 from baton.cli.view.summary import result_table
-from baton.cli.view.texts import one_line
 from baton.client.errors import EXIT_WAITING
+from baton.runtime.console import console_for_lines
+from baton.runtime.terminal import one_line, say
 
-_PIPE_WIDTH: Final = 120
 _PIPE_PATIENCE_SECONDS: Final = 300.0
 
 
@@ -50,28 +50,15 @@ async def show(session: Session, style: Style, *, typed: Lines | None, until_wai
             code = await follow_lines(session, console, typed=typed, as_json=style.json, until_waiting=until_waiting)
     except asyncio.CancelledError:
         if not session.board.state.is_over:
-            print(f"\nIt goes on without you. To come back:\n  {session.come_back}", file=sys.stderr)
+            say(f"\nIt goes on without you. To come back:\n  {session.come_back}")
         raise
     if not style.json:
         if session.only is None:
             console.print(result_table(session.board))
         if code == EXIT_WAITING:
             told = "It waits for a person. To see what is asked, and to come back:"
-            console.print(
-                f"\n{told}\n  baton inbox\n  {session.come_back}", style="yellow", markup=False, soft_wrap=True
-            )
+            console.print(f"\n{told}\n  baton inbox\n  {session.come_back}", style="yellow", soft_wrap=True)
     return code
-
-
-def console_for_lines() -> Console:
-    """Stdout as rich sees it; a pipe is given a width, since it has none.
-
-    A terminal is asked for its size: what `COLUMNS` and `LINES` say may be that of another, or of another day.
-    """
-    if not sys.stdout.isatty():
-        return Console(highlight=False, width=_pipe_width())
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    return Console(highlight=False, _environ=environment)
 
 
 def _say_what_this_is(session: Session, console: Console) -> None:
@@ -85,8 +72,3 @@ def _can_be_live() -> bool:
     return (
         sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and os.name == "posix"
     )
-
-
-def _pipe_width() -> int:
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdecimal() and int(columns) > 20 else _PIPE_WIDTH

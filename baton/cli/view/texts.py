@@ -1,15 +1,9 @@
-"""Small things that are written the same way everywhere: spans of time, states, text that others wrote."""
+"""Small things that are written the same way everywhere: spans of time, and states."""
 
-import re
 from datetime import datetime, timedelta
 from typing import Final
 
 from baton.domain.states import ExecutionState, TaskState
-
-#: C0 and C1 controls but newline and tab, and the marks that turn the direction of text: a terminal obeys them.
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-_C1: Final = re.compile("[\x7f-\x9f]")
 
 STYLES: Final[dict[str, str]] = {
     "accepted": "yellow",
@@ -35,16 +29,6 @@ MARKS: Final[dict[str, str]] = {
     "failed": "✘",
     "cancelled": "⊘",
 }
-
-
-def harmless(text: str) -> str:
-    """``text`` of a model or a person, without anything that a terminal would obey. Newlines stay; tabs are spaces."""
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))
-
-
-def one_line(text: str) -> str:
-    """``text`` harmless and on one line."""
-    return " ".join(harmless(text).split())
 
 
 def mark_of(state: TaskState | ExecutionState) -> tuple[str, str]:
@@ -74,8 +58,3 @@ def ago(span: timedelta) -> str:
 def since(start: datetime | None, end: datetime | None) -> str:
     """The span between two times as a clock; empty where one is unknown."""
     return clock(end - start) if start is not None and end is not None else ""
-
-
-def printable_json(raw: str) -> str:
-    """JSON with the control characters that JSON allows to stand unescaped (C1) escaped, for terminals obey them."""
-    return _C1.sub(lambda control: f"\\u{ord(control[0]):04x}", raw)

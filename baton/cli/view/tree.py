@@ -10,8 +10,9 @@ from rich.text import Text
 from baton.cli.view.arrange import arranged
 from baton.cli.view.board import Board
 from baton.cli.view.task import TaskView
-from baton.cli.view.texts import harmless, mark_of, one_line, since
+from baton.cli.view.texts import mark_of, since
 from baton.domain.states import TaskState
+from baton.runtime.terminal import harmless, one_line
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MOST_TAIL_LINES = 6

@@ -11,7 +11,7 @@ from prompt_toolkit.key_binding.bindings.named_commands import get_by_name
 
 from baton.cli.view.answers import labelled
 from baton.cli.view.desk import Ask, Desk
-from baton.cli.view.texts import harmless
+from baton.runtime.terminal import harmless
 
 #: A question that replaces another under a person's fingers takes no Enter for so long: it was meant for the other.
 SURPRISE_SECONDS: Final = 0.8

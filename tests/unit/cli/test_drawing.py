@@ -14,10 +14,11 @@ from baton.cli.view.desk import Ask
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
 from baton.cli.view.task import TaskView
-from baton.cli.view.texts import ago, clock, harmless, one_line, printable_json
+from baton.cli.view.texts import ago, clock
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import Line
 from baton.domain.conversation import Question
+from baton.runtime.terminal import harmless, harmless_json, one_line
 from tests.support.terminal import Screen
 from tests.unit.cli.events import START, Log, execution
 
@@ -123,7 +124,7 @@ def test_nothing_that_a_terminal_obeys_gets_through(text: str) -> None:
 
 
 def test_json_keeps_its_meaning_without_control_characters() -> None:
-    assert printable_json('{"a": "\x9b31m\x7f"}') == '{"a": "\\u009b31m\\u007f"}'
+    assert harmless_json('{"a": "\x9b31m\x7f"}') == '{"a": "\\u009b31m\\u007f"}'
 
 
 @pytest.mark.parametrize(

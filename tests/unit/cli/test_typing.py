@@ -18,9 +18,9 @@ from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.keyboard import Keyboard
 from baton.cli.view.panel import rows
-from baton.cli.view.texts import harmless
 from baton.cli.view.typist import SURPRISE_SECONDS, Typist
 from baton.domain.conversation import Question
+from baton.runtime.terminal import harmless
 from tests.unit.cli.events import Log, execution
 
 _BYTES = "grüße\x1b[A日本\x1b[200~two\rlines\x1b[201~\x7f\x1b[1;5D\x1bb!\x1b\rx\x1bOC\x05\x06".encode()

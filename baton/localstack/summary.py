@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
 from baton.localstack.stack import Ready
+from baton.runtime.console import console
 
 
 def print_summary(ready: Ready, directory: Path, *, temporary: bool) -> None:
@@ -26,11 +26,11 @@ def print_summary(ready: Ready, directory: Path, *, temporary: bool) -> None:
     }
     for name, value in rows.items():
         table.add_row(name, value)
-    console = Console()
-    console.print(Panel(table, title="Baton is up", subtitle="Ctrl-C stops it", expand=False))
-    console.print("Try this, in another terminal; [bold]baton inbox[/] shows what the agent asks:\n")
-    console.print(_curl(ready), soft_wrap=True, markup=False, highlight=False)
-    console.print()
+    out = console()
+    out.print(Panel(table, title="Baton is up", subtitle="Ctrl-C stops it", expand=False))
+    out.print("Try this in another terminal; then `baton inbox` shows what the agent asks:\n")
+    out.print(_curl(ready), soft_wrap=True)
+    out.print()
 
 
 def _curl(ready: Ready) -> str:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ from pathlib import Path
 
 from baton.client.server import state_file
 from baton.localstack.part import PartFailed
-from baton.localstack.report import print_summary
 from baton.localstack.stack import Ready, Stack
+from baton.localstack.summary import print_summary
 from baton.runtime.listener import listen
 from baton.runtime.process import leave
+from baton.runtime.terminal import print_json, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +49,28 @@ async def run(options: Options) -> int:
     try:
         with _data_directory(options.data) as directory:
             listener = _listen(options)
-            stack = Stack(directory, listener, options.task_queue, _say, lambda: _keep_notes(directory, stack))
+            stack = Stack(directory, listener, options.task_queue, say, lambda: _keep_notes(directory, stack))
             try:
                 await _until(told_to_stop, _bring_up_and_stay(stack, options, directory))
             finally:
-                _say("Stopping …")
+                say("Stopping …")
                 _drop_note(stack)
                 await stack.stop()
                 listener.close()
     except PartFailed as failure:
-        print(f"\n{failure}", file=sys.stderr)
+        say(f"\n{failure}")
         return 1
     return 0
 
 
 async def _bring_up_and_stay(stack: Stack, options: Options, directory: Path) -> None:
-    _say("Starting PostgreSQL, Temporal, the API and a worker …")
+    say("Starting PostgreSQL, Temporal, the API and a worker …")
     await stack.start()
     _keep_notes(directory, stack)
     ready = stack.ready
     assert ready is not None
     if options.json:
-        print(json.dumps(ready.as_json()), flush=True)
+        print_json(ready.as_json(), indent=False)
     else:
         print_summary(ready, directory, temporary=options.data is None)
     watching = asyncio.create_task(stack.watch())
@@ -113,7 +113,7 @@ def _listen(options: Options) -> socket.socket:
         return listen(options.host, port)
     except OSError as error:
         if options.port is None:  # nobody asked for this one
-            _say(f"Port {port} is taken ({error.strerror}): the API gets another one")
+            say(f"Port {port} is taken ({error.strerror}): the API gets another one")
             return listen(options.host, 0)
         raise PartFailed(f"the API cannot listen on {options.host}:{port}: {error.strerror}") from error
 
@@ -158,7 +158,3 @@ def _write_private(file: Path, text: str) -> None:
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(text)
     new.replace(file)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
