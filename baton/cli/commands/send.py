@@ -1,12 +1,14 @@
 """`baton send`: one message to one task."""
 
 import sys
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
 import typer
 
 from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.view.answers import choice_labelled, question_of
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client, Sent
 from baton.client.responses import as_json
@@ -14,10 +16,12 @@ from baton.runtime.terminal import print_json, print_text
 
 Mode = Literal["queue", "interrupt", "reject"]
 
+_LONGEST_LABEL: Final = 3
+
 
 def send(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say; `-` reads it from stdin.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say, or a choice's number; `-` reads stdin.")],
     mode: Annotated[
         Mode | None, typer.Option(help="What it does to a task at work: wait for its turn, end it, or be refused.")
     ] = None,
@@ -33,8 +37,9 @@ def send(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Send a message to a task: an answer to what it asks, or whatever it should know.
+    """Send a message to a task: an answer to its question, or anything else it should know.
 
+    Where the question offers choices, their number or letter, as `baton inbox` shows it, stands for the choice.
     When this returns, the message is stored and will reach the agent, in order.
     """
 
@@ -70,11 +75,12 @@ async def send_message(
     """
 
     async def to(task_id: str) -> Sent:
+        chosen = await choice_meant(client, task_id, text, question)
         return await client.send(
             task_id,
-            text,
+            text if chosen is None else chosen.text,
             mode=mode,
-            question=question,
+            question=question if chosen is None else chosen.question_id,
             idempotency_key=idempotency_key,
             if_version=if_version,
         )
@@ -89,6 +95,33 @@ async def send_message(
         if only is None:
             raise
         return await to(only)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice that a question offers."""
+
+    question_id: str
+    text: str
+
+
+async def choice_meant(client: Client, task_id: str, text: str, question_id: str | None) -> Choice | None:
+    """The choice that ``text`` is the label of, among those that the task's open questions offer; None if it is none.
+
+    Naming its question, the answer cannot reach another that is asked meanwhile. Raises UsageError for a label of
+    several questions, Refused, Unreachable.
+    """
+    label = text.strip().casefold()
+    if len(label) > _LONGEST_LABEL or not (label.isdecimal() or (len(label) == 1 and label.isalpha())):
+        return None
+    task = await client.task(task_id)
+    questions = [question_of(one) for one in task.questions if question_id in (None, one.id)]
+    found = [Choice(one.id, answer) for one in questions if (answer := choice_labelled(one, label)) is not None]
+    if len(found) > 1:
+        raise UsageError(
+            f"{text.strip()} is a choice of several questions: name one with --question {found[0].question_id}"
+        )
+    return found[0] if found else None
 
 
 def describe(sent: Sent) -> str:

@@ -34,10 +34,13 @@ def answer_to(question: Question, typed: str) -> str:
     for _, choice in labelled(question):
         if choice.strip().casefold() == wanted:
             return choice
-    for label, choice in labelled(question):
-        if label == wanted:
-            return choice
-    return typed.strip()
+    labelled_choice = choice_labelled(question, wanted)
+    return typed.strip() if labelled_choice is None else labelled_choice
+
+
+def choice_labelled(question: Question, label: str) -> str | None:
+    """The choice with this label; None if there is none."""
+    return dict(labelled(question)).get(label)
 
 
 def rule_of(question: Question) -> str:

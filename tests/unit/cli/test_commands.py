@@ -142,6 +142,39 @@ async def test_detached_then_listed_then_answered_then_watched(baton: Command, f
     assert "Task 2" not in one.out
 
 
+async def test_a_choice_is_sent_by_its_number(baton: Command, fake: FakeBaton) -> None:
+    fake.begin(
+        plan(
+            '!ask {"question": "Which?", "choices": ["red", "green"]}',
+            '!ask {"question": "How many?", "choices": ["3", "2"]}',
+            "!ask Free?",
+        )
+    )
+    await _waiting(fake, 3)
+    execution = next(iter(fake.executions.values()))
+    asked = {n: execution.task(n).questions[0]["id"] for n in (1, 2, 3)}
+    for number, text in ((1, " 2\n"), (2, "a"), (3, "2")):
+        assert (await baton("send", f"{execution.id}/{number}", text)).code == 0
+    assert [(body["text"], headers.get("baton-question")) for _, body, headers in fake.sends] == [
+        ("green", asked[1]),
+        ("3", asked[2]),
+        ("2", None),
+    ]
+    fake.begin(plan('!ask {"question": "Which?", "choices": ["red", "green"]}'))
+    await _waiting(fake, 1)
+    task = list(fake.executions.values())[-1].task(1)
+    task.questions.append({**task.questions[0], "id": "q_more"})
+    ran = await baton("send", task.id, "1")
+    assert (ran.code, ran.out) == (2, "")
+    assert "name one with --question" in ran.err
+    assert (await baton("send", task.id, "1", "--question", "q_more")).code == 0
+    assert (await baton("send", task.id, "9")).code == 0
+    assert [(body["text"], headers.get("baton-question")) for _, body, headers in fake.sends[3:]] == [
+        ("red", "q_more"),
+        ("9", None),
+    ]
+
+
 async def test_headers_of_a_send(baton: Command, fake: FakeBaton, asking: str) -> None:
     execution = fake.begin(plan("!ask Well?"))
     await _waiting(fake, 1)
