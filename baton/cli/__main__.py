@@ -4,6 +4,7 @@ import sys
 from typing import Final, NoReturn
 
 from baton.runtime.installation import missing
+from baton.runtime.terminal import print_error
 
 #: What the extra `cli` brings.
 NEEDED: Final = ("prompt_toolkit", "rich", "typer", "yaml")
@@ -12,7 +13,7 @@ NEEDED: Final = ("prompt_toolkit", "rich", "typer", "yaml")
 def main() -> NoReturn:
     """Run the command line; ends with one line that says what to install where it is not there."""
     if line := missing("cli", *NEEDED):
-        print(f"baton: {line}", file=sys.stderr)
+        print_error(line)
         sys.exit(2)
     from baton.cli.main import run
 
