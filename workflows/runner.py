@@ -1,12 +1,13 @@
 """How workflow code is run: in the SDK's sandbox, without what Baton has no use for there, and told who calls."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
-from temporalio.workflow import Info, _Definition
+from temporalio.workflow import Info
 
 from workflows.callers import carry_identities
 
@@ -23,7 +24,7 @@ class BatonRunner(WorkflowRunner):
     def __init__(self, runner: WorkflowRunner) -> None:
         self._runner = runner
 
-    def prepare_workflow(self, defn: _Definition) -> None:
+    def prepare_workflow(self, defn: Any) -> None:
         """See `WorkflowRunner`."""
         self._runner.prepare_workflow(defn)
 

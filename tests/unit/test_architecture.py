@@ -1,6 +1,8 @@
 """Does the code keep to the rules that import-linter cannot hold?"""
 
 import ast
+import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,11 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _SERVING: Final = ("api", "activities", "baton/service", "baton/store", "baton/runtime", "worker.py")
 
 
+#: What is shipped.
+_PRODUCT: Final = ("api", "activities", "workflows", "baton", "worker.py")
+#: Parts of libraries that are not called private and not documented either.
+_UNDOCUMENTED: Final = ("fastapi.dependencies", "temporalio.bridge", "uvicorn.protocols", "uvicorn.server")
+_PRIVATE: Final = re.compile(r"_(?!_)\w+")
 #: What the wheel puts beside each other: the names that Baton takes from an application.
 _TOP_LEVEL: Final = {"baton", "api", "workflows", "activities", "worker"}
 
@@ -70,10 +77,9 @@ def test_nothing_but_the_command_line_imports_the_worker() -> None:
 
 
 def test_logging_is_set_up_in_one_place() -> None:
-    places = ("api", "activities", "workflows", "baton", "worker.py")
     setting_up = {
         name
-        for name, module in modules(*places)
+        for name, module in modules(*_PRODUCT)
         for node in ast.walk(module)
         if isinstance(node, ast.Attribute) and node.attr in ("basicConfig", "dictConfig", "addHandler", "setLevel")
     }
@@ -101,4 +107,54 @@ def _is_endless(node: ast.AST) -> bool:
             and inner.func.attr in ("sleep", "wait", "wait_for")
             for inner in ast.walk(node)
         )
+    )
+
+
+def test_private_parts_of_libraries_are_listed_and_bound(pyproject: dict[str, Any]) -> None:
+    decision = (_ROOT / "docs/adr/0017-private-parts-of-libraries.md").read_text()
+    rows: list[tuple[str, str]] = re.findall(r"^\| (\S+) \| (`.+?) \|", decision, re.MULTILINE)
+    listed = {part for _, parts in rows for part in re.findall(r"`(.+?)`", parts)}
+    product = [module for _, module in modules(*_PRODUCT)]
+    ours = {name for module in product for name in _defined(module)}
+    assert {part for module in product for part in _private_parts(module, ours)} == listed
+    needed = {re.split(r"[\[<>=]", need)[0]: need for need in pyproject["project"]["dependencies"]}
+    assert [library for library, _ in rows if "<" not in needed[library]] == []
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    """The names that a module gives to anything, also to attributes."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def _private_parts(module: ast.Module, ours: set[str]) -> Iterator[str]:
+    """What a module uses of libraries that is theirs alone: modules, what is imported from them, `.attributes`, and
+    modules that are named as text."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _is_private(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if any(_within(node.module, package) for package in _UNDOCUMENTED):
+                yield node.module
+            yield from (n for a in node.names if _is_private(n := f"{node.module}.{a.name}"))
+        elif isinstance(node, ast.Attribute) and _PRIVATE.fullmatch(node.attr) and node.attr not in ours:
+            if not (isinstance(node.value, ast.Name) and node.value.id in sys.stdlib_module_names):
+                yield f".{node.attr}"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_private(node.value):
+            yield node.value
+
+
+def _is_private(name: str) -> bool:
+    """Whether it is the dotted name of something private of a library, in a package that is not the standard one's."""
+    first, *rest = name.split(".")
+    return (
+        bool(rest)
+        and all(part.isidentifier() for part in (first, *rest))
+        and any(_PRIVATE.fullmatch(part) for part in rest)
+        and first not in (_TOP_LEVEL | sys.stdlib_module_names)
     )
