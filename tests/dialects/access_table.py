@@ -31,7 +31,7 @@ class Entry:
     other: int = 404
     other_agent: int | None = None
     query: str = ""
-    ids: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 _V1 = "/baton/v1"
@@ -41,7 +41,7 @@ _CHAT = "/v1/chat/tasks"
 _MAIA = "/v1/ai/agents/tasks"
 _TWILL = "/api/v1/tasks"
 _ASTEROID = "/agents/v2"
-_KUBIYA_PLAN = {
+_KUBIYA_PLAN: dict[str, Any] = {
     "title": "Ours",
     "team_breakdown": [
         {"team_name": "t", "tasks": [{"id": 1, "title": "t", "description": "!say hi", "dependencies": []}]}

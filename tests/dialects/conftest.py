@@ -1,9 +1,11 @@
 """The API, real, with PostgreSQL and without Temporal: no caller may notice that it is away."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
+from tests.dialects.commands import Command, commands
 from tests.support.api import NOWHERE, RunningApi, running_api
 from tests.support.postgres import PostgresServer
 
@@ -46,3 +48,9 @@ async def lone_api(database_url: str) -> AsyncGenerator[RunningApi]:
     """An API with a database of its own, for tests that break something."""
     async with running_api(database_url, **QUICK) as running:
         yield running
+
+
+@pytest.fixture
+def baton(api: RunningApi, tmp_path: Path) -> Command:
+    """Run `baton …` with the tenant's key."""
+    return commands(api, tmp_path)

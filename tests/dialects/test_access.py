@@ -65,7 +65,11 @@ async def test_nothing_is_open_and_no_body_is_read_from_a_stranger(api: RunningA
     async def send(message: Any) -> None:
         sent.append(message)
 
-    strangers = ([], [(b"authorization", b"Bearer baton_nobody")], [(b"authorization", b"Basic YTpi")])
+    strangers: list[list[tuple[bytes, bytes]]] = [
+        [],
+        [(b"authorization", b"Bearer baton_nobody")],
+        [(b"authorization", b"Basic YTpi")],
+    ]
     for (method, path), headers in itertools.product(routes(), strangers):
         sent.clear()
         scope = {
@@ -387,9 +391,9 @@ class Issuer:
 
     def add(self, name: str, public: Any) -> None:
         """Publish a key."""
-        algorithm = RSAAlgorithm if isinstance(public, rsa.RSAPublicKey) else ECAlgorithm
-        alg = "RS256" if algorithm is RSAAlgorithm else "ES256"
-        self.keys.append(json.loads(algorithm.to_jwk(public)) | {"kid": name, "alg": alg, "use": "sig"})
+        is_rsa = isinstance(public, rsa.RSAPublicKey)
+        written = RSAAlgorithm.to_jwk(public) if is_rsa else ECAlgorithm.to_jwk(public)
+        self.keys.append(json.loads(written) | {"kid": name, "alg": "RS256" if is_rsa else "ES256", "use": "sig"})
 
     async def answer(self, _: Request) -> Response:
         """The document."""
@@ -403,7 +407,7 @@ async def issuer_url(issuer: Issuer) -> AsyncGenerator[str]:
     """Where the issuer's document is, while it is served."""
     app = Starlette(routes=[Route("/keys", issuer.answer)])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
-    server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
+    server.capture_signals = _no_signals
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

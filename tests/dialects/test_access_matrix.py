@@ -50,7 +50,7 @@ def routes() -> Iterator[str]:
     for dialect in all_dialects():
         for route in dialect.app.routes:
             if isinstance(route, APIRoute):
-                yield from (f"{method} {route.path}" for method in route.methods)
+                yield from (f"{method} {route.path}" for method in route.methods or ())
 
 
 def expected(entry: Entry) -> dict[str, int]:
@@ -81,7 +81,7 @@ class World:
     other_agent: int
     keys: dict[str, str]
     statements: list[str]
-    names: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def key(self, caller: str, scope: Scope) -> str | None:
         """The key that a caller presents to a route that needs ``scope``."""
@@ -102,9 +102,12 @@ async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
     statements: list[str] = []
     prepare = baton.store.pool.prepare_connection
 
+    def listen(asked: Any) -> None:
+        statements.append(asked.query)
+
     async def prepare_and_listen(connection: Any) -> None:
         await prepare(connection)
-        connection.add_query_logger(lambda asked: statements.append(asked.query))
+        connection.add_query_logger(listen)
 
     dsn = await postgres.create_database()
     with pytest.MonkeyPatch.context() as patch:

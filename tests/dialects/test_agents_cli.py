@@ -5,11 +5,11 @@ from pathlib import Path
 
 import yaml
 
-from tests.dialects.test_receipts_cli import Command, baton  # noqa: F401 (a fixture)
+from tests.dialects.commands import Command
 from tests.support.api import RunningApi
 
 
-async def test_an_agent_from_a_file_and_back(api: RunningApi, baton: Command, tmp_path: Path) -> None:  # noqa: F811
+async def test_an_agent_from_a_file_and_back(api: RunningApi, baton: Command, tmp_path: Path) -> None:
     file = tmp_path / "planner.yaml"
     file.write_text(
         "name: planner\nmodel: scripted\ntools: [clock]\npolicies: {clock: ask}\nlimits: {max_turns: 20}\n"
@@ -56,7 +56,7 @@ async def test_an_agent_from_a_file_and_back(api: RunningApi, baton: Command, tm
         assert ran.err.startswith("baton: ")
 
 
-async def test_keys(api: RunningApi, baton: Command) -> None:  # noqa: F811
+async def test_keys(api: RunningApi, baton: Command) -> None:
     made = await baton(
         *("keys", "create", "--tenant", api.tenant, "--scopes", "tasks:read"),
         *("--name", "ci", "--per-minute", "0", "--days", "1"),

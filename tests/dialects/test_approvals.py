@@ -144,7 +144,7 @@ async def test_a_message_decides_too(api: RunningApi) -> None:
 
 
 async def test_a_task_may_start_with_grants_and_in_plan_mode(api: RunningApi) -> None:
-    allowed = {"granted_tools": ["write"], "plan_only": True}
+    allowed: dict[str, Any] = {"granted_tools": ["write"], "plan_only": True}
     task = (await start_task(api.http, **allowed))["tasks"][0]
     assert (task["granted_tools"], task["plan_only"]) == (["write"], True)
     plan = {"title": "P", "tasks": [{"id": 1, "title": "a", "description": "x"}]}
@@ -246,7 +246,7 @@ async def test_kubiya_asks_for_consent_in_words(api: RunningApi) -> None:
     assert [task["question"] for task in status["waiting_tasks"]] == [asked]
     async with api.pool.connection() as connection:
         standings = await tasks.standings(connection, await api.tenant_id(), UUID(execution))
-    assert [one["question"] for one in tasks.waiting_json(standings)] == [asked]  # type: ignore[index, call-overload]
+    assert [one.question for one in tasks.waiting_tasks(standings)] == [asked]
     message = {"message": "no, do not"}
     answer = await api.http.post(f"/api/v1/tasks/plan/{execution}/tasks/1/message", json=message)
     assert answer.status_code == 200

@@ -4,12 +4,10 @@ import json
 from uuid import uuid4
 
 from baton.domain.conversation import ToolCall
+from tests.dialects.commands import Command
 from tests.dialects.test_approvals import waiting
 from tests.dialects.test_baton import V1
-from tests.dialects.test_receipts_cli import Command, baton
 from tests.support.api import RunningApi
-
-__all__ = ["baton"]
 
 
 async def test_approvals_are_listed_approved_and_declined(api: RunningApi, baton: Command) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx
@@ -72,7 +72,7 @@ def fits(value: Any, schema: str) -> Any:
     """``value``, which must be as our document says."""
     document = asteroid_dialect().app.openapi()
     whole = {"$ref": f"#/components/schemas/{schema}", "components": document["components"]}
-    Draft202012Validator(whole, format_checker=FormatChecker()).validate(value)
+    Draft202012Validator(whole, format_checker=FormatChecker()).validate(value)  # pyright: ignore[reportUnknownMemberType]
     return value
 
 
@@ -493,7 +493,7 @@ async def test_a_key_for_another_agent(api: RunningApi, second: Agent) -> None:
 
 def event(kind: EventType, data: Json, seq: int = 7, **states: Any) -> Event:
     """An event of the first task."""
-    found = {"task_state": None, "execution_state": None} | states
+    found: dict[str, Any] = {"task_state": None, "execution_state": None} | states
     return Event(seq, datetime(2026, 1, 1, tzinfo=UTC), decode(kind, data), data, UUID(int=5), 1, **found)
 
 
@@ -519,14 +519,14 @@ DATA: dict[EventType, Json] = {
 def test_no_event_makes_an_unknown_activity(kind: EventType, state: ExecutionState | None) -> None:
     execution = uuid4()
     given = event(kind, DATA.get(kind, {}), execution_state=state)
-    made = activities(execution, given)
+    made = cast("list[Json]", activities(execution, given))
     assert made == activities(execution, given)
     assert len({activity["id"] for activity in made}) == len(made)
     for activity in made:
         fits(activity, "Activity")
         assert activity["executionId"] == str(execution)
         assert activity["timestamp"] == "2026-01-01T00:00:00+00:00"
-    changed = [one["payload"] for one in made if one["payload"]["activityType"] == "status_changed"]  # type: ignore[index,call-overload]
+    changed = [one["payload"] for one in made if one["payload"]["activityType"] == "status_changed"]
     assert len(changed) == (state is not None)
     if state is None:
         assert bool(made) == (kind in TYPES and kind is not EventType.TURN_ENDED)
@@ -556,7 +556,7 @@ def test_what_is_said_and_done() -> None:
         {"activityType": "step_completed", "stepNumber": 1},
     ]
     assert payloads(event(T.STEP_FAILED, {"step": 0, "code": "boom", "retrying": True})) == []
-    ended = {"result": "Well.", "error": None, "waiting": []}
+    ended: Json = {"result": "Well.", "error": None, "waiting": []}
     assert payloads(event(T.TURN_ENDED, ended, execution_state=ExecutionState.SUCCEEDED)) == [
         {
             "activityType": "status_changed",
@@ -601,7 +601,7 @@ def test_what_is_waited_for() -> None:
     (told,) = payloads(event(EventType.TASK_CANCELLED, {"waiting": [held]}, execution_state=ExecutionState.WAITING))
     assert (told["status"], told["awaitingConfirmationPayload"]) == (CONSENT, {"reason": held["question"]})
     # others of the plan are at work: the status stays, and still it is told what is asked
-    at_work = {"questions": [asked], "approvals": [{"tool": "write", "arguments": {}}], "waiting": []}
+    at_work: Json = {"questions": [asked], "approvals": [{"tool": "write", "arguments": {}}], "waiting": []}
     assert payloads(event(EventType.TURN_ENDED, at_work, task_state=TaskState.WAITING)) == [
         {"activityType": "generic", "message": "Which?"},
         {"activityType": "generic", "message": "May write be called with {}?"},

@@ -222,22 +222,22 @@ async def test_messages_are_listed_in_order(api: RunningApi) -> None:
     assert seen == ["0", "1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"text": ""},
-        {"text": " "},
-        {"text": None},
-        {"text": 5},
-        {"text": "x", "message": "y"},
-        {"text": "x", "attachments": {}},
-        {"text": "x", "attachments": [{}]},
-        {"text": "x", "attachments": [{"filename": "a", "media_type": "image/png", "url": "file:///etc/passwd"}]},
-        {"text": "x", "attachments": [{"filename": "a", "media_type": "png", "url": "https://example.org"}]},
-        {"text": "x", "metadata": []},
-    ],
-)
+BAD_MESSAGES: list[Any] = [
+    {},
+    {"text": ""},
+    {"text": " "},
+    {"text": None},
+    {"text": 5},
+    {"text": "x", "message": "y"},
+    {"text": "x", "attachments": {}},
+    {"text": "x", "attachments": [{}]},
+    {"text": "x", "attachments": [{"filename": "a", "media_type": "image/png", "url": "file:///etc/passwd"}]},
+    {"text": "x", "attachments": [{"filename": "a", "media_type": "png", "url": "https://example.org"}]},
+    {"text": "x", "metadata": []},
+]
+
+
+@pytest.mark.parametrize("body", BAD_MESSAGES)
 async def test_a_message_that_does_not_fit(api: RunningApi, body: Json) -> None:
     task = (await start_task(api.http))["tasks"][0]["id"]
     path = f"{V1}/tasks/{task}/messages"

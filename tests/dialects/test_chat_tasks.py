@@ -76,7 +76,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> str:
 def fits(answer: httpx.Response, schema: str) -> Json:
     """A body, which must be as our document says."""
     document = chat_tasks_dialect().app.openapi()
-    Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": document["components"]}).validate(
+    Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": document["components"]}).validate(  # pyright: ignore[reportUnknownMemberType]
         answer.json()
     )
     return answer.json()
@@ -448,7 +448,7 @@ async def test_a_stream_ends_with_the_question_and_goes_on_after_the_answer(api:
         if frame.event.startswith("step."):
             schemas = chat_tasks_dialect().app.openapi()["components"]
             validator = Draft202012Validator({"$ref": "#/components/schemas/Step", "components": schemas})
-            validator.validate(frame.data["step"])
+            validator.validate(frame.data["step"])  # pyright: ignore[reportUnknownMemberType]
     last = first[-2].id
     assert [frame.event for frame in await everything(api.http, url, last)] == ["task.input_required"]
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlparse
@@ -77,7 +77,7 @@ def parsed(answer: bytes) -> tuple[int, Any]:
 
 
 #: A path of each dialect's, and where its errors have the message.
-PATHS = {
+PATHS: dict[str, Callable[[Any], str]] = {
     "/baton/v1/executions": lambda error: error["detail"],
     "/api/v1/tasks/plan/execute": lambda error: error["detail"],
     "/v1/chat/tasks": lambda error: error["error"]["message"],

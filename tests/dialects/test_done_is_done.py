@@ -1,7 +1,7 @@
 """Is a caller ever told that what was done could not be? After the commit nothing may fail."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -46,8 +46,14 @@ def away_after_commit(lone_api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> 
         async with connection() as held:
             yield held
 
-    monkeypatch.setattr(Pool, "transaction", lambda _: last_transaction())
-    monkeypatch.setattr(Pool, "connection", lambda _: no_connection())
+    def transactions(_: Pool) -> AbstractAsyncContextManager[Connection]:
+        return last_transaction()
+
+    def connections(_: Pool) -> AbstractAsyncContextManager[Connection]:
+        return no_connection()
+
+    monkeypatch.setattr(Pool, "transaction", transactions)
+    monkeypatch.setattr(Pool, "connection", connections)
     return lone_api
 
 
@@ -56,7 +62,7 @@ async def principal(api: RunningApi) -> Principal:
 
 
 async def row(api: RunningApi, task: UUID) -> dict[str, Any]:
-    async with api.pool._pool.acquire() as connection:
+    async with api.pool._pool.acquire() as connection:  # pyright: ignore[reportPrivateUsage]
         found = await connection.fetchrow("SELECT state FROM tasks WHERE id = $1", task)
     assert found is not None
     return dict(found)
@@ -79,6 +85,6 @@ async def test_an_execution(lone_api: RunningApi, verb: str, request: pytest.Fix
     who = await principal(lone_api)
     baton = request.getfixturevalue("away_after_commit").app.state.baton
     await ALL[verb](baton, who, execution)
-    async with lone_api.pool._pool.acquire() as connection:
+    async with lone_api.pool._pool.acquire() as connection:  # pyright: ignore[reportPrivateUsage]
         states = {found["state"] for found in await connection.fetch("SELECT state FROM tasks")}
     assert states == {{"pause": "paused", "cancel": "cancelled"}[verb]}

@@ -23,9 +23,12 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is asked of the database by an API that is started afterwards."""
     asked: list[str] = []
 
+    def listen(one: Any) -> None:
+        asked.append(one.query)
+
     async def prepare(connection: Any) -> None:
         await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-        connection.add_query_logger(lambda one: asked.append(one.query))
+        connection.add_query_logger(listen)
 
     monkeypatch.setattr("baton.store.pool.prepare_connection", prepare)
     monkeypatch.setattr("baton.service.last_uses._WRITE_SECONDS", 3600.0)

@@ -1,6 +1,6 @@
 """Does Kubiya's client see what Kubiya's page says?"""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -315,7 +315,8 @@ async def test_continue_stores_all_or_none(api: RunningApi, second: Any, status:
     await api.set_task(ids[3], state="cancelled")
     if isinstance(second, dict):
         names = {"TASK": ids[2], "CANCELLED": ids[3]}
-        second = {key: names.get(value, value) if isinstance(value, str) else value for key, value in second.items()}
+        given = cast("dict[str, Any]", second)
+        second = {key: names.get(value, value) if isinstance(value, str) else value for key, value in given.items()}
     responses = [{"execution_id": ids[1], "message": "a"}, second]
     answer = await api.http.post(f"{PLAN}/{execution}/continue", json={"responses": responses})
     assert answer.status_code == status, answer.text
@@ -338,7 +339,10 @@ async def test_continue_takes_only_tasks_of_its_plan(api: RunningApi) -> None:
         f"{PLAN}/{execution}/continue", json={"responses": [{"execution_id": foreign, "message": "a"}]}
     )
     assert answer.status_code == 404
-    assert (await api.http.post(f"{PLAN}/{NOBODY}/continue", json={"responses": [{}]})).status_code in (404, 422)
+    assert (await api.http.post(f"{PLAN}/{NOBODY}/continue", json={"responses": [dict[str, str]()]})).status_code in (
+        404,
+        422,
+    )
 
 
 async def test_a_single_task(api: RunningApi) -> None:
@@ -429,7 +433,7 @@ async def test_pause_resume_cancel(api: RunningApi) -> None:
         ({"plan_generation_id": 5}, ["body", "plan_generation_id"]),
         ({"plan": {"tasks": []}}, ["body", "plan"]),
         ({"plan": kubiya_plan(kubiya_task(1, 2))}, ["body", "plan", "team_breakdown", 0, "tasks", 0, "dependencies"]),
-        ({"plan": kubiya_plan(kubiya_task("a"))}, ["body", "plan", "team_breakdown", 0, "tasks", 0, "id"]),  # type: ignore[arg-type]
+        ({"plan": kubiya_plan(kubiya_task(1) | {"id": "a"})}, ["body", "plan", "team_breakdown", 0, "tasks", 0, "id"]),
     ],
 )
 async def test_a_plan_that_does_not_fit(api: RunningApi, change: Any, loc: list[Any]) -> None:

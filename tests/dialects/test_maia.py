@@ -20,6 +20,7 @@ from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.events import Event, EventType
 from baton.domain.events.codec import decode
 from baton.domain.ids import StepKey
+from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.store import agents, steps, tools
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
@@ -35,7 +36,7 @@ def fits(answer: httpx.Response, schema: str, status: int = 200) -> Json:
     """A body, which must be of that status and as our document says."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
-    Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}).validate(
+    Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}).validate(  # pyright: ignore[reportUnknownMemberType]
         answer.json()
     )
     body: Json = answer.json()
@@ -627,7 +628,8 @@ async def test_a_page_of_messages_that_there_is_not(api: RunningApi, query: str,
 def test_every_event_that_is_shown_has_an_entry_of_its_own() -> None:
     """Whatever its data: an entry is a function of one event, and of what the task was told."""
     for kind in log.SHOWN:
-        data, at = {"turn": 3}, datetime(2026, 1, 1, tzinfo=UTC)
+        data: JsonObject = {"turn": 3}
+        at = datetime(2026, 1, 1, tzinfo=UTC)
         event = Event(7, at, decode(kind, data), data, uuid4(), 1, TaskState.FAILED, None)
         entry = log.entry(event, "do it")
         assert (entry["groupId"], entry["timestamp"]) == ("turn-3", "2026-01-01T00:00:00+00:00")

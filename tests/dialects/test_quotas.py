@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.support.redis import RedisServer, running_redis
 CHEAP = "/baton/v1/executions?limit=1"
 SECRET = "a-secret-of-at-least-thirty-two-bytes!"
 #: A path of each dialect, and where its error says what went wrong.
-SHAPES: dict[str, tuple[str, Any]] = {
+SHAPES: dict[str, tuple[str, Callable[[Any], tuple[str, str]]]] = {
     "baton": (CHEAP, lambda body: (body["code"], body["detail"])),
     "kubiya": ("/api/v1/executions", lambda body: ("rate_limited", body["detail"])),
     "chat_tasks": ("/v1/chat/tasks/1", lambda body: (body["error"]["code"], body["error"]["message"])),

@@ -1,63 +1,11 @@
 """`baton messages`, `edit`, `withdraw` and `redrive`, as processes, against the API."""
 
-import asyncio
 import json
-import os
-import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
+from tests.dialects.commands import Command
 from tests.dialects.requests import start_task
 from tests.dialects.test_receipts import V1, Work, send, waiting
 from tests.support.api import RunningApi
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Awaitable[Ran]]
-
-
-@pytest.fixture
-def baton(api: RunningApi, tmp_path: Path) -> Command:
-    """Run `baton …` with the tenant's key."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
-    environment = {
-        **kept,
-        "BATON_URL": api.url,
-        "BATON_API_KEY": api.key,
-        "DATABASE_URL": api.settings.dsn,
-        "XDG_STATE_HOME": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "error",
-        "COLUMNS": "100",
-    }
-
-    async def run(*arguments: str, stdin: str = "") -> Ran:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "baton.cli", *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-            env=environment,
-        )  # fmt: skip
-        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
-        assert process.returncode is not None
-        return Ran(process.returncode, out.decode(), err.decode())
-
-    return run
 
 
 async def failed(api: RunningApi, *texts: str) -> tuple[Work, list[str]]:

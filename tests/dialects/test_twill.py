@@ -21,6 +21,7 @@ from baton.domain.errands import ErrandState
 from baton.domain.events import Event, EventType
 from baton.domain.events.codec import decode
 from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.json import JsonObject
 from baton.domain.messages import Draft
 from baton.domain.states import SendMode, TaskState
 from baton.service.errands import get_errand
@@ -44,7 +45,7 @@ def fits(answer: httpx.Response, schema: str, status: int = 200) -> Json:
     for one in components["schemas"].values():
         if one.get("type") == "object":
             one["additionalProperties"] = False
-    Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": components}).validate(answer.json())
+    Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": components}).validate(answer.json())  # pyright: ignore[reportUnknownMemberType]
     body: Json = answer.json()
     return body
 
@@ -183,25 +184,25 @@ async def test_the_agent_of_a_task(api: RunningApi) -> None:
         refused(await api.http.post(TASKS, json={"command": "x", "agent": unknown}), 404, "not_found")
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "command"),
-        ({"command": ""}, "command"),
-        ({"command": " \n"}, "command"),
-        ({"command": 7}, "command"),
-        ({"command": "x", "title": ""}, "title"),
-        ({"command": "x", "title": 7}, "title"),
-        ({"command": "x", "userIntent": "swe"}, "userIntent"),
-        ({"command": "x", "agent": 7}, "agent"),
-        ({"command": "x", "files": {}}, "files"),
-        ({"command": "x", "files": [{}]}, "files.0.filename"),
-        ({"command": "x", "files": [FILE | {"url": "file:///etc/passwd"}]}, "files.0.url"),
-        ({"command": "x", "files": [FILE, FILE | {"url": "ftp://example.com/x"}]}, "files.1.url"),
-        ({"command": "x", "files": [FILE | {"url": "//example.com/x"}]}, "files.0.url"),
-        ({"command": "x", "files": [FILE | {"mediaType": 1}]}, "files.0.mediaType"),
-    ],
-)
+BAD_TASKS: list[tuple[Json, str]] = [
+    ({}, "command"),
+    ({"command": ""}, "command"),
+    ({"command": " \n"}, "command"),
+    ({"command": 7}, "command"),
+    ({"command": "x", "title": ""}, "title"),
+    ({"command": "x", "title": 7}, "title"),
+    ({"command": "x", "userIntent": "swe"}, "userIntent"),
+    ({"command": "x", "agent": 7}, "agent"),
+    ({"command": "x", "files": {}}, "files"),
+    ({"command": "x", "files": [{}]}, "files.0.filename"),
+    ({"command": "x", "files": [FILE | {"url": "file:///etc/passwd"}]}, "files.0.url"),
+    ({"command": "x", "files": [FILE, FILE | {"url": "ftp://example.com/x"}]}, "files.1.url"),
+    ({"command": "x", "files": [FILE | {"url": "//example.com/x"}]}, "files.0.url"),
+    ({"command": "x", "files": [FILE | {"mediaType": 1}]}, "files.0.mediaType"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), BAD_TASKS)
 async def test_a_task_that_is_not_made(api: RunningApi, body: Json, field: str) -> None:
     assert field in fields(await api.http.post(TASKS, json=body))
     assert (await api.http.get(TASKS)).json() == {"tasks": [], "nextCursor": None}
@@ -243,6 +244,7 @@ async def test_a_message_is_a_job(api: RunningApi) -> None:
     assert (stored["text"], stored["answers"], stored["origin"]) == (" This\n", ["q1"], "twill")
     async with api.pool.connection() as connection:
         row = await connection.fetchrow("SELECT * FROM messages WHERE id = $1", UUID(job["id"]))
+    assert row is not None
     assert row["attachments"] == [{"filename": "a.txt", "media_type": "text/plain", "url": "data:text/plain,a"}]
     assert (row["metadata"], row["plan_only"]) == ({"userIntent": "ASK"}, True)
     again = await api.http.post(
@@ -661,7 +663,7 @@ async def test_frames_are_made_of_one_event_alone(api: RunningApi) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     for kind in EventType:
         for turn in (None, 0, 1, 2):
-            data = {"turn": turn, "text": "x"}
+            data: JsonObject = {"turn": turn, "text": "x"}
             event = Event(7, at, decode(kind, data), data, errand.task_id, 1, None, None)
             made_of = encoder.frames(execution, event)
             assert made_of == encoder.frames(execution, event)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -25,9 +26,9 @@ async def world(shared_database: str) -> AsyncGenerator[World]:
         yield world
 
 
-async def send(world: World, execution: TaskRoute, text: str = "hello", **draft: object) -> Receipt:
+async def send(world: World, execution: TaskRoute, text: str = "hello", **draft: Any) -> Receipt:
     """Accept a message to a whole execution as the service does."""
-    said = Draft(text, "test", **draft)  # type: ignore[arg-type]
+    said = Draft(text, "test", **draft)
     async with world.pool.transaction() as connection:
         await messages.hold(connection, world.tenant, execution.execution_id)
         found = await messages.earlier_of_execution(connection, world.tenant, execution.execution_id, said)

@@ -20,7 +20,7 @@ from baton.store.changes import OVERTAKEN
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.test_tools import begin, rows
-from tests.store.world import World, call, key, question
+from tests.store.world import World, call, items, key, question
 
 S, T, A = TaskState, EventType, ApprovalState
 APPROVE, DECLINE = Decision(Verdict.APPROVE), Decision(Verdict.DECLINE, "too risky")
@@ -81,7 +81,7 @@ async def test_calls_under_ask_are_held_until_the_others_are_made(world: World) 
     where = await answered(world, route, call("a"), write("w"), call("b"))
     assert (where.then, where.calls) == (Then.TOOLS, (call("a"), call("b")))
     assert [state for _, state, _ in await rows(world, route)] == ["pending", "held", "pending"]
-    assert stands(await begin(world, route, "w")) == (Then.TOOLS, 1, 0)  # type: ignore[arg-type]
+    assert stands(await begin(world, route, "w")) == (Then.TOOLS, 1, 0)
     await end(world, route, "a")
     where = await end(world, route, "b")
     assert (where.then, where.box.state, where.box.turn_open) == (Then.REST, S.WAITING, False)
@@ -96,8 +96,8 @@ async def test_calls_under_ask_are_held_until_the_others_are_made(world: World) 
         {"path": "w"},
     )
     assert (ended.type, ended.task_state, ended.execution_state) == (T.TURN_ENDED, S.WAITING, ExecutionState.WAITING)
-    assert [one["approval_id"] for one in ended.data["approvals"]] == [approval.id]  # type: ignore[index, union-attr]
-    assert ended.data["waiting"][0]["question"] == 'May write be called with {"path": "w"}?'  # type: ignore[index, call-overload]
+    assert [one["approval_id"] for one in items(ended, "approvals")] == [approval.id]
+    assert items(ended, "waiting")[0]["question"] == 'May write be called with {"path": "w"}?'
     assert (await world.row(route))["waiting_since"] is not None
     shown = await view(world, approval)
     assert (shown.state, shown.task_id, shown.arguments, shown.decided_by) == (
@@ -205,7 +205,7 @@ async def test_a_declined_call_has_its_result_at_once_and_is_never_made(world: W
     )
     assert (completed.type, completed.data["failed"]) == (T.TOOL_COMPLETED, True)
     assert started(await world.start(route, 2)).attempt == 1
-    assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)  # type: ignore[arg-type]
+    assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)
     assert await rows(world, route) == [("w", "done", "Declined: too risky")]
 
 
@@ -412,7 +412,7 @@ async def test_a_cancelled_task_leaves_no_call_hanging(world: World, when: str) 
     }[when]
     box = await world.box(route)
     assert (box.approvals, box.held_step) == ((), None)
-    assert stands(await begin(world, route, "1")) == (Then.REST, box.turn, 0)  # type: ignore[arg-type]
+    assert stands(await begin(world, route, "1")) == (Then.REST, box.turn, 0)
     assert stands(await end(world, route, "1")) == (Then.REST, box.turn, 0)
     assert await rows(world, route) == calls
     with pytest.raises(ApprovalDecided):
@@ -460,7 +460,7 @@ async def test_what_was_changed_by_hand_is_not_made(world: World) -> None:
         await decide(world, route, approval)
         await world.start(route, 2)
         await world.execute(f"UPDATE tool_calls SET {change} WHERE tenant_id = $1 AND task_id = $2", route.task_id)
-        assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)  # type: ignore[arg-type]
+        assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)
         assert await rows(world, route) == [("w", "done", tools.NOT_APPROVED)]
 
 
@@ -470,7 +470,7 @@ async def test_what_the_agent_may_not_call_any_more_is_not_made_approved_or_not(
     await decide(world, route, approval)
     await world.start(route, 2)
     await world.execute(f"UPDATE agents SET {change} WHERE tenant_id = $1")
-    assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)  # type: ignore[arg-type]
+    assert stands(await begin(world, route, "w")) == (Then.STEP, 2, 0)
     assert await rows(world, route) == [("w", "done", tools.NOT_ALLOWED)]
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from baton.domain.agents import Principal, Scope
 from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
@@ -97,7 +98,7 @@ def poll_seconds() -> float:
 @pytest.fixture
 async def log(database_url: str, pool: Pool, poll_seconds: float) -> AsyncGenerator[Log]:
     """A running feed and a fresh execution."""
-    settings = Settings(database_url=database_url, feed_poll_seconds=poll_seconds)  # type: ignore[arg-type]
+    settings = Settings(database_url=SecretStr(database_url), feed_poll_seconds=poll_seconds)
     feed = Feed(pool, settings)
     feed.start()
     agent = await default_agent(pool, "acme")
@@ -229,10 +230,10 @@ async def test_who_is_far_behind_reads_pages(log: Log) -> None:
         await log.append(200)
     head = await log.append(1, ExecutionState.SUCCEEDED)
     assert numbers(await fast) == list(range(1, head + 1))
-    assert len(log.feed._topics[log.execution]._events) <= 512
+    assert len(log.feed._topics[log.execution]._events) <= 512  # pyright: ignore[reportPrivateUsage]
     seen = await rest(slow)
     assert numbers(seen) == list(range(1, head + 1))
-    assert log.feed._topics == {}
+    assert log.feed._topics == {}  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_the_end_is_only_at_the_head(log: Log) -> None:
@@ -294,7 +295,7 @@ async def test_what_cannot_be_followed(log: Log) -> None:
     with pytest.raises(CursorExpired) as expired:
         await log.subscribe(0)
     assert expired.value.oldest == 2
-    assert log.feed._topics == {}
+    assert log.feed._topics == {}  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_closing_wakes_who_reads(log: Log) -> None:
@@ -311,7 +312,7 @@ async def test_closing_wakes_who_reads(log: Log) -> None:
     log.feed.stop()
     assert await asyncio.wait_for(reading, 5) is None
     other.close()
-    assert log.feed._topics == {}
+    assert log.feed._topics == {}  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_an_execution_that_is_deleted_ends_without_an_end(log: Log) -> None:

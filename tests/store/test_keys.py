@@ -55,11 +55,14 @@ async def test_use_is_noted_but_rarely_written(world: World) -> None:
         assert key is not None
         assert key.last_used_at is None
         await keys.note_uses(connection, {(world.tenant, key.id), (uuid4(), key.id)})
-        first = (await keys.by_digest(connection, used)).last_used_at  # type: ignore[union-attr]
+        first = await keys.by_digest(connection, used)
         assert first is not None
+        assert first.last_used_at is not None
         await keys.note_uses(connection, {(world.tenant, key.id)})
-        assert (await keys.by_digest(connection, used)).last_used_at == first  # type: ignore[union-attr]
-        assert (await keys.by_digest(connection, unused)).last_used_at is None  # type: ignore[union-attr]
+        assert await keys.by_digest(connection, used) == first
+        other = await keys.by_digest(connection, unused)
+        assert other is not None
+        assert other.last_used_at is None
 
 
 async def test_an_expired_or_revoked_key_does_not_count(world: World) -> None:
@@ -133,8 +136,9 @@ async def test_keys_are_made_listed_and_revoked(world: World) -> None:
     ],
 )
 async def test_a_key_that_makes_no_sense_is_not_made(world: World, given: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"tenant_name": f"tenant-{uuid4()}"} | given
     with pytest.raises(InvalidInput):
-        await create_key(world.pool, **({"tenant_name": f"tenant-{uuid4()}"} | given))
+        await create_key(world.pool, **arguments)
 
 
 async def test_a_key_for_an_agent_that_is_not_there(world: World) -> None:

@@ -1,15 +1,16 @@
 """Notes: shared by the tasks of an execution, written by calls under way and by nobody else."""
 
 from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
 from baton.store import notes
 from baton.store.notes import MOST_NOTES
 from tests.store.test_tools import begin, calling
 from tests.store.world import World, call, key
 
 
-async def write(world: World, route: object, name: str, text: str) -> bool:
+async def write(world: World, route: TaskRoute, name: str, text: str) -> bool:
     async with world.pool.transaction() as connection:
-        return await notes.write(connection, key(route, 1), "a", name, text)  # type: ignore[arg-type]
+        return await notes.write(connection, key(route, 1), "a", name, text)
 
 
 async def test_notes_are_replaced_by_name_and_said_in_the_log(world: World) -> None:

@@ -227,7 +227,7 @@ def test_every_call_names_the_arguments_that_its_query_takes() -> None:
 def _is_wrong(call: ast.Call) -> bool:
     runs = isinstance(call.func, ast.Name) and call.func.id in ("fetch", "fetchrow", "fetchval", "execute")
     name = call.args[1] if runs and len(call.args) > 1 else None
-    if not isinstance(name, ast.Constant):
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
         return False
     query = all_queries()[name.value]
     given = {keyword.arg for keyword in call.keywords}

@@ -18,7 +18,7 @@ from baton.store import control, rings
 from baton.store.steps import StepAttempt
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
-from tests.store.world import World, question
+from tests.store.world import World, items, question
 
 S, T = TaskState, EventType
 
@@ -54,7 +54,7 @@ async def check_claims(world: World, route: TaskRoute) -> None:
     told: list[int] = []
     for event in await world.log(route):
         if event.type is T.TURN_STARTED and event.task_id == route.task_id:
-            told += [item["seq"] for item in event.data["messages"]]  # type: ignore[index, union-attr, misc]
+            told += [item["seq"] for item in items(event, "messages")]
     assert told == [message["seq"] for message in messages if message["turn"] is not None]
 
 

@@ -325,7 +325,7 @@ async def test_all_that_came_with_a_message_is_kept(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", S)
-async def test_a_message_that_only_answers(world: World, state: S) -> None:
+async def test_a_message_that_only_answers(world: World, state: TaskState) -> None:
     """Whether the task waits is decided in the statement that stores; a repeat gives the first receipt."""
     route = await world.in_state(state)
     if state is S.WAITING:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from baton.domain.conversation import ModelReply, Usage
+from baton.domain.conversation import ModelReply, ToolCall, Usage
 from baton.domain.errors import TaskNotFound
 from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskRoute
@@ -13,7 +13,7 @@ from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.store import steps, transcripts
 from baton.store.steps import Delta, StepAttempt
-from tests.store.world import World, call, key, question
+from tests.store.world import World, call, items, key, question
 
 S, T = TaskState, EventType
 
@@ -24,13 +24,13 @@ def started(found: StepAttempt | Standing) -> StepAttempt:
     return found
 
 
-def stands(found: StepAttempt | Standing) -> tuple[Then, int, int]:
+def stands(found: StepAttempt | ToolCall | Standing) -> tuple[Then, int, int]:
     """Where the task stands instead."""
     assert isinstance(found, Standing)
     return found.then, found.turn, found.step
 
 
-async def kinds(world: World, route: TaskRoute, after: int = 0) -> list[EventType]:
+async def kinds(world: World, route: TaskRoute, after: int = 0) -> list[str]:
     return [event.type for event in (await world.log(route))[after:]]
 
 
@@ -177,9 +177,9 @@ async def test_questions_make_the_task_wait(world: World) -> None:
     assert [event.data["question_id"] for event in (a, b)] == ["a", "b"]
     assert {event.type for event in (a, b)} == {T.QUESTION_ASKED}
     assert (ended.task_state, ended.execution_state) == (S.WAITING, ExecutionState.WAITING)
-    (waiting,) = ended.data["waiting"]  # type: ignore[misc]
-    assert waiting["position"] == 1  # type: ignore[index]
-    assert waiting["question"] == "a?\nb?"  # type: ignore[index]
+    (waiting,) = items(ended, "waiting")
+    assert waiting["position"] == 1
+    assert waiting["question"] == "a?\nb?"
 
 
 async def test_a_message_that_came_meanwhile_keeps_the_task_running(world: World) -> None:

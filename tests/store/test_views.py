@@ -1,6 +1,7 @@
 """Do reads show what is there, and nothing of another tenant?"""
 
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 from baton.domain.conversation import Usage
 from baton.domain.states import ExecutionState, MessageState, TaskState
@@ -45,17 +46,18 @@ async def test_pages_of_executions(world: World) -> None:
         assert [view.id for view in after] == newest_first[4:]
         offset = await views.executions(connection, world.tenant, limit=2, offset=3)
         assert [view.id for view in offset] == newest_first[3:5]
-        for filters, expected in (
+        filtered: list[tuple[dict[str, Any], list[UUID]]] = [
             ({"in_plan": True}, newest_first[:1]),
             ({"in_plan": False}, newest_first[1:]),
             ({"states": [ExecutionState.CANCELLED]}, newest_first[-1:]),
             ({"states": []}, []),
             ({"agent_id": world.agent.id}, newest_first),
             ({"agent_id": uuid4()}, []),
-        ):
-            found = await views.executions(connection, world.tenant, limit=10, **filters)  # type: ignore[arg-type]
+        ]
+        for filters, expected in filtered:
+            found = await views.executions(connection, world.tenant, limit=10, **filters)
             assert [view.id for view in found] == expected
-            count = await views.count_executions(connection, world.tenant, **filters)  # type: ignore[arg-type]
+            count = await views.count_executions(connection, world.tenant, **filters)
             assert count == len(expected)
         assert await views.executions(connection, uuid4(), limit=10) == []
         assert await views.count_executions(connection, uuid4()) == 0

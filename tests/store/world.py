@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -251,9 +251,14 @@ def question(id: str, schema: JsonObject | None = None) -> Question:
     return Question(id, f"{id}?", (), schema, call_id=f"call-{id}", turn=1, asked_at="2026-01-01T00:00:00+00:00")
 
 
+def items(event: Event, name: str) -> list[dict[str, Any]]:
+    """What an event's data list under ``name``."""
+    return cast("list[dict[str, Any]]", event.data[name])
+
+
 def call(id: str) -> ToolCall:
     """A tool call."""
     return ToolCall(id, "clock", {"zone": "UTC"})
 
 
-__all__ = ["Connection", "World", "call", "key", "question"]
+__all__ = ["Connection", "World", "call", "items", "key", "question"]

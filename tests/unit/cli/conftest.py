@@ -3,9 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ class Ran:
     err: str
 
 
-Command = Callable[..., Awaitable[Ran]]
+Command = Callable[..., Coroutine[Any, Any, Ran]]
 
 
 @pytest.fixture

@@ -64,7 +64,6 @@ class FakeBaton:
         self.url = f"http://127.0.0.1:{self._port}"
         config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
         self._server = uvicorn.Server(config)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._serving = asyncio.create_task(self._server._serve([listener]))  # pyright: ignore[reportPrivateUsage]
         while not self._server.started:
             await asyncio.sleep(0.005)

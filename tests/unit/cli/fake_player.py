@@ -59,7 +59,14 @@ async def _run(task: FakeTask, pace: float) -> None:
         await emit("step.completed", {"turn": turn, "step": step, "text": "\n".join(said), "calls": []}, task)
 
     async def end(state: TaskState, **more: Any) -> None:
-        data = {"turn": turn, "outcome": str(state), "result": None, "error": None, "messages": [], **more}
+        data: dict[str, Any] = {
+            "turn": turn,
+            "outcome": str(state),
+            "result": None,
+            "error": None,
+            "messages": [],
+            **more,
+        }
         await emit("turn.ended", data, task, state)
 
     await begin()

@@ -25,12 +25,12 @@ class FakeTask:
     id: str = field(default_factory=lambda: str(uuid4()))
     state: TaskState = TaskState.PENDING
     version: int = 1
-    questions: list[Json] = field(default_factory=list)
+    questions: list[Json] = field(default_factory=list[Json])
     waiting_since: str | None = None
     result: str | None = None
     error: str | None = None
-    messages: list[Json] = field(default_factory=list)
-    by_key: dict[str, tuple[str, Json]] = field(default_factory=dict)
+    messages: list[Json] = field(default_factory=list[Json])
+    by_key: dict[str, tuple[str, Json]] = field(default_factory=dict[str, tuple[str, Json]])
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def json(self) -> Json:
@@ -65,8 +65,8 @@ class FakeExecution:
     title: str
     summary: str = ""
     id: str = field(default_factory=lambda: str(uuid4()))
-    tasks: list[FakeTask] = field(default_factory=list)
-    events: list[Json] = field(default_factory=list)
+    tasks: list[FakeTask] = field(default_factory=list[FakeTask])
+    events: list[Json] = field(default_factory=list[Json])
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     state: ExecutionState = ExecutionState.PENDING
 

@@ -5,7 +5,7 @@ from typing import Any
 
 def plan(*tasks: str | tuple[str, list[int]], title: str = "A plan") -> dict[str, Any]:
     """A plan of tasks numbered from 1: the script of each, and what it depends on."""
-    entries = [(task, []) if isinstance(task, str) else task for task in tasks]
+    entries: list[tuple[str, list[int]]] = [(task, []) if isinstance(task, str) else task for task in tasks]
     return {
         "title": title,
         "tasks": [

@@ -2,13 +2,14 @@
 
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started
+from baton.client.shapes import Event
 from baton.domain.conversation import Question
 from baton.domain.states import ExecutionState, TaskState
 from tests.unit.cli.events import START, Log, execution
 
 
-def _told(board: Board, *events: object) -> list[Happening]:
-    return [happening for event in events for happening in board.apply(event)]  # type: ignore[arg-type]
+def _told(board: Board, *events: Event) -> list[Happening]:
+    return [happening for event in events for happening in board.apply(event)]
 
 
 def test_a_question_and_its_answer() -> None:

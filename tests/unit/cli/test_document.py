@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -33,7 +34,10 @@ def test_there_are_enough_examples() -> None:
 
 
 def test_json_is_read_as_it_is(tmp_path: Path) -> None:
-    plan = {"title": "T", "tasks": [{"id": 1, "title": "é\t\u2028", "description": "\n a: b\n", "dependencies": []}]}
+    plan: dict[str, Any] = {
+        "title": "T",
+        "tasks": [{"id": 1, "title": "é\t\u2028", "description": "\n a: b\n", "dependencies": []}],
+    }
     file = tmp_path / "plan.json"
     file.write_text(json.dumps(plan, indent="\t"))
     assert read_plan(str(file)).value == plan

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from baton.cli.view.board import Board
@@ -72,7 +72,7 @@ def test_a_running_task_shows_the_end_of_what_it_says() -> None:
 
 
 def test_where_there_is_no_room_only_lively_tasks_are_shown() -> None:
-    board, log = _running(*[[] for _ in range(30)])
+    board, log = _running(*(list[int]() for _ in range(30)))
     for number in (7, 9):
         board.apply(log("task.started", number, "running"))
     board.apply(log("task.failed", 3, "failed", code="x"))
@@ -200,7 +200,7 @@ def test_after_a_resize_the_screen_is_made_anew() -> None:
     drawn = _Drawn(width=40, height=10)
     drawn.region.draw(_lines("a" * 39, "b" * 39), above=[Text("stays"), Text("w" * 30)])
     drawn.show()
-    drawn.console.size = (20, 6)  # type: ignore[assignment]
+    drawn.console.size = ConsoleDimensions(20, 6)
     drawn.screen.resize(20, 6)
     drawn.screen.feed("garbage of the terminal's own making\r\n" * 3)
     drawn.region.draw(_lines("a" * 39, "b"), (1, 0))

@@ -1,6 +1,7 @@
 """The event stream reaches the reader whole, whatever happens to its connections."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -70,8 +71,8 @@ async def test_it_gives_up_on_a_server_that_stays_away(fake: FakeBaton) -> None:
     await fake.start()
 
 
-async def _drained(events: object) -> None:
-    async for _ in events:  # type: ignore[attr-defined]
+async def _drained(events: AsyncIterator[object]) -> None:
+    async for _ in events:
         pass
 
 

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from select import select
-from typing import Self
+from typing import Self, cast
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,9 @@ from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.keyboard import Keyboard
 from baton.cli.view.panel import rows
 from baton.cli.view.typist import SURPRISE_SECONDS, Typist
+from baton.client.http import Client
 from baton.domain.conversation import Question
+from baton.domain.json import JsonObject
 from baton.runtime.terminal import harmless
 from tests.unit.cli.events import Log, execution
 
@@ -91,7 +93,7 @@ async def test_editing(keys: str, text: str, cursor: int) -> None:
         assert (sitting.text, sitting.cursor) == (text, cursor)
 
 
-def _asks(*choices: str, schema: dict[str, object] | None = None) -> Question:
+def _asks(*choices: str, schema: JsonObject | None = None) -> Question:
     return Question("q", "Which?", choices, schema)
 
 
@@ -127,7 +129,7 @@ class _Sitting:
 
     def __init__(self) -> None:
         self.board, self.log = Board(execution([], [])), Log()
-        self.desk = Desk(None)  # type: ignore[arg-type]  # nothing is sent
+        self.desk = Desk(cast("Client", None))  # nothing is sent
         self.sent: list[tuple[str, str]] = []
         self.now = 0.0
         self.typist = Typist(self.desk, self._send, clock=lambda: self.now)
