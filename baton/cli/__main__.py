@@ -15,9 +15,12 @@ def main() -> NoReturn:
     if line := missing("cli", *NEEDED):
         print_error(line)
         sys.exit(2)
-    from baton.cli.main import run
+    try:
+        from baton.cli.main import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # typed before the command had begun
+        sys.exit(130)
 
 
 if __name__ == "__main__":

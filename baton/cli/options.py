@@ -33,7 +33,7 @@ def call(url: str | None, key: str | None, command: Callable[[Client], Coroutine
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the command
 
     async def connected() -> int:
-        async with Client(find_server(url, key)) as client:
+        async with Client(find_server(url, key, say=print_error)) as client:
             return await command(client)
 
     try:

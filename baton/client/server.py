@@ -1,7 +1,7 @@
-"""Where Baton is and with which key: said on the command line, in the environment, or by a `baton dev` that runs."""
+"""Where Baton is and with which key: from the command line, from the environment, or from a running `baton dev`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,32 +21,66 @@ class Server:
     api_key: str
 
 
-def state_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where `baton dev` says, while it runs, where it is: the object of its `--json` line, for its user's eyes only."""
+@dataclass(frozen=True, slots=True)
+class DevStack:
+    """A `baton dev` that runs: where it was started (``directory``), and when (seconds since 1970)."""
+
+    server: Server
+    pid: int
+    directory: Path
+    started: float
+
+
+def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where each `baton dev` says, while it runs, where it is: a file for each, for its user's eyes only."""
     home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(home) / "baton" / "dev.json"
+    return Path(home) / "baton" / "dev"
 
 
-def find_server(url: str | None, key: str | None, environment: Mapping[str, str] = os.environ) -> Server:
-    """What was given on the command line or in `BATON_URL` and `BATON_API_KEY`; else what a running `baton dev` wrote.
+def find_server(
+    url: str | None,
+    key: str | None,
+    environment: Mapping[str, str] = os.environ,
+    directory: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Server:
+    """What was given on the command line or in `BATON_URL` and `BATON_API_KEY`; else a `baton dev` that runs.
 
-    The key of `baton dev` is never sent to another server than its own. Raises UsageError for a URL that is none.
+    Of several, it is the one that was started in ``directory`` (None: the current one) or above it, else the first;
+    ``say`` is told which, and how to choose. The key of a `baton dev` is never sent to another server than its own.
+    Raises UsageError for a URL that is none.
     """
-    url = url or environment.get("BATON_URL")
+    url = (url or environment.get("BATON_URL") or "").rstrip("/")
     key = key or environment.get("BATON_API_KEY")
-    dev = _running_dev(state_file(environment))
-    if dev is not None and (url is None or url.rstrip("/") == dev.url):
-        return Server(dev.url, key or dev.api_key)
-    url = (url or DEFAULT_URL).rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"the server's URL must begin with http:// or https://, not {url!r}")
-    return Server(url, key or "")
+    stacks = running_stacks(state_directory(environment))
+    if url:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"the server's URL must begin with http:// or https://, not {url!r}")
+        known = next((stack.server.api_key for stack in stacks if stack.server.url == url), "")
+        return Server(url, key or known)
+    if not stacks:
+        return Server(DEFAULT_URL, key or "")
+    here = directory or Path.cwd()
+    chosen = next((stack for stack in stacks if here.is_relative_to(stack.directory)), stacks[0])
+    if len(stacks) > 1:
+        others = ", ".join(stack.server.url for stack in stacks if stack is not chosen)
+        say(f"using {chosen.server.url}, started in {chosen.directory}; also running: {others} (choose with --url)")
+    return Server(chosen.server.url, key or chosen.server.api_key)
 
 
-def _running_dev(file: Path) -> Server | None:
-    """What the state file says; None if there is none, or it cannot be read."""
+def running_stacks(directory: Path) -> list[DevStack]:
+    """Every `baton dev` that runs, the first one first."""
+    found = [stack for file in directory.glob("*.json") if (stack := _stack(file)) is not None]
+    return sorted(found, key=lambda stack: (stack.started, stack.pid))
+
+
+def _stack(file: Path) -> DevStack | None:
+    """What a state file says; None if it cannot be read, or its process is gone."""
     try:
         said = orjson.loads(file.read_bytes())
-        return Server(str(said["url"]).rstrip("/"), str(said["api_key"]))
+        server = Server(str(said["url"]).rstrip("/"), str(said["api_key"]))
+        stack = DevStack(server, int(said["pid"]), Path(said["directory"]), float(said["started"]))
+        os.kill(stack.pid, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return stack

@@ -8,18 +8,22 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from baton.client.server import state_file
+from baton.client.server import state_directory
 from baton.localstack.part import PartFailed
 from baton.localstack.stack import Ready, Stack
 from baton.localstack.summary import print_summary
 from baton.runtime.listener import listen
 from baton.runtime.process import leave
 from baton.runtime.terminal import print_json, say
+
+_STARTED: Final = time.time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ async def run(options: Options) -> int:
                 await _until(told_to_stop, _bring_up_and_stay(stack, options, directory))
             finally:
                 say("Stopping …")
-                _drop_note(stack)
+                _drop_note()
                 await stack.stop()
                 listener.close()
     except PartFailed as failure:
@@ -138,19 +142,22 @@ def _data_directory(wanted: Path | None) -> Generator[Path]:
 
 def _keep_notes(directory: Path, stack: Stack) -> None:
     """Keep two copies of the line that --json prints, with the process ids of now: `stack.json` in the data directory,
-    and the file by which the other commands find a stack that runs (the last one started, if there are several)."""
+    and, with what tells it from others, the file by which the other commands find this stack."""
     ready = stack.ready
     if ready is not None:
-        for file in (directory / "stack.json", state_file()):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            _write_private(file, json.dumps(ready.as_json()))
+        _write_private(directory / "stack.json", json.dumps(ready.as_json()))
+        note = {**ready.as_json(), "pid": os.getpid(), "directory": str(Path.cwd()), "started": _STARTED}
+        _state_file().parent.mkdir(parents=True, exist_ok=True)
+        _write_private(_state_file(), json.dumps(note))
 
 
-def _drop_note(stack: Stack) -> None:
-    """Let nobody find us any more, unless the file is another stack's by now."""
-    ready, file = stack.ready, state_file()
-    if ready is not None and file.exists() and json.loads(file.read_text()).get("url") == ready.url:
-        file.unlink()
+def _drop_note() -> None:
+    """Let nobody find us any more."""
+    _state_file().unlink(missing_ok=True)
+
+
+def _state_file() -> Path:
+    return state_directory() / f"{os.getpid()}.json"
 
 
 def _write_private(file: Path, text: str) -> None:

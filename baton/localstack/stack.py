@@ -16,6 +16,7 @@ from baton.localstack.credentials import Credentials, ensure_credentials
 from baton.localstack.part import Part, PartFailed
 from baton.localstack.postgres import Postgres
 from baton.localstack.probes import api_answers, worker_polls
+from baton.localstack.spawn import tail
 from baton.localstack.supervisor import Supervisor
 from baton.localstack.temporal import TemporalServer
 from baton.localstack.temporal_binary import ensure_temporal
@@ -25,6 +26,7 @@ from baton.store.migrate import SchemaRefused, migrate
 
 _DATABASE: Final = "baton"
 _STOP_ORDER: Final = ("api", "worker", "temporal", "postgres")
+_PORT_ATTEMPTS: Final = 3
 _LONG_LOG_BYTES: Final = 10 * 1024 * 1024
 
 
@@ -145,8 +147,7 @@ class Stack:
         if os.environ.get("TEMPORAL_ADDRESS"):
             return await self._use_temporal()
         program = await ensure_temporal(self._say)
-        server = TemporalServer(program, self._directory / "temporal.db", logs / "temporal.log")
-        await self._supervisor.start(server.part())
+        server = await self._start_server(program, logs / "temporal.log")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
         environment |= {
             "TEMPORAL_ADDRESS": server.address,
@@ -154,6 +155,19 @@ class Stack:
             "TEMPORAL_CONFIG_FILE": os.devnull,  # a person's own profile is for another server
         }
         return _Temporal(await _connect(server.address), server.address, server.ui_url, environment)
+
+    async def _start_server(self, program: Path, log: Path) -> TemporalServer:
+        """Another program may take a port between our look at it and the server's: then it gets others."""
+        for attempt in range(_PORT_ATTEMPTS):
+            server = TemporalServer(program, self._directory / "temporal.db", log)
+            try:
+                await self._supervisor.start(server.part())
+            except PartFailed:
+                if attempt + 1 == _PORT_ATTEMPTS or "address already in use" not in tail(log):
+                    raise
+            else:
+                return server
+        raise AssertionError("the last attempt returns or raises")
 
     async def _use_temporal(self) -> _Temporal:
         config = ClientConfig.load_client_connect_config()

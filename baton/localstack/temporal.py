@@ -7,7 +7,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from baton.localstack.part import Part
-from baton.localstack.ports import free_port
+from baton.localstack.ports import hold_port, listens
 
 _HOST = "127.0.0.1"
 
@@ -20,7 +20,7 @@ _PRAGMAS = {"journal_mode": "wal", "synchronous": "normal"}
 
 
 class TemporalServer:
-    """A dev server; its ports are chosen when this is made and stay the same over restarts."""
+    """A dev server. Its ports are chosen when this is made, held from then on, and stay the same over restarts."""
 
     def __init__(self, program: Path, database: Path, log: Path, dynamic: Mapping[str, str] | None = None) -> None:
         """``dynamic``: more dynamic configuration, values as JSON."""
@@ -28,20 +28,20 @@ class TemporalServer:
         self._database = database
         self._log = log
         self._dynamic = {**DYNAMIC_CONFIGURATION, **(dynamic or {})}
-        self._port = free_port(7233)
-        self._ui_port = free_port(8233)
-        self._metrics_port = free_port(0)
-        self._http_port = free_port(0)
+        self._port = hold_port(7233)
+        self._ui_port = hold_port(8233)
+        self._metrics_port = hold_port(0)
+        self._http_port = hold_port(0)
 
     @property
     def address(self) -> str:
         """host:port of its gRPC service."""
-        return f"{_HOST}:{self._port}"
+        return f"{_HOST}:{self._port.number}"
 
     @property
     def ui_url(self) -> str:
         """Where its web page is."""
-        return f"http://{_HOST}:{self._ui_port}"
+        return f"http://{_HOST}:{self._ui_port.number}"
 
     def part(self) -> Part:
         """The server as a part of a stack."""
@@ -49,8 +49,8 @@ class TemporalServer:
             name="temporal",
             command=[
                 *(str(self._program), "server", "start-dev"),
-                *("--ip", _HOST, "--port", str(self._port), "--ui-port", str(self._ui_port)),
-                *("--http-port", str(self._http_port), "--metrics-port", str(self._metrics_port)),
+                *("--ip", _HOST, "--port", str(self._port.number), "--ui-port", str(self._ui_port.number)),
+                *("--http-port", str(self._http_port.number), "--metrics-port", str(self._metrics_port.number)),
                 *("--db-filename", str(self._database)),
                 *(f for name, value in self._dynamic.items() for f in ("--dynamic-config-value", f"{name}={value}")),
                 *(f for name, value in _PRAGMAS.items() for f in ("--sqlite-pragma", f"{name}={value}")),
@@ -61,7 +61,9 @@ class TemporalServer:
             stop_seconds=5.0,
         )
 
-    async def _is_up(self, _pid: int) -> bool:
+    async def _is_up(self, pid: int) -> bool:
+        if not listens(pid, self._port.number):  # somebody else's server may have the port
+            return False
         # Its port is open some time before it serves.
         try:
             async with asyncio.timeout(2):

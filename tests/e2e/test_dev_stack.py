@@ -59,8 +59,9 @@ async def test_the_line_says_where_everything_is(stack: DevStack) -> None:
 
 
 async def test_secrets_are_for_their_user_alone(stack: DevStack) -> None:
-    for name in ("credentials.json", "stack.json", "state/baton/dev.json"):
-        assert (stack.data / name).stat().st_mode & 0o077 == 0, name
+    (note,) = (stack.data / "state/baton/dev").glob("*.json")
+    for file in (stack.data / "credentials.json", stack.data / "stack.json", note):
+        assert file.stat().st_mode & 0o077 == 0, file
     socket_directory = Path(stack.ready["postgres_dsn"].split("host=")[1])
     assert socket_directory.stat().st_mode & 0o077 == 0, "whoever enters it is PostgreSQL's superuser"
 
@@ -139,7 +140,7 @@ async def test_its_end_is_complete_and_its_data_stays(tmp_path: Path) -> None:
         assert await stack.stop(number) == code
         if code == 0:
             assert _alive(processes) == []
-            assert not (tmp_path / "data/state/baton/dev.json").exists()
+            assert not list((tmp_path / "data/state/baton/dev").glob("*.json"))
             assert not Path(stack.ready["postgres_dsn"].split("host=")[1]).exists()
         else:  # the system ends its children after it
             await until(lambda: _alive(processes) == [])  # noqa: B023 (awaited here)

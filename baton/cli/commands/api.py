@@ -13,7 +13,10 @@ def api(
         str | None, typer.Option(help="Address to listen on.", show_default="BATON_HOST, else 127.0.0.1")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0: any free one.", show_default="BATON_PORT, else 8080")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on; 0: any free one.", show_default="BATON_PORT, else 8080"
+        ),
     ] = None,
     fd: Annotated[
         int | None, typer.Option(help="Listen on this inherited descriptor of a socket instead.", show_default=False)

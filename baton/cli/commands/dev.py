@@ -10,7 +10,8 @@ import typer
 def dev(
     host: Annotated[str, typer.Option(help="Address that the API listens on.")] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(help="The API's port; 0: any free one.", show_default="8080, or any free one")
+        int | None,
+        typer.Option(min=0, max=65535, help="The API's port; 0: any free one.", show_default="8080, or any free one"),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Keep everything here.", show_default="temporary, removed at the end")

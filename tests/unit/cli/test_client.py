@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -13,20 +15,26 @@ from baton.client.errors import Refused, Unreachable, UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json, decoded
 from baton.client.schemas.executions import ExecutionOut
-from baton.client.server import Server, find_server, state_file
+from baton.client.server import Server, find_server, state_directory
 from baton.domain.states import TaskState
 from tests.unit.cli.fake_baton import KEY, FakeBaton
 from tests.unit.cli.plans import plan
 
 
+def _note(environment: dict[str, str], name: str, **more: object) -> None:
+    """What a `baton dev` that runs has noted."""
+    file = state_directory(environment) / f"{name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    note = {"url": f"http://127.0.0.1:{name}", "api_key": f"of-{name}", "pid": os.getpid()}
+    file.write_text(json.dumps({**note, "directory": "/", "started": 1, **more}))
+
+
 def test_what_is_said_wins_over_the_environment_over_a_running_stack(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path)}
     assert find_server(None, None, environment) == Server("http://127.0.0.1:8080", "")
-    file = state_file(environment)
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"url": "http://127.0.0.1:9000", "api_key": "of-dev"}))
-    assert find_server(None, None, environment) == Server("http://127.0.0.1:9000", "of-dev")
-    assert find_server("http://127.0.0.1:9000/", None, environment) == Server("http://127.0.0.1:9000", "of-dev")
+    _note(environment, "9000")
+    assert find_server(None, None, environment) == Server("http://127.0.0.1:9000", "of-9000")
+    assert find_server("http://127.0.0.1:9000/", None, environment) == Server("http://127.0.0.1:9000", "of-9000")
     environment |= {"BATON_URL": "https://baton.example", "BATON_API_KEY": "of-env"}
     assert find_server(None, None, environment) == Server("https://baton.example", "of-env")
     assert find_server("http://x", "said", environment) == Server("http://x", "said")
@@ -34,16 +42,39 @@ def test_what_is_said_wins_over_the_environment_over_a_running_stack(tmp_path: P
 
 def test_the_key_of_a_local_stack_goes_to_no_other_server(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path), "BATON_URL": "https://baton.example"}
-    state_file(environment).parent.mkdir(parents=True)
-    state_file(environment).write_text(json.dumps({"url": "http://127.0.0.1:9000", "api_key": "of-dev"}))
+    _note(environment, "9000")
     assert find_server(None, None, environment) == Server("https://baton.example", "")
+
+
+def test_of_several_stacks_the_one_of_this_directory_is_used_and_named(tmp_path: Path) -> None:
+    environment, said = {"XDG_STATE_HOME": str(tmp_path)}, list[str]()
+    _note(environment, "9002", directory="/home/ada/two", started=2)
+    _note(environment, "9001", directory="/home/ada/one", started=1)
+
+    def found(directory: str, url: str | None = None) -> str:
+        return find_server(url, None, environment, Path(directory), said.append).api_key
+
+    assert found("/home/ada/two/deep/below") == "of-9002"
+    assert found("/home/ada/twofold") == "of-9001"  # none is of this one: the first
+    assert found("/home/ada/one") == "of-9001"
+    assert said[0] == (
+        "using http://127.0.0.1:9002, started in /home/ada/two; also running: http://127.0.0.1:9001 (choose with --url)"
+    )
+    assert len(said) == 3
+    assert found("/", "http://127.0.0.1:9002") == "of-9002"
+    assert len(said) == 3
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    _note(environment, "9001", directory="/home/ada/one", started=1, pid=gone.pid)
+    assert found("/home/ada/one") == "of-9002"
+    assert len(said) == 3
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"url": 1}'])
 def test_a_broken_state_file_is_as_none(tmp_path: Path, content: str) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path)}
-    state_file(environment).parent.mkdir(parents=True)
-    state_file(environment).write_text(content)
+    state_directory(environment).mkdir(parents=True)
+    (state_directory(environment) / "1.json").write_text(content)
     assert find_server(None, None, environment).url == "http://127.0.0.1:8080"
 
 

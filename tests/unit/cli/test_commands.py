@@ -332,3 +332,30 @@ async def test_the_client_is_light() -> None:
     )
     out, _ = await process.communicate()
     assert out.decode().strip() == "[]"
+
+
+async def test_ctrl_c_while_it_is_imported_is_no_traceback() -> None:
+    script = """
+import sys
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == "baton.cli.commands.send":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["baton", "send"]
+from baton.cli.__main__ import main
+main()
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert await process.communicate() == (b"", b"")
+    assert process.returncode == 130
+
+
+async def test_a_port_that_is_none_is_a_line(baton: Command) -> None:
+    for command in ("dev", "api"):
+        ran = await baton(command, "--port", "99999")
+        assert ran.code == 2
+        assert "65535" in ran.err
+        assert "Traceback" not in ran.err
