@@ -1,4 +1,4 @@
-"""One client's connection: uvicorn's, with time limits and in the dialects' words.
+"""One client's connection, with time limits, and with refusals in the dialects' words.
 
 Before a request's headers are complete no application sees it, so what goes wrong until then is answered here: what is
 no HTTP (400), headers that do not end (408) or are too long (431). A client that sends nothing, reads nothing or sends
@@ -6,17 +6,16 @@ a byte now and then holds a connection for a limited time, whatever it is waitin
 """
 
 import asyncio
-import re
 from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote
 
-import httptools
 import uvicorn
 from starlette.responses import Response
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from api.http1 import Http1, Phase
 from baton.settings import Settings
 
 #: Where a request's scope has what ends its connection at once, without waiting for the client to read.
@@ -25,10 +24,6 @@ ABORT: Final = "baton.abort"
 KEEP_ALIVE_SECONDS: Final = 75
 #: A client that reads, but slowly, has so many times the time of one that does not.
 _SLOWEST: Final = 10
-_TARGET: Final = re.compile(rb"[A-Z]{3,16} (/[^ \r\n]*) HTTP/")
-_MAX_HEAD_BYTES: Final = 64 * 1024
-#: Requests that a client may send before the first of them is answered.
-_MAX_PIPELINED: Final = 16
 #: How often a connection is looked at, in its shortest time limit.
 _LOOKS: Final = 4
 
@@ -43,22 +38,17 @@ class Refuses(Protocol):
         ...
 
 
-class Connection(HttpToolsProtocol):
+class Connection(Http1):
     """A connection that ends by itself. Needs an application that `Refuses`."""
 
-    # Thousands of readers hold one each: attributes beyond those of uvicorn's class would cost them kilobytes.
     __slots__ = (
         "_body_seconds",
         "_closing_since",
         "_garbage",
-        "_head_bytes",
         "_head_seconds",
-        "_head_since",
         "_idle_since",
         "_look",
-        "_outside_body",
         "_paused_since",
-        "_piece",
         "_progress_at",
         "_refuse",
         "_unwritten",
@@ -78,13 +68,6 @@ class Connection(HttpToolsProtocol):
         self._head_seconds = app.settings.header_timeout_seconds
         self._body_seconds = app.settings.body_timeout_seconds
         self._look: asyncio.TimerHandle | None = None
-        #: Whether the parser is anywhere but in a request's body, and how much it was given there.
-        self._outside_body = True
-        self._head_bytes = 0
-        #: What is being parsed right now.
-        self._piece = b""
-        #: Since when a request has been coming whose headers are not complete; None where there is none.
-        self._head_since: float | None = None
         #: Since when nobody has been at work for this connection: it was made, or the last answer was complete.
         self._idle_since = self.loop.time()
         self._was_asked = False
@@ -94,7 +77,6 @@ class Connection(HttpToolsProtocol):
         self._progress_at = 0.0
         self._unwritten = 0
         self._garbage: tuple[int, str] | None = None
-        self.url = b""
 
     # --- what the transport tells -----------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -108,38 +90,14 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """What comes after something that was no HTTP is not looked at."""
-        if self._garbage is not None or self.transport.is_closing():
-            return
-        if self._outside_body:
-            self._head_bytes += len(data)
-        self._piece = data
-        super().data_received(data)
-        self._piece = b""
-        if self._outside_body and self._head_bytes > _MAX_HEAD_BYTES:
-            self._refuse_garbage(431, "the request's headers are too long")
-
-    def send_400_response(self, msg: str) -> None:
-        """What could not be parsed is refused, once all that came before it has been answered."""
-        self._refuse_garbage(400, "this is no HTTP request")
-
-    # --- what the parser tells --------------------------------------------------------------------------------------
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_since = self.loop.time()
-        self.scope["extensions"] = cast("Any", {ABORT: self._abort})
+        if self._garbage is None and not self.transport.is_closing():
+            super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        if len(self.pipeline) >= _MAX_PIPELINED:
-            raise httptools.HttpParserError("too many requests before an answer")
+        self.scope["extensions"] = cast("Any", {ABORT: self._abort})
         super().on_headers_complete()
-        self._was_asked = True
-        self._outside_body = False
-        self._head_since = None
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._outside_body = True
-        self._head_bytes = 0
+        if self.phase is Phase.BODY:
+            self._was_asked = True
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -164,9 +122,9 @@ class Connection(HttpToolsProtocol):
             self._closing_since = self._closing_since or now
             if now - self._closing_since > self._body_seconds:
                 self.transport.abort()  # its last answer is not being read
-        elif self._head_since is not None:
-            if now - self._head_since > self._head_seconds and self._garbage is None:
-                self._refuse_garbage(408, "the request's headers did not arrive in time")
+        elif self.phase is Phase.HEAD:
+            if now - self.head_began_at > self._head_seconds and self._garbage is None:
+                self.malformed(408, "the request's headers did not arrive in time")
         elif not self._is_busy and idle > self._idle_limit:
             self.transport.close()
         self._limit_writing(now)
@@ -192,23 +150,22 @@ class Connection(HttpToolsProtocol):
         any more, between requests."""
         if not self._was_asked:
             return self._head_seconds
-        return KEEP_ALIVE_SECONDS if self._outside_body else self._body_seconds
+        return self._body_seconds if self.phase is Phase.BODY else KEEP_ALIVE_SECONDS
 
     def _abort(self) -> None:
         self.transport.abort()
 
     # --- refusals ---------------------------------------------------------------------------------------------------
-    def _refuse_garbage(self, status: int, message: str) -> None:
+    def malformed(self, status: int, message: str) -> None:
+        """Refuse the request, once all that came before it has been answered, and end the connection."""
         self._garbage = status, message
-        # A target that is refused itself never comes out of the parser; what it came with may begin with another body.
-        self.url = self.url or next(iter(_TARGET.findall(self._piece)[-1:]), b"")
         if self.transport.is_closing():
             return
         if not self._is_busy:
-            if self._outside_body:
-                self._write_refusal(status, message)
-            else:
+            if self.phase is Phase.BODY:
                 self.transport.close()  # the rest of a request that was answered already
+            else:
+                self._write_refusal(status, message)
         elif self.cycle.more_body and not self.pipeline:
             # The request itself is broken: its application learns that the client is gone.
             if self.cycle.response_started:
