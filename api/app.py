@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.dialect import Dialect
 from api.dialects import all_dialects
 from api.errors import Refuse
+from api.heads import fault_of
 from api.quotas import telling_quota
 from api.root import root_app
+from api.routing import routable
 from baton.runtime.logging import whereabouts
 from baton.service.context import Baton, open_baton
 from baton.settings import Settings, load_settings
@@ -95,6 +97,10 @@ class BatonApp:
         return refuse(Request(scope), status, message)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault := fault_of(scope):
+            await self.refuse(scope, 400, fault)(scope, receive, send)
+            return
+        scope = routable(scope)
         await self.find(scope["path"])(scope, receive, telling_quota(scope, send))
 
     @asynccontextmanager

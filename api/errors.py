@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dialect import ErrorStatus, ErrorTable, Failure, Problem, Render
+from api.routing import allowed_methods
 from baton.domain.errors import (
     AnswerRefused,
     DomainError,
@@ -37,10 +38,10 @@ def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         known = cast("HTTPException", error)
-        return render(
-            request,
-            Failure(known.status_code, "", str(known.detail), None, (), dict(known.headers or {})),
-        )
+        headers = dict(known.headers or {})
+        if known.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed_methods(request)
+        return render(request, Failure(known.status_code, "", str(known.detail), None, (), headers))
 
     async def on_invalid_request(request: Request, error: Exception) -> Response:
         problems = tuple(_problem(item) for item in cast("RequestValidationError", error).errors())

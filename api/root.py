@@ -13,6 +13,7 @@ from api.access import Service
 from api.dialect import Dialect, new_app
 from api.docs import dialect_page, index_page
 from api.responses import JsonResponse
+from api.routing import allowed_methods
 from baton.service.health import check_health
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -53,9 +54,10 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
         """A dialect's OpenAPI document."""
         return JsonResponse(_known(by_name, name).app.openapi())
 
-    async def on_http_error(_: Request, error: Exception) -> Response:
+    async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return JsonResponse({"detail": str(error.detail)}, error.status_code, error.headers)
+        headers = {"Allow": allowed_methods(request)} if error.status_code == 405 else error.headers
+        return JsonResponse({"detail": str(error.detail)}, error.status_code, headers)
 
     async def on_bug(_: Request, error: Exception) -> Response:
         return JsonResponse({"detail": "something went wrong here; it was logged"}, 500)

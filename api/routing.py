@@ -1,4 +1,4 @@
-"""Routes that call their dependencies directly.
+"""How requests find their routes, and routes that call their dependencies directly.
 
 FastAPI's general solver costs more than all of Baton's own work before a message is stored. Where a route needs no
 more than Baton's hot ones do, its dependencies are called one after the other, in the order of its signature; all else
@@ -7,7 +7,8 @@ about it (matching, errors, the OpenAPI document) is FastAPI's.
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Any, Final, cast
+from urllib.parse import unquote
 
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
@@ -15,13 +16,41 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
+#: In the scope of a request for the headers of an answer alone: it is routed as a GET, and the server sends no body.
+HEAD_ONLY: Final = "baton.head_only"
+#: In the scope of a request whose path is still encoded.
+_ENCODED: Final = "baton.encoded_path"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def routable(scope: Scope) -> Scope:
+    """A request as it is routed: HEAD finds what GET does, and an encoded slash is part of its segment."""
+    if scope["method"] == "HEAD":
+        scope = {**scope, "method": "GET", HEAD_ONLY: True}
+    if b"%2f" in (raw_path := scope.get("raw_path", b"")).lower():
+        scope = {**scope, "path": raw_path.decode("latin-1"), _ENCODED: True}
+    return scope
+
+
+def allowed_methods(request: Request) -> str:
+    """All methods that some route takes for the request's path, as an `Allow` header has them."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in routes if isinstance(route, APIRoute) for method in route.methods or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 class DirectRoute(APIRoute):
     """A route that is direct if it can be: async, answers with a `Response`, takes path parameters and dependencies
     that are async functions of the request alone."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that this route's path has matched."""
+        if _ENCODED in scope:
+            scope["path_params"] = {name: unquote(value) for name, value in scope["path_params"].items()}
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Handler:
         """The route as a function of the request."""

@@ -119,7 +119,8 @@ async def fuzz(target: Target, count: int, seed: int, names: list[dict[str, Any]
                 wire.close()
                 score.wrong.append(f"no reply ({error}) to {seed}/{number}: {sent[:300]!r}")
                 continue
-            path = unquote(request.target.partition("?")[0])
+            path = request.target.partition("?")[0]
+            path = path if "%2f" in path.lower() else unquote(path)
             score.count(request, reply, whose(path))
         wire.close()
 
