@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from api.quotas import QUOTA
 from baton.domain.agents import Principal, Scope
-from baton.domain.errors import Forbidden, RateLimited
+from baton.domain.errors import Forbidden, InvalidInput, RateLimited
+from baton.domain.quota import Quota
 from baton.service.auth import token_of
 from baton.service.context import Baton
 
@@ -29,12 +30,26 @@ async def authenticate(request: Request) -> Principal:
         baton = await service(request)
         token = token_of(request.headers)
         known = await baton.authenticator.authenticate(token)
-        quota = request.scope[QUOTA] = await baton.quotas.count(known)
-        if quota is not None and quota.exceeded:
-            raise RateLimited(f"more than {quota.limit} requests a minute: wait", quota.reset_seconds)
+        await _count(request, known, 1)
         request.scope[_KNOWN] = known
         request.scope[CREDENTIALS] = token
     return cast("Principal", known)
+
+
+async def count_messages(request: Request, messages: int) -> None:
+    """Count a request that sends several messages as that many. Raises `RateLimited`, and `InvalidInput` for more than
+    the caller may ever send at once."""
+    quota = cast("Quota | None", request.scope[QUOTA])
+    if quota is not None and messages > quota.limit:
+        raise InvalidInput(f"at most {quota.limit} messages at once: each counts as a request")
+    if messages > 1:
+        await _count(request, await authenticate(request), messages - 1)
+
+
+async def _count(request: Request, who: Principal, requests: int) -> None:
+    quota = request.scope[QUOTA] = await (await service(request)).quotas.count(who, requests)
+    if quota is not None and quota.exceeded:
+        raise RateLimited(f"more than {quota.limit} requests a minute: wait", quota.reset_seconds)
 
 
 def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:

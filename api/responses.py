@@ -1,13 +1,16 @@
 """Responses in JSON, and the headers that every dialect's send returns."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 from starlette.responses import Response
 
 from baton.domain.messages import Receipt
+
+#: Ids that a header lists at most: proxies take some 4 KiB of headers.
+_LISTED: Final = 16
 
 
 def to_json(content: Any) -> bytes:
@@ -45,6 +48,15 @@ def receipt_headers(receipt: Receipt) -> dict[str, str]:
     }
     if receipt.replayed:
         headers["Idempotent-Replayed"] = "true"
+    return headers
+
+
+def receipts_headers(receipts: Sequence[Receipt]) -> dict[str, str]:
+    """What tells the sender of several messages to one execution which they were; of many, the first few."""
+    headers = receipt_headers(receipts[-1])
+    headers["Baton-Message-Id"] = ", ".join(str(receipt.message_id) for receipt in receipts[:_LISTED])
+    if not all(receipt.replayed for receipt in receipts):
+        headers.pop("Idempotent-Replayed", None)
     return headers
 
 

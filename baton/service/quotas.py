@@ -33,27 +33,27 @@ class Quotas:
         self._shared = None if url is None else SharedWindows(url.get_secret_value(), _REDIS_SECONDS)
         self._away_until = float("-inf")
 
-    async def count(self, who: Principal) -> Quota | None:
-        """Count a request of ``who``; where they stand then, None where they have no limit."""
+    async def count(self, who: Principal, requests: int = 1) -> Quota | None:
+        """Count so many requests of ``who``; where they stand then, None where they have no limit."""
         limit = self._default if who.per_minute is None else who.per_minute
         if limit == UNLIMITED:
             return None
-        return _quota(limit, await self._count(who.key_id))
+        return _quota(limit, await self._count(who.key_id, requests))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
         if self._shared is not None:
             await self._shared.close()
 
-    async def _count(self, key: str) -> Counted:
+    async def _count(self, key: str, requests: int) -> Counted:
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
                 async with asyncio.timeout(_REDIS_SECONDS):
-                    return await self._shared.count(key)
+                    return await self._shared.count(key, requests)
             except (Unavailable, TimeoutError) as error:
                 self._away_until = time.monotonic() + _AWAY_SECONDS
                 _log.warning("requests are counted in memory: %s", str(error) or "Redis does not answer in time")
-        return self._here.count(key)
+        return self._here.count(key, requests)
 
 
 def _quota(limit: int, counted: Counted) -> Quota:

@@ -38,13 +38,13 @@ class Windows:
         """How many windows are open."""
         return len(self._open)
 
-    def count(self, key: str) -> Counted:
-        """Count a request."""
+    def count(self, key: str, requests: int = 1) -> Counted:
+        """Count so many requests."""
         now = self._clock()
         window = self._open.get(key)
         if window is None:
             window = self._open[key] = _Window(0, now + WINDOW_SECONDS)
-        window.requests += 1
+        window.requests += requests
         return Counted(window.requests, window.ends - now)
 
 
@@ -66,18 +66,18 @@ class SharedWindows:
             retry=Retry(NoBackoff(), 1),  # once, for a connection that Redis has closed meanwhile
         )
 
-    async def count(self, key: str) -> Counted:
-        """Count a request. Raises `Unavailable` while Redis does not answer."""
+    async def count(self, key: str, requests: int = 1) -> Counted:
+        """Count so many requests. Raises `Unavailable` while Redis does not answer."""
         name = _NAMESPACE + key
         try:
             async with self._redis.pipeline(transaction=True) as transaction:
                 transaction.set(name, 0, ex=WINDOW_SECONDS, nx=True)
-                transaction.incr(name)
+                transaction.incr(name, requests)
                 transaction.pttl(name)
-                _, requests, milliseconds_left = await transaction.execute()
+                _, counted, milliseconds_left = await transaction.execute()
         except self._trouble as error:
             raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
-        return Counted(requests, milliseconds_left / 1000)
+        return Counted(counted, milliseconds_left / 1000)
 
     async def close(self) -> None:
         """Close the connections."""

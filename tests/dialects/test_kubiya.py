@@ -332,6 +332,44 @@ async def test_continue_without_responses(api: RunningApi, body: Any, status: in
     assert (await api.http.post(f"{PLAN}/{execution}/continue", json=body)).status_code == status
 
 
+async def waiting_plan(api: RunningApi, tasks: int) -> tuple[str, list[str]]:
+    """A plan whose tasks wait, and their ids."""
+    execution = await start_plan(api.http, *(kubiya_task(n) for n in range(1, tasks + 1)))
+    ids = list((await task_ids(api.http, execution)).values())
+    for task in ids:
+        await api.ask(task, "What?")
+    return execution, ids
+
+
+async def test_continue_is_bounded_and_so_are_its_headers(api: RunningApi) -> None:
+    execution, ids = await waiting_plan(api, 100)
+    responses = [{"execution_id": task, "message": "a"} for task in ids]
+    path = f"{PLAN}/{execution}/continue"
+    refused = await api.http.post(path, json={"responses": [*responses, responses[0]]})
+    assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "responses"])
+    assert "100" in refused.json()["detail"][0]["msg"]
+    assert (await api.http.get(f"/baton/v1/tasks/{ids[0]}/messages")).json()["items"] == []
+    answer = await api.http.post(path, json={"responses": responses})
+    assert (answer.status_code, answer.json()["messages_sent"]) == (200, 100)
+    assert sum(len(name) + len(value) for name, value in answer.headers.raw) < 2048
+    first = (await api.http.get(f"/baton/v1/tasks/{ids[0]}/messages")).json()["items"][0]["id"]
+    assert answer.headers["baton-message-id"].split(", ")[0] == first
+
+
+async def test_continue_counts_each_response(api: RunningApi) -> None:
+    execution, ids = await waiting_plan(api, 6)
+    client = api.client(await api.new_key(per_minute=5))
+    responses = [{"execution_id": task, "message": "a"} for task in ids]
+    path = f"{PLAN}/{execution}/continue"
+    whole = await client.post(path, json={"responses": responses})
+    assert (whole.status_code, "5" in whole.json()["detail"][0]["msg"]) == (422, True)
+    three = await client.post(path, json={"responses": responses[:3]})
+    assert (three.status_code, '"requests";r=1;' in three.headers["ratelimit"]) == (200, True)
+    more = await client.post(path, json={"responses": responses[3:5]})
+    assert (more.status_code, more.headers.get("retry-after") is not None) == (429, True)
+    assert (await api.http.get(f"/baton/v1/tasks/{ids[3]}/messages")).json()["items"] == []
+
+
 async def test_continue_takes_only_tasks_of_its_plan(api: RunningApi) -> None:
     execution, other = await start_plan(api.http), await start_plan(api.http)
     foreign = (await task_ids(api.http, other))[1]

@@ -6,18 +6,19 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import CanRead, CanSend, CanWrite, Service
+from api.access import CanRead, CanSend, CanWrite, Service, count_messages
 from api.body import JsonBody
 from api.dialects.kubiya import translate
 from api.dialects.kubiya.schemas import ExecutePlan
 from api.dialects.kubiya.stream import plan_encoder
+from api.frames import cursor_of
 from api.ids import WholeNumber, in_range
 from api.ids import execution_id as parse_execution_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
-from api.responses import JsonResponse, execution_headers, receipt_headers
+from api.responses import JsonResponse, execution_headers, receipt_headers, receipts_headers
 from api.routing import DirectRoute
-from api.sse import cursor_of, open_stream
+from api.sse import open_stream
 from api.validate import validated
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import TaskInPlan
@@ -128,10 +129,11 @@ async def stream_plan_execution(execution_id: str, request: Request, who: CanRea
 
 @router.post("/{execution_id}/continue", openapi_extra=with_body(ANY_OBJECT))
 async def continue_plan_execution(
-    execution_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service
+    execution_id: str, request: Request, who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Answer several waiting tasks at once: all messages are stored, or none."""
+    """Answer several waiting tasks at once, 100 at most: all messages are stored, or none. Each counts as a request."""
     responses = translate.responses_of(body, options)
+    await count_messages(request, len(responses))
     plan = await _plan(baton, who, execution_id)
     positions = {task.id: task.position for task in plan.tasks or ()}
     for address, _ in responses:
@@ -152,8 +154,7 @@ async def continue_plan_execution(
             "plan_status": translate.PLAN_STATUS[now.state],
             "workflow_signaled": signaled == len(sent),
         },
-        headers=receipt_headers(sent[-1].receipt)
-        | {"Baton-Message-Id": ", ".join(str(one.receipt.message_id) for one in sent)},
+        headers=receipts_headers([one.receipt for one in sent]),
     )
 
 

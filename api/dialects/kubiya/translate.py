@@ -55,6 +55,7 @@ EXECUTION_STATUS: Final[dict[str, str]] = {
 PAUSED_QUESTION: Final = "The task is paused. A message resumes it."
 
 ORIGIN: Final = "kubiya"
+_MOST_RESPONSES: Final = 100
 _FAILED: Final = (TaskState.FAILED, TaskState.CANCELLED)
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def draft(message: str, options: SendOptions, key: str | None = None) -> Draft:
         mode=options.mode,
         idempotency_key=key or options.idempotency_key,
         question=options.question,
-        if_version=options.if_version,
+        if_versions=options.if_versions,
     )
 
 
@@ -102,6 +103,8 @@ def responses_of(body: JsonObject, options: SendOptions) -> list[tuple[TaskById,
         raise HTTPException(400, "'responses' is required and must not be empty")
     if not isinstance(responses, list):
         raise InvalidInput("responses must be a list", ("body", "responses"), "list_type")
+    if len(responses) > _MOST_RESPONSES:
+        raise InvalidInput(f"responses must hold {_MOST_RESPONSES} at most", ("body", "responses"), "too_long")
     drafts: list[tuple[TaskById, Draft]] = []
     times: dict[UUID, int] = {}
     for number, response in enumerate(responses):

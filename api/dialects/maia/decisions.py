@@ -13,7 +13,7 @@ from api.dialects.maia.shapes import PendingDecisions
 from api.dialects.maia.verdicts import verdicts
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
-from api.responses import JsonResponse, etag, execution_headers
+from api.responses import JsonResponse, etag, execution_headers, receipts_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
@@ -40,11 +40,10 @@ async def submit_task_decisions(
     """
     said = verdicts(validated(SubmitDecisionsRequest, body).decisions, options)
     task, receipts = await decide_and_answer(
-        baton, who, TaskById(task_id), said.calls, said.answers, if_version=options.if_version
+        baton, who, TaskById(task_id), said.calls, said.answers, if_versions=options.if_versions
     )
-    headers = execution_headers(task.execution_id) | {"ETag": etag(task.version)}
+    headers = execution_headers(task.execution_id)
     if receipts:
-        headers["Baton-Message-Id"] = ", ".join(str(receipt.message_id) for receipt in receipts)
-        if all(receipt.replayed for receipt in receipts):
-            headers["Idempotent-Replayed"] = "true"
+        headers |= receipts_headers(receipts)
+    headers["ETag"] = etag(task.version)
     return JsonResponse({"pendingDecisions": translate.pending(task.questions, task.approvals)}, headers=headers)
