@@ -33,6 +33,12 @@ def parse_uuid(text: str) -> UUID | None:
         return None
 
 
+def canonical(text: str) -> str:
+    """An id as it is compared: a uuid in its canonical form, whatever its case; anything else as it is."""
+    found = parse_uuid(text)
+    return text if found is None else str(found)
+
+
 def execution_id(text: str) -> UUID:
     """An execution's id. Raises `ExecutionNotFound`."""
     return _known(text, ExecutionNotFound("there is no such execution"))

@@ -7,15 +7,17 @@ from typing import Annotated, Any, Final
 from fastapi import Depends
 from starlette.requests import Request
 
+from api.ids import canonical
 from baton.domain.errors import InvalidInput
 from baton.domain.json import INT64_MAX
 from baton.domain.states import SendMode
 
 _LONGEST_KEY: Final = 255
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]+")
-_VERSION: Final = re.compile(r'(?:W/)?"(\d+)"|(\d+)')
-#: A version that no task has: what no version can be equal to is outdated.
-_NEVER: Final = -1
+_TAG: Final = r'(?:W/)?"[^"]*+"|\d++'
+_TAGS: Final = re.compile(rf"[\s,]*+(?:(?:{_TAG})(?=[\s,]|\Z)[\s,]*+)++")
+#: A tag that is a version's. Weak ones are none: `If-Match` compares strongly (RFC 9110, 13.1.1).
+_VERSION: Final = re.compile(rf'"(\d{{1,19}})"|(\d{{1,19}})(?!\d)|{_TAG}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +27,26 @@ class SendOptions:
     idempotency_key: str | None = None
     mode: SendMode | None = None
     question: str | None = None
-    if_version: int | None = None
+    if_versions: tuple[int, ...] | None = None
 
 
 async def send_options(request: Request) -> SendOptions:
     """The options of a send. Raises `InvalidInput` that names the header."""
-    key = mode = question = version = None
+    key = mode = question = None
+    tags: list[str] = []
     for raw_name, raw in request.headers.raw:
         match raw_name:
             case b"idempotency-key":
                 key = _plain("Idempotency-Key", raw.decode("latin-1"))
             case b"baton-question":
-                question = _plain("Baton-Question", raw.decode("latin-1"))
+                question = canonical(_plain("Baton-Question", raw.decode("latin-1")))
             case b"baton-mode":
                 mode = _mode(raw.decode("latin-1"))
             case b"if-match":
-                version = _version(raw.decode("latin-1").strip())
+                tags.append(raw.decode("latin-1"))
             case _:
                 pass
-    return SendOptions(key, mode, question, version)
+    return SendOptions(key, mode, question, _versions(", ".join(tags)) if tags else None)
 
 
 Options = Annotated[SendOptions, Depends(send_options)]
@@ -64,15 +67,14 @@ def _mode(value: str) -> SendMode:
         raise InvalidInput(f"Baton-Mode must be one of {modes}", ("header", "Baton-Mode")) from None
 
 
-def _version(value: str) -> int | None:
-    """The version that an `If-Match` names; `*` matches any."""
-    if value == "*":
+def _versions(value: str) -> tuple[int, ...] | None:
+    """The versions that an `If-Match` lists, none if it is malformed; `*` matches any."""
+    if value.strip() == "*":
         return None
-    found = _VERSION.fullmatch(value)
-    if found is None:
-        return _NEVER
-    digits = found[1] or found[2]
-    return int(digits) if len(digits) <= 19 and int(digits) <= INT64_MAX else _NEVER
+    if not _TAGS.fullmatch(value):
+        return ()
+    found = (int(tag[1] or tag[2]) for tag in _VERSION.finditer(value) if tag[1] or tag[2])
+    return tuple(version for version in found if version <= INT64_MAX)
 
 
 #: What the OpenAPI document says of `If-Match`, for routes that change something of a task.
@@ -80,7 +82,7 @@ IF_MATCH_PARAMETER: Final[dict[str, Any]] = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": "The task's version that the caller saw: refused with 412 if it is not current any more.",
+    "description": "Versions that the caller saw, as entity tags, or `*`: refused with 412 if none is current.",
     "schema": {"type": "string"},
 }
 

@@ -89,7 +89,8 @@ def _refusal(box: Mailbox, draft: Draft, mode: SendMode, answered: tuple[Questio
         return NotWaiting("the task waits for no answer", box.state)
     if box.state is TaskState.CANCELLED:
         return TaskClosed("the task takes no more messages", box.state)
-    if draft.if_version not in (None, box.version) or (draft.question is not None and not answered):
+    outdated = draft.if_versions is not None and box.version not in draft.if_versions
+    if outdated or (draft.question is not None and not answered):
         return Outdated("the task has changed since", box.version, tuple(question.id for question in box.questions))
     if mode is SendMode.REJECT and box.state in _BUSY:
         return TaskBusy("the task is at work", box.state)

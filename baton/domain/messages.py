@@ -16,11 +16,11 @@ class Draft:
     """A message that is to be sent.
 
     ``origin`` is the door it came through (a dialect's name, `temporal`, `deadline`). ``mode``: None leaves it to the
-    agent. ``question``: the id of the question that this answers, None for all that are open. ``if_version``: the
-    task's version that the sender saw; another one refuses the message. ``only_if_waiting``: refuse it unless the
-    task waits for an answer. ``grants``: tools that the sender consents to for the rest of the task, whatever their
-    calls. ``plan_only``: whether the agent may only plan from now on, and call no tool that changes things; None leaves
-    that as it is. Both count from the turn that claims the message.
+    agent. ``question``: the id of the question that this answers, None for all that are open. ``if_versions``: refuse
+    it unless the task's version is one of these; None for any. ``only_if_waiting``: refuse it unless the task waits for
+    an answer. ``grants``: tools that the sender consents to for the rest of the task, whatever their calls.
+    ``plan_only``: whether the agent may only plan from now on, and call no tool that changes things; None leaves that
+    as it is. Both count from the turn that claims the message.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Draft:
     mode: SendMode | None = None
     idempotency_key: str | None = None
     question: str | None = None
-    if_version: int | None = None
+    if_versions: tuple[int, ...] | None = None
     only_if_waiting: bool = False
     grants: tuple[str, ...] = ()
     plan_only: bool | None = None

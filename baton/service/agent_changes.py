@@ -75,13 +75,18 @@ async def create_agent(baton: Reads, who: Principal, change: AgentChange) -> Age
 
 
 async def change_agent(
-    baton: Reads, who: Principal, reference: AgentReference, change: AgentChange, *, if_version: int | None = None
+    baton: Reads,
+    who: Principal,
+    reference: AgentReference,
+    change: AgentChange,
+    *,
+    if_versions: tuple[int, ...] | None = None,
 ) -> Agent:
     """Change an agent: turns that begin from then on are its new self's. Changing nothing changes nothing.
 
-    ``if_version``: the version that the caller saw. A default agent stays it until another is made so. Raises
-    `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent would make it the
-    default.
+    ``if_versions``: the agent's version must be one of these; None for any. A default agent stays it until another is
+    made so. Raises `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent
+    would make it the default.
     """
     if change.is_default and who.agent_id is not None:
         raise Forbidden("a key for one agent does not say which is the default")
@@ -93,7 +98,7 @@ async def change_agent(
         agent = await agents.lock(connection, who.tenant_id, named.id)
         if agent is None:
             raise AgentNotFound("there is no such agent")
-        if if_version not in (None, agent.version):
+        if if_versions is not None and agent.version not in if_versions:
             raise Outdated("the agent has changed since: read it again", agent.version, ())
         if change.is_default is False and agent.is_default:
             raise InvalidInput("a tenant needs a default agent: make another one it", ("body", "is_default"))

@@ -68,12 +68,12 @@ async def decide_and_answer(
     decisions: Sequence[tuple[ApprovalId, Decision]],
     answers: Sequence[Draft],
     *,
-    if_version: int | None = None,
+    if_versions: tuple[int, ...] | None = None,
 ) -> tuple[TaskView, tuple[Receipt, ...]]:
     """Decide on approvals of a task and answer questions of it: all is stored, or nothing.
 
-    Each answer names its question, and leaves approvals alone that are not decided on. ``if_version``: the task's
-    version that the caller saw; it is not looked at where the answers are repeated. Returns the task as it is right
+    Each answer names its question, and leaves approvals alone that are not decided on. ``if_versions``: as a
+    `Draft` has them; they are not looked at where the answers are repeated. Returns the task as it is right
     after that, and the answers' receipts. Raises like `decide_all` and like `baton.service.messages.send_message`.
     """
     for _, decision in decisions:
@@ -86,8 +86,8 @@ async def decide_and_answer(
     async with baton.pool.transaction() as connection:
         await messages.hold(connection, route.tenant_id, route.execution_id)
         earlier = [await messages.earlier(connection, route, draft) for draft in answers]
-        if if_version is not None and not any(earlier):
-            await _check_version(connection, route, if_version)
+        if if_versions is not None and not any(earlier):
+            await _check_version(connection, route, if_versions)
         if decisions:
             after = await approvals.decide_all(connection, route, decisions, who.subject)
         receipts = [
@@ -106,9 +106,9 @@ async def decide_and_answer(
     return task, tuple(receipts)
 
 
-async def _check_version(connection: Connection, route: TaskRoute, version: int) -> None:
+async def _check_version(connection: Connection, route: TaskRoute, if_versions: tuple[int, ...]) -> None:
     box = (await tasks.lock(connection, route.tenant_id, route.execution_id, route.task_id)).box
-    if box.version != version:
+    if box.version not in if_versions:
         message = "the task has changed since: read it again"
         raise Outdated(message, box.version, tuple(question.id for question in box.questions))
 

@@ -100,7 +100,8 @@ class Feed:
         elif start.head > topic.head:
             self.mark(execution_id)
         topic.readers += 1
-        return Subscription(self, topic, after, task_id, (start.head, start.task_state), ends)
+        is_over = start.state.is_over if task_id is None else start.task_state in ends
+        return Subscription(self, topic, after, task_id, (start.head, start.task_state), ends, is_over)
 
     def release(self, topic: Topic) -> None:
         """Somebody has stopped following."""
@@ -175,6 +176,7 @@ class Subscription:
         task_id: TaskId | None,
         task_was: tuple[int, TaskState | None],
         ends: Collection[TaskState],
+        began_over: bool,
     ) -> None:
         self._feed = feed
         self._topic = topic
@@ -182,6 +184,7 @@ class Subscription:
         self._task_id = task_id
         self._task_seen_at, self._task_state = task_was
         self._ends = ends
+        self._began_over = began_over
         self._closed = False
         self._ended: ExecutionState | None = None
         self._last_at: datetime | None = None
@@ -205,6 +208,11 @@ class Subscription:
     def began_at(self) -> int:
         """The number of the log's last event when the subscription began."""
         return self._task_seen_at
+
+    @property
+    def began_over(self) -> bool:
+        """Whether what is followed was over when the subscription began."""
+        return self._began_over
 
     @property
     def reached(self) -> int:

@@ -30,12 +30,12 @@ class Settled:
 
 
 async def edit_message(
-    baton: Baton, who: Principal, message_id: MessageId, edit: Edit, *, if_version: int | None = None
+    baton: Baton, who: Principal, message_id: MessageId, edit: Edit, *, if_versions: tuple[int, ...] | None = None
 ) -> Settled:
     """Have a message that no turn has claimed say something else. Its idempotency key goes on standing for what was
     sent first.
 
-    ``if_version``: the task's version that the caller saw. Raises `MessageNotFound`, `MessageTaken` (with the state
+    ``if_versions``: as a `Draft` has them. Raises `MessageNotFound`, `MessageTaken` (with the state
     that the message is in instead), `AnswerRefused`, `Outdated`, `InvalidInput`, `Unavailable`. Safe to repeat.
     """
     if edit.text is None and edit.attachments is None:
@@ -45,12 +45,12 @@ async def edit_message(
         check_text(edit.text)
         refusal = await _refusal(baton, who, message_id, edit.text)
     return await _change(
-        baton, who, message_id, lambda c, route: receipts.edit_message(c, route, message_id, edit, if_version, refusal)
+        baton, who, message_id, lambda c, route: receipts.edit_message(c, route, message_id, edit, if_versions, refusal)
     )
 
 
 async def withdraw_message(
-    baton: Baton, who: Principal, message_id: MessageId, *, if_version: int | None = None
+    baton: Baton, who: Principal, message_id: MessageId, *, if_versions: tuple[int, ...] | None = None
 ) -> Settled:
     """Withdraw a message that no turn has claimed; its task is what it would be without it.
 
@@ -58,12 +58,12 @@ async def withdraw_message(
     `Unavailable`. Safe to repeat.
     """
     return await _change(
-        baton, who, message_id, lambda c, route: receipts.withdraw_message(c, route, message_id, if_version)
+        baton, who, message_id, lambda c, route: receipts.withdraw_message(c, route, message_id, if_versions)
     )
 
 
 async def redrive_message(
-    baton: Baton, who: Principal, message_id: MessageId, *, if_version: int | None = None
+    baton: Baton, who: Principal, message_id: MessageId, *, if_versions: tuple[int, ...] | None = None
 ) -> Settled:
     """Accept a dead message again, under its own id, as the last one in its task's queue.
 
@@ -75,7 +75,7 @@ async def redrive_message(
         baton,
         who,
         message_id,
-        lambda c, route: receipts.redrive_message(c, route, message_id, if_version, relay_seconds=relay_seconds),
+        lambda c, route: receipts.redrive_message(c, route, message_id, if_versions, relay_seconds=relay_seconds),
     )
 
 

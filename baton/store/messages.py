@@ -93,7 +93,7 @@ async def send_message(
             idempotency_key=draft.idempotency_key,
             digest=digest,
             question=draft.question,
-            if_version=draft.if_version,
+            if_versions=draft.if_versions,
             checked_version=checked_version,
             ring_seconds=relay_seconds,
             only_if_waiting=draft.only_if_waiting,

@@ -60,12 +60,12 @@ async def edit_message(
     route: TaskRoute,
     message_id: MessageId,
     edit: Edit,
-    if_version: int | None = None,
+    if_versions: tuple[int, ...] | None = None,
     refusal: AnswerRefused | None = None,
 ) -> Changed:
     """Edit a message that no turn has claimed; what it answers stays. One that reads so already is left as it is.
 
-    ``if_version``: the task's version that the caller saw; ``refusal``: why the edit may not be made, if it is not too
+    ``if_versions``: as a `Draft` has them; ``refusal``: why the edit may not be made, if it is not too
     late for it anyway. Raises `MessageTaken`, `Outdated`, and the refusal.
     """
     change, row = await _locked(connection, route, message_id)
@@ -73,7 +73,7 @@ async def edit_message(
     attachments = row["attachments"] if edit.attachments is None else attachments_json(edit.attachments)
     if (text, attachments) == (row["text"], row["attachments"]):
         return _unchanged(change)
-    _check(change, row, if_version, "edited")
+    _check(change, row, if_versions, "edited")
     if refusal is not None:
         raise refusal
     await execute(
@@ -85,7 +85,7 @@ async def edit_message(
 
 
 async def withdraw_message(
-    connection: Connection, route: TaskRoute, message_id: MessageId, if_version: int | None = None
+    connection: Connection, route: TaskRoute, message_id: MessageId, if_versions: tuple[int, ...] | None = None
 ) -> Changed:
     """Withdraw a message that no turn has claimed: the task is what it would be without it. Again changes nothing.
 
@@ -94,7 +94,7 @@ async def withdraw_message(
     change, row = await _locked(connection, route, message_id)
     if row["state"] == MessageState.WITHDRAWN:
         return _unchanged(change)
-    _check(change, row, if_version, "withdrawn")
+    _check(change, row, if_versions, "withdrawn")
     names = {"tenant": route.tenant_id, "task": route.task_id}
     was = change.task.box
     rested = [question.id for question in was.rest.questions]
@@ -129,7 +129,7 @@ async def redrive_message(
     connection: Connection,
     route: TaskRoute,
     message_id: MessageId,
-    if_version: int | None = None,
+    if_versions: tuple[int, ...] | None = None,
     *,
     relay_seconds: float = RING_SECONDS,
 ) -> Changed:
@@ -145,7 +145,7 @@ async def redrive_message(
     was = change.task.box
     if was.state is TaskState.CANCELLED:
         raise TaskClosed("the task is cancelled: its messages cannot be redriven", was.state)
-    _check_version(change, if_version)
+    _check_version(change, if_versions)
     decides = [approval.id for approval in was.approvals]
     seq = await fetchval(
         connection, "redrive_message", tenant=route.tenant_id, task=route.task_id, message=message_id, decides=decides
@@ -180,18 +180,18 @@ async def _locked(connection: Connection, route: TaskRoute, message_id: MessageI
     return change, row
 
 
-def _check(change: Change, row: asyncpg.Record, if_version: int | None, what: str) -> None:
+def _check(change: Change, row: asyncpg.Record, if_versions: tuple[int, ...] | None, what: str) -> None:
     """Raises `MessageTaken` where a turn was faster, `Outdated` where the caller has not seen what is true now."""
     state = MessageState(row["state"])
     if state is not MessageState.ACCEPTED:
         by = "" if row["turn"] is None else f", turn {row['turn']} has read it"
         raise MessageTaken(f"the message is {state}{by}: it cannot be {what} any more", state, row["turn"])
-    _check_version(change, if_version)
+    _check_version(change, if_versions)
 
 
-def _check_version(change: Change, if_version: int | None) -> None:
+def _check_version(change: Change, if_versions: tuple[int, ...] | None) -> None:
     box = change.task.box
-    if if_version not in (None, box.version):
+    if if_versions is not None and box.version not in if_versions:
         raise Outdated(
             "the task has changed since: read it again", box.version, tuple(question.id for question in box.questions)
         )

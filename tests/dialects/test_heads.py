@@ -170,3 +170,29 @@ async def test_an_agent_whose_name_has_a_slash_is_found(api: RunningApi, name: s
     path = f"/baton/v1/agents/{quote(name, safe='')}"
     found = await api.http.get(path)
     assert (found.status_code, found.json().get("name")) == (200, name)
+
+
+async def test_if_match_is_a_list(api: RunningApi) -> None:
+    task = (await start_task(api.http))["tasks"][0]["id"]
+    path = f"/baton/v1/tasks/{task}/messages"
+
+    async def sent(tags: str) -> int:
+        return (await api.http.post(path, json={"text": "x"}, headers={"If-Match": tags})).status_code
+
+    now = (await api.http.get(f"/baton/v1/tasks/{task}")).headers["etag"]
+    version = int(now.strip('"'))
+    assert await sent(f'"{version - 1}", "{version + 9}"') == 412
+    assert await sent(f"W/{now}") == 412
+    assert await sent(f'"{version - 1}", {now}') == 202
+    assert await sent(now) == 412
+    assert await sent("*") == 202
+
+
+async def test_a_question_is_answered_whatever_its_uuids_case(api: RunningApi) -> None:
+    task = (await start_task(api.http))["tasks"][0]["id"]
+    question = "0192a3b4-5678-7abc-8def-0123456789ab"
+    await api.ask(task, "Which?", question)
+    headers = {"Baton-Question": question.upper()}
+    answer = await api.http.post(f"/baton/v1/tasks/{task}/messages", json={"text": "x"}, headers=headers)
+    assert answer.status_code == 202, answer.text
+    assert (await api.http.get(f"/baton/v1/tasks/{task}")).json()["questions"] == []

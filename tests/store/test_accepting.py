@@ -58,7 +58,7 @@ def drafts(draw: st.DrawFn) -> Draft:
         origin="test",
         mode=draw(st.none() | st.sampled_from(SendMode)),
         question=draw(st.none() | st.sampled_from(["q1", "q2", "q3", "q4"])),
-        if_version=draw(st.none() | st.integers(1, 5)),
+        if_versions=draw(st.none() | st.lists(st.integers(1, 5), max_size=3).map(tuple)),
         only_if_waiting=draw(st.sampled_from([False, False, True])),
     )
 
@@ -86,7 +86,7 @@ async def put(world: World, route: TaskRoute, box: Mailbox) -> None:
 
 async def sent(world: World, route: TaskRoute, draft: Draft) -> Receipt | DomainError:
     """What the store makes of a message."""
-    options = {name: getattr(draft, name) for name in ("mode", "question", "if_version", "only_if_waiting")}
+    options = {name: getattr(draft, name) for name in ("mode", "question", "if_versions", "only_if_waiting")}
     try:
         return await world.send(route, draft.text, **options)
     except DomainError as error:

@@ -48,7 +48,7 @@ async def test_the_key_is_looked_up_before_anything_else_is_judged(world: World)
     await world.start(route, 1)
     await world.record(route, 1, asks=[question("a")])
     version = (await world.box(route)).version
-    draft = {"question": "a", "if_version": version, "mode": SendMode.REJECT, "idempotency_key": "k"}
+    draft = {"question": "a", "if_versions": (version,), "mode": SendMode.REJECT, "idempotency_key": "k"}
     first = _as_replayed(await world.send(route, "hello", **draft))
     assert await world.send(route, "hello", **draft) == first, "task at work, question answered, version passed"
     with pytest.raises(KeyReused):

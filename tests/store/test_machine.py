@@ -32,11 +32,11 @@ class Real:
         *,
         mode: SendMode = SendMode.QUEUE,
         question: str | None = None,
-        if_version: int | None = None,
+        if_versions: tuple[int, ...] | None = None,
         key: str | None = None,
     ) -> Sent:
         receipt: Receipt = await self.world.send(
-            self.route, text, mode=mode, question=question, if_version=if_version, idempotency_key=key
+            self.route, text, mode=mode, question=question, if_versions=if_versions, idempotency_key=key
         )
         return Sent(
             receipt.seq,

@@ -179,7 +179,7 @@ async def test_a_burst_while_a_worker_takes_turns(world: World) -> None:
     [
         ({"question": "q"}, Outdated),
         ({"mode": SendMode.REJECT}, TaskBusy),
-        ({"if_version": 3}, Outdated),
+        ({"if_versions": (3,)}, Outdated),
     ],
 )
 async def test_of_many_that_want_to_be_the_one_answer_one_is(

@@ -27,10 +27,10 @@ from tests.store.world import World, call, items, question
 S, T, M = TaskState, EventType, MessageState
 
 
-async def withdraw(world: World, sent: Receipt, if_version: int | None = None) -> Changed:
+async def withdraw(world: World, sent: Receipt, if_versions: tuple[int, ...] | None = None) -> Changed:
     route = await route_of(world, sent)
     async with world.pool.transaction() as connection:
-        return await receipts.withdraw_message(connection, route, sent.message_id, if_version)
+        return await receipts.withdraw_message(connection, route, sent.message_id, if_versions)
 
 
 async def edit(
@@ -38,18 +38,18 @@ async def edit(
     sent: Receipt,
     text: str | None = None,
     attachments: tuple[Attachment, ...] | None = None,
-    if_version: int | None = None,
+    if_versions: tuple[int, ...] | None = None,
     refusal: AnswerRefused | None = None,
 ) -> Changed:
     route, change = await route_of(world, sent), Edit(text, attachments)
     async with world.pool.transaction() as connection:
-        return await receipts.edit_message(connection, route, sent.message_id, change, if_version, refusal)
+        return await receipts.edit_message(connection, route, sent.message_id, change, if_versions, refusal)
 
 
-async def redrive(world: World, sent: Receipt, if_version: int | None = None) -> Changed:
+async def redrive(world: World, sent: Receipt, if_versions: tuple[int, ...] | None = None) -> Changed:
     route = await route_of(world, sent)
     async with world.pool.transaction() as connection:
-        return await receipts.redrive_message(connection, route, sent.message_id, if_version)
+        return await receipts.redrive_message(connection, route, sent.message_id, if_versions)
 
 
 async def route_of(world: World, sent: Receipt) -> TaskRoute:
@@ -132,7 +132,7 @@ async def test_again_changes_nothing(world: World) -> None:
     sent = await world.send(route)
     first = await withdraw(world, sent)
     log = await world.log(route)
-    again = await withdraw(world, sent, if_version=1)
+    again = await withdraw(world, sent, if_versions=(1,))
     assert (again.changed, again.box, again.rings) == (False, first.box, False)
     assert await world.log(route) == log
 
@@ -338,7 +338,7 @@ async def test_what_a_turn_has_read_cannot_be_withdrawn(world: World) -> None:
     await world.start(route, 1)
     for state, turn in (("claimed", 1), ("processed", 1)):
         before = await world.row(route), await world.log(route)
-        for do in (withdraw(world, sent, 1), edit(world, sent, "other", if_version=1)):
+        for do in (withdraw(world, sent, (1,)), edit(world, sent, "other", if_versions=(1,))):
             with pytest.raises(MessageTaken) as told:
                 await do
             assert (told.value.state, told.value.turn) == (state, turn)
@@ -354,17 +354,17 @@ async def test_what_a_turn_has_read_cannot_be_withdrawn(world: World) -> None:
     assert (told.value.state, told.value.turn) == ("dead", None)
 
 
-async def test_if_version(world: World) -> None:
+async def test_if_versions(world: World) -> None:
     route = await waiting(world, "q")
     sent = await world.send(route)
     await world.send(route)
     version = (await world.box(route)).version
-    for do in (withdraw(world, sent, version - 1), edit(world, sent, "other", if_version=version - 1)):
+    for do in (withdraw(world, sent, (version - 1,)), edit(world, sent, "other", if_versions=(version - 1,))):
         with pytest.raises(Outdated) as told:
             await do
         assert (told.value.version, told.value.questions) == (version, ())
-    assert (await edit(world, sent, "other", if_version=version)).box.version == version + 1
-    assert (await withdraw(world, sent, version + 1)).box.version == version + 2
+    assert (await edit(world, sent, "other", if_versions=(version,))).box.version == version + 1
+    assert (await withdraw(world, sent, (version, version + 1))).box.version == version + 2
 
 
 async def test_a_ring_that_is_due_stays_due(world: World) -> None:
@@ -459,7 +459,7 @@ async def test_what_reads_so_already_is_left_as_it_is(world: World) -> None:
     sent = await world.send(route)
     await edit(world, sent, "other")
     log = await world.log(route)
-    assert not (await edit(world, sent, "other", if_version=1)).changed
+    assert not (await edit(world, sent, "other", if_versions=(1,))).changed
     await world.start(route, 1)
     assert not (await edit(world, sent, "other", ())).changed
     assert len(await world.log(route)) == len(log) + 2
@@ -535,7 +535,7 @@ async def test_one_that_is_not_dead_stays_as_it_is(world: World) -> None:
     await redrive(world, sent)
     for state in ("accepted", "claimed", "processed"):
         log = await world.log(route)
-        assert not (await redrive(world, sent, if_version=1)).changed
+        assert not (await redrive(world, sent, if_versions=(1,))).changed
         assert ((await message(world, sent))["state"], await world.log(route)) == (state, log)
         if state == "accepted":
             await world.start(route, 2)
@@ -562,8 +562,8 @@ async def test_redriving_with_a_version(world: World) -> None:
     route, (sent,) = await failed(world, "one")
     version = (await world.box(route)).version
     with pytest.raises(Outdated):
-        await redrive(world, sent, version - 1)
-    assert (await redrive(world, sent, version)).changed
+        await redrive(world, sent, (version - 1,))
+    assert (await redrive(world, sent, (version,))).changed
 
 
 async def test_a_key_gives_the_receipt_as_it_was_then(world: World) -> None:

@@ -24,7 +24,7 @@ INTEGER: JsonObject = {"type": "integer"}
 #: What a sender may add
 DRAFTS: list[dict[str, Any]] = [
     {},
-    {"if_version": 999},
+    {"if_versions": (999,)},
     {"question": "q"},
     {"mode": M.REJECT},
     {"idempotency_key": "k"},
@@ -209,13 +209,13 @@ async def test_if_match(world: World, state: TaskState, turn_open: bool) -> None
     version = (await world.box(route)).version
     for seen in (version - 1, version + 1, 0):
         with pytest.raises(Outdated) as told:
-            await world.send(route, if_version=seen)
+            await world.send(route, if_versions=(seen,))
         assert told.value.version == version
     assert await world.messages(route) == []
-    receipt = await world.send(route, if_version=version)
+    receipt = await world.send(route, if_versions=(version,))
     assert receipt.version == version + 1
     with pytest.raises(Outdated):
-        await world.send(route, if_version=version)
+        await world.send(route, if_versions=(version,))
 
 
 async def test_a_cancelled_task_says_so_whatever_else_is_wrong(world: World) -> None:
@@ -229,7 +229,7 @@ async def test_streamed_text_leaves_the_version_alone(world: World) -> None:
     route = await world.in_state(S.RUNNING, turn_open=True)
     version = (await world.box(route)).version
     await world.stream(route, 1, "some")
-    await world.send(route, if_version=version)
+    await world.send(route, if_versions=(version,))
 
 
 async def test_an_answer_is_checked_against_its_questions_schema(world: World) -> None:

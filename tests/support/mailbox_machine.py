@@ -82,7 +82,7 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule(behind=st.integers(0, 1), mode=st.sampled_from(SendMode))
     def send_if_nothing_has_changed(self, behind: int, mode: SendMode) -> None:
-        self.both("send", "a", if_version=self.model.box.version - behind, mode=mode)
+        self.both("send", "a", if_versions=(self.model.box.version - behind,), mode=mode)
 
     @precondition(lambda self: self.model.box.questions)
     @rule()

@@ -71,11 +71,11 @@ class ModelTask:
         *,
         mode: SendMode = SendMode.QUEUE,
         question: str | None = None,
-        if_version: int | None = None,
+        if_versions: tuple[int, ...] | None = None,
         key: str | None = None,
     ) -> Sent:
         """Accept a message, or refuse it."""
-        draft = Draft(text, origin="test", question=question, if_version=if_version)
+        draft = Draft(text, origin="test", question=question, if_versions=if_versions)
         if key in self.receipts:
             digest, receipt = self.receipts[key]
             if digest != draft.digest():

@@ -24,25 +24,43 @@ async def test_all_sent() -> None:
             ("Idempotency-Key", " k-1 "), ("Baton-Mode", "Interrupt"), ("Baton-Question", "q1"), ("If-Match", '"7"')
         )
     )
-    assert read == SendOptions("k-1", SendMode.INTERRUPT, "q1", 7)
+    assert read == SendOptions("k-1", SendMode.INTERRUPT, "q1", (7,))
 
 
 @pytest.mark.parametrize(
-    ("value", "version"),
+    ("value", "versions"),
     [
-        ('"7"', 7),
-        ("7", 7),
-        ('W/"7"', 7),
+        ('"7"', (7,)),
+        ("7", (7,)),
+        ('W/"7"', ()),  # a weak tag equals none where tags are compared strongly
         ("*", None),
-        ('"abc"', -1),
-        ('"9223372036854775808"', -1),
-        ('"' + "9" * 400 + '"', -1),
-        ('"7", "8"', -1),
-        ("", -1),
+        (" * ", None),
+        ('"abc"', ()),
+        ('"9223372036854775808"', ()),
+        ('"' + "9" * 400 + '"', ()),
+        ('"7", "8"', (7, 8)),
+        ('"7","8" ,, W/"9", "x", 10', (7, 8, 10)),
+        ('"a,7,b", "8"', (8,)),
+        ('"7" 8x', ()),
+        ('*, "7"', ()),
+        ('"7', ()),
+        (",", ()),
+        ("", ()),
+        ("," * 60_000 + "x", ()),
     ],
 )
-async def test_if_match(value: str, version: int | None) -> None:
-    assert (await send_options(request(("If-Match", value)))).if_version == version
+async def test_if_match(value: str, versions: tuple[int, ...] | None) -> None:
+    assert (await send_options(request(("If-Match", value)))).if_versions == versions
+
+
+async def test_if_match_may_be_given_in_pieces() -> None:
+    assert (await send_options(request(("If-Match", '"7"'), ("If-Match", '"8"')))).if_versions == (7, 8)
+
+
+async def test_a_questions_uuid_may_be_written_in_any_case() -> None:
+    given = "0192A3B4-5678-7ABC-8DEF-0123456789AB"
+    assert (await send_options(request(("Baton-Question", given)))).question == given.lower()
+    assert (await send_options(request(("Baton-Question", "Q1")))).question == "Q1"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_what_only_looks_the_same_is_told_apart(one: Draft, other: Draft) -> Non
 @given(drafts)
 def test_how_it_is_sent_does_not_matter(draft: Draft) -> None:
     sent_otherwise = replace(
-        draft, origin="other", mode=SendMode.INTERRUPT, if_version=7, metadata={"a": 1}, idempotency_key="k"
+        draft, origin="other", mode=SendMode.INTERRUPT, if_versions=(7,), metadata={"a": 1}, idempotency_key="k"
     )
     assert sent_otherwise.digest() == draft.digest()
 

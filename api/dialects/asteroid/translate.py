@@ -67,7 +67,7 @@ def draft(message: str, options: SendOptions) -> Draft:
         mode=options.mode,
         idempotency_key=options.idempotency_key,
         question=options.question,
-        if_version=options.if_version,
+        if_versions=options.if_versions,
     )
 
 

@@ -66,7 +66,7 @@ async def change_agent(
     """Change an agent: its tasks' turns that begin from then on are its new self's. Safe to repeat."""
     change = _change(validated(ChangeAgent, body))
     agent = await agent_changes.change_agent(
-        baton, who, parse_reference(agent_id), change, if_version=options.if_version
+        baton, who, parse_reference(agent_id), change, if_versions=options.if_versions
     )
     return JsonResponse(translate.agent(agent), headers=_headers(agent))
 

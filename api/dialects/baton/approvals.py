@@ -45,7 +45,8 @@ async def decide_approval(approval_id: str, who: CanSend, body: JsonBody, baton:
     and what became of the approval; the same one again changes nothing, so that this is safe to repeat.
     """
     request = validated(DecideApproval, body)
-    decision = Decision(request.decision, request.reason, cast("JsonObject | None", request.arguments), request.digest)
+    digest = request.digest and request.digest.lower()  # hex in any case
+    decision = Decision(request.decision, request.reason, cast("JsonObject | None", request.arguments), digest)
     approval = await approvals.decide(baton, who, parse_id(approval_id), decision)
     task = {"state": approval.task_state, "version": approval.task_version}
     return JsonResponse(translate.approval(approval) | {"task": task}, headers=_headers(approval))

@@ -12,12 +12,13 @@ from api.body import JsonBody
 from api.dialects.baton import translate
 from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.dialects.baton.stream import execution_encoder
+from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
-from api.sse import cursor_of, open_stream
+from api.sse import open_stream
 from api.validate import validated
 from baton.client.schemas.executions import ExecutionOut, Executions, StartedExecution, StartExecution
 from baton.domain.agents import Principal

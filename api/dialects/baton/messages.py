@@ -49,7 +49,7 @@ async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Opti
         mode=options.mode,
         idempotency_key=options.idempotency_key,
         question=options.question,
-        if_version=options.if_version,
+        if_versions=options.if_versions,
         grants=tuple(request.grants),
         plan_only=request.plan_only,
     )

@@ -61,7 +61,7 @@ async def edit_message(message_id: str, who: CanSend, body: JsonBody, options: O
         request.text,
         None if attachments is None else tuple(Attachment(a.filename, a.media_type, a.url) for a in attachments),
     )
-    settled = await receipts.edit_message(baton, who, parse_id(message_id), edit, if_version=options.if_version)
+    settled = await receipts.edit_message(baton, who, parse_id(message_id), edit, if_versions=options.if_versions)
     return _changed(settled)
 
 
@@ -72,7 +72,7 @@ async def withdraw_message(message_id: str, who: CanSend, options: Options, bato
 
     If a turn was faster the answer is 409 with the state that the message is in. Safe to repeat.
     """
-    settled = await receipts.withdraw_message(baton, who, parse_id(message_id), if_version=options.if_version)
+    settled = await receipts.withdraw_message(baton, who, parse_id(message_id), if_versions=options.if_versions)
     return _changed(settled)
 
 
@@ -82,7 +82,7 @@ async def redrive_message(message_id: str, who: CanSend, options: Options, baton
 
     A message that is not dead stays as it is, so that this is safe to repeat. One of a cancelled task stays dead.
     """
-    settled = await receipts.redrive_message(baton, who, parse_id(message_id), if_version=options.if_version)
+    settled = await receipts.redrive_message(baton, who, parse_id(message_id), if_versions=options.if_versions)
     return _changed(settled)
 
 

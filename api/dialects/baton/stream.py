@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from api.sse import Encoder, Frame
+from api.frames import Encoder, Frame
 from baton.domain.events import Event
 from baton.service.feed import Subscription
 

@@ -11,13 +11,14 @@ from api.access import CanRead, CanWrite, Service
 from api.dialects.baton import translate
 from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.dialects.baton.stream import task_encoder
+from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
 from api.openapi import STREAM
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
-from api.sse import cursor_of, open_stream
+from api.sse import open_stream
 from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
 from baton.domain.agents import Principal
 from baton.domain.ids import TaskAddress, TaskById, TaskId

@@ -46,7 +46,7 @@ def draft(request: AppendMessageRequest, options: SendOptions, *, only_if_waitin
         mode=options.mode or SendMode.REJECT,
         idempotency_key=options.idempotency_key,
         question=options.question,
-        if_version=options.if_version,
+        if_versions=options.if_versions,
         only_if_waiting=only_if_waiting,
     )
 

@@ -64,7 +64,7 @@ def draft(request: SendMessage, options: SendOptions) -> Draft:
         mode=options.mode,
         idempotency_key=options.idempotency_key,
         question=options.question,
-        if_version=options.if_version,
+        if_versions=options.if_versions,
         grants=grants_of(request.grantedPermissions),
         plan_only=None if config is None or config.mode is None else config.mode == PLAN,
     )

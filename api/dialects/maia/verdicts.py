@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.dialects.maia.schemas import WORDS, Answer, Decision
 from api.dialects.maia.translate import ORIGIN
-from api.ids import approval_id
+from api.ids import approval_id, canonical
 from api.options import SendOptions
 from baton.domain import approvals
 from baton.domain.approvals import Verdict
@@ -35,13 +35,13 @@ def verdicts(decisions: Sequence[Decision], options: SendOptions) -> Verdicts:
         if verdict is not None:
             calls.append((approval_id(decision.id), approvals.Decision(verdict)))
             continue
-        key = options.idempotency_key
+        key, question = options.idempotency_key, canonical(decision.id)
         answers.append(
             Draft(
                 text=_text(decision.answers or (), (*where, "answers")),
                 origin=ORIGIN,
-                idempotency_key=None if key is None else f"{key} {decision.id}",
-                question=decision.id,
+                idempotency_key=None if key is None else f"{key} {question}",
+                question=question,
             )
         )
     return Verdicts(tuple(calls), tuple(answers))

@@ -54,7 +54,7 @@ def draft(request: SendMessageRequest, options: SendOptions) -> Draft:
         mode=options.mode or SendMode.INTERRUPT,
         idempotency_key=options.idempotency_key,
         question=options.question,
-        if_version=options.if_version,
+        if_versions=options.if_versions,
         plan_only=None if request.user_intent is None else looks_only(request.user_intent),
     )
 

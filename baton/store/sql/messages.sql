@@ -2,9 +2,9 @@
 -- Accept a message in one statement: existence, tenant, state, the message, its event, the flip of the task's state.
 -- Decides from the task's own row alone, locked at its newest version (other tables are seen as of the statement's
 -- start, which may lie before a lock was had). A duplicate idempotency key raises messages_idempotency_unique.
--- NULL where there is none: mode, idempotency_key, question, plan_only, if_version (which the sender saw), and
--- checked_version (at which an answer was checked against its question's schema). only_if_waiting: only a task that
--- waits takes it.
+-- NULL where there is none: mode, idempotency_key, question, plan_only, if_versions (of which the task's must be one),
+-- and checked_version (at which an answer was checked against its question's schema). only_if_waiting: only a task
+-- that waits takes it.
 WITH e AS MATERIALIZED (
     SELECT id, in_plan, state AS execution_state FROM executions
      WHERE tenant_id = :tenant AND id = :execution FOR UPDATE
@@ -18,7 +18,7 @@ WITH e AS MATERIALIZED (
     SELECT *,
            CASE WHEN :only_if_waiting::boolean AND state <> :task.waiting THEN 'not_waiting'
                 WHEN state = :task.cancelled THEN 'closed'
-                WHEN :if_version::bigint IS NOT NULL AND version <> :if_version THEN 'outdated'
+                WHEN version <> ALL (:if_versions::bigint[]) THEN 'outdated'
                 WHEN :question::text IS NOT NULL
                      AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', :question::text))
                     THEN 'outdated'
