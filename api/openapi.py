@@ -107,7 +107,8 @@ def with_body(schema: dict[str, Any], parameters: Sequence[dict[str, Any]] = ())
 
 #: What the OpenAPI document says of a stream.
 STREAM: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Server-sent events", "content": {"text/event-stream": {}}}
+    200: {"description": "Server-sent events", "content": {"text/event-stream": {}}},
+    204: {"description": "`Last-Event-ID` is the id of the end frame, and there is nothing new: do not reconnect"},
 }
 #: A body of which nothing is published but that it is an object.
 ANY_OBJECT: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True, "title": "Request"}

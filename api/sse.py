@@ -1,36 +1,28 @@
-"""Server-sent events from an execution's log.
+"""Server-sent events from an execution's log, or a part of it.
 
-A dialect's frames are a pure function of one event, so that a stream can be cut and resumed anywhere. A frame's id is
-`seq` for the first that an event makes, `seq.1` for the next, and so on; a cursor names the last frame that was seen.
+Who reconnects after an end frame, as browsers do by themselves, gets a 204 while there is nothing new.
 """
 
 import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from collections.abc import Collection, Sequence
+from typing import Final, cast
 from uuid import UUID
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.access import CREDENTIALS
 from api.connection import ABORT
-from api.responses import to_json
+from api.frames import END, Cursor, Encoder, Frame, encode_event, encode_frame
+from api.routing import HEAD_ONLY
 from baton.domain.agents import Principal
 from baton.domain.errors import CursorExpired, InvalidInput, Unauthenticated, Unavailable
 from baton.domain.events import Event
-from baton.domain.json import INT64_MAX
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.feed import OVER, Subscription
 
-#: A frame: its event's name, and its data.
-Frame: TypeAlias = tuple[str, Mapping[str, object]]
-
-_CURSOR: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,4}))?")
 #: How long to wait before reading on after an end that was none any more.
 _AGAIN_SECONDS: Final = 0.1
 #: How long the end of a stream that has become too old may take.
@@ -46,73 +38,6 @@ _HEADERS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last frame that a client has seen: frame ``index`` of event ``seq``. (0, 0) is before the first."""
-
-    seq: int = 0
-    index: int = 0
-
-    @property
-    def after(self) -> int:
-        """The event to read on from: the named one is read again, since more of its frames may be due."""
-        return max(self.seq - 1, 0)
-
-
-def cursor_of(request: Request, *query_names: str) -> Cursor:
-    """Where a client wants to resume: the header `Last-Event-ID`, else one of the query's parameters, else the start.
-
-    Raises `InvalidInput`.
-    """
-    given = request.headers.get("last-event-id")
-    where = ("header", "Last-Event-ID")
-    for name in query_names:
-        if not given:
-            given, where = request.query_params.get(name), ("query", name)
-    if not given:
-        return Cursor()
-    found = _CURSOR.fullmatch(given.strip()) if given.isascii() else None
-    if found is None or int(found[1]) > INT64_MAX:
-        raise InvalidInput("the cursor is not one that this stream gave", where)
-    return Cursor(int(found[1]), int(found[2] or 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """What a stream follows that is a part of the log: it says where the past ends, and may end before the log does.
-
-    ``begin`` is the first frame of a connection, ``live`` the one after all that was in the log when it began.
-    ``is_last``: whether no event after this one is of the chapter. ``may_end``: whether the chapter may have ended with
-    an event; ``end`` is asked then, and when the stream turns live: None while it goes on, else the end frame and the
-    number of the event with which the chapter is over at the latest.
-    """
-
-    begin: Frame
-    live: Frame
-    is_last: Callable[[Event], bool]
-    may_end: Callable[[Event], bool]
-    end: Callable[[], Awaitable[tuple[Frame, int] | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """How a dialect writes events. ``name`` tells encoders apart, also those of different tasks' streams.
-
-    ``frames`` gives an event's frames, none where the dialect has no word for it; ``end`` the end frame of a
-    subscription that has come to its end, None if the log has gone on since; ``cut`` the last frame of a connection
-    that the server ends before, None where the dialect has no word for that. ``named``: whether a frame's name stands
-    in a line of its own; if not it is the data's `type`. ``chapter``: the part of the log that is followed, None for
-    all.
-    """
-
-    name: str
-    frames: Callable[[UUID, Event], Sequence[Frame]]
-    end: Callable[[Subscription], Frame | Awaitable[Frame | None]]
-    cut: Callable[[], Frame] | None = None
-    named: bool = True
-    chapter: Chapter | None = None
-
-
 async def open_stream(
     baton: Baton,
     who: Principal,
@@ -123,9 +48,9 @@ async def open_stream(
     snapshot: str,
     task_id: UUID | None = None,
     ends: Collection[TaskState] = OVER,
-) -> "EventStream":
+) -> Response:
     """Follow an execution's log from ``cursor`` until all tasks are over; with ``task_id``, until that task is in one
-    of the states that it ``ends`` with.
+    of the states that it ``ends`` with. A 204 for who has seen the end, and nothing has come since.
 
     Events that are gone for good become a `gap` frame, with ``snapshot``: the path where the present state can be read.
     Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, and `Unavailable`.
@@ -140,7 +65,17 @@ async def open_stream(
     if cursor.seq > subscription.began_at:
         subscription.close()
         raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
+    if cursor.is_end and await _is_still_over(subscription, encoder, cursor):
+        subscription.close()
+        return Response(status_code=204)
     return EventStream(subscription, encoder, cursor, baton, gap)
+
+
+async def _is_still_over(subscription: Subscription, encoder: Encoder, cursor: Cursor) -> bool:
+    if encoder.chapter is None:
+        return subscription.began_over and cursor.seq == subscription.began_at
+    end = await encoder.chapter.end()
+    return end is not None and 0 < end[1] <= cursor.seq
 
 
 class EventStream(Response):
@@ -173,6 +108,9 @@ class EventStream(Response):
         watcher = asyncio.create_task(self._watch(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if HEAD_ONLY in scope:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
             retry = f"retry: {round(self._settings.stream_retry_seconds * 1000)}\n\n"
             async with asyncio.timeout(self._settings.stream_max_seconds + _END_SECONDS):
                 chapter = self._encoder.chapter
@@ -209,7 +147,7 @@ class EventStream(Response):
                 if self._subscription.ended is None:
                     break
                 if frame := await self._end():
-                    await _say(send, self._frame(frame))
+                    await _say(send, self._frame(frame, self._subscription.reached))
                     return
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
@@ -248,11 +186,12 @@ class EventStream(Response):
             self._last = await chapter.end()
         if self._last is None or not (is_told or reached >= self._last[1]):
             return False
-        await _say(send, self._frame(self._last[0]))
+        await _say(send, self._frame(self._last[0], self._last[1]))
         return True
 
-    def _frame(self, frame: Frame) -> bytes:
-        return encode_frame(None, frame, named=self._encoder.named)
+    def _frame(self, frame: Frame, end: int = 0) -> bytes:
+        """A frame that is no event's. ``end``: the number of the event after which it ends the stream."""
+        return encode_frame(f"{end}.{END}" if end else None, frame, named=self._encoder.named)
 
     async def _end(self) -> Frame | None:
         end = self._encoder.end(self._subscription)
@@ -273,27 +212,6 @@ class EventStream(Response):
                     made.clear()
                 made[key] = frames
         return frames
-
-
-def encode_event(encoder: Encoder, execution_id: UUID, event: Event, *, skip: int = 0) -> bytes:
-    """An event's frames, without the first ``skip``."""
-    frames = encoder.frames(execution_id, event)
-    return b"".join(
-        encode_frame(f"{event.seq}.{index}" if index else str(event.seq), frame, named=encoder.named)
-        for index, frame in enumerate(frames)
-        if index >= skip
-    )
-
-
-def encode_frame(frame_id: str | None, frame: Frame, *, named: bool = True) -> bytes:
-    """One frame on the wire. Its name is the data's `type` unless it is ``named`` in a line of its own."""
-    name, data = frame
-    head = "" if frame_id is None else f"id: {frame_id}\n"
-    if named:
-        head += f"event: {name}\n"
-    else:
-        data = {"type": name, **data}
-    return f"{head}data: ".encode() + to_json(data) + b"\n\n"
 
 
 async def _say(send: Send, data: bytes) -> None:

@@ -432,7 +432,8 @@ async def test_a_stream_ends_with_the_question_and_goes_on_after_the_answer(api:
     url = f"{TASKS}/{task}/events"
     first = await everything(api.http, url)
     assert [frame.event for frame in first] == ASKED
-    assert first[-1] == Seen("", "task.input_required", {"task_id": task, "prompt": "Which?"})
+    end = f"{first[-2].id.split('.')[0]}.9999"
+    assert first[-1] == Seen(end, "task.input_required", {"task_id": task, "prompt": "Which?"})
     assert [frame.data for frame in first if frame.event == "task.status"] == [
         {"task_id": task, "status": "running"},
         {"task_id": task, "status": "waiting_for_user"},
@@ -451,6 +452,8 @@ async def test_a_stream_ends_with_the_question_and_goes_on_after_the_answer(api:
             validator.validate(frame.data["step"])  # pyright: ignore[reportUnknownMemberType]
     last = first[-2].id
     assert [frame.event for frame in await everything(api.http, url, last)] == ["task.input_required"]
+    seen_the_end = await api.http.get(url, headers={"Last-Event-ID": end})
+    assert (seen_the_end.status_code, seen_the_end.content) == (204, b"")
 
     answered = await api.http.post(f"{TASKS}/{task}/reply", json=said(agent, "This"))
     assert answered.status_code == 202
@@ -467,6 +470,7 @@ async def test_a_stream_ends_with_the_question_and_goes_on_after_the_answer(api:
         ("task.status", {"task_id": task, "status": "completed"}),
         ("task.completed", {"status": "completed", "output": "Done", "error": None}),
     ]
+    assert (await api.http.get(url, headers={"Last-Event-ID": rest[-1].id})).status_code == 204
 
 
 async def test_a_stream_can_be_cut_after_every_frame(api: RunningApi) -> None:
@@ -487,7 +491,7 @@ async def test_a_stream_of_a_task_that_failed(api: RunningApi, state: str, code:
     over = ended(UUID(task_id), TaskState(state), error=code)
     await api.append(execution, over, positions={UUID(task_id): 1}, state=ExecutionState(state))
     last = (await everything(api.http, f"{TASKS}/{task}/events"))[-1]
-    assert last == Seen("", "task.completed", {"status": "failed", "output": None, "error": error})
+    assert last == Seen("3.9999", "task.completed", {"status": "failed", "output": None, "error": error})
 
 
 async def test_a_connection_that_the_server_ends_says_so(database_url: str) -> None:

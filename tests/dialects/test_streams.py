@@ -122,7 +122,7 @@ async def test_cut_and_resumed_after_every_frame(api: RunningApi) -> None:
 async def test_batons_frames_are_the_log(api: RunningApi) -> None:
     execution, ids = await finished_plan(api)
     seen = await everything(api.http, f"/baton/v1/executions/{execution}/events")
-    assert [frame.id for frame in seen] == [*map(str, range(1, len(seen))), ""]
+    assert [frame.id for frame in seen] == [*map(str, range(1, len(seen))), f"{len(seen) - 1}.9999"]
     assert all(frame.event == frame.data["type"] and str(frame.data["seq"]) == frame.id for frame in seen[:-1])
     assert (seen[-1].event, seen[-1].data) == ("end", {"execution_state": "succeeded"})
     of_task = await everything(api.http, f"/baton/v1/tasks/{ids[2]}/events")
@@ -185,6 +185,36 @@ async def test_a_reopened_execution_goes_on_past_its_old_end(api: RunningApi) ->
         )
         assert [frame.event async for frame in stream] == ["turn.ended", "end"]
     assert [frame.event for frame in await everything(api.http, path)].count("end") == 1
+
+
+async def over(api: RunningApi, path: str, cursor: str) -> int:
+    """The status of a reconnect, as a browser makes one."""
+    async with asyncio.timeout(20), api.http.stream("GET", path, headers={"Last-Event-ID": cursor}) as answer:
+        return answer.status_code
+
+
+async def test_a_browser_is_told_not_to_reconnect_once_it_has_seen_the_end(api: RunningApi) -> None:
+    execution, ids = await finished_plan(api)
+    paths = (
+        f"/api/v1/tasks/plan/{execution}/stream",
+        f"/api/v1/executions/{ids[1]}/stream",
+        f"/api/v1/executions/{execution}/stream",
+        f"/baton/v1/executions/{execution}/events",
+        f"/baton/v1/tasks/{ids[2]}/events",
+    )
+    ends = {}
+    for path in paths:
+        *_, last, end = await everything(api.http, path)
+        ends[path] = end.id
+        assert await over(api, path, end.id) == 204
+        assert await over(api, path, last.id) == 200  # it has not seen the end
+        assert (await everything(api.http, path, last.id)) == [end]
+    sent = await api.http.post(f"/baton/v1/tasks/{ids[1]}/messages", json={"text": "and more"})
+    assert sent.status_code == 202
+    for path in (paths[0], paths[1], paths[3]):
+        assert await over(api, path, ends[path]) == 200  # it goes on past the old end
+    async with asyncio.timeout(20), frames(api.http, paths[3], ends[paths[3]]) as stream:
+        assert (await anext(stream)).event == "message.accepted"
 
 
 async def test_a_plan_that_comes_to_wait_says_for_what_whatever_brought_it_there(api: RunningApi) -> None:

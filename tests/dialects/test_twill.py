@@ -611,6 +611,17 @@ async def test_a_log_can_be_cut_after_every_frame(api: RunningApi) -> None:
             assert rest == [whole[0], *happened[number:], *whole[-2:]]
 
 
+async def test_a_browser_is_told_that_a_log_is_over(api: RunningApi) -> None:
+    _, route = await worked(api)
+    first, second = [job["id"] for job in await jobs(api, str(route.task_id))]
+    for job in (first, second):
+        log = await log_of(api.http, job)
+        text = next(frame for frame in log if frame["type"] == "text")
+        url = f"{JOBS}/{job}/logs/stream"
+        assert (await api.http.get(url, headers={"Last-Event-ID": log[-1]["id"]})).status_code == 204
+        assert (await api.http.get(url, headers={"Last-Event-ID": text["id"]})).status_code == 200
+
+
 async def test_a_log_is_live_and_ends_with_its_job(api: RunningApi) -> None:
     world = await world_of(api)
     route = await world.task()

@@ -60,34 +60,36 @@ class Wire:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, method: str
     ) -> Reply:
         writer.write(request)
-        reply = await self._read(reader, method)
+        reply = await read_reply(reader, method)
         if reply.is_stream or reply.headers.get("connection") == "close" or len(request) > 1_000_000:
             self.close()
         return reply
 
-    async def _read(self, reader: asyncio.StreamReader, method: str) -> Reply:
-        version, status, _ = (await reader.readuntil(b"\r\n")).split(b" ", 2)
-        if version != b"HTTP/1.1":
-            raise NoReply(f"not HTTP: {version!r}")
-        headers: dict[str, str] = {}
-        while (line := await reader.readuntil(b"\r\n")) != b"\r\n":
-            name, _, value = line.decode("latin-1").partition(":")
-            headers[name.lower()] = value.strip()
-        if status == b"100":
-            return await self._read(reader, method)
-        reply = Reply(int(status), headers, b"")
-        if reply.is_stream or method == "HEAD" or reply.status in (204, 304):
-            return reply
-        if headers.get("transfer-encoding") == "chunked":
-            body = b""
-            while size := int(await reader.readuntil(b"\r\n"), 16):
-                body += (await reader.readexactly(size + 2))[:-2]
-            await reader.readuntil(b"\r\n")
-        elif "content-length" not in headers:
-            raise NoReply(f"{status!r} does not say how long it is: {headers}")
-        else:
-            body = await reader.readexactly(int(headers["content-length"]))
-        return Reply(reply.status, headers, body)
+
+async def read_reply(reader: asyncio.StreamReader, method: str) -> Reply:
+    """The next answer on a connection. Raises `NoReply`, and what streams raise when they end."""
+    version, status, _ = (await reader.readuntil(b"\r\n")).split(b" ", 2)
+    if version != b"HTTP/1.1":
+        raise NoReply(f"not HTTP: {version!r}")
+    headers: dict[str, str] = {}
+    while (line := await reader.readuntil(b"\r\n")) != b"\r\n":
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    if status == b"100":
+        return await read_reply(reader, method)
+    reply = Reply(int(status), headers, b"")
+    if reply.is_stream or method == "HEAD" or reply.status in (204, 304):
+        return reply
+    if headers.get("transfer-encoding") == "chunked":
+        body = b""
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        await reader.readuntil(b"\r\n")
+    elif "content-length" not in headers:
+        raise NoReply(f"{status!r} does not say how long it is: {headers}")
+    else:
+        body = await reader.readexactly(int(headers["content-length"]))
+    return Reply(reply.status, headers, body)
 
 
 def request_bytes(method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes | None) -> bytes:

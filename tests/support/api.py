@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -145,12 +145,15 @@ def ended(
 
 
 @asynccontextmanager
-async def running_api(dsn: str, **settings: Any) -> AsyncGenerator[RunningApi]:
-    """The API on a free port, with Temporal away unless `TEMPORAL_ADDRESS` was set otherwise."""
+async def running_api(
+    dsn: str, *, door: Callable[[BatonApp], Any] = lambda app: app, **settings: Any
+) -> AsyncGenerator[RunningApi]:
+    """The API on a free port, with Temporal away unless `TEMPORAL_ADDRESS` was set otherwise. ``door``: what stands
+    before the application."""
     configured = Settings(database_url=SecretStr(dsn), **settings)
     app = create_app(configured)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = server_config(app, log_config=None, timeout_graceful_shutdown=5)
+    config = server_config(door(app), log_config=None, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(_serve(server, listener))
     while not server.started:

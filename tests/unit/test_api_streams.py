@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from api.dialects.baton import stream as baton
 from api.dialects.kubiya import stream as kubiya
-from api.sse import Cursor, Encoder, cursor_of, encode_event, encode_frame
+from api.frames import Cursor, Encoder, cursor_of, encode_event, encode_frame
 from baton.domain.errors import InvalidInput
 from baton.domain.events import Event, EventType
 from baton.domain.events.codec import decode, paused_in, waiting_in
@@ -85,6 +85,16 @@ def test_text_with_newlines_stays_in_one_line_of_data() -> None:
     wire = encode_frame("1", ("message", {"content": "a\n\nid: 9\r\nevent: x\u2028"}))
     assert wire.count(b"\n") == 4
     assert orjson.loads(wire.split(b"data: ")[1])["content"] == "a\n\nid: 9\r\nevent: x\u2028"
+
+
+def test_no_line_of_a_frame_ends_where_unicode_ends_one() -> None:
+    text = "".join(map(chr, [*range(0x20), 0x7F, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0xC2, 0xE2])) + "â\x80¨ é 日本"
+    for named in (True, False):
+        wire = encode_frame("1", ("message", {text: [text]}), named=named)
+        lines = wire.decode().splitlines()
+        assert lines == wire.decode().split("\n")[:-1]
+        (data,) = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+        assert orjson.loads(data) == ({text: [text]} if named else {"type": "message", text: [text]})
 
 
 def test_batons_frame_is_the_event() -> None:
@@ -217,6 +227,7 @@ def request(query: str = "", *headers: tuple[str, str]) -> Request:
         ("7", Cursor(7, 0), 6),
         ("7.2", Cursor(7, 2), 6),
         (" 7 ", Cursor(7, 0), 6),
+        ("7.9999", Cursor(7, 9999), 6),
         ("9223372036854775807", Cursor(2**63 - 1, 0), 2**63 - 2),
     ],
 )

@@ -11,7 +11,7 @@ from uuid import UUID
 from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.errors import ERRORS
 from api.errors import status_of
-from api.sse import Encoder, Frame
+from api.frames import Encoder, Frame
 from baton.domain.agents import Principal
 from baton.domain.errors import TaskNotFound, Unavailable
 from baton.domain.events import Event, EventType

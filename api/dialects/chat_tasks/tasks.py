@@ -20,11 +20,12 @@ from api.dialects.chat_tasks.schemas import (
     TaskInfoResponse,
 )
 from api.dialects.chat_tasks.stream import ENDS, task_encoder
+from api.frames import cursor_of
 from api.ids import WholeNumber
-from api.openapi import body_of
+from api.openapi import STREAM, body_of
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
-from api.sse import cursor_of, open_stream
+from api.sse import open_stream
 from api.validate import validated
 from baton.domain.errors import InvalidInput
 from baton.domain.views import TaskView
@@ -73,7 +74,7 @@ async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead,
 @router.get(
     "/{task_id}/events",
     response_class=Response,
-    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {}}}},
+    responses=READ_ERRORS | STREAM,
 )
 async def stream_task_events(
     task_id: Annotated[WholeNumber, Path()], request: Request, who: CanRead, baton: Service

@@ -13,13 +13,14 @@ from api.body import JsonBody
 from api.dialects.kubiya import translate
 from api.dialects.kubiya.schemas import ExecuteAgent
 from api.dialects.kubiya.stream import plan_as_execution_encoder, task_encoder
+from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import Options
 from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
-from api.sse import cursor_of, open_stream
+from api.sse import open_stream
 from api.validate import validated
 from baton.domain.agents import Principal
 from baton.domain.conversation import Usage

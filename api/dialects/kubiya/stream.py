@@ -10,7 +10,7 @@ from typing import cast
 from uuid import UUID
 
 from api.dialects.kubiya.translate import EXECUTION_STATUS, PAUSED_QUESTION, PLAN_STATUS, TASK_STATUS
-from api.sse import Encoder, Frame
+from api.frames import Encoder, Frame
 from baton.domain.approvals import call_question
 from baton.domain.events import Event, EventType
 from baton.domain.json import JsonObject, JsonValue

@@ -9,9 +9,11 @@ from api.dialects.twill import translate
 from api.dialects.twill.access import JOB_PARAMETERS, Job
 from api.dialects.twill.schemas import API, CHANGE_ERRORS, READ_ERRORS, JobDoneResponse
 from api.dialects.twill.stream import job_encoder, start_of
+from api.frames import Cursor, cursor_of
+from api.openapi import STREAM
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
-from api.sse import Cursor, cursor_of, open_stream
+from api.sse import open_stream
 from baton.service import errands
 
 router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
@@ -22,7 +24,7 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
     operation_id="streamJobLogs",
     response_class=Response,
     openapi_extra={"parameters": JOB_PARAMETERS},
-    responses=READ_ERRORS | {200: {"content": {"text/event-stream": {}}}},
+    responses=READ_ERRORS | STREAM,
 )
 async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Service) -> Response:
     """What happens in a job, from its start or from `Last-Event-ID`, until it is over: `data:` lines with JSON."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from api.dialects.twill import translate
 from api.dialects.twill.errors import ERRORS
 from api.errors import status_of
-from api.sse import Chapter, Encoder, Frame
+from api.frames import Chapter, Encoder, Frame
 from baton.domain.agents import Principal
 from baton.domain.errands import Errand, ErrandState
 from baton.domain.errors import MessageNotFound, Unavailable
