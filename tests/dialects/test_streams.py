@@ -202,7 +202,7 @@ async def test_a_browser_is_told_not_to_reconnect_once_it_has_seen_the_end(api: 
         f"/baton/v1/executions/{execution}/events",
         f"/baton/v1/tasks/{ids[2]}/events",
     )
-    ends = {}
+    ends: dict[str, str] = {}
     for path in paths:
         *_, last, end = await everything(api.http, path)
         ends[path] = end.id
