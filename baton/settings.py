@@ -1,7 +1,7 @@
-"""Every knob of Baton: read from the environment (`BATON_*`, `DATABASE_URL`), typed, with units in the names.
+"""All settings: read from the environment (`BATON_*`, `DATABASE_URL`), typed, with units in their names.
 
-How to reach Temporal is not said here: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, … are Temporal's own and are read by
-`temporalio.envconfig`. docs/configuration.md describes all of it for people; a test holds the two together.
+The connection to Temporal is not among them: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, … are Temporal's own and read
+by `temporalio.envconfig`. docs/configuration.md has the same descriptions for people; a test keeps the two equal.
 """
 
 from functools import cache
@@ -39,137 +39,152 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://baton@localhost:5432/baton"),
         validation_alias=AliasChoices("DATABASE_URL", "BATON_DATABASE_URL", "database_url"),
-        description="PostgreSQL's DSN. May hold a password, so it is never logged.",
+        description="PostgreSQL connection URL. Never logged, since it may contain a password.",
     )
-    pool_min_size: int = Field(default=1, ge=0, description="Connections that a process keeps open.")
-    pool_max_size: int = Field(default=16, ge=1, description="Connections that a process opens at most.")
+    pool_min_size: int = Field(default=1, ge=0, description="Connections that each process keeps open.")
+    pool_max_size: int = Field(default=16, ge=1, description="Maximum number of connections per process.")
     pool_timeout_seconds: float = Field(
-        default=10.0, gt=0, description="How long a request waits for a connection before it is refused with a 503."
+        default=10.0, gt=0, description="Seconds a request waits for a connection before it gets a 503."
     )
     statement_timeout_seconds: float = Field(
-        default=30.0, gt=0, description="A statement that takes longer is cancelled and answered with a 503."
+        default=30.0, gt=0, description="Seconds after which a statement is cancelled and its request gets a 503."
     )
 
     # --- The API ---------------------------------------------------------------------------------------------------
-    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(default=8080, ge=0, le=65535, description="Port that the API listens on; 0: any free one.")
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port the API listens on; 0 picks a free one.")
     max_body_bytes: int = Field(
-        default=4 * 1024 * 1024, ge=1024, description="Longer request bodies are refused with a 413."
+        default=4 * 1024 * 1024, ge=1024, description="Largest request body the API accepts; a larger one gets a 413."
     )
     header_timeout_seconds: float = Field(
-        default=10.0, gt=0, description="A request whose headers take longer is refused with a 408."
+        default=10.0, gt=0, description="Seconds a client may take to send a request's headers before it gets a 408."
     )
     body_timeout_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="A request whose body takes longer is refused with a 408. A connection whose client reads nothing "
-        "of what it asked for is ended after as long.",
+        description="Seconds a client may take to send a request's body before it gets a 408. A connection whose "
+        "client stops reading responses is closed after the same time.",
     )
     shutdown_seconds: float = Field(
         default=10.0,
         ge=0,
-        description="How long the API, once told to stop, goes on serving what it has begun. Streams end at once.",
+        description="Seconds the API keeps serving requests in progress after it is told to stop. Streams end at once.",
     )
     cors_origins: tuple[str, ...] = Field(
-        default=(), description="Origins of web pages that may call the API, as a JSON list; `*` allows all."
+        default=(), description="Origins whose pages may call the API from a browser, as a JSON list; `*` allows all."
     )
 
-    # --- Who may call ----------------------------------------------------------------------------------------------
+    # --- Authentication --------------------------------------------------------------------------------------------
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_secret)] | None = Field(
-        default=None, description="Accept HS256 JWTs signed with this secret, of 32 bytes or more."
+        default=None, description="Secret that verifies HS256 JWTs, at least 32 bytes long; unset: they are refused."
     )
     jwt_jwks_url: str | None = Field(
-        default=None, description="Accept RS256 and ES256 JWTs whose keys are at this URL."
+        default=None, description="URL of the JWKS that verifies RS256 and ES256 JWTs; unset: they are refused."
     )
-    jwt_audience: str | None = Field(default=None, description="The `aud` that a JWT must have; unset: not looked at.")
-    jwt_issuer: str | None = Field(default=None, description="The `iss` that a JWT must have; unset: not looked at.")
-    jwt_tenant_claim: str = Field(default="tenant", description="The claim that names the tenant.")
-    jwt_scope_claim: str = Field(default="scope", description="The claim with the scopes, a list or space-separated.")
-    jwt_leeway_seconds: float = Field(default=30.0, ge=0, description="How wrong a JWT issuer's clock may be.")
+    jwt_audience: str | None = Field(default=None, description="Required `aud` claim; unset: not checked.")
+    jwt_issuer: str | None = Field(default=None, description="Required `iss` claim; unset: not checked.")
+    jwt_tenant_claim: str = Field(default="tenant", description="Claim that holds the tenant.")
+    jwt_scope_claim: str = Field(
+        default="scope", description="Claim that holds the scopes: a list, or text separated by spaces."
+    )
+    jwt_leeway_seconds: float = Field(
+        default=30.0, ge=0, description="Clock skew allowed when a JWT's times are checked."
+    )
     principal_cache_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="A revoked key stops working within so long. One that is in use is looked up again in half that "
-        "time.",
+        description="Seconds until a revoked key stops working in every process. A key in use is checked again after "
+        "half that time.",
     )
 
-    # --- How often -------------------------------------------------------------------------------------------------
+    # --- Rate limits -----------------------------------------------------------------------------------------------
     requests_per_minute: int = Field(
         default=100,
         ge=0,
-        description="Requests a minute that each key may make, unless it has a limit of its own; 0: any number. "
-        "JWTs count by issuer and subject.",
+        description="Requests per minute for each key without a limit of its own; 0: unlimited. JWTs are counted by "
+        "issuer and subject.",
     )
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
         default=None,
-        description="Count requests in this Redis (`redis://…`, `rediss://…`), for all processes together; unset: in "
-        "each process's memory. Needs the extra `redis`.",
+        description="Redis server that counts requests for all processes together (`redis://…`, `rediss://…`); unset: "
+        "each process counts in its own memory. Needs the extra `redis`.",
     )
 
-    # --- Temporal and the doorbell ----------------------------------------------------------------------------------
-    task_queue: str = Field(default="baton", min_length=1, description="Task queue of workflows and activities.")
+    # --- Temporal ---------------------------------------------------------------------------------------------------
+    task_queue: str = Field(default="baton", min_length=1, description="Task queue of the workflows and activities.")
     temporal_budget_seconds: float = Field(
         default=1.0,
         ge=0,
-        description="How long a call that reports the signal (Kubiya's send) waits for Temporal before it says that "
-        "the message is stored but not signalled yet.",
+        description="Seconds that a call which reports the signal (Kubiya's send) waits for Temporal before it "
+        "answers that the message is stored but not yet signalled.",
     )
     temporal_details: Literal["words", "ids"] = Field(
         default="words",
-        description="`words`: Temporal's UI shows the first 200 characters of the question a task waits with. "
-        "`ids`: no text at all.",
+        description="`words`: Temporal's UI shows the first 200 characters of open questions. `ids`: it shows no text.",
     )
     doorbell_timeout_seconds: float = Field(
-        default=5.0, gt=0, description="A ring that Temporal has not taken by then is left to the relay."
+        default=5.0, gt=0, description="Seconds to wait for Temporal to take a signal before it is left to the relay."
     )
-    doorbell_concurrency: int = Field(default=64, ge=1, description="Rings that a process has under way at most.")
+    doorbell_concurrency: int = Field(
+        default=64, ge=1, description="Maximum number of signals that a process sends at once."
+    )
     relay_interval_seconds: float = Field(
-        default=2.0, gt=0, description="How often API and worker look for what Temporal has not taken up."
+        default=2.0, gt=0, description="Seconds between the relay's checks for signals that Temporal has not taken."
     )
     relay_after_seconds: float = Field(
-        default=3.0, gt=0, description="How long a message may lie untouched before the relay rings again."
+        default=3.0, gt=0, description="Seconds a message may go unread before the relay signals again."
     )
-    relay_batch: int = Field(default=500, ge=1, description="Tasks that one look of the relay rings at most.")
+    relay_batch: int = Field(default=500, ge=1, description="Maximum number of tasks that the relay signals per check.")
     sweep_interval_seconds: float = Field(
-        default=10.0, gt=0, description="How often workers look for what others did behind Baton's back."
+        default=10.0,
+        gt=0,
+        description="Seconds between a worker's checks for workflows that were lost or changed outside Baton.",
     )
     sweep_silent_seconds: float = Field(
-        default=15.0, gt=0, description="A turn that has written nothing for so long is asked after in Temporal."
+        default=15.0, gt=0, description="Seconds without output after which a turn's workflow is looked up in Temporal."
     )
 
     # --- The worker --------------------------------------------------------------------------------------------------
-    max_concurrent_activities: int = Field(default=200, ge=1, description="Steps that one worker runs side by side.")
+    max_concurrent_activities: int = Field(
+        default=200, ge=1, description="Maximum number of steps that a worker runs at once."
+    )
     max_concurrent_workflow_tasks: int = Field(
-        default=100, ge=2, description="Workflow tasks that one worker computes side by side."
+        default=100, ge=2, description="Maximum number of workflow tasks that a worker runs at once."
     )
     max_cached_workflows: int = Field(
         default=300, ge=0, description="Workflows that a worker keeps in memory between their tasks."
     )
     tools_modules: tuple[str, ...] = Field(
         default=(),
-        description="Modules with tools of your own, as a JSON list: their functions that are marked with "
-        "`baton.tool`. Installed packages bring theirs by the entry point group `baton.tools`.",
+        description="Modules with your own tools (functions marked with `baton.tool`), as a JSON list. Installed "
+        "packages register theirs under the entry point group `baton.tools`.",
     )
     worker_shutdown_seconds: float = Field(
-        default=5.0, ge=0, description="How long a stopping worker lets steps finish before it cancels them."
+        default=5.0, ge=0, description="Seconds that running steps get to finish before a stopping worker cancels them."
     )
 
     # --- Streams -----------------------------------------------------------------------------------------------------
     delta_interval_seconds: float = Field(
-        default=0.04, ge=0, description="Streamed text is stored and sent at most this often; the first piece at once."
+        default=0.04,
+        ge=0,
+        description="Minimum seconds between two pieces of streamed text; the first is sent at once.",
     )
     feed_poll_seconds: float = Field(
-        default=2.0, gt=0, description="Streams look for events this often even if no hint came."
+        default=2.0, gt=0, description="Seconds between checks for new events while no notification arrives."
     )
-    stream_keepalive_seconds: float = Field(default=15.0, gt=0, description="A silent stream says a comment so often.")
+    stream_keepalive_seconds: float = Field(
+        default=15.0, gt=0, description="Seconds between keep-alive comments on an idle stream."
+    )
     stream_max_seconds: float = Field(
-        default=600.0, gt=0, description="The server ends a stream after so long; the client resumes by itself."
+        default=600.0, gt=0, description="Seconds after which the server ends a stream; clients reconnect and resume."
     )
-    stream_retry_seconds: float = Field(default=1.0, ge=0, description="The `retry:` that streams tell their clients.")
+    stream_retry_seconds: float = Field(
+        default=1.0, ge=0, description="Reconnection delay that streams send to clients (`retry:`)."
+    )
 
     # --- Logs --------------------------------------------------------------------------------------------------------
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="The lowest level that is logged. No level logs what people or agents wrote."
+        default="INFO", description="Lowest level that is logged. No level logs what people or agents wrote."
     )
 
     @property

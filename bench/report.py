@@ -21,7 +21,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of design.md's table: what came out, and the bound that it must keep. ``result`` is a median."""
+    """A measured ratio and the bound that it must keep. ``result`` is a median."""
 
     key: str
     what: str
