@@ -15,7 +15,8 @@ from baton.client.server import find_server
 from baton.runtime.terminal import print_error
 
 UrlOption = Annotated[
-    str | None, typer.Option("--url", envvar="BATON_URL", show_envvar=True, help="Where Baton is.", metavar="URL")
+    str | None,
+    typer.Option("--url", envvar="BATON_URL", show_envvar=True, help="URL of the Baton server.", metavar="URL"),
 ]
 KeyOption = Annotated[
     str | None, typer.Option("--key", envvar="BATON_API_KEY", show_envvar=True, help="The API key.", metavar="KEY")

@@ -60,7 +60,7 @@ async def ensure_temporal(say: Say) -> Path:
                     say(f"The Temporal server is in {cached} from now on.")
                     return cached
     raise PartFailed(
-        "No Temporal server can be had here:\n"
+        "No Temporal server is available:\n"
         + "\n".join(f"  - {reason}" for reason in reasons)
         + "\nInstall `temporal` (https://docs.temporal.io/cli) or Go, or set TEMPORAL_ADDRESS to a running server."
     )

@@ -82,7 +82,7 @@ def print_report(console: Console, options: Options, result: Result) -> None:
             console.print(Text(f"{category}: {finding.where}: {finding.what}"), soft_wrap=True)
         if len(findings) > _SHOWN:
             console.print(Text(f"{category}: … and {len(findings) - _SHOWN} more"))
-    verdict = Text("Everything is as it was promised.", "green") if is_clean(result) else Text("This is wrong.", "red")
+    verdict = Text("No problems found.", "green") if is_clean(result) else Text("Problems found.", "red")
     console.print(verdict)
 
 

@@ -12,7 +12,7 @@ from tests.support.api import RunningApi
 
 async def test_approvals_are_listed_approved_and_declined(api: RunningApi, baton: Command) -> None:
     none = await baton("approvals")
-    assert (none.code, none.out) == (0, "No call waits for consent.\n")
+    assert (none.code, none.out) == (0, "No tool call waits for consent.\n")
     evil = ToolCall("c1", "write", {"path": "a\x1b[31m"})
     _, (one, two, three) = await waiting(api, evil, ToolCall("c2", "drop", {}), ToolCall("c3", "drop", {"n": 1}))
     listed = await baton("approvals")
@@ -34,7 +34,7 @@ async def test_approvals_are_listed_approved_and_declined(api: RunningApi, baton
     assert (shown["state"], shown["reason"], shown["task"]["state"]) == ("declined", "not today", "running")
     stored = (await api.http.get(f"{V1}/approvals/{two['id']}")).json()
     assert stored["edited_arguments"] == {"n": 2}
-    assert (await baton("approvals")).out == "No call waits for consent.\n"
+    assert (await baton("approvals")).out == "No tool call waits for consent.\n"
 
 
 async def test_what_cannot_be_decided_is_one_line(api: RunningApi, baton: Command) -> None:

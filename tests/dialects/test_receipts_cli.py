@@ -19,7 +19,7 @@ async def failed(api: RunningApi, *texts: str) -> tuple[Work, list[str]]:
 
 async def test_what_was_sent_and_what_became_of_it(api: RunningApi, baton: Command) -> None:
     work = await waiting(api, "q")
-    assert "There is no message." in (await baton("messages", work.task_id)).out
+    assert "There are no messages." in (await baton("messages", work.task_id)).out
     first = await send(api, work, "the \x1b[31mred\x1b[0m one")
     await work.begin()
     await work.end("r")
@@ -85,7 +85,7 @@ async def test_another_try(api: RunningApi, baton: Command) -> None:
     await two.end()
     ran = await baton("redrive", c)
     assert ran.out == f"Left processed, id {c}; the task is succeeded.\n"
-    assert (await baton("redrive", "--task", two.task_id)).out == "No message is dead.\n"
+    assert (await baton("redrive", "--task", two.task_id)).out == "There are no dead messages.\n"
     assert [m["id"] for m in json.loads((await baton("messages", "--json")).out)] == [unread["id"]]
 
 

@@ -17,34 +17,43 @@ from baton.client.schemas.base import Json
 from baton.runtime.console import console
 from baton.runtime.terminal import one_line, print_json, print_text
 
-agents = typer.Typer(help="Agents as data.", no_args_is_help=True)
+agents = typer.Typer(help="Manage agents.", no_args_is_help=True)
 
-AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name, integer or uuid.")]
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name, number or uuid.")]
 FileOption = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="Read the agent from YAML or JSON; `-` is stdin.")
 ]
-NameOption = Annotated[str | None, typer.Option(help="What it is called.")]
+NameOption = Annotated[str | None, typer.Option(help="The agent's name.")]
 ModelOption = Annotated[str | None, typer.Option(help="`scripted`, or provider:model.")]
-InstructionsOption = Annotated[str | None, typer.Option(help="What it is told before everything else.")]
-ToolOption = Annotated[list[str] | None, typer.Option("--tool", metavar="NAME", help="A tool that it has; repeat it.")]
-PolicyOption = Annotated[
-    list[str] | None, typer.Option("--policy", metavar="TOOL=POLICY", help="allow, ask or deny; `*` is all others.")
+InstructionsOption = Annotated[str | None, typer.Option(help="Instructions, which come before everything else.")]
+ToolOption = Annotated[
+    list[str] | None, typer.Option("--tool", metavar="NAME", help="A tool it may use. Can be repeated.")
 ]
-LimitOption = Annotated[list[str] | None, typer.Option("--limit", metavar="NAME=NUMBER", help="Such as max_turns=20.")]
-ModeOption = Annotated[str | None, typer.Option(help="What a message does to it at work: queue, interrupt or reject.")]
-DefaultOption = Annotated[bool | None, typer.Option("--default", help="Use it where callers name none.")]
+PolicyOption = Annotated[
+    list[str] | None,
+    typer.Option("--policy", metavar="TOOL=POLICY", help="allow, ask or deny; `*` stands for all other tools."),
+]
+LimitOption = Annotated[
+    list[str] | None, typer.Option("--limit", metavar="NAME=NUMBER", help="A limit, such as max_turns=20.")
+]
+ModeOption = Annotated[
+    str | None, typer.Option(help="Default mode of messages to a running task: queue, interrupt or reject.")
+]
+DefaultOption = Annotated[bool | None, typer.Option("--default", help="Use this agent where callers name none.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-VersionOption = Annotated[int | None, typer.Option("--if-version", metavar="N", help="Only if it is still version N.")]
+VersionOption = Annotated[
+    int | None, typer.Option("--if-version", metavar="N", help="Only if the agent is still at version N.")
+]
 
 
 @agents.callback()
 def _agents() -> None:
-    """Agents as data."""
+    """Manage agents."""
 
 
 @agents.command("list")
 def list_(json: JsonOption = False, url: UrlOption = None, key: KeyOption = None) -> None:
-    """List the agents, oldest first."""
+    """List agents, oldest first."""
 
     async def command(client: Client) -> int:
         found = [agent async for agent in client.agents()]
@@ -59,7 +68,7 @@ def list_(json: JsonOption = False, url: UrlOption = None, key: KeyOption = None
 
 @agents.command()
 def show(agent: AgentArgument, json: JsonOption = False, url: UrlOption = None, key: KeyOption = None) -> None:
-    """Show an agent, as YAML that `create` and `change` read."""
+    """Show an agent as YAML, which `create` and `change` read."""
 
     async def command(client: Client) -> int:
         _show(await client.agent(agent), json)
@@ -83,7 +92,7 @@ def create(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Make an agent. What is said on the command line counts over the file."""
+    """Create an agent. Options override the file."""
 
     async def command(client: Client) -> int:
         document = read_object(file, "agent") if file else NO_DOCUMENT
@@ -112,7 +121,10 @@ def change(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Change an agent: what is not said stays as it is; tools, policies and limits are replaced whole."""
+    """Change an agent. What is not given stays as it is.
+
+    Tools, policies and limits are replaced as a whole. Options override the file.
+    """
 
     async def command(client: Client) -> int:
         document = read_object(file, "agent") if file else NO_DOCUMENT

@@ -15,14 +15,14 @@ def api(
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Port to listen on; 0: any free one.", show_default="BATON_PORT, else 8080"
+            min=0, max=65535, help="Port to listen on; 0 picks a free one.", show_default="BATON_PORT, else 8080"
         ),
     ] = None,
     fd: Annotated[
-        int | None, typer.Option(help="Listen on this inherited descriptor of a socket instead.", show_default=False)
+        int | None, typer.Option(help="Listen on this inherited socket descriptor instead.", show_default=False)
     ] = None,
 ) -> None:
-    """Run the API. For several processes run it several times."""
+    """Run the API. For several processes, run it several times."""
     from baton.runtime.listener import listen
     from baton.runtime.startup import exit_if_missing, exit_if_shadowed, settings_or_exit
 

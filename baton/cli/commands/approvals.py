@@ -30,7 +30,10 @@ def approvals(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List the tool calls that wait for consent, longest first, and how to decide."""
+    """List the tool calls that wait for consent, longest wait first.
+
+    Shows the commands that approve or decline each.
+    """
 
     async def command(client: Client) -> int:
         waiting = [task async for task in client.waiting_tasks() if task.approvals]
@@ -49,15 +52,15 @@ def approve(
     arguments: Annotated[
         str | None, typer.Option(metavar="JSON", help="Make the call with these arguments instead.")
     ] = None,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="A reason, for the record.")] = "",
     digest: Annotated[
-        str | None, typer.Option(metavar="SHA256", help="Only if this is the digest of the call.")
+        str | None, typer.Option(metavar="SHA256", help="Only if the call still has this digest.")
     ] = None,
     json: JsonOption = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Let a tool call be made."""
+    """Approve a tool call."""
     decision: Json = {"decision": "approve", "reason": reason}
     if digest:
         decision["digest"] = digest
@@ -66,12 +69,12 @@ def approve(
 
 def decline(
     approval: ApprovalArgument,
-    reason: Annotated[str, typer.Argument(metavar="REASON", help="Why; the agent reads it.")],
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="The reason, which the agent reads.")],
     json: JsonOption = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Forbid a tool call, and tell the agent why."""
+    """Decline a tool call."""
     _decide(approval, {"decision": "decline", "reason": reason}, None, json, url, key)
 
 
@@ -99,7 +102,7 @@ def describe(decided: DecidedApproval) -> str:
 def approvals_list(tasks: list[TaskOut]) -> RenderableType:
     """The calls that wait, task by task, each with the commands that decide on it."""
     if not tasks:
-        return Text("No call waits for consent.", style="green")
+        return Text("No tool call waits for consent.", style="green")
     lines: list[Text] = []
     for task in tasks:
         lines += [Text()] if lines else []

@@ -8,21 +8,26 @@ import typer
 
 
 def dev(
-    host: Annotated[str, typer.Option(help="Address that the API listens on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address the API listens on.")] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="The API's port; 0: any free one.", show_default="8080, or any free one"),
+        typer.Option(
+            min=0, max=65535, help="Port for the API; 0 picks a free one.", show_default="8080, or a free one"
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Keep everything here.", show_default="temporary, removed at the end")
+        Path | None, typer.Option(help="Directory for all data.", show_default="temporary, removed at the end")
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="When ready, print one line of JSON and nothing else; plays no demo.")
+        bool, typer.Option("--json", help="When ready, print one line of JSON and nothing else. Skips the demo.")
     ] = False,
     demo: Annotated[bool, typer.Option(help="Play the example plan when ready.")] = True,
-    stay: Annotated[bool, typer.Option(help="Stay up after the demo, until Ctrl-C or SIGTERM.")] = True,
+    stay: Annotated[bool, typer.Option(help="Keep running after the demo, until Ctrl-C or SIGTERM.")] = True,
 ) -> None:
-    """Run the whole stack on this machine: PostgreSQL, Temporal with its UI, the API and a worker."""
+    """Run the whole stack on this machine.
+
+    That is PostgreSQL, Temporal with its UI, the API and a worker.
+    """
     from baton.cli.demo import play_demo
     from baton.localstack.dev import Options, run
     from baton.localstack.stack import Ready

@@ -23,7 +23,7 @@ def explain(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Say why a task is where it is: what it asks, who is at work, what waits, what cannot be reached."""
+    """Explain why a task is in its current state."""
 
     async def command(client: Client) -> int:
         told = await client.explain(await find_task_id(client, task))

@@ -27,7 +27,10 @@ def inbox(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List the tasks that wait for a person, longest first, with what they ask and how to answer."""
+    """List the tasks that wait for a person, longest wait first.
+
+    Shows what each task asks, and the command that answers it.
+    """
 
     async def command(client: Client) -> int:
         waiting = [task async for task in client.waiting_tasks()]

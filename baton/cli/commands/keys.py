@@ -11,32 +11,35 @@ import typer
 from baton.domain.agents import Scope
 from baton.runtime.terminal import print_raw_json, print_text
 
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
+keys = typer.Typer(help="Manage API keys.", no_args_is_help=True)
 T = TypeVar("T")
 
-TenantOption = Annotated[str, typer.Option(help="Whose keys.")]
+TenantOption = Annotated[str, typer.Option(help="The tenant.")]
 
 
 @keys.callback()
 def _keys() -> None:
-    """API keys."""
+    """Manage API keys."""
 
 
 @keys.command()
 def create(
-    tenant: Annotated[str, typer.Option(help="Whose key; the tenant is made if there is none of this name.")],
+    tenant: Annotated[str, typer.Option(help="The key's tenant, created if it does not exist.")],
     scopes: Annotated[
-        str, typer.Option(help=f"What it may do, with commas: {', '.join(Scope)}.")
+        str, typer.Option(help=f"Scopes, separated by commas: {', '.join(Scope)}.")
     ] = "tasks:read,tasks:send,tasks:write",
-    agent: Annotated[int | None, typer.Option(help="The only agent that it may use, by its integer.")] = None,
-    name: Annotated[str, typer.Option(help="A note on what it is for.")] = "",
+    agent: Annotated[int | None, typer.Option(help="Restrict the key to this agent, by its number.")] = None,
+    name: Annotated[str, typer.Option(help="A note on what the key is for.")] = "",
     per_minute: Annotated[
         int | None,
-        typer.Option(min=0, help="Requests a minute; 0: any number.", show_default="BATON_REQUESTS_PER_MINUTE"),
+        typer.Option(min=0, help="Requests per minute; 0 for no limit.", show_default="BATON_REQUESTS_PER_MINUTE"),
     ] = None,
-    days: Annotated[float | None, typer.Option(help="How long it counts.", show_default="for good")] = None,
+    days: Annotated[float | None, typer.Option(help="How long the key is valid.", show_default="for ever")] = None,
 ) -> None:
-    """Make a key and print it: it is shown this once, the database keeps a digest."""
+    """Create a key and print it.
+
+    It is shown only once: the database keeps a digest.
+    """
     try:
         chosen = tuple(Scope(scope.strip()) for scope in scopes.split(","))
     except ValueError as error:
@@ -81,7 +84,10 @@ def revoke(
     key: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id, as `baton keys list` shows it.")],
     tenant: TenantOption,
 ) -> None:
-    """Revoke a key: within seconds nobody can use it any more. Safe to repeat."""
+    """Revoke a key. It stops working within seconds.
+
+    Safe to repeat.
+    """
 
     async def command(pool: Any) -> None:
         from baton.service.keys import revoke_key

@@ -24,16 +24,18 @@ from baton.runtime.terminal import harmless, one_line, print_json
 def messages(
     task: Annotated[
         str | None,
-        typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER; none: the dead ones of all tasks."),
+        typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER."),
     ] = None,
-    state: Annotated[list[MessageState] | None, typer.Option(help="Only those in this state; may be repeated.")] = None,
+    state: Annotated[
+        list[MessageState] | None, typer.Option(help="Only messages in this state. Can be repeated.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the messages as a JSON array.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List a task's messages in the order in which the agent reads them, with what became of each.
+    """List a task's messages, and what became of each.
 
-    Without a task: the dead messages of all tasks, which nobody has dealt with.
+    Messages are in the order in which the agent reads them. Without a task, lists the dead messages of all tasks.
     """
 
     async def command(client: Client) -> int:
@@ -70,7 +72,7 @@ async def messages_of(client: Client, address: str, states: list[MessageState]) 
 def messages_table(found: list[MessageOut], now: datetime, *, name_tasks: bool) -> RenderableType:
     """The messages, with how long each has been in its state. ``name_tasks``: they are of several tasks."""
     if not found:
-        return Text("No message is dead." if name_tasks else "There is no message.", style="green")
+        return Text("There are no dead messages." if name_tasks else "There are no messages.", style="green")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
     table.add_column("", justify="right", no_wrap=True, style="dim")
     table.add_column("State", no_wrap=True)

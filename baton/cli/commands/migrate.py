@@ -11,11 +11,14 @@ from baton.runtime.terminal import print_text
 def migrate(
     temporal: Annotated[
         bool,
-        typer.Option(help="Also prepare Temporal's namespace (TEMPORAL_…): make it, register the search attributes."),
+        typer.Option(help="Also create Temporal's namespace (TEMPORAL_…) and its search attributes."),
     ] = False,
-    wait: Annotated[float, typer.Option(help="Wait for servers that are not up yet, so many seconds.")] = 0.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for servers that are not up yet.")] = 0.0,
 ) -> None:
-    """Bring the database (DATABASE_URL) to the newest schema. Safe to repeat, and while Baton runs."""
+    """Migrate the database (DATABASE_URL) to the current schema.
+
+    Safe to repeat, also while Baton runs.
+    """
     asyncio.run(_migrate(temporal, wait))
 
 

@@ -17,20 +17,20 @@ from baton.runtime.terminal import print_json, print_text
 
 MessageArgument = Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id.")]
 VersionOption = Annotated[
-    int | None, typer.Option("--if-version", metavar="N", help="Only if the task's version is still N.")
+    int | None, typer.Option("--if-version", metavar="N", help="Only if the task is still at version N.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the message as JSON.")]
 
 
 def edit(
     message: MessageArgument,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it is to say; `-` reads it from stdin.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The new text. `-` reads stdin.")],
     if_version: VersionOption = None,
     json: JsonOption = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Have a message say something else, before the agent reads it."""
+    """Change a message before the agent reads it."""
 
     async def command(client: Client) -> int:
         said = sys.stdin.read() if text == "-" else text
@@ -49,7 +49,10 @@ def withdraw(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Take a message back, before the agent reads it. What it answered is asked again."""
+    """Withdraw a message before the agent reads it.
+
+    Questions that it answered are asked again.
+    """
 
     async def command(client: Client) -> int:
         _show(await client.withdraw(_id(message), if_version=if_version), "Withdrawn", json)
@@ -66,7 +69,10 @@ def redrive(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Send dead messages again, in the order in which they were sent first. Those of cancelled tasks stay dead."""
+    """Send dead messages again, in their original order.
+
+    Messages of cancelled tasks stay dead.
+    """
 
     async def command(client: Client) -> int:
         if [message is not None, task is not None, every].count(True) != 1:
@@ -101,7 +107,7 @@ def _tell(driven: list[ChangedMessage], closed: int, json: bool) -> None:
     if closed:
         print_text(f"{closed} stay dead: their tasks are cancelled.")
     if not driven and not closed:
-        print_text("No message is dead.")
+        print_text("There are no dead messages.")
 
 
 def _show(message: ChangedMessage, what: str, json: bool) -> None:

@@ -17,30 +17,28 @@ from baton.runtime.terminal import print_error, print_text
 
 
 def run(
-    plan: Annotated[
-        str, typer.Argument(metavar="PLAN", help="The plan, a YAML or JSON file; `-` reads it from stdin.")
-    ],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The plan: a YAML or JSON file, or `-` for stdin.")],
     answer: Annotated[
         list[str] | None,
-        typer.Option(metavar="TASK=TEXT", help="Answer for a task, by its number in the plan; once for each question."),
+        typer.Option(metavar="TASK=TEXT", help="Answer for a task, by its number in the plan. Can be repeated."),
     ] = None,
     no_input: Annotated[
-        bool, typer.Option("--no-input", help="Ask nobody: leave with code 3 once only people could go on.")
+        bool, typer.Option("--no-input", help="Ask nobody. Exit with 3 once only people can continue the plan.")
     ] = False,
     agent: Annotated[
-        str | None, typer.Option(metavar="AGENT", help="The agent that works, by name, number or id; else the default.")
+        str | None, typer.Option(metavar="AGENT", help="Agent to run the plan, by name, number or id.")
     ] = None,
     queue: Annotated[str | None, typer.Option(metavar="QUEUE", help="The Temporal task queue.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it, print its id, and leave.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Line by line, as into a pipe.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the events as JSON, one a line.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Start the plan, print its id and exit.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print line by line, as into a pipe.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the events as JSON, one per line.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Start a plan and see it through: live in a terminal, with its questions asked right there.
+    """Start a plan, follow it and answer its questions.
 
-    Ends with 0 if the plan succeeded, 1 if it failed, 3 if it waits for an answer that cannot come from here.
-    Ctrl-C leaves; the plan goes on.
+    Exits with 0 if the plan succeeded, 1 if it failed, and 3 if it waits for an answer that nobody here can give.
+    Ctrl-C leaves; the plan keeps running.
     """
 
     async def command(client: Client) -> int:

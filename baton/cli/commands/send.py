@@ -21,26 +21,26 @@ _LONGEST_LABEL: Final = 3
 
 def send(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say, or a choice's number; `-` reads stdin.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The message, or a choice's number. `-` reads stdin.")],
     mode: Annotated[
-        Mode | None, typer.Option(help="What it does to a task at work: wait for its turn, end it, or be refused.")
+        Mode | None, typer.Option(help="If the task is running: wait for the next turn, end this one, or be refused.")
     ] = None,
     question: Annotated[
-        str | None, typer.Option(metavar="ID", help="The question that this answers; else all that are open.")
+        str | None, typer.Option(metavar="ID", help="The question to answer. Default: all open ones.")
     ] = None,
     idempotency_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Send at most once under this key; a repeat says what became of it."),
+        typer.Option(metavar="KEY", help="Send at most once with this key; a repeat returns the first receipt."),
     ] = None,
-    if_version: Annotated[int | None, typer.Option(metavar="N", help="Only if the task's version is still N.")] = None,
+    if_version: Annotated[int | None, typer.Option(metavar="N", help="Only if the task is still at version N.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Send a message to a task: an answer to its question, or anything else it should know.
+    """Send a message to a task, such as the answer to its question.
 
-    Where the question offers choices, their number or letter, as `baton inbox` shows it, stands for the choice.
-    When this returns, the message is stored and will reach the agent, in order.
+    If the question offers choices, send the number or letter that `baton inbox` shows for one of them.
+    Once this returns, the message is stored and will reach the agent, in order.
     """
 
     async def command(client: Client) -> int:

@@ -19,38 +19,37 @@ from baton.verify.options import Fault, Options, parse_faults
 def verify(
     url: Annotated[
         list[str] | None,
-        typer.Option("--url", metavar="URL", help="The stack's API; several times for several processes of one stack."),
+        typer.Option("--url", metavar="URL", help="URL of the stack's API. Repeat it for several API processes."),
     ] = None,
     key: Annotated[str, typer.Option("--key", envvar="BATON_API_KEY", metavar="KEY", help="The API key.")] = "",
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="The data directory of a `baton dev` that runs.")
+        Path | None, typer.Option("--data", metavar="DIR", help="Data directory of a running `baton dev`.")
     ] = None,
     agent: Annotated[
         str | None, typer.Option("--agent", metavar="AGENT", help="An agent that runs the scripted model.")
     ] = None,
-    tasks: Annotated[int, typer.Option(min=1, help="Tasks that messages go to.")] = 20,
-    senders: Annotated[int, typer.Option(min=1, help="Senders, side by side.")] = 8,
-    messages: Annotated[int, typer.Option(min=1, help="Messages, of all senders together.")] = 1000,
+    tasks: Annotated[int, typer.Option(min=1, help="Number of tasks to send messages to.")] = 20,
+    senders: Annotated[int, typer.Option(min=1, help="Number of concurrent senders.")] = 8,
+    messages: Annotated[int, typer.Option(min=1, help="Number of messages, over all senders.")] = 1000,
     faults: Annotated[
-        str, typer.Option(metavar="FAULT,…", help=f"What to do to the stack, one after the other: {', '.join(Fault)}.")
+        str, typer.Option(metavar="FAULT,…", help=f"Faults to inject, one after the other: {', '.join(Fault)}.")
     ] = "",
-    fault_every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Between two faults.")] = 5.0,
-    pause: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="How long a pause, or being slow, lasts.")
-    ] = 8.0,
+    fault_every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Time between two faults.")] = 5.0,
+    pause: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long a pause or slowness lasts.")] = 8.0,
     patience: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", min=1, help="How long a sender tries, and how long nothing may happen before we give up."
+            metavar="SECONDS", min=1, help="How long to retry, and to wait without progress before giving up."
         ),
     ] = 60.0,
-    seed: Annotated[int, typer.Option(help="Another seed sends other messages to other tasks.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed for the messages and the tasks they go to.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the report as one line of JSON.")] = False,
 ) -> None:
-    """Put a load on a stack, break it if asked to, and compare what was acknowledged with what agents did.
+    """Put load on a stack, and check that no message is lost.
 
-    Without --url and --data it starts a stack of its own and throws it away. Ends with 0 only if nothing was lost,
-    doubled, reordered, left unfinished or told differently, and no event is missing.
+    Compares what was acknowledged with what the agents did, with --faults while the stack is being broken. Without
+    --url and --data it starts a stack of its own and removes it afterwards. Exits with 0 only if every message was
+    read once and in order, nothing was left unfinished, and no event is missing.
     """
     try:
         options = Options(

@@ -21,16 +21,16 @@ def watch(
     what: Annotated[
         str, typer.Argument(metavar="EXECUTION|TASK", help="An execution's id, a task's id, or EXECUTION/NUMBER.")
     ],
-    answer_here: Annotated[bool, typer.Option("--answer-here", help="Ask the open questions right here.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Line by line, as into a pipe.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the events as JSON, one a line.")] = False,
+    answer_here: Annotated[bool, typer.Option("--answer-here", help="Ask the open questions here.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print line by line, as into a pipe.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the events as JSON, one per line.")] = False,
     after: Annotated[int, typer.Option(metavar="N", min=0, help="With --json: only events after number N.")] = 0,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Show what happened so far, then what happens, until it is over. Ctrl-C leaves.
+    """Show what an execution has done, and follow it to its end.
 
-    Ends with 0 if it succeeded, else with 1.
+    Exits with 0 if it succeeded, else with 1. Ctrl-C leaves; the execution keeps running.
     """
 
     async def command(client: Client) -> int:

@@ -7,7 +7,10 @@ from baton.runtime.startup import exit_if_shadowed
 
 
 def worker() -> None:
-    """Run a worker: it does the agents' work. For more, run more."""
+    """Run a worker, which does the agents' work.
+
+    Run several for more capacity.
+    """
     from baton.runtime.installation import worker_command
 
     exit_if_shadowed()

@@ -17,8 +17,8 @@ from baton.runtime.terminal import one_line
 def key_table(keys: Sequence[Key]) -> Table:
     """Each key with what it may do and whether it counts."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("Id, and what it is for", overflow="fold", min_width=36)
-    for column in ("May", "Used", "Counts"):
+    table.add_column("Id and name", overflow="fold", min_width=36)
+    for column in ("Scopes", "Last used", "Valid"):
         table.add_column(column, overflow="fold")
     now = datetime.now(UTC)
     for key in keys:

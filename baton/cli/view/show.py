@@ -50,7 +50,7 @@ async def show(session: Session, style: Style, *, typed: Lines | None, until_wai
             code = await follow_lines(session, console, typed=typed, as_json=style.json, until_waiting=until_waiting)
     except asyncio.CancelledError:
         if not session.board.state.is_over:
-            say(f"\nIt goes on without you. To come back:\n  {session.come_back}")
+            say(f"\nThe execution keeps running. To come back:\n  {session.come_back}")
         raise
     if not style.json:
         if session.only is None:

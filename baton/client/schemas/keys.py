@@ -13,14 +13,14 @@ from baton.domain.agents import Scope
 class CreateKey(Shape):
     """A key that is to be made."""
 
-    name: Annotated[StrictStr, Field(description="A note on what it is for.")] = ""
+    name: Annotated[StrictStr, Field(description="A note on what the key is for.")] = ""
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] = [Scope.READ, Scope.SEND, Scope.WRITE]
     agent: Annotated[
-        StrictInt | Text | None, Field(description="The only agent that it may use: uuid, integer or name; null: any.")
+        StrictInt | Text | None, Field(description="The only agent it may use: uuid, integer or name; null: any.")
     ] = None
-    expires_in_seconds: Annotated[StrictInt | None, Field(description="How long it counts; null: for good.")] = None
+    expires_in_seconds: Annotated[StrictInt | None, Field(description="Seconds until it expires; null: never.")] = None
     per_minute: Annotated[
-        StrictInt | None, Field(description="Requests a minute; 0: any number, null: as many as any key.")
+        StrictInt | None, Field(description="Requests per minute; 0: no limit, null: the default limit.")
     ] = None
 
 

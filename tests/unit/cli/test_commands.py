@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from baton.cli.commands.run import prepared_answers
 from baton.cli.demo import ANSWERS, play_demo
 from baton.cli.demo import PLAN as DEMO
+from baton.cli.main import COMMANDS, build
 from baton.domain.plans import parse_plan
 from baton.domain.states import TaskState
 from tests.unit.cli.conftest import ROOT, Command
@@ -359,3 +361,18 @@ async def test_a_port_that_is_none_is_a_line(baton: Command) -> None:
         assert ran.code == 2
         assert "65535" in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_every_help_fits_80_columns_and_no_summary_is_cut() -> None:
+    app, runner = build(list(COMMANDS)), CliRunner()
+
+    def shown(*words: str) -> str:
+        return runner.invoke(app, [*words, "--help"], terminal_width=80).output
+
+    groups = {(): COMMANDS, ("keys",): ("create", "list", "revoke"), ("agents",): ("list", "show", "create", "change")}
+    for group, names in groups.items():
+        assert "..." not in shown(*group).split("Commands:")[1]
+        for name in names:
+            text = shown(*group, name)
+            assert text.startswith(f"Usage: {' '.join(['baton', *group, name])}"), text
+            assert all(len(line) <= 80 for line in text.splitlines())
