@@ -74,6 +74,7 @@ async def serve(
     sweeper = Sweeper(
         core.pool,
         core.temporal,
+        core.runs,
         core.notifier,
         interval_seconds=settings.sweep_interval_seconds,
         silent_seconds=settings.sweep_silent_seconds,

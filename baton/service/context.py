@@ -9,6 +9,7 @@ from baton.service.feed import Feed
 from baton.service.quotas import Quotas
 from baton.service.relay import Relay
 from baton.service.routes import Routes
+from baton.service.runs import Runs
 from baton.service.temporal import Temporal, connect
 from baton.settings import Settings
 from baton.store import health
@@ -25,6 +26,7 @@ class Core:
         self.pool = pool
         self.client = client
         self.temporal = Temporal(client, settings.doorbell_timeout_seconds)
+        self.runs = Runs(client, settings.doorbell_timeout_seconds)
         self.doorbell = Doorbell(self.temporal, settings.doorbell_concurrency)
         self.routes = Routes(pool)
         self.notifier = Notifier(settings.dsn)

@@ -6,6 +6,7 @@ comes for a workflow while one is on its way goes with the next.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 #: The workflows that were told to take a turn are remembered, so many.
 _REMEMBERED = 20_000
+#: While Temporal refuses rings for the same reason, that is logged so often.
+_SAY_AGAIN_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class Doorbell:
         self._slots = asyncio.Semaphore(concurrency)
         self._bells: dict[UUID, _Bell] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refused = "", 0.0
         self._told: LRUCache[UUID, tuple[int, asyncio.Future[bool]]] = LRUCache(_REMEMBERED)
 
     def ring_task(
@@ -165,9 +169,16 @@ class Doorbell:
             _log.warning("%s was not rung (%s): left to the relay", key, error)
             return False
         except TemporalRefused as error:
-            _log.error("%s cannot be rung (%s), by the relay neither", key, error.status)
+            self._say_refused(key, error)
             return False
         return True
+
+    def _say_refused(self, key: UUID, error: TemporalRefused) -> None:
+        """Repeat what Temporal says: all rings may be refused for the same reason, which is said now and then."""
+        now = time.monotonic()
+        if error.said != self._refused[0] or now - self._refused[1] > _SAY_AGAIN_SECONDS:
+            self._refused = error.said, now
+            _log.error("%s was not rung, and the relay tries again: %s", key, error)
 
     def _remember(self, task_id: UUID, claiming: int, rung: asyncio.Future[bool]) -> None:
         self._told[task_id] = claiming, rung

@@ -12,10 +12,12 @@ from baton.domain.ids import TaskById, TaskId
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.service.context import Baton
-from baton.service.temporal import Pending
+from baton.service.runs import Pending, Stuck
+from baton.service.temporal import TemporalRefused
 from baton.service.visibility import may_use
 from baton.store import explain
 from baton.store.explain import TaskFacts
+from workflows.contracts import plan_workflow_id, task_workflow_id
 
 #: A worker that has not asked for work for so long is not counted on.
 _WORKER_SECONDS: Final = 70.0
@@ -30,7 +32,13 @@ async def explain_task(baton: Baton, who: Principal, task_id: TaskId) -> Explana
         may_use(who, await baton.routes.find(who.tenant_id, TaskById(task_id)))
     async with baton.pool.connection() as connection:
         facts = await explain.facts(connection, who.tenant_id, task_id)
-    return Explanation(facts.id, facts.state, facts.version, (*_of_postgres(facts), *await _of_temporal(baton, facts)))
+    reasons = *_of_postgres(facts), *await _of_temporal(baton, facts)
+    return Explanation(facts.id, facts.state, facts.version, tuple(sorted(reasons, key=_is_no_obstacle)))
+
+
+def _is_no_obstacle(reason: Reason) -> bool:
+    """What stands in the way of all else comes first."""
+    return reason.code not in ("workflow_stuck", "temporal_refuses", "temporal_away")
 
 
 def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
@@ -85,18 +93,31 @@ def _at_work(facts: TaskFacts) -> Iterator[Reason]:
 async def _of_temporal(baton: Baton, facts: TaskFacts) -> list[Reason]:
     if facts.state.is_over:
         return []
+    plan = facts.state is TaskState.PENDING  # it has no workflow yet: that of its plan starts it
+    workflow_id = plan_workflow_id(str(facts.execution_id)) if plan else task_workflow_id(str(facts.id))
     try:
         async with asyncio.timeout(baton.settings.temporal_budget_seconds):
-            polled_at, pending = await asyncio.gather(
-                baton.temporal.last_poll(facts.queue), baton.temporal.pending(facts.id)
+            polled_at, run, _ = await asyncio.gather(
+                baton.runs.last_poll(facts.queue), baton.runs.look(workflow_id), baton.temporal.check()
             )
     except (Unavailable, TimeoutError):
         return [Reason("temporal_away", "Temporal does not answer: what is accepted is kept and done when it is back")]
-    reasons = [_step(step) for step in pending]
+    except TemporalRefused as error:
+        return [Reason("temporal_refuses", f"Temporal takes no rings: {error.said}", data={"said": error.said})]
+    reasons = [_step(step) for step in run.pending] if run and not plan else []
     if facts.state is TaskState.RUNNING and not _is_recent(polled_at):
         text = f"no worker asks for work of the task queue {facts.queue!r}"
         reasons.insert(0, Reason("no_worker", text, polled_at, {"queue": facts.queue}))
+    if run and run.status == "running" and run.stuck:
+        reasons.insert(0, _stuck(run.stuck, plan=plan, at_work=bool(run.pending)))
     return reasons
+
+
+def _stuck(stuck: Stuck, *, plan: bool, at_work: bool) -> Reason:
+    then = "what is under way goes on, then another run takes its place" if at_work else "another run takes its place"
+    text = f"{'of its plan: ' if plan else ''}{stuck.words}; {then}"
+    data: JsonObject = {"cause": stuck.cause, "error": stuck.error, "failures": stuck.failures}
+    return Reason("workflow_stuck", text, stuck.since, data)
 
 
 def _step(step: Pending) -> Reason:

@@ -6,6 +6,7 @@ from typing import Final
 
 from baton.domain.errors import Unavailable
 from baton.service.context import Baton
+from baton.service.temporal import TemporalRefused
 from baton.store import health
 
 _SECONDS: Final = 2.0
@@ -13,7 +14,10 @@ _SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What can be reached and used. ``reason``: why PostgreSQL cannot, in words for an operator, "" where it can."""
+    """What can be reached and used. ``reason``: why something cannot, in words for an operator, "" where all can.
+
+    Of Temporal these are its own, where it has some.
+    """
 
     postgres: bool
     temporal: bool
@@ -22,8 +26,8 @@ class Health:
 
 async def check_health(baton: Baton) -> Health:
     """What can be used now; what has not answered within two seconds cannot."""
-    reason, temporal = await asyncio.gather(_postgres(baton), _temporal(baton))
-    return Health(not reason, temporal, reason)
+    postgres, temporal = await asyncio.gather(_postgres(baton), _temporal(baton))
+    return Health(not postgres, not temporal, "; ".join(filter(None, (postgres, temporal))))
 
 
 async def _postgres(baton: Baton) -> str:
@@ -37,9 +41,14 @@ async def _postgres(baton: Baton) -> str:
     return ""
 
 
-async def _temporal(baton: Baton) -> bool:
+async def _temporal(baton: Baton) -> str:
     try:
         async with asyncio.timeout(_SECONDS):
-            return await baton.temporal.is_well()
+            await baton.temporal.check()
     except TimeoutError:
-        return False
+        return "Temporal does not answer"
+    except Unavailable as error:
+        return error.message
+    except TemporalRefused as error:
+        return f"Temporal takes no rings: {error.said}"
+    return ""

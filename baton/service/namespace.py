@@ -49,6 +49,12 @@ async def register_search_attributes(client: Client, seconds: float = 30.0) -> N
             await asyncio.sleep(0.1)
 
 
+async def probe(client: Client) -> None:
+    """Raises RPCError, in Temporal's own words, where the namespace or a search attribute is missing."""
+    asked = " AND ".join(f"{name} = ''" for name in SEARCH_ATTRIBUTES)
+    await client.count_workflows(f"WorkflowId = '' AND {asked}")
+
+
 async def _are_known(client: Client) -> bool:
     """Whether the namespace has all of them; registers those that it has not."""
     try:

@@ -1,7 +1,8 @@
 """The sweeper: notices what others do behind Baton's back, and sets the state that follows.
 
 A workflow terminated, cancelled or timed out in Temporal's UI, a namespace that lost it, a row changed by hand: within
-a minute the task's state says so, and the event log why. It runs in every worker; the one with the lease sweeps.
+a minute the task's state says so, and the event log why. A run that is stuck gives way to another one within half a
+minute. It runs in every worker; the one with the lease sweeps.
 """
 
 import asyncio
@@ -14,16 +15,19 @@ from uuid import uuid4
 from baton.domain.errors import NotFound, Unavailable
 from baton.domain.ids import TaskId
 from baton.runtime.loop import Loop
-from baton.service.temporal import Temporal
+from baton.service.runs import Runs
+from baton.service.stuck import StuckRuns
+from baton.service.temporal import Temporal, TemporalRefused
 from baton.store import sweeps
 from baton.store.notify import Notifier
 from baton.store.pool import Pool
 from baton.store.sweeps import OpenTurn
+from workflows.contracts import task_workflow_id
 
 _log = logging.getLogger(__name__)
 
 #: A turn that was seen at work is not asked about again for so long.
-_KNOWN_GOOD_SECONDS: Final = 30.0
+_KNOWN_GOOD_SECONDS: Final = 15.0
 #: How far back a sweep asks for workflows that were ended from outside.
 _BACK: Final = timedelta(minutes=3)
 _BATCH: Final = 200
@@ -36,16 +40,24 @@ class Sweeper:
     """Sweeps every ``interval_seconds``; what has written nothing for ``silent_seconds`` is looked at."""
 
     def __init__(
-        self, pool: Pool, temporal: Temporal, notifier: Notifier, *, interval_seconds: float, silent_seconds: float
+        self,
+        pool: Pool,
+        temporal: Temporal,
+        runs: Runs,
+        notifier: Notifier,
+        *,
+        interval_seconds: float,
+        silent_seconds: float,
     ) -> None:
         self._pool = pool
-        self._temporal = temporal
+        self._runs = runs
         self._notifier = notifier
         self._interval_seconds = interval_seconds
         self._silent_seconds = silent_seconds
         self._holder = uuid4()
         self._seen_at_work: dict[TaskId, float] = {}
         self._handled: dict[str, float] = {}
+        self._stuck = StuckRuns(pool, temporal, runs, notifier)
         self._loop = Loop("sweeper", interval_seconds, self.sweep)
 
     def start(self) -> None:
@@ -71,8 +83,12 @@ class Sweeper:
             if not await sweeps.take_lease(connection, self._holder, _LEASE_INTERVALS * self._interval_seconds):
                 return
         await self._mend()
-        await self._closed_workflows()
-        await self._silent_turns()
+        try:
+            await self._closed_workflows()
+            await self._silent_turns()
+            await self._stuck.sweep()
+        except TemporalRefused as error:
+            raise Unavailable(str(error)) from error
 
     async def _mend(self) -> None:
         async with self._pool.transaction() as connection:
@@ -88,12 +104,12 @@ class Sweeper:
         """Workflows that Temporal's users ended, by what Temporal lists."""
         now = time.monotonic()
         self._handled = {run: at for run, at in self._handled.items() if now - at < 2 * _BACK.total_seconds()}
-        for closed in await self._temporal.ended_from_outside(datetime.now(UTC) - _BACK):
+        for closed in await self._runs.ended_from_outside(datetime.now(UTC) - _BACK):
             if closed.run_id in self._handled:
                 continue
             async with self._pool.connection() as connection:
                 turn = await sweeps.turn_of(connection, closed.tenant, closed.task_id)
-            if turn is not None and await self._temporal.status(turn.task_id) != "running":
+            if turn is not None and await self._status(turn.task_id) != "running":
                 await self._lost(turn, closed.status)
             self._handled[closed.run_id] = now
 
@@ -110,16 +126,22 @@ class Sweeper:
 
         async def look(turn: OpenTurn) -> None:
             async with gate:
-                status, works = await self._temporal.at_work(turn.task_id)
-            if status != "running":
-                await self._lost(turn, status)
+                run = await self._runs.look(task_workflow_id(str(turn.task_id)))
+            if run is None or run.status != "running":
+                await self._lost(turn, run.status if run else "lost")
+                return
+            if await self._stuck.mend(turn, run):
                 return
             self._seen_at_work[turn.task_id] = now
-            if not works:
+            if not run.pending:
                 async with self._pool.connection() as connection:
                     await sweeps.ring_idle(connection, turn)
 
         await asyncio.gather(*(look(turn) for turn in turns))
+
+    async def _status(self, task_id: TaskId) -> str:
+        run = await self._runs.look(task_workflow_id(str(task_id)))
+        return run.status if run else "lost"
 
     async def _lost(self, turn: OpenTurn, status: str) -> None:
         try:

@@ -1,26 +1,31 @@
 """The one place that talks to Temporal's client. Its errors are translated here, where they enter."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
+from uuid import uuid4
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowExecutionDescription
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.history.v1 import WorkflowExecutionSignaledEventAttributes
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from baton.domain.errors import Unavailable
-from baton.domain.ids import PlanRoute, TaskId, TaskRoute
+from baton.domain.ids import PlanRoute, TaskRoute
+from baton.service.namespace import probe
 from workflows.contracts import (
     PLAN_WORKFLOW,
     TASK_WORKFLOW,
@@ -39,7 +44,7 @@ EXECUTION: Final = SearchAttributeKey.for_keyword("BatonExecution")
 AGENT: Final = SearchAttributeKey.for_keyword("BatonAgent")
 
 
-#: What a server says that is well, and will say again of the same call: the call is at fault.
+#: What a server says that is well, and will say again of the same call: the call, or the set-up, is at fault.
 _REFUSALS: Final = frozenset(
     {
         RPCStatusCode.INVALID_ARGUMENT,
@@ -47,43 +52,56 @@ _REFUSALS: Final = frozenset(
         RPCStatusCode.OUT_OF_RANGE,
         RPCStatusCode.ALREADY_EXISTS,
         RPCStatusCode.UNIMPLEMENTED,
+        RPCStatusCode.PERMISSION_DENIED,
+        RPCStatusCode.UNAUTHENTICATED,
     }
 )
 #: How a lazy client says that it cannot connect: a plain RuntimeError.
 _NOT_CONNECTED: Final = "Failed client connect"
-#: Of the runs that were ended from outside, one look takes so many.
-_LISTED: Final = 1000
+#: Of what Temporal says, so much is repeated.
+_SAID_CHARACTERS: Final = 300
+#: Whether all is well is found out so often at most.
+_CHECKED_SECONDS: Final = 5.0
 
 
 class TemporalRefused(Exception):
-    """Temporal is there and does not take a call: trying again is of no use. ``status`` is its word for why."""
+    """Temporal is there and does not take a call, until somebody mends what it names.
 
-    def __init__(self, status: str) -> None:
-        super().__init__(f"Temporal refused a call ({status})")
+    ``status`` is its word for why, ``said`` its own sentence.
+    """
+
+    def __init__(self, status: str, said: str) -> None:
+        super().__init__(f"Temporal refused a call ({status}): {said}")
         self.status = status
+        self.said = said
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An activity that is scheduled or at work. ``failure`` is the code of its last attempt's, ``next_at`` when it is
-    tried again."""
+@asynccontextmanager
+async def translated(timeout_seconds: float) -> AsyncGenerator[None]:
+    """The one translation of the client's errors, round one call, which has ``timeout_seconds``.
 
-    activity: str
-    attempt: int
-    started_at: datetime | None
-    heartbeat_at: datetime | None
-    next_at: datetime | None
-    failure: str | None
+    Raises `Unavailable` while Temporal is away, or does not answer in time, and `TemporalRefused` where it answers that
+    the call itself is wrong, or that the namespace is not there.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            yield
+    except RPCError as error:
+        said = " ".join(error.message.split())[:_SAID_CHARACTERS]
+        if error.status in _REFUSALS or names_no_namespace(error):
+            raise TemporalRefused(error.status.name, said) from error
+        raise Unavailable(f"Temporal cannot be reached ({error.status.name}: {said})") from error
+    except TimeoutError as error:
+        raise Unavailable("Temporal does not answer") from error
+    except RuntimeError as error:
+        if not str(error).startswith(_NOT_CONNECTED):
+            raise
+        raise Unavailable("Temporal cannot be reached") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A run that was ended from outside. ``tenant`` is the tenant's name, ``status`` Temporal's word for the end."""
-
-    tenant: str
-    task_id: TaskId
-    run_id: str
-    status: str
+def names_no_namespace(error: RPCError) -> bool:
+    """Whether what Temporal has not found is the namespace, not something in it."""
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
 async def connect(*, lazy: bool = False) -> Client:
@@ -95,12 +113,12 @@ async def connect(*, lazy: bool = False) -> Client:
 
 
 class Temporal:
-    """Rings workflows. Every call raises `Unavailable` while Temporal is away, or does not answer in time, and
-    `TemporalRefused` where it answers that the call itself is wrong."""
+    """Rings workflows. Every call raises like `translated`."""
 
     def __init__(self, client: Client, timeout_seconds: float) -> None:
         self._client = client
         self._timeout_seconds = timeout_seconds
+        self._checked: tuple[TemporalRefused | None, float] = None, -math.inf
 
     async def ring_task(
         self,
@@ -111,11 +129,13 @@ class Temporal:
         *,
         runs: bool = False,
         unheard: bool = False,
+        instead: str = "",
     ) -> None:
         """Ring a task's workflow, starting it at ``turn`` if none is running. ``seq``: the task's version.
 
         ``runs``: it is likely to run, so that a signal alone is tried first: three quarters of the work for Temporal.
-        ``unheard``: see `workflows.contracts.Doorbell`.
+        ``unheard``: see `workflows.contracts.Doorbell`. ``instead``: a run under way is terminated by the same call and
+        another takes its place; this says why, to those who look at that one.
         """
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
         ring = Doorbell(seq, interrupt, unheard)
@@ -138,10 +158,14 @@ class Temporal:
                 ]
             ),
             label,
+            instead,
         )
 
-    async def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False) -> None:
-        """Ring a plan's workflow, starting it if none is running. ``seq``: the execution's last event."""
+    async def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False, instead: str = "") -> None:
+        """Ring a plan's workflow, starting it if none is running. ``seq``: the execution's last event.
+
+        ``instead``: as in `ring_task`.
+        """
         start = PlanStart(str(route.tenant_id), str(route.execution_id), heard=seq)
         await self._signal_with_start(
             PLAN_WORKFLOW,
@@ -157,93 +181,53 @@ class Temporal:
                 ]
             ),
             f"plan {start.execution}",
+            instead,
         )
 
-    async def status(self, task_id: TaskId) -> str:
-        """What Temporal says of a task's latest workflow: `running`, how it ended, or `lost` if there is none."""
-        described = await self._describe(task_id)
-        return described.status.name.lower() if described and described.status else "lost"
-
-    async def at_work(self, task_id: TaskId) -> tuple[str, bool]:
-        """`status`, and whether an activity of that workflow is scheduled or at work."""
-        described = await self._describe(task_id)
-        if described is None or described.status is None:
-            return "lost", False
-        return described.status.name.lower(), bool(described.raw_description.pending_activities)
-
-    async def pending(self, task_id: TaskId) -> list[Pending]:
-        """The activities of a task's workflow that are scheduled or at work."""
-        described = await self._describe(task_id)
-        return [_pending(info) for info in described.raw_description.pending_activities] if described else []
-
-    async def last_poll(self, queue: str) -> datetime | None:
-        """When a worker last asked for a workflow task of a task queue; None if none did for some minutes."""
-        request = DescribeTaskQueueRequest(
+    async def send_again(self, workflow_id: str, signal: WorkflowExecutionSignaledEventAttributes) -> None:
+        """Signal a workflow with what somebody has signalled to another run of it, as theirs."""
+        request = SignalWorkflowExecutionRequest(
             namespace=self._client.namespace,
-            task_queue=TaskQueue(name=queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+            signal_name=signal.signal_name,
+            input=signal.input,
+            header=signal.header,
+            identity=signal.identity,
+            request_id=str(uuid4()),
         )
-        async with self._translated():
-            answer = await self._client.workflow_service.describe_task_queue(request)
-        return max((_time(poller.last_access_time) for poller in answer.pollers), default=None)
+        async with translated(self._timeout_seconds):
+            await self._client.workflow_service.signal_workflow_execution(request)
 
-    async def ended_from_outside(self, since: datetime) -> list[Closed]:
-        """Runs of tasks that ended since then in a way that no workflow of Baton's ends by itself."""
-        query = (
-            f"WorkflowType = '{TASK_WORKFLOW}' AND CloseTime >= '{since.isoformat(timespec='seconds')}' AND "
-            "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut')"
-        )
-        found: list[Closed] = []
-        async with self._translated():
-            async for run in self._client.list_workflows(query, limit=_LISTED):
-                tenant, task_id = run.typed_search_attributes.get(TENANT), task_of_workflow(run.id)
-                if tenant and task_id and run.status:
-                    found.append(Closed(tenant, task_id, run.run_id, run.status.name.lower()))
-        return found
+    async def cancel(self, workflow_id: str) -> None:
+        """Ask a workflow to cancel."""
+        async with translated(self._timeout_seconds):
+            await self._client.get_workflow_handle(workflow_id).cancel()
 
-    async def _describe(self, task_id: TaskId) -> WorkflowExecutionDescription | None:
-        handle = self._client.get_workflow_handle(task_workflow_id(str(task_id)))
-        async with self._translated():
+    async def check(self) -> None:
+        """Whether Temporal would take rings. Raises like `translated` where it would not.
+
+        What it says is repeated for a few seconds: whoever looks whether all is well may look often.
+        """
+        refused, at = self._checked
+        if time.monotonic() - at > _CHECKED_SECONDS:
+            refused = None
             try:
-                return await handle.describe()
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    return None
-                raise
-
-    @asynccontextmanager
-    async def _translated(self) -> AsyncGenerator[None]:
-        """The one translation of the client's errors."""
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                yield
-        except RPCError as error:
-            if error.status in _REFUSALS:
-                raise TemporalRefused(error.status.name) from error
-            raise Unavailable(f"Temporal cannot be reached ({error.status.name})") from error
-        except TimeoutError as error:
-            raise Unavailable("Temporal does not answer") from error
-        except RuntimeError as error:
-            if not str(error).startswith(_NOT_CONNECTED):
-                raise
-            raise Unavailable("Temporal cannot be reached") from error
-
-    async def is_well(self) -> bool:
-        """Whether Temporal answers."""
-        try:
-            async with self._translated():
-                return await self._client.service_client.check_health()
-        except (Unavailable, TemporalRefused):
-            return False
+                async with translated(self._timeout_seconds):
+                    await probe(self._client)
+            except TemporalRefused as error:
+                refused = error
+            self._checked = refused, time.monotonic()
+        if refused is not None:
+            raise refused
 
     async def _signal(self, workflow_id: str, ring: Doorbell) -> bool:
         """Ring a workflow that runs; False if none does."""
         handle = self._client.get_workflow_handle(workflow_id)
-        async with self._translated():
+        async with translated(self._timeout_seconds):
             try:
                 await handle.signal("doorbell", ring)
             except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
+                if error.status is RPCStatusCode.NOT_FOUND and not names_no_namespace(error):
                     return False
                 raise
         return True
@@ -257,8 +241,10 @@ class Temporal:
         ring: Doorbell,
         attributes: TypedSearchAttributes,
         summary: str,
+        instead: str,
     ) -> None:
-        async with self._translated():
+        conflict = WorkflowIDConflictPolicy
+        async with translated(self._timeout_seconds):
             await self._client.start_workflow(
                 workflow,
                 start,
@@ -268,32 +254,6 @@ class Temporal:
                 start_signal_args=[ring],
                 search_attributes=attributes,
                 static_summary=summary,
+                static_details=instead or None,
+                id_conflict_policy=conflict.TERMINATE_EXISTING if instead else conflict.USE_EXISTING,
             )
-
-
-def task_of_workflow(workflow_id: str) -> TaskId | None:
-    """The task that a workflow serves; None for an id that Baton did not give: others may start workflows, too."""
-    prefix = task_workflow_id("")
-    if not workflow_id.startswith(prefix):
-        return None
-    try:
-        task_id = UUID(workflow_id.removeprefix(prefix))
-    except ValueError:
-        return None
-    return task_id if workflow_id == task_workflow_id(str(task_id)) else None
-
-
-def _pending(info: PendingActivityInfo) -> Pending:
-    waits = info.HasField("next_attempt_schedule_time")
-    return Pending(
-        activity=info.activity_type.name,
-        attempt=info.attempt,
-        started_at=_time(info.last_started_time) if info.HasField("last_started_time") else None,
-        heartbeat_at=_time(info.last_heartbeat_time) if info.HasField("last_heartbeat_time") else None,
-        next_at=_time(info.next_attempt_schedule_time) if waits else None,
-        failure=info.last_failure.application_failure_info.type or info.last_failure.message or None,
-    )
-
-
-def _time(stamp: Timestamp) -> datetime:
-    return stamp.ToDatetime(tzinfo=UTC)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from baton.domain.events import ExecutionChanged, NewEvent, TaskRepaired, WorkflowLost
+from baton.domain.errors import ExecutionNotFound
+from baton.domain.events import ExecutionChanged, NewEvent, TaskRepaired, WorkflowLost, WorkflowReplaced
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Standing
 from baton.domain.states import ExecutionState, TaskState, execution_state
@@ -56,6 +57,44 @@ async def open_turns(
     """Up to ``limit`` turns that have written nothing for ``seconds``, without those that were just seen at work."""
     rows = await fetch(connection, "open_turns", seconds=seconds, known_good=list(known_good), limit=limit)
     return [OpenTurn(row["tenant_id"], row["execution_id"], row["id"], row["turn"]) for row in rows]
+
+
+async def unheard_tasks(
+    connection: Connection, timer_seconds: float, looked: Sequence[TaskId], limit: int
+) -> list[OpenTurn]:
+    """Up to ``limit`` tasks, none of ``looked``: rung in vain, or with a timer that was due ``timer_seconds`` ago."""
+    rows = await fetch(connection, "unheard_tasks", seconds=timer_seconds, looked=list(looked), limit=limit)
+    return [OpenTurn(row["tenant_id"], row["execution_id"], row["id"], row["turn"]) for row in rows]
+
+
+async def unheard_plans(
+    connection: Connection, looked: Sequence[ExecutionId], limit: int
+) -> list[tuple[TenantId, ExecutionId]]:
+    """Up to ``limit`` plans that were rung in vain; none of ``looked``."""
+    rows = await fetch(connection, "unheard_plans", looked=list(looked), limit=limit)
+    return [(row["tenant_id"], row["id"]) for row in rows]
+
+
+async def last_event(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> int:
+    """The number of an execution's last event. Raises `ExecutionNotFound`."""
+    found = await fetchval(connection, "last_event", tenant=tenant_id, execution=execution_id)
+    if found is None:
+        raise ExecutionNotFound("there is no such execution")
+    return found
+
+
+async def task_workflow_replaced(connection: Connection, turn: OpenTurn, why: WorkflowReplaced) -> None:
+    """Say in the log that another run of a task's workflow has taken the place of one that was stuck."""
+    change = await Change.of(connection, turn.tenant_id, turn.execution_id, turn.task_id)
+    change.say(why)
+    await change.commit()
+
+
+async def plan_workflow_replaced(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, why: WorkflowReplaced
+) -> None:
+    """The same of a plan's workflow."""
+    await events.append(connection, tenant_id, execution_id, [NewEvent(why)], positions={})
 
 
 async def turn_of(connection: Connection, tenant: str, task_id: TaskId) -> OpenTurn | None:

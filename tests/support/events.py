@@ -37,6 +37,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
     events.TaskCancelled(by="me", reason="no need"),
     events.TaskRepaired(what="unclaimed"),
     events.WorkflowLost(status="terminated"),
+    events.WorkflowReplaced(cause="NonDeterministicError", failures=3, run_id="r"),
     events.MessageAccepted(
         message_id=MESSAGE, seq=3, text="x", origin="baton", sender="me", answers=("q1",), decides=("a1",), queued=True
     ),

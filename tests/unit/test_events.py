@@ -59,6 +59,7 @@ STORED: list[tuple[str, dict[str, Any]]] = [
     ("task.resumed", {"by": "me"}),
     ("task.cancelled", {"by": "me", "reason": ""}),
     ("workflow.lost", {"status": "terminated"}),
+    ("workflow.replaced", {"cause": "NonDeterministicError", "error": "", "failures": 3, "run_id": "r"}),
     ("task.repaired", {"what": "unclaimed"}),
     ("execution.changed", {"was": "running"}),
 ]

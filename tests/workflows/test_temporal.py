@@ -8,7 +8,8 @@ import pytest
 from baton.domain.errors import Unavailable
 from baton.domain.ids import TaskById, TaskRoute
 from baton.service.doorbell import Doorbell
-from baton.service.temporal import Temporal, TemporalRefused, connect, task_of_workflow
+from baton.service.runs import task_of_workflow
+from baton.service.temporal import Temporal, TemporalRefused, connect
 from tests.support.api import NOWHERE
 from tests.support.system import System
 from workflows.contracts import plan_workflow_id, task_workflow_id
@@ -36,7 +37,8 @@ async def test_nobody_there_is_an_outage(system: System, monkeypatch: pytest.Mon
     temporal = Temporal(await connect(lazy=True), 5)
     with pytest.raises(Unavailable):
         await temporal.ring_task(await impossible(system), 1, 1)
-    assert not await temporal.is_well()
+    with pytest.raises(Unavailable):
+        await temporal.check()
 
 
 def test_ids_of_workflows_that_others_started_name_no_task() -> None:

@@ -28,6 +28,7 @@ from baton.domain.events.executions import (
     TasksStarted,
     TaskStarted,
     WorkflowLost,
+    WorkflowReplaced,
 )
 from baton.domain.events.messages import (
     MessageAccepted,
@@ -74,6 +75,7 @@ KnownBody: TypeAlias = (
     | TaskCancelled
     | TaskRepaired
     | WorkflowLost
+    | WorkflowReplaced
     | MessageAccepted
     | MessageEdited
     | MessageWithdrawn

@@ -116,3 +116,20 @@ class WorkflowLost:
     type: ClassVar = EventType.WORKFLOW_LOST
 
     status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowReplaced:
+    """A run of a task's or a plan's workflow was stuck, and gave way to another one. Nothing that counts was lost.
+
+    ``cause`` is Temporal's word for why its workflow task failed, ``failures`` times in a row, `WorkflowTaskTimedOut`,
+    or `PinnedBuildWithoutWorkers`; ``error`` the type of an exception in workflow code, "" for none. ``run_id`` names
+    the run that was stuck. An event without a task is about the plan's workflow.
+    """
+
+    type: ClassVar = EventType.WORKFLOW_REPLACED
+
+    cause: str
+    error: str = ""
+    failures: int = 0
+    run_id: str = ""

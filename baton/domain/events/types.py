@@ -35,5 +35,6 @@ class EventType(StrEnum):
     TASK_RESUMED = "task.resumed"
     TASK_CANCELLED = "task.cancelled"
     WORKFLOW_LOST = "workflow.lost"
+    WORKFLOW_REPLACED = "workflow.replaced"
     TASK_REPAIRED = "task.repaired"
     EXECUTION_CHANGED = "execution.changed"

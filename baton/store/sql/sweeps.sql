@@ -52,6 +52,24 @@ SELECT t.tenant_id, t.id, t.execution_id, t.turn
  ORDER BY t.updated_at
  LIMIT :limit;
 
+-- name: unheard_tasks
+-- Tasks that were rung in vain, or whose question's time has come and nobody did anything: does their workflow work?
+-- looked: those that were looked at a moment ago.
+SELECT tenant_id, id, execution_id, turn FROM tasks
+ WHERE ring_at IS NOT NULL AND rings > 0 AND id <> ALL (:looked::uuid[])
+UNION
+SELECT tenant_id, id, execution_id, turn FROM tasks
+ WHERE timer_at < now() - make_interval(secs => :seconds) AND state = :task.waiting AND id <> ALL (:looked::uuid[])
+ LIMIT :limit;
+
+-- name: unheard_plans
+SELECT tenant_id, id FROM executions
+ WHERE ring_at IS NOT NULL AND rings > 0 AND in_plan AND id <> ALL (:looked::uuid[])
+ LIMIT :limit;
+
+-- name: last_event
+SELECT event_seq FROM executions WHERE tenant_id = :tenant AND id = :execution;
+
 -- name: task_of_workflow
 -- The task of a workflow, whose id names it; the tenant's name is the workflow's own search attribute.
 SELECT t.tenant_id, t.execution_id, t.state, t.turn, t.turn_open, t.ring_at IS NOT NULL AS is_rung
