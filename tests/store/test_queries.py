@@ -94,6 +94,8 @@ _ACROSS_TENANTS = {
     "sweep_timers",
     "sweep_plans",
     "open_turns",
+    "unheard_plans",
+    "unheard_tasks",
     "miscounted",
     "states_by_execution",
 }

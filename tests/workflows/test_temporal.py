@@ -4,14 +4,21 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from baton.domain.errors import Unavailable
 from baton.domain.ids import TaskById, TaskRoute
 from baton.service.doorbell import Doorbell
+from baton.service.explain import explain_task
+from baton.service.health import check_health
+from baton.service.namespace import ensure_namespace
 from baton.service.runs import task_of_workflow
+from baton.service.sweeper import Sweeper
 from baton.service.temporal import Temporal, TemporalRefused, connect
 from tests.support.api import NOWHERE
-from tests.support.system import System
+from tests.support.system import System, eventually, running_system
+from tests.support.temporal import RunningTemporal
 from workflows.contracts import plan_workflow_id, task_workflow_id
 
 
@@ -54,3 +61,55 @@ def test_ids_of_workflows_that_others_started_name_no_task() -> None:
         str(task),
     ):
         assert task_of_workflow(foreign) is None
+
+
+@pytest.mark.parametrize("missing", ["namespace", "search attributes"])
+async def test_what_is_missing_in_temporal_is_said_in_its_own_words(
+    database_url: str,
+    temporal_server: RunningTemporal,
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = f"{missing.replace(' ', '-')}-{uuid4()}"
+    if missing == "search attributes":
+        await ensure_namespace(await Client.connect(temporal_server.address, namespace=name))
+        await eventually(lambda: _is_known(temporal_server, name))
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", name)
+    said = "is not found" if missing == "namespace" else "BatonTenant"
+    async with running_system(database_url, temporal_server, workers=False) as alone:
+        task = await alone.start("!say hello")
+        await eventually(lambda: _is_logged(caplog, said))
+        why = await explain_task(alone.baton, alone.who, task)
+        assert why.reasons[0].code == "temporal_refuses"
+        assert said in why.reasons[0].text
+        found = await check_health(alone.baton)
+        assert (found.postgres, found.temporal) == (True, False)
+        assert said in found.reason
+        sweeper = Sweeper(
+            alone.baton.pool,
+            alone.baton.temporal,
+            alone.baton.runs,
+            alone.baton.notifier,
+            interval_seconds=1,
+            silent_seconds=0,
+        )
+        if missing == "namespace":  # what Temporal does not know then is not lost
+            async with alone.baton.pool.connection() as connection:
+                await connection.execute("UPDATE tasks SET turn_open = true, turn = 1 WHERE id = $1", task)
+            with pytest.raises(Unavailable, match=said):
+                await sweeper.sweep()
+            assert (await alone.row(task))["state"] == "running"
+
+
+async def _is_known(temporal: RunningTemporal, namespace: str) -> bool:
+    client = await Client.connect(temporal.address, namespace=namespace)
+    try:
+        await client.count_workflows("WorkflowId = ''")
+    except RPCError:
+        return False
+    return True
+
+
+async def _is_logged(caplog: pytest.LogCaptureFixture, said: str) -> bool:
+    return any("was not rung" in line and said in line for line in caplog.text.splitlines())
