@@ -117,7 +117,16 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     settings, pool, doorbell, hint = core.settings, core.pool, core.doorbell, core.notifier.events
     words = settings.temporal_details == "words"
     deltas = DeltaWriter(pool, hint, settings.delta_interval_seconds)
-    steps = StepActivities(pool, Models(), deltas, interrupts, doorbell, hint, words=words)
+    steps = StepActivities(
+        pool,
+        Models(),
+        deltas,
+        interrupts,
+        doorbell,
+        hint,
+        words=words,
+        transcript_max_bytes=settings.transcript_max_bytes,
+    )
     typed = MessageActivities(pool, doorbell, hint, core.notifier.interrupt, words=words)
     approvals = ApprovalActivities(pool, hint, words=words)
     questions = QuestionActivities(pool, hint, words=words)

@@ -16,7 +16,7 @@ from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
-from baton.agents.errors import STEP_BROKEN, STEP_TOO_LONG, ModelFailed
+from baton.agents.errors import STEP_BROKEN, STEP_TOO_LONG, TRANSCRIPT_TOO_LARGE, WORKER_DIED, ModelFailed
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
 from baton.agents.tools import ASK_USER, ToolFailed, question_of, rules_of
@@ -36,6 +36,8 @@ from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFaile
 
 #: A step whose model has failed so often has failed for good.
 MODEL_ATTEMPTS: Final = 6
+#: A step whose workers died so often, one after another, is given up.
+MOST_DEATHS: Final = 3
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 #: What a provider asks for beyond that is not waited for.
 LONGEST_PAUSE: Final = 3600.0
@@ -64,8 +66,11 @@ class StepActivities:
         notify: Callable[[UUID], None],
         *,
         words: bool = True,
+        transcript_max_bytes: int = 8 * 1024 * 1024,
     ) -> None:
-        """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions."""
+        """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions;
+        ``transcript_max_bytes``: what a step may read at most."""
+        self._transcript_max_bytes = transcript_max_bytes
         self._pool = pool
         self._models = models
         self._deltas = deltas
@@ -85,6 +90,9 @@ class StepActivities:
                 self._notify(key.execution_id)
                 if isinstance(started, Standing):
                     return await finish(self._done(key, started))
+                if started.deaths >= MOST_DEATHS:
+                    _log.error("a step is given up: its workers died one after another (task %s)", key.task_id)
+                    raise ApplicationError(WORKER_DIED, type=WORKER_DIED, non_retryable=True)
                 faultpoints.at(faultpoints.STEP_CLAIMED)
                 async with self._deltas.stream(key, started) as stream:
                     standing = await self._take(key, started, stream, reach)
@@ -98,13 +106,15 @@ class StepActivities:
             faultpoints.at(faultpoints.STEP_ANSWERED)
             standing = await finish(self._record(key, started, agent, reply, stream))
         except asyncio.CancelledError:
-            _leave_unless_interrupted(reach)
+            if not _is_interrupted(reach):
+                raise await finish(self._given_up(steps.survived, key, started.attempt)) from None
             return await finish(self._record_interrupted(key, started, partial, stream))
         except TimeoutError:
             raise await finish(self._failed(key, started, ModelFailed(STEP_TOO_LONG), stream)) from None
         except ModelFailed as error:
             raise await finish(self._failed(key, started, error, stream)) from None
         except Unavailable:
+            await finish(self._given_up(steps.survived, key, started.attempt))
             raise
         except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
             _log.error("a step failed in a way that nobody foresaw: %s", whereabouts(error))
@@ -116,6 +126,9 @@ class StepActivities:
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
     ) -> tuple[Agent, ModelReply]:
         async with self._pool.connection() as connection:
+            size = await transcripts.size_bytes(connection, key.tenant_id, key.task_id)
+            if size > self._transcript_max_bytes:
+                raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {self._transcript_max_bytes} at most")
             transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
         reply = await take_step(self._models, transcript, started.failures + 1, partial, stream.write)
         return transcript.agent, reply
@@ -167,10 +180,22 @@ class StepActivities:
                 except TimeoutError:
                     result = ToolResult(call.call, TOO_LONG, failed=True)
                 except asyncio.CancelledError:
-                    _leave_unless_interrupted(reach)
+                    if not _is_interrupted(reach):
+                        raise await finish(self._given_up(tools.survived, key, call.call)) from None
                     result = ToolResult(call.call, "interrupted", failed=True)
             standing = await finish(self._patiently(tools.record_tool, key, result))
             return await finish(self._done(key, standing))
+
+    async def _given_up(
+        self, note: Callable[[Connection, StepKey, _T], Awaitable[None]], key: StepKey, attempt: _T
+    ) -> ApplicationError:
+        """Note that this attempt was survived; the error that leaves it to the next one."""
+        try:
+            async with self._pool.connection() as connection:
+                await note(connection, key, attempt)
+        except Unavailable:
+            _log.warning("an attempt that was given up counts as one that nobody survived: the database is away")
+        return ApplicationError("step_given_up", type="step_given_up")
 
     @activity.defn(name="fail_turn")
     async def fail_turn(self, failed: TurnFailed) -> Outcome:
@@ -216,16 +241,15 @@ class StepActivities:
         return outcome(standing, words=self._words)
 
 
-def _leave_unless_interrupted(reach: Reach) -> None:
-    """Only an interrupt ends a turn: what was cancelled otherwise is left to the attempt that follows.
+def _is_interrupted(reach: Reach) -> bool:
+    """Whether what was cancelled is to end its turn. Anything else is left to the attempt that follows.
 
     A worker that is stopping does not interrupt it, nor does Temporal when it has given the attempt up (its heartbeats
     did not arrive for a while, a person paused or reset the activity).
     """
     details = activity.cancellation_details()
     asked = reach.interrupted or (details is not None and details.cancel_requested)
-    if activity.is_worker_shutdown() or not asked:
-        raise ApplicationError("step_given_up", type="step_given_up") from None
+    return asked and not activity.is_worker_shutdown()
 
 
 def _questions(reply: ModelReply, turn: int) -> tuple[list[Question], list[ToolResult]]:

@@ -148,6 +148,12 @@ class Settings(BaseSettings):
     max_concurrent_activities: int = Field(
         default=200, ge=1, description="Maximum number of steps that a worker runs at once."
     )
+    transcript_max_bytes: int = Field(
+        default=8 * 1024 * 1024,
+        ge=1024,
+        description="What a step may read at most: the task, its messages, answers and tool results. A turn that would "
+        "read more fails as `transcript_too_large`.",
+    )
     max_concurrent_workflow_tasks: int = Field(
         default=100, ge=2, description="Maximum number of workflow tasks that a worker runs at once."
     )

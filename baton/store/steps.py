@@ -38,12 +38,14 @@ class StepAttempt:
     """A step that is to be taken now. ``attempt`` fences it: only the latest attempt can record.
 
     ``failures``: how many attempts the model has failed already. ``position``: the task's integer in its plan.
+    ``deaths``: how many attempts ended without a word, as where the worker was killed.
     """
 
     attempt: int
     failures: int
     event_seq: int
     position: int
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
     assert again is not None
     if row["streamed"]:
         change.say(StepVoided(turn=key.turn, step=key.step, attempt=row["attempt"]))
-    return StepAttempt(again["attempt"], again["failures"], await change.commit(), task.position)
+    return StepAttempt(again["attempt"], again["failures"], await change.commit(), task.position, again["deaths"])
 
 
 async def _held_calls(change: Change, key: StepKey) -> Standing | None:
@@ -226,6 +228,11 @@ async def count_failure(
     change.say(StepFailed(turn=key.turn, step=key.step, attempt=attempt, code=code, retrying=retrying))
     await change.commit()
     return failures
+
+
+async def survived(connection: Connection, key: StepKey, attempt: int) -> None:
+    """Note that an attempt came to nothing although its worker lives: it was given up, or could not be recorded."""
+    await execute(connection, "step_survived", **of_step(key), attempt=attempt)
 
 
 async def fail_turn(connection: Connection, key: StepKey, code: str) -> Standing:

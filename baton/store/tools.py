@@ -22,6 +22,9 @@ from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 
 #: What a call gives whose approval does not cover it: somebody changed one of them by hand.
 NOT_APPROVED: Final = "Not called: it is not what was approved."
+#: The same where workers have died of it: after so many it is not made again.
+WORKER_DIED: Final = "Ended without a result: the program that made the call was killed each time."
+MOST_DEATHS: Final = 3
 #: The same where the agent has lost the tool since it asked for the call.
 NOT_ALLOWED: Final = "Not called: this agent may not call it any more."
 
@@ -53,6 +56,8 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
 
 def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
     """Why a call may not be made after all."""
+    if row["deaths"] >= MOST_DEATHS:
+        return WORKER_DIED
     if row["approval"] is not None and not _covers(row["approval"], call):
         return NOT_APPROVED
     tools, policies = row["agent"]["tools"], row["agent"]["policies"]
@@ -63,6 +68,11 @@ def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
 def _covers(approval: JsonObject, call: ToolCall) -> bool:
     """Whether an approval is given, and for this very call."""
     return approval["state"] == ApprovalState.APPROVED and approval["digest"] == digest_of(call.name, call.arguments)
+
+
+async def survived(connection: Connection, key: StepKey, call_id: str) -> None:
+    """Note that a call came to nothing although its worker lives."""
+    await execute(connection, "call_survived", **of_step(key), call=call_id)
 
 
 async def record_tool(connection: Connection, key: StepKey, result: ToolResult) -> Standing:

@@ -22,7 +22,12 @@ from baton.domain.states import StepState
 from baton.store.agents import agent_of
 from baton.store.attachments import attachments_of
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow
+from baton.store.queries import fetch, fetchrow, fetchval
+
+
+async def size_bytes(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> int:
+    """About how much `read` would read."""
+    return int(await fetchval(connection, "transcript_bytes", tenant=tenant_id, task=task_id) or 0)
 
 
 async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:

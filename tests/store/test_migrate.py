@@ -17,6 +17,7 @@ from tests.support.postgres import PostgresServer
 PUBLISHED = {
     "0001_initial.sql": "69d105572c6b8854c1964692f648704c852c529e39785466284601274c0806f3",
     "0002_states.sql": "bd735bd711e644fe48b2c26965553f06b26382e6f0f57589501e4f7e2ad52ed3",
+    "0003_attempts.sql": "98713e8f77366f46b6bd7d70772c42621e3a37d206e700e59940fa81cdfa98c7",
 }
 
 

@@ -11,9 +11,12 @@ from activities.deltas import DeltaWriter
 from activities.interrupts import Interrupts
 from activities.steps import StepActivities
 from baton.agents.models import Models
-from baton.domain.ids import PlanRoute, TaskRoute
+from baton.domain.ids import PlanRoute, StepKey, TaskRoute
+from baton.store import steps
+from baton.store.steps import StepAttempt
 from tests.store.world import World
-from tests.support.system import eventually
+from tests.support.system import eventually, running_system
+from tests.support.temporal import RunningTemporal
 from workflows.contracts import StepRef, TaskRef
 
 GIVEN_UP = (
@@ -78,3 +81,42 @@ async def _working(world: World, route: TaskRoute) -> tuple[ActivityEnvironment,
 
     await eventually(streams)
     return environment, taken
+
+
+async def test_a_step_that_no_worker_survives_is_given_up_for_good(database_url: str) -> None:
+    """Attempts that end without a word are counted; those that say that they were given up are not."""
+    async with World.open(database_url) as world:
+        route = await world.task()
+        key = StepKey(route.tenant_id, route.execution_id, route.task_id, 1, 0)
+
+        async def start() -> StepAttempt:
+            async with world.pool.transaction() as connection:
+                started = await steps.start_step(connection, key)
+            assert isinstance(started, StepAttempt)
+            return started
+
+        first = await start()
+        async with world.pool.connection() as connection:
+            await steps.survived(connection, key, first.attempt)
+        assert [(await start()).deaths for _ in range(3)] == [0, 1, 2]
+        ref = StepRef(TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id)), 1, 0)
+        with pytest.raises(ApplicationError) as failure:
+            await ActivityEnvironment().run(activities_of(world).model_step, ref)
+        assert (failure.value.type, failure.value.non_retryable) == ("worker_died", True)
+
+
+async def test_a_task_whose_messages_are_more_than_a_step_may_read_fails_and_reads_smaller_ones(
+    database_url: str, temporal_server: RunningTemporal
+) -> None:
+    async with running_system(database_url, temporal_server, transcript_max_bytes=10_000) as system:
+        task = await system.start("!ask go?")
+        await system.until(task, "waiting")
+        await system.send(task, "x" * 20_000)
+        row = await system.until(task, "failed")
+        assert row["error_code"] == "transcript_too_large"
+        async with system.baton.pool.connection() as connection:
+            dead = await connection.fetch("SELECT state, reason FROM messages WHERE task_id = $1", task)
+        assert [tuple(message) for message in dead] == [("dead", "transcript_too_large")]
+        await system.send(task, "a short one")
+        row = await system.until(task, "succeeded")
+        assert "You said: a short one" in str(row["result"])

@@ -48,3 +48,19 @@ SELECT c.turn, c.step, c.call_id, c.name, c.arguments, c.state = :call.done AS d
        AND s.step = c.step
  WHERE c.tenant_id = :tenant AND c.task_id = :task
  ORDER BY c.turn, c.step, c.ordinal;
+
+-- name: transcript_bytes
+-- How much a step would read, without reading it: texts as they are, JSON as it is stored.
+SELECT coalesce(octet_length(t.description), 0)
+       + coalesce((SELECT sum(octet_length(d.result)) FROM tasks d
+                    WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
+                      AND d.position = ANY (t.depends_on)), 0)
+       + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
+                    WHERE m.tenant_id = :tenant AND m.task_id = :task
+                      AND (m.turn IS NOT NULL OR m.failed_turns <> '{}')
+                      AND m.state <> :message.dead), 0)
+       + coalesce((SELECT sum(octet_length(s.text) + coalesce(pg_column_size(s.response), 0)) FROM steps s
+                    WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running), 0)
+       + coalesce((SELECT sum(coalesce(pg_column_size(c.content), 0)) FROM tool_calls c
+                    WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.state = :call.done), 0)
+  FROM tasks t WHERE t.tenant_id = :tenant AND t.id = :task;

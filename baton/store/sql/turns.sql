@@ -5,7 +5,7 @@ WITH claimed AS (
     UPDATE messages SET state = :message.claimed, turn = :turn, claimed_at = now()
      WHERE tenant_id = :tenant AND task_id = :task AND state = :message.accepted
     RETURNING id, seq, decides, grants, plan_only, sender,
-              CASE WHEN :first_event::bigint IS NULL THEN text END AS reason
+              CASE WHEN :first_event::bigint IS NULL THEN left(text, 1000) END AS reason
 ), turn AS (
     INSERT INTO turns (tenant_id, task_id, turn, messages) SELECT :tenant, :task, :turn, count(*) FROM claimed
 ), step AS (
@@ -37,7 +37,18 @@ SELECT s.questions -> (c.call ->> 'id') AS question
 
 -- name: retry_step
 UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
-RETURNING attempt, failures;
+RETURNING attempt, failures, attempt - 1 - failures - survived AS deaths;
+
+-- name: step_survived
+-- An attempt that came to nothing, but not because its worker died.
+UPDATE steps SET survived = survived + 1
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
+   AND state = :step.running;
+
+-- name: call_survived
+UPDATE tool_calls SET survived = survived + 1
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND call_id = :call
+   AND state = :call.running;
 
 -- name: count_failure
 -- An attempt that the model failed; a later attempt's row is left alone.
@@ -69,10 +80,11 @@ SELECT call_id, name, arguments, state = :call.held AS is_held FROM tool_calls
 
 -- name: start_tool_call
 -- Start a call that may be made. With what its approval covers, where it needed one, and what its agent may call now.
-UPDATE tool_calls c SET state = :call.running, started_at = coalesce(c.started_at, clock_timestamp())
+UPDATE tool_calls c
+   SET state = :call.running, started_at = coalesce(c.started_at, clock_timestamp()), attempt = c.attempt + 1
  WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.turn = :turn AND c.step = :step AND c.call_id = :call
    AND c.state IN (:call.pending, :call.running)
-RETURNING c.name, c.arguments,
+RETURNING c.name, c.arguments, c.attempt - 1 - c.survived AS deaths,
           (SELECT jsonb_build_object('tools', g.tools, 'policies', g.policies)
              FROM tasks t JOIN agents g ON g.tenant_id = t.tenant_id AND g.id = t.agent_id
             WHERE t.tenant_id = :tenant AND t.id = :task) AS agent,
