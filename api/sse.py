@@ -22,6 +22,7 @@ from baton.domain.events import Event
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.feed import OVER, Subscription
+from baton.service.visibility import find_execution
 
 #: How long to wait before reading on after an end that was none any more.
 _AGAIN_SECONDS: Final = 0.1
@@ -56,12 +57,13 @@ async def open_stream(
     Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, and `Unavailable`.
     """
     gap: Frame | None = None
+    execution = await find_execution(baton, who, execution_id)
     try:
-        subscription = await baton.feed.subscribe(who, execution_id, cursor.after, task_id=task_id, ends=ends)
+        subscription = await baton.feed.subscribe(execution, cursor.after, task_id=task_id, ends=ends)
     except CursorExpired as expired:
         if expired.oldest > cursor.seq + 1:
             gap = "gap", {"oldest": expired.oldest, "snapshot": snapshot}
-        subscription = await baton.feed.subscribe(who, execution_id, expired.oldest - 1, task_id=task_id, ends=ends)
+        subscription = await baton.feed.subscribe(execution, expired.oldest - 1, task_id=task_id, ends=ends)
     if cursor.seq > subscription.began_at:
         subscription.close()
         raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))

@@ -7,7 +7,8 @@ import orjson
 
 from baton.domain.agents import Scope
 from baton.domain.json import JsonObject
-from baton.service.keys import create_key
+from baton.service.keys import Beside, NewKey, create_key
+from baton.service.tenants import operator
 from baton.store.pool import open_pool
 from bench.http import Connection
 from bench.report import Row, milliseconds, percentile
@@ -54,6 +55,7 @@ async def _limited_key(stack: Stack) -> str:
     """A key of the same tenant that is counted, and never reaches its limit."""
     pool = await open_pool(stack.dsn, min_size=0, max_size=1, application="bench")
     try:
-        return await create_key(pool, stack.tenant, (Scope.SEND,), name="bench", per_minute=1_000_000)
+        new = NewKey((Scope.SEND,), "bench", per_minute=1_000_000)
+        return (await create_key(Beside(pool), await operator(pool, stack.tenant), new))[1]
     finally:
         await pool.close()

@@ -41,9 +41,26 @@ class Principal:
         """Whether the principal has ``scope``, or `admin`."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
-    def sees(self, agent_id: UUID) -> bool:
-        """Whether the principal may know of what is this agent's."""
-        return self.agent_id is None or self.agent_id == agent_id
+    @property
+    def is_for_one_agent(self) -> bool:
+        """Whether the key is for one agent, and knows nothing of the others."""
+        return self.agent_id is not None
+
+
+#: How callers name an agent: its uuid, its integer, its name; None for the key's own agent, else the default one.
+AgentReference = UUID | int | str | None
+
+
+def parse_reference(text: str) -> UUID | int | str:
+    """What a caller's text names an agent by."""
+    if text.isascii() and text.isdigit() and len(text) <= 19:
+        return int(text)
+    if len(text) == 36:
+        try:
+            return UUID(text)
+        except ValueError:
+            return text
+    return text
 
 
 @dataclass(frozen=True, slots=True)

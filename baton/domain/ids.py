@@ -8,6 +8,8 @@ ExecutionId = UUID
 TaskId = UUID
 AgentId = UUID
 MessageId = UUID
+#: A message's, or where a task's description is the errand, the task's.
+ErrandId = UUID
 ApprovalId = UUID
 
 
@@ -52,6 +54,17 @@ TaskAddress = TaskInPlan | TaskById | TaskOfExecution | TaskByNumber | TaskBySlu
 
 
 @dataclass(frozen=True, slots=True)
+class Addressee:
+    """The task that a message to a whole execution is for, which is chosen when the message is accepted.
+
+    The one that asks the question that the message answers; else the one that has waited longest; else the only one
+    that is open (of several, the only one that has begun); else the one that ended last.
+    """
+
+    execution: ExecutionId
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRoute:
     """Where a task lives: what never changes after its creation, so that it may be cached.
 
@@ -67,6 +80,21 @@ class TaskRoute:
     queue: str
     agent: str
     agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRoute:
+    """Where an execution lives: what never changes after its creation, so that it may be cached.
+
+    ``queue`` is the Temporal task queue, ``agent_id`` the agent of its tasks, ``only`` its task where it is no plan.
+    """
+
+    tenant_id: TenantId
+    tenant: str
+    execution_id: ExecutionId
+    queue: str
+    agent_id: AgentId
+    only: TaskRoute | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Final
 from baton.domain.agents import Scope
 from baton.domain.keys import digest_of
 from baton.domain.quota import UNLIMITED
-from baton.service.agents import default_agent
-from baton.service.keys import create_key
+from baton.service.keys import Beside, NewKey, create_key
+from baton.service.tenants import default_agent, operator
 from baton.store import keys
 from baton.store.pool import Pool, open_pool
 
@@ -36,7 +36,8 @@ async def ensure_credentials(dsn: str, file: Path, tenant: str = TENANT) -> Cred
         agent = await default_agent(pool, tenant)
         key = await _kept_key(pool, file, tenant)
         if key is None:
-            key = await create_key(pool, tenant, tuple(Scope), name="baton dev", per_minute=UNLIMITED)
+            new = NewKey(tuple(Scope), "baton dev", per_minute=UNLIMITED)
+            _, key = await create_key(Beside(pool), await operator(pool, tenant), new)
     finally:
         await pool.close()
     credentials = Credentials(tenant, agent.number, key)

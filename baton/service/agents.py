@@ -1,76 +1,138 @@
-"""Agents: which one a caller means, and which one a tenant begins with."""
+"""Agents as data: made, read and changed by those who may."""
 
-from typing import Final
-from uuid import UUID
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+from uuid import uuid4
 
-from baton.domain.agents import Agent, Principal
-from baton.domain.errors import AgentNotFound, InvalidInput
-from baton.domain.ids import TenantId
-from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
-from baton.store import agents, tenants
-from baton.store.pool import Connection, Pool
+from baton.domain.agent_limits import check_limits
+from baton.domain.agents import Agent, AgentReference, Principal
+from baton.domain.approvals import check_policies
+from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
+from baton.domain.json import JsonObject, unstorable, unstorable_text
+from baton.domain.states import SendMode
+from baton.domain.views import Page
+from baton.service.context import Baton
+from baton.service.cursors import NUMBER, decode_cursor, encode_cursor
+from baton.service.visibility import find_agent
+from baton.store import agents
 
-#: The agent that a new tenant begins with: the scripted model needs no provider.
-FIRST_AGENT: Final = "assistant"
-FIRST_MODEL: Final = "scripted"
-FIRST_TOOLS: Final = ("clock", "write_note", "read_notes")
-
-#: How callers name an agent: its uuid, its integer, its name; None for the key's own agent, else the default one.
-AgentReference = UUID | int | str | None
-
-
-async def ensure_tenant(pool: Pool, name: str) -> TenantId:
-    """The id of the tenant of that name, made with a default agent if there is none. Raises `InvalidInput`."""
-    if not name.strip() or unstorable_text(name):
-        raise InvalidInput("a tenant needs a name", ("tenant",))
-    async with pool.transaction() as connection:
-        tenant_id = await tenants.ensure(connection, name)
-        if await agents.default(connection, tenant_id) is None:
-            await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS)
-        return tenant_id
+_NAME_CHARACTERS: Final = 255
+_INSTRUCTIONS_CHARACTERS: Final = 100_000
+_MOST_TOOLS: Final = 100
 
 
-async def default_agent(pool: Pool, tenant_name: str) -> Agent:
-    """The default agent of a tenant; both are made if there are none. Raises `InvalidInput`."""
-    tenant_id = await ensure_tenant(pool, tenant_name)
-    async with pool.connection() as connection:
-        return await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS)
+@dataclass(frozen=True, slots=True)
+class AgentChange:
+    """What an agent is to be; None leaves that as it is. ``tools``, ``policies`` and ``limits`` are replaced whole."""
+
+    name: str | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: tuple[str, ...] | None = None
+    policies: JsonObject | None = None
+    limits: JsonObject | None = None
+    mode: SendMode | None = None
+    is_default: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What is to change."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
-async def resolve_agent(connection: Connection, who: Principal, reference: AgentReference) -> Agent:
-    """The agent that a caller means. Text is taken for a uuid or an integer where it reads as one, else for a name.
+async def list_agents(baton: Baton, who: Principal, *, limit: int, cursor: str | None = None) -> Page[Agent]:
+    """A page of the tenant's agents, oldest first; a key for one agent sees that one. Raises `InvalidInput`."""
+    after = None if cursor is None else decode_cursor(cursor, NUMBER)[0]
+    async with baton.pool.connection() as connection:
+        found = await agents.page(connection, who.tenant_id, limit=limit + 1, after=after, agent_id=who.agent_id)
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
 
-    Raises `AgentNotFound`, also for an agent that exists but is not the key's own.
+
+async def get_agent(baton: Baton, who: Principal, reference: AgentReference) -> Agent:
+    """An agent by any of its names. Raises `AgentNotFound`."""
+    async with baton.pool.connection() as connection:
+        return await find_agent(connection, who, reference)
+
+
+async def create_agent(baton: Baton, who: Principal, change: AgentChange) -> Agent:
+    """Make an agent; it needs a name and a model. Raises `InvalidInput`, `Conflict` for a name that is taken, and
+    `Forbidden` for a key that is for one agent."""
+    if who.is_for_one_agent:
+        raise Forbidden("a key for one agent makes no others")
+    for name in ("name", "model"):
+        if getattr(change, name) is None:
+            raise InvalidInput(f"an agent needs a {name}", ("body", name), "missing")
+    _check(change)
+    new = Agent(tenant_id=who.tenant_id, id=uuid4(), number=0, **change.given())
+    async with baton.pool.transaction() as connection:
+        if new.is_default:
+            await agents.lock_all(connection, who.tenant_id)
+            await agents.unset_default(connection, who.tenant_id)
+        return await agents.insert(connection, new)
+
+
+async def change_agent(
+    baton: Baton,
+    who: Principal,
+    reference: AgentReference,
+    change: AgentChange,
+    *,
+    if_versions: tuple[int, ...] | None = None,
+) -> Agent:
+    """Change an agent: turns that begin from then on are its new self's. Changing nothing changes nothing.
+
+    ``if_versions``: the agent's version must be one of these; None for any. A default agent stays it until another is
+    made so. Raises `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent
+    would make it the default.
     """
-    agent = await _find(connection, who, reference)
-    if agent is None or (who.agent_id is not None and agent.id != who.agent_id):
-        raise AgentNotFound("there is no such agent" if reference is not None else "there is no default agent")
-    return agent
+    if change.is_default and who.is_for_one_agent:
+        raise Forbidden("a key for one agent does not say which is the default")
+    _check(change)
+    async with baton.pool.transaction() as connection:
+        named = await find_agent(connection, who, reference)
+        if change.is_default:
+            await agents.lock_all(connection, who.tenant_id)
+        agent = await agents.lock(connection, who.tenant_id, named.id)
+        if agent is None:
+            raise AgentNotFound("there is no such agent")
+        if if_versions is not None and agent.version not in if_versions:
+            raise Outdated("the agent has changed since: read it again", agent.version, ())
+        if change.is_default is False and agent.is_default:
+            raise InvalidInput("a tenant needs a default agent: make another one it", ("body", "is_default"))
+        changed = replace(agent, **change.given())
+        if changed == agent:
+            return agent
+        if changed.is_default and not agent.is_default:
+            await agents.unset_default(connection, who.tenant_id)
+        return await agents.update(connection, changed)
 
 
-async def _find(connection: Connection, who: Principal, reference: AgentReference) -> Agent | None:
-    if reference is None:
-        if who.agent_id is not None:
-            return await agents.by_id(connection, who.tenant_id, who.agent_id)
-        return await agents.default(connection, who.tenant_id)
-    if isinstance(reference, str):
-        reference = parse_reference(reference)
-    if isinstance(reference, UUID):
-        return await agents.by_id(connection, who.tenant_id, reference)
-    if isinstance(reference, int):
-        if not INT64_MIN <= reference <= INT64_MAX:
-            return None
-        return await agents.by_number(connection, who.tenant_id, reference)
-    return None if unstorable_text(reference) else await agents.by_name(connection, who.tenant_id, reference)
+def _check(change: AgentChange) -> None:
+    for name, longest in (
+        ("name", _NAME_CHARACTERS),
+        ("model", _NAME_CHARACTERS),
+        ("instructions", _INSTRUCTIONS_CHARACTERS),
+    ):
+        _check_text(getattr(change, name), name, longest, may_be_empty=name == "instructions")
+    tools = change.tools or ()
+    if len(tools) > _MOST_TOOLS or len(set(tools)) < len(tools):
+        raise InvalidInput(f"tools must be {_MOST_TOOLS} different names at most", ("body", "tools"))
+    for number, tool in enumerate(tools):
+        _check_text(tool, "tools", _NAME_CHARACTERS, number)
+    for field, value in (("policies", change.policies), ("limits", change.limits)):
+        if value and (reason := unstorable(value)):
+            raise InvalidInput(reason, ("body", field))
+    check_policies(change.policies or {})
+    check_limits(change.limits or {})
 
 
-def parse_reference(text: str) -> UUID | int | str:
-    """What a caller's text names an agent by."""
-    if text.isascii() and text.isdigit() and len(text) <= 19:
-        return int(text)
-    if len(text) == 36:
-        try:
-            return UUID(text)
-        except ValueError:
-            return text
-    return text
+def _check_text(text: str | None, name: str, longest: int, *where: int, may_be_empty: bool = False) -> None:
+    if text is None:
+        return
+    place = ("body", name, *where)
+    if not may_be_empty and not text.strip():
+        raise InvalidInput(f"{name} must not be empty", place)
+    if len(text) > longest:
+        raise InvalidInput(f"{name} must not be longer than {longest} characters", place)
+    if reason := unstorable_text(text):
+        raise InvalidInput(reason, place)

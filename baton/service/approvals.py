@@ -5,21 +5,22 @@ from collections.abc import Sequence
 from baton.domain.agents import Principal
 from baton.domain.approvals import Decision
 from baton.domain.errors import ApprovalNotFound, InvalidInput, Outdated, TaskNotFound
-from baton.domain.ids import ApprovalId, TaskAddress, TaskById, TaskRoute
+from baton.domain.ids import ApprovalId, TaskAddress, TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.messages import Draft, Receipt
 from baton.domain.views import ApprovalView, TaskView
 from baton.service.context import Baton
 from baton.service.messages import check_draft, tell
-from baton.service.visibility import may_use
+from baton.service.visibility import SeenPart, find_approval, find_task
 from baton.store import approvals, messages, tasks, views
 from baton.store.pool import Connection
 
 
 async def get_approval(baton: Baton, who: Principal, approval_id: ApprovalId) -> ApprovalView:
     """An approval, and what became of it. Raises `ApprovalNotFound`."""
+    seen = await find_approval(baton, who, approval_id)
     async with baton.pool.connection() as connection:
-        return await _view(connection, who, approval_id)
+        return await _view(connection, seen)
 
 
 async def decide(baton: Baton, who: Principal, approval_id: ApprovalId, decision: Decision) -> ApprovalView:
@@ -40,23 +41,20 @@ async def decide_all(
         decision.check()
     if not decisions:
         return []
-    async with baton.pool.connection() as connection:
-        tasks = {await approvals.task_of(connection, who.tenant_id, approval_id) for approval_id, _ in decisions}
-    if len(tasks) > 1:
+    seen = [await find_approval(baton, who, approval_id) for approval_id, _ in decisions]
+    if len({approval.task.id for approval in seen}) > 1:
         raise InvalidInput("all decisions must be about approvals of one task")
-    route = await baton.routes.find(who.tenant_id, TaskById(tasks.pop()))
-    if not who.sees(route.agent_id):
-        raise ApprovalNotFound("there is no such approval")
+    route = seen[0].task.route
     async with baton.pool.transaction() as connection:
         after = await approvals.decide_all(connection, route, decisions, who.subject)
-        decided = [await _view(connection, who, approval_id) for approval_id, _ in decisions]
+        decided = [await _view(connection, approval) for approval in seen]
     _ring(baton, route, after)
     return decided
 
 
-async def _view(connection: Connection, who: Principal, approval_id: ApprovalId) -> ApprovalView:
-    found = await approvals.view(connection, who.tenant_id, approval_id)
-    if found is None or not who.sees(found.agent_id):
+async def _view(connection: Connection, seen: SeenPart) -> ApprovalView:
+    found = await approvals.view(connection, seen.tenant_id, seen.id)
+    if found is None:
         raise ApprovalNotFound("there is no such approval")
     return found
 
@@ -80,8 +78,7 @@ async def decide_and_answer(
         decision.check()
     for draft in answers:
         check_draft(draft)
-    route = await baton.routes.find(who.tenant_id, address)
-    may_use(who, route)
+    route = (await find_task(baton, who, address)).route
     after: Standing | None = None
     async with baton.pool.transaction() as connection:
         await messages.hold(connection, route.tenant_id, route.execution_id)

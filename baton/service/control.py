@@ -3,29 +3,44 @@
 from collections.abc import Awaitable, Callable
 
 from baton.domain.agents import Principal
-from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
+from baton.domain.errands import Errand
+from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
 from baton.domain.mailbox import Standing
 from baton.domain.states import TaskState
 from baton.service.context import Baton
+from baton.service.messages import read_errand
 from baton.service.routes import plan_of
-from baton.service.visibility import may_use, may_use_execution
-from baton.store import control, events, tasks
+from baton.service.visibility import SeenTask, find_errand, find_execution, find_task
+from baton.store import control, errands, events, tasks
 from baton.store.pool import Connection
 
 
 async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Pause a task; a step under way is interrupted. Raises `NotFound`, `Conflict`. Returns the task's state."""
-    return await change_task(baton, who, address, lambda c, route: control.pause(c, route, who.subject))
+    seen = await find_task(baton, who, address)
+    return await _change(baton, seen, lambda c, route: control.pause(c, route, who.subject))
 
 
 async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Let a paused task go on. Raises `NotFound`, `Conflict`. Returns the task's state."""
-    return await change_task(baton, who, address, lambda c, route: control.resume(c, route, who.subject))
+    seen = await find_task(baton, who, address)
+    return await _change(baton, seen, lambda c, route: control.resume(c, route, who.subject))
 
 
 async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Cancel a task, for good. Raises `NotFound`, `Conflict`. Returns the task's state."""
-    return await change_task(baton, who, address, lambda c, route: control.cancel(c, route, who.subject))
+    seen = await find_task(baton, who, address)
+    return await _change(baton, seen, lambda c, route: control.cancel(c, route, who.subject))
+
+
+async def stop_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Errand:
+    """Pause the task that is at an errand, or will be; the errand as it is then. One that is cancelled is left alone.
+
+    Raises `MessageNotFound`, and `Conflict` for one that is over otherwise: a later one goes on.
+    """
+    seen = await find_errand(baton, who, errand_id)
+    await _change(baton, seen.task, lambda c, route: errands.stop(c, route, seen.id, who.subject))
+    return await read_errand(baton, seen)
 
 
 async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
@@ -43,15 +58,14 @@ async def cancel_execution(baton: Baton, who: Principal, execution_id: Execution
     await _all(baton, who, execution_id, control.cancel_all)
 
 
-async def change_task(
-    baton: Baton, who: Principal, address: TaskAddress, do: Callable[[Connection, TaskRoute], Awaitable[Standing]]
+async def _change(
+    baton: Baton, seen: SeenTask, do: Callable[[Connection, TaskRoute], Awaitable[Standing]]
 ) -> TaskState:
     """Do something to a task in one transaction, and tell all who wait for it. Returns the task's state.
 
     Raises `NotFound`, and what ``do`` raises.
     """
-    route = await baton.routes.find(who.tenant_id, address)
-    may_use(who, route)
+    route = seen.route
     async with baton.pool.transaction() as connection:
         after = await do(connection, route)
         bell = await tasks.bell(connection, route)
@@ -67,12 +81,12 @@ async def _all(
     execution_id: ExecutionId,
     do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
 ) -> None:
+    seen = await find_execution(baton, who, execution_id)
     async with baton.pool.transaction() as connection:
-        await may_use_execution(connection, who, execution_id)
-        changed = await do(connection, who.tenant_id, execution_id, who.subject)
-        routes = [await tasks.route(connection, who.tenant_id, TaskById(task_id)) for task_id in changed]
+        changed = await do(connection, seen.tenant_id, seen.id, who.subject)
+        routes = [await tasks.route(connection, seen.tenant_id, TaskById(task_id)) for task_id in changed]
         bells = [await tasks.bell(connection, route) for route in routes]
-        log = await events.head(connection, who.tenant_id, execution_id)
+        log = await events.head(connection, seen.tenant_id, seen.id)
     for route, bell in zip(routes, bells, strict=True):
         _ring(baton, route, bell)
     if log and routes and routes[0].in_plan:

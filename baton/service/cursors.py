@@ -3,14 +3,25 @@
 import base64
 import binascii
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
+from uuid import UUID
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from baton.domain.errors import InvalidInput
+from baton.domain.json import INT64_MAX, INT64_MIN
 
 Place = TypeVar("Place", bound=tuple[object, ...])
+
+#: Where a page ended, by time; things of one time by their ids.
+TIME_AND_ID: Final = TypeAdapter(tuple[datetime, UUID])
+#: Where a page ended, by number.
+NUMBER: Final = TypeAdapter(tuple[Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]])
+#: The same, where numbers begin at 0.
+COUNT: Final = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=INT64_MAX)]])
+#: The same, where they begin at 1.
+ORDINAL: Final = TypeAdapter(tuple[Annotated[int, Field(ge=1, le=INT64_MAX)]])
 
 _LONGEST: Final = 400
 

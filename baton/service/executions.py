@@ -1,18 +1,22 @@
-"""Starting executions: one commit, then the doorbell."""
+"""Executions: started (one commit, then the doorbell), read, and listed."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from baton.domain.agents import Agent, Principal
-from baton.domain.conversation import Attachment
-from baton.domain.errors import InvalidInput
-from baton.domain.ids import ExecutionId, PlanRoute, TaskId, TaskRoute
+from baton.domain.agents import Agent, AgentReference, Principal
+from baton.domain.conversation import Attachment, Usage
+from baton.domain.errors import ExecutionNotFound, InvalidInput, TaskNotFound
+from baton.domain.ids import ExecutionId, ExecutionRoute, PlanRoute, TaskById, TaskId, TaskRoute
 from baton.domain.json import JsonObject, unstorable, unstorable_text
 from baton.domain.plans import Plan
-from baton.service.agents import AgentReference, resolve_agent
+from baton.domain.states import ExecutionState
+from baton.domain.views import ExecutionView, Page, TaskView
 from baton.service.context import Baton
-from baton.store import executions
+from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.visibility import SeenExecution, find_agent, find_execution, find_task
+from baton.store import executions, views
 from baton.store.executions import NewExecution, NewTask
 
 _TITLE_CHARACTERS: Final = 80
@@ -22,12 +26,20 @@ _ID_CHARACTERS: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedExecution:
     """An execution that was started. ``tasks`` are the tasks' ids, in the plan's order."""
 
     execution_id: ExecutionId
     agent: Agent
     tasks: tuple[TaskId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an id names that may be an execution's or a task's: with ``task``, the task of that id."""
+
+    execution: ExecutionView
+    task: TaskView | None
 
 
 async def start_plan(
@@ -41,7 +53,7 @@ async def start_plan(
     metadata: JsonObject | None = None,
     granted_tools: tuple[str, ...] = (),
     plan_only: bool = False,
-) -> Started:
+) -> StartedExecution:
     """Start a plan: stored as a whole in one commit; its workflow then starts the tasks that depend on nothing.
 
     ``queue`` is the Temporal task queue, the configured one if None. ``granted_tools``: tools whose calls need no
@@ -65,9 +77,10 @@ async def start_plan(
         plan=plan,
         plan_generation_id=plan_generation_id,
     )
+    baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, chosen.id, only=None))
     baton.notifier.events(new.id)
     baton.doorbell.ring_plan(PlanRoute(who.tenant_id, who.tenant, new.id, new.queue), seq=1)
-    return Started(new.id, chosen, tuple(task.id for task in tasks))
+    return StartedExecution(new.id, chosen, tuple(task.id for task in tasks))
 
 
 async def start_task(
@@ -82,7 +95,7 @@ async def start_task(
     granted_tools: tuple[str, ...] = (),
     plan_only: bool = False,
     attachments: tuple[Attachment, ...] = (),
-) -> Started:
+) -> StartedExecution:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
     ``title``: the first line of the prompt if None; ``attachments`` come with the prompt. The rest, and what it
@@ -113,8 +126,103 @@ async def start_task(
         agent=chosen.name,
         agent_id=chosen.id,
     )
+    baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, chosen.id, only=route))
     baton.doorbell.ring_task(route, seq=1, turn=1)
-    return Started(new.id, chosen, (task.id,))
+    return StartedExecution(new.id, chosen, (task.id,))
+
+
+async def get_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> ExecutionView:
+    """An execution with its tasks. Raises `ExecutionNotFound`."""
+    return await _read(baton, await find_execution(baton, who, execution_id))
+
+
+async def get_execution_or_task(baton: Baton, who: Principal, some_id: UUID) -> Found:
+    """The execution of that id; else the task of that id and its execution. Raises `ExecutionNotFound`."""
+    try:
+        return Found(await get_execution(baton, who, some_id), None)
+    except ExecutionNotFound:
+        try:
+            task = await find_task(baton, who, TaskById(some_id))
+        except TaskNotFound:
+            raise ExecutionNotFound("there is no such execution") from None
+    execution = await get_execution(baton, who, task.route.execution_id)
+    for one in execution.tasks or ():
+        if one.id == task.id:
+            return Found(execution, one)
+    raise ExecutionNotFound("there is no such execution")
+
+
+async def get_usage(baton: Baton, who: Principal, execution_id: ExecutionId) -> Usage:
+    """Tokens that an execution's steps have used so far. Raises `ExecutionNotFound`."""
+    seen = await find_execution(baton, who, execution_id)
+    async with baton.pool.connection() as connection:
+        return await views.usage(connection, seen.tenant_id, seen.id)
+
+
+async def list_executions(
+    baton: Baton,
+    who: Principal,
+    *,
+    limit: int,
+    states: Sequence[ExecutionState] | None = None,
+    cursor: str | None = None,
+) -> Page[ExecutionView]:
+    """A page of all executions, newest first. Raises `InvalidInput` for a bad cursor."""
+    after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
+    async with baton.pool.connection() as connection:
+        found = await views.executions(
+            connection, who.tenant_id, limit=limit + 1, states=states, agent_id=who.agent_id, after=after
+        )
+    page = tuple(found[:limit])
+    more = len(found) > limit
+    return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if more else None)
+
+
+async def page_executions(
+    baton: Baton,
+    who: Principal,
+    *,
+    limit: int,
+    offset: int = 0,
+    in_plan: bool | None = None,
+    states: Sequence[ExecutionState] | None = None,
+    agent: AgentReference = None,
+    asks: bool | None = None,
+    with_only_tasks: bool = False,
+) -> Page[ExecutionView]:
+    """Executions by offset, newest first, with their total: for dialects that page so.
+
+    ``in_plan``: plans only, single tasks only, None for both. ``asks``: of those that wait, those that do for an answer
+    (True) or for consent alone (False). ``with_only_tasks``: those that are no plans come with their task. Raises
+    `AgentNotFound`.
+    """
+    async with baton.pool.connection() as connection:
+        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
+        found = await views.executions(
+            connection,
+            who.tenant_id,
+            limit=limit,
+            offset=offset,
+            in_plan=in_plan,
+            states=states,
+            agent_id=agent_id,
+            asks=asks,
+        )
+        total = await views.count_executions(
+            connection, who.tenant_id, in_plan=in_plan, states=states, agent_id=agent_id, asks=asks
+        )
+        if with_only_tasks:
+            tasks = await views.only_tasks(connection, who.tenant_id, [one.id for one in found if not one.in_plan])
+            found = [replace(one, tasks=(tasks[one.id],)) if one.id in tasks else one for one in found]
+    return Page(tuple(found), total=total)
+
+
+async def _read(baton: Baton, seen: SeenExecution) -> ExecutionView:
+    async with baton.pool.connection() as connection:
+        found = await views.execution(connection, seen.tenant_id, seen.id)
+    if found is None:
+        raise ExecutionNotFound("there is no such execution")
+    return found
 
 
 async def _store(
@@ -138,7 +246,7 @@ async def _store(
     if metadata and (reason := unstorable(metadata)):
         raise InvalidInput(reason, ("body", "metadata"))
     async with baton.pool.connection() as connection:
-        chosen = await resolve_agent(connection, who, agent)
+        chosen = await find_agent(connection, who, agent)
         new = NewExecution(
             tenant_id=who.tenant_id,
             id=uuid4(),

@@ -8,13 +8,13 @@ from typing import Final
 from baton.domain.agents import Principal
 from baton.domain.errors import Unavailable
 from baton.domain.explanation import Explanation, Reason
-from baton.domain.ids import TaskById, TaskId
+from baton.domain.ids import TaskAddress
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.runs import Pending, Stuck
 from baton.service.temporal import TemporalRefused
-from baton.service.visibility import may_use
+from baton.service.visibility import find_task
 from baton.store import explain
 from baton.store.explain import TaskFacts
 from workflows.contracts import plan_workflow_id, task_workflow_id
@@ -23,15 +23,14 @@ from workflows.contracts import plan_workflow_id, task_workflow_id
 _WORKER_SECONDS: Final = 70.0
 
 
-async def explain_task(baton: Baton, who: Principal, task_id: TaskId) -> Explanation:
+async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Explanation:
     """Why a task is where it is. Raises `TaskNotFound`, and `Unavailable` while PostgreSQL is away.
 
     Temporal is asked, too, but not waited for longer than the configured budget.
     """
-    if who.agent_id is not None:
-        may_use(who, await baton.routes.find(who.tenant_id, TaskById(task_id)))
+    seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        facts = await explain.facts(connection, who.tenant_id, task_id)
+        facts = await explain.facts(connection, seen.tenant_id, seen.id)
     reasons = *_of_postgres(facts), *await _of_temporal(baton, facts)
     return Explanation(facts.id, facts.state, facts.version, tuple(sorted(reasons, key=_is_no_obstacle)))
 

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from baton.domain.agents import Principal
 from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
 from baton.domain.events import Event
 from baton.domain.ids import ExecutionId, TaskId
 from baton.domain.states import ExecutionState, TaskState
 from baton.runtime.loop import Loop
 from baton.service.topics import Topic
+from baton.service.visibility import SeenExecution
 from baton.settings import Settings
 from baton.store import feed
 from baton.store.feed import Known
@@ -71,8 +71,7 @@ class Feed:
 
     async def subscribe(
         self,
-        who: Principal,
-        execution_id: ExecutionId,
+        execution: SeenExecution,
         after: int,
         *,
         task_id: TaskId | None = None,
@@ -82,12 +81,13 @@ class Feed:
 
         It ends at the head of the log while the execution is over; with ``task_id``, while that task is in one of the
         states that it ``ends`` with.
-        Raises `ExecutionNotFound` (also when another tenant owns it), `CursorExpired`, and `InvalidInput` for a cursor
-        that the log has not reached.
+        Raises `ExecutionNotFound` where it, or the task in it, is not there any more, `CursorExpired`, and
+        `InvalidInput` for a cursor that the log has not reached.
         """
+        tenant_id, execution_id = execution.tenant_id, execution.id
         async with self._pool.connection() as connection:
-            start = await feed.start(connection, who.tenant_id, execution_id, task_id)
-        if start is None or not who.sees(start.agent_id):
+            start = await feed.start(connection, tenant_id, execution_id, task_id)
+        if start is None:
             raise ExecutionNotFound("there is no such execution")
         if after > start.head:
             raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
@@ -95,7 +95,7 @@ class Feed:
             raise CursorExpired("events after this cursor are gone", start.oldest)
         topic = self._topics.get(execution_id)
         if topic is None:
-            topic = self._topics[execution_id] = Topic(Known(who.tenant_id, execution_id, start.head), start.state)
+            topic = self._topics[execution_id] = Topic(Known(tenant_id, execution_id, start.head), start.state)
             self.mark(execution_id)  # what was committed since `start` was hinted at before anybody here listened
         elif start.head > topic.head:
             self.mark(execution_id)

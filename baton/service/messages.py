@@ -1,19 +1,34 @@
-"""Sending messages: existence, tenant, state and the message itself in one commit, then the doorbell."""
+"""Messages: sent (existence, tenant, state and the message itself in one commit, then the doorbell), and read.
+
+An errand is a message, or a task's description, with what was done about it (`baton.domain.errands`).
+"""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from baton.domain.agents import Principal
-from baton.domain.errors import InvalidInput
-from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskRoute
-from baton.domain.json import unstorable, unstorable_text
+from baton.domain.errands import Errand
+from baton.domain.errors import InvalidInput, MessageNotFound, TaskNotFound
+from baton.domain.ids import Addressee, ErrandId, MessageId, TaskAddress, TaskById, TaskRoute
+from baton.domain.json import INT64_MAX, unstorable, unstorable_text
 from baton.domain.messages import Draft, Receipt
+from baton.domain.states import MessageState
+from baton.domain.views import MessageView, Page
 from baton.runtime import faultpoints
 from baton.service.context import Baton
+from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.routes import plan_of
-from baton.service.visibility import may_use, may_use_execution
-from baton.store import messages, tasks
+from baton.service.visibility import (
+    SeenExecution,
+    SeenPart,
+    SeenTask,
+    find_errand,
+    find_execution,
+    find_message,
+    find_task,
+)
+from baton.store import errands, messages, tasks, timeline, views
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,54 +40,50 @@ class Sent:
 
 
 async def send_message(
-    baton: Baton, who: Principal, address: TaskAddress, draft: Draft, *, budget_seconds: float = 0.0
+    baton: Baton, who: Principal, address: TaskAddress | Addressee, draft: Draft, *, budget_seconds: float = 0.0
 ) -> Sent:
     """Send a message to a task. When this returns it is durable, whatever happens to Temporal or this process.
 
-    ``budget_seconds``: how long to wait at most to learn whether Temporal has been told; 0 does not wait at all.
+    ``budget_seconds``: how long to wait at most to learn whether Temporal has been told; 0 does not wait at all. An
+    `Addressee` is chosen with its execution locked up to the commit, so that of two messages at once the second sees
+    what the first has brought about; an idempotency key counts across all tasks of the execution then.
+
     Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`, `TaskClosed`, `TaskBusy`, `NotWaiting`, `Outdated`,
-    `AnswerRefused`, `KeyReused`, `InvalidInput`, `Unavailable`; nothing is stored then (after `Unavailable` it may be:
-    repeat it with the same key).
+    `AnswerRefused`, `KeyReused`, `InvalidInput`, `Unavailable`, and `Conflict` where there is no addressee: several
+    tasks are at work and none waits. Nothing is stored then (after `Unavailable` it may be: repeat it with the same
+    key).
     """
     check_draft(draft)
-    return await _send(baton, who, await baton.routes.find(who.tenant_id, address), draft, budget_seconds)
+    if not isinstance(address, Addressee):
+        return await _send(baton, await find_task(baton, who, address), draft, budget_seconds)
+    execution = await find_execution(baton, who, address.execution)
+    if execution.only_task is not None:
+        return await _send(baton, execution.only_task, draft, budget_seconds)
+    return await _send_to_addressee(baton, execution, draft, budget_seconds)
 
 
-async def send_to_execution(
-    baton: Baton, who: Principal, execution_id: ExecutionId, draft: Draft, *, budget_seconds: float = 0.0
-) -> Sent:
-    """Send a message to a whole execution: to its only task, else to the task that `baton.store.tasks.addressed` names.
-
-    The execution is locked from that choice to the commit, so that of two at once the second sees what the first has
-    brought about. An idempotency key counts across all its tasks. Raises like `send_message`, and `Conflict` where
-    several tasks are at work and none waits.
-    """
-    check_draft(draft)
-    only = await baton.routes.only_task(who.tenant_id, execution_id)
-    if only is not None:
-        return await _send(baton, who, only, draft, budget_seconds)
-    faultpoints.at(faultpoints.SEND_CHECKED)
-    async with baton.pool.transaction() as connection:
-        await messages.hold(connection, who.tenant_id, execution_id)
-        await may_use_execution(connection, who, execution_id)
-        receipt = await messages.earlier_of_execution(connection, who.tenant_id, execution_id, draft)
-        if receipt is not None:
-            route = await tasks.route(connection, who.tenant_id, TaskById(receipt.task_id))
-        else:
-            route = await tasks.addressed(connection, who.tenant_id, execution_id, draft.question)
-        receipt = receipt or await messages.accept(
-            connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
-        )
-    faultpoints.at(faultpoints.SEND_COMMITTED)
-    return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds))
-
-
-async def _send(baton: Baton, who: Principal, route: TaskRoute, draft: Draft, budget_seconds: float) -> Sent:
-    may_use(who, route)
+async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: float) -> Sent:
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection() as connection:
         receipt = await messages.accept(
-            connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
+            connection, task.route, draft, task.who.subject, relay_seconds=baton.settings.relay_after_seconds
+        )
+    faultpoints.at(faultpoints.SEND_COMMITTED)
+    return Sent(receipt, await tell(baton, [(task.route, receipt)], budget_seconds))
+
+
+async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draft, budget_seconds: float) -> Sent:
+    tenant_id, execution_id = execution.tenant_id, execution.id
+    faultpoints.at(faultpoints.SEND_CHECKED)
+    async with baton.pool.transaction() as connection:
+        await messages.hold(connection, tenant_id, execution_id)
+        receipt = await messages.earlier_of_execution(connection, tenant_id, execution_id, draft)
+        if receipt is not None:
+            route = await tasks.route(connection, tenant_id, TaskById(receipt.task_id))
+        else:
+            route = await tasks.addressed(connection, tenant_id, execution_id, draft.question)
+        receipt = receipt or await messages.accept(
+            connection, route, draft, execution.who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
     faultpoints.at(faultpoints.SEND_COMMITTED)
     return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds))
@@ -88,9 +99,7 @@ async def send_messages(
     """
     for _, draft in sends:
         check_draft(draft)
-    routes = [await baton.routes.find(who.tenant_id, address) for address, _ in sends]
-    for route in routes:
-        may_use(who, route)
+    routes = [(await find_task(baton, who, address)).route for address, _ in sends]
     if len({route.execution_id for route in routes}) > 1:
         raise InvalidInput("all responses must be for tasks of one execution")
     order = sorted(range(len(sends)), key=lambda n: routes[n].task_id)
@@ -139,3 +148,104 @@ async def tell(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_s
     if budget_seconds:
         await asyncio.wait(rings, timeout=budget_seconds)
     return all(ring.done() and ring.result() for ring in rings)
+
+
+async def get_message(baton: Baton, who: Principal, message_id: MessageId) -> MessageView:
+    """A message's receipt. Raises `MessageNotFound`."""
+    seen = await find_message(baton, who, message_id)
+    async with baton.pool.connection() as connection:
+        found = await views.message(connection, seen.tenant_id, seen.id)
+    if found is None:
+        raise MessageNotFound("there is no such message")
+    return found
+
+
+async def list_messages(
+    baton: Baton,
+    who: Principal,
+    address: TaskAddress,
+    *,
+    limit: int,
+    states: Sequence[MessageState] | None = None,
+    cursor: str | None = None,
+) -> Page[MessageView]:
+    """A page of a task's messages, in order. Raises `TaskNotFound`, and `InvalidInput` for a bad cursor."""
+    after = 0 if cursor is None else decode_cursor(cursor, NUMBER)[0]
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        found = await views.messages(connection, seen.tenant_id, seen.id, after=after, limit=limit + 1, states=states)
+        if not found and await views.task(connection, seen.tenant_id, seen.id) is None:
+            raise TaskNotFound("there is no such task")
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
+
+
+async def list_dead_messages(
+    baton: Baton, who: Principal, *, limit: int, cursor: str | None = None
+) -> Page[MessageView]:
+    """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
+    after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
+    async with baton.pool.connection() as connection:
+        found = await views.dead_messages(
+            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after
+        )
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if len(found) > limit else None)
+
+
+async def get_last_message(baton: Baton, who: Principal, address: TaskAddress) -> str | None:
+    """The text of the last message that was sent to a task and not withdrawn; None if there is none.
+
+    Raises what `find_task` raises.
+    """
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        return await timeline.last_message(connection, seen.tenant_id, seen.id)
+
+
+async def get_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Errand:
+    """An errand. Raises `MessageNotFound`."""
+    return await read_errand(baton, await find_errand(baton, who, errand_id))
+
+
+async def get_last_errand(baton: Baton, who: Principal, address: TaskAddress) -> Errand:
+    """The last errand of a task that was not withdrawn. Raises `TaskNotFound`."""
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        found = await errands.page(connection, seen.tenant_id, seen.id, limit=1, withdrawn=False)
+    if not found:
+        raise TaskNotFound("there is no such task")
+    return found[0]
+
+
+async def list_errands(
+    baton: Baton, who: Principal, address: TaskAddress, *, limit: int, cursor: str | None = None
+) -> Page[Errand]:
+    """A page of a task's errands in the order in which they were told; the first page has the last of them, and
+    its cursor reads on with those before. Raises `InvalidInput` for a bad cursor, and what `find_task` raises.
+    """
+    before = INT64_MAX if cursor is None else decode_cursor(cursor, ORDINAL)[0]
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        found = await errands.page(connection, seen.tenant_id, seen.id, limit=limit + 1, highest=before - 1)
+    page = tuple(reversed(found[:limit]))
+    return Page(page, encode_cursor(page[0].seq) if len(found) > limit else None)
+
+
+async def last_said(baton: Baton, who: Principal, address: TaskAddress, seq: int, key: str) -> str | None:
+    """What was said last under a key of the metadata, by the execution or a message, up to the errand ``seq``.
+
+    Raises what `find_task` raises.
+    """
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        return await errands.last_said(connection, seen.tenant_id, seen.id, seq, key)
+
+
+async def read_errand(baton: Baton, seen: SeenPart) -> Errand:
+    """An errand that was found, as it is now. Raises `MessageNotFound`."""
+    async with baton.pool.connection() as connection:
+        found = await errands.find(connection, seen.tenant_id, seen.id)
+    if found is None:
+        raise MessageNotFound("there is no such message")
+    return found

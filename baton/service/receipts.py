@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from baton.domain.agents import Principal
 from baton.domain.answers import problems
 from baton.domain.errors import AnswerRefused, InvalidInput, MessageNotFound
-from baton.domain.ids import MessageId, TaskById, TaskRoute
+from baton.domain.ids import MessageId, TaskRoute
 from baton.domain.messages import Edit
 from baton.domain.states import TaskState
 from baton.domain.views import MessageView
 from baton.service.context import Baton
 from baton.service.messages import check_text
 from baton.service.routes import plan_of
+from baton.service.visibility import SeenPart, find_message
 from baton.store import receipts, views
 from baton.store.pool import Connection
 from baton.store.receipts import Changed
@@ -40,12 +41,12 @@ async def edit_message(
     """
     if edit.text is None and edit.attachments is None:
         raise InvalidInput("say what is to change: text, attachments, or both")
-    refusal = None
     if edit.text is not None:
         check_text(edit.text)
-        refusal = await _refusal(baton, who, message_id, edit.text)
+    seen = await find_message(baton, who, message_id)
+    refusal = None if edit.text is None else await _refusal(baton, seen, edit.text)
     return await _change(
-        baton, who, message_id, lambda c, route: receipts.edit_message(c, route, message_id, edit, if_versions, refusal)
+        baton, seen, lambda c, route: receipts.edit_message(c, route, seen.id, edit, if_versions, refusal)
     )
 
 
@@ -57,9 +58,8 @@ async def withdraw_message(
     Raises `MessageNotFound`, `MessageTaken` (with the state that the message is in instead), `Outdated`,
     `Unavailable`. Safe to repeat.
     """
-    return await _change(
-        baton, who, message_id, lambda c, route: receipts.withdraw_message(c, route, message_id, if_versions)
-    )
+    seen = await find_message(baton, who, message_id)
+    return await _change(baton, seen, lambda c, route: receipts.withdraw_message(c, route, seen.id, if_versions))
 
 
 async def redrive_message(
@@ -71,35 +71,29 @@ async def redrive_message(
     cancelled task, `Outdated`, `Unavailable`.
     """
     relay_seconds = baton.settings.relay_after_seconds
+    seen = await find_message(baton, who, message_id)
     return await _change(
         baton,
-        who,
-        message_id,
-        lambda c, route: receipts.redrive_message(c, route, message_id, if_versions, relay_seconds=relay_seconds),
+        seen,
+        lambda c, route: receipts.redrive_message(c, route, seen.id, if_versions, relay_seconds=relay_seconds),
     )
 
 
-async def _refusal(baton: Baton, who: Principal, message_id: MessageId, text: str) -> AnswerRefused | None:
+async def _refusal(baton: Baton, seen: SeenPart, text: str) -> AnswerRefused | None:
     """Whether the message may say ``text``: judged without a lock, for a schema may take its time."""
     async with baton.pool.connection() as connection:
-        answered = await receipts.answered(connection, who.tenant_id, message_id)
+        answered = await receipts.answered(connection, seen.tenant_id, seen.id)
     for question in answered:
         if wrong := problems(question, text):
             return AnswerRefused("the answer breaks the question's schema: the message stays as it was", wrong)
     return None
 
 
-async def _change(
-    baton: Baton, who: Principal, message_id: MessageId, do: Callable[[Connection, TaskRoute], Awaitable[Changed]]
-) -> Settled:
-    async with baton.pool.connection() as connection:
-        task_id = await receipts.home(connection, who.tenant_id, message_id)
-    route = await baton.routes.find(who.tenant_id, TaskById(task_id))
-    if not who.sees(route.agent_id):
-        raise MessageNotFound("there is no such message")
+async def _change(baton: Baton, seen: SeenPart, do: Callable[[Connection, TaskRoute], Awaitable[Changed]]) -> Settled:
+    route = seen.task.route
     async with baton.pool.transaction() as connection:
         changed = await do(connection, route)
-        message = await views.message(connection, who.tenant_id, message_id)
+        message = await views.message(connection, seen.tenant_id, seen.id)
     if message is None:
         raise MessageNotFound("there is no such message")
     if changed.changed:

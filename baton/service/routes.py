@@ -1,11 +1,26 @@
-"""Where tasks live, remembered: routes never change, so that a send need not look one up twice."""
+"""Where tasks and executions live, remembered: that never changes, so that a send need not look it up twice.
+
+Routes are the tenant's, whoever asks: what a caller may see, `baton.service.visibility` decides.
+"""
 
 from typing import Final
 
 from cachetools import LRUCache
 
-from baton.domain.ids import ExecutionId, PlanRoute, TaskAddress, TaskRoute, TenantId
-from baton.store import plans, tasks
+from baton.domain.ids import (
+    ApprovalId,
+    ErrandId,
+    ExecutionId,
+    ExecutionRoute,
+    MessageId,
+    PlanRoute,
+    TaskAddress,
+    TaskById,
+    TaskOfExecution,
+    TaskRoute,
+    TenantId,
+)
+from baton.store import approvals, errands, executions, receipts, tasks
 from baton.store.pool import Pool
 
 _REMEMBERED: Final = 50_000
@@ -16,30 +31,52 @@ class Routes:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._known: LRUCache[tuple[TenantId, TaskAddress], TaskRoute] = LRUCache(_REMEMBERED)
-        self._only: LRUCache[tuple[TenantId, ExecutionId], TaskRoute | None] = LRUCache(_REMEMBERED)
+        self._tasks: LRUCache[tuple[TenantId, TaskAddress], TaskRoute] = LRUCache(_REMEMBERED)
+        self._executions: LRUCache[tuple[TenantId, ExecutionId], ExecutionRoute] = LRUCache(_REMEMBERED)
 
     async def find(self, tenant_id: TenantId, address: TaskAddress) -> TaskRoute:
         """Where the tenant's task lives. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
-        known = self._known.get((tenant_id, address))
+        known = self._tasks.get((tenant_id, address))
         if known is None:
             async with self._pool.connection() as connection:
                 known = await tasks.route(connection, tenant_id, address)
-            self._known[tenant_id, address] = known
+            self._tasks[tenant_id, address] = known
         return known
 
-    async def only_task(self, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:
-        """Where the only task of the tenant's execution lives; None if that is a plan. Raises `ExecutionNotFound`."""
-        place = (tenant_id, execution_id)
-        if place not in self._only:
+    async def execution(self, tenant_id: TenantId, execution_id: ExecutionId) -> ExecutionRoute:
+        """Where the tenant's execution lives. Raises `ExecutionNotFound`."""
+        known = self._executions.get((tenant_id, execution_id))
+        if known is None:
             async with self._pool.connection() as connection:
-                self._only[place] = await tasks.only_task(connection, tenant_id, execution_id)
-        return self._only[place]
+                known = await executions.route(connection, tenant_id, execution_id)
+            self._executions[tenant_id, execution_id] = known
+        return known
 
-    async def plan(self, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
-        """Where the tenant's plan lives. Raises `ExecutionNotFound`."""
+    async def of_message(self, tenant_id: TenantId, message_id: MessageId) -> TaskRoute:
+        """Where the task lives that the tenant's message was sent to. Raises `MessageNotFound`."""
         async with self._pool.connection() as connection:
-            return await plans.route(connection, tenant_id, execution_id)
+            task_id = await receipts.home(connection, tenant_id, message_id)
+        return await self.find(tenant_id, TaskById(task_id))
+
+    async def of_errand(self, tenant_id: TenantId, errand_id: ErrandId) -> TaskRoute:
+        """Where the task lives that the tenant's errand is of. Raises `MessageNotFound`."""
+        async with self._pool.connection() as connection:
+            task_id = await errands.home(connection, tenant_id, errand_id)
+        return await self.find(tenant_id, TaskById(task_id))
+
+    async def of_approval(self, tenant_id: TenantId, approval_id: ApprovalId) -> TaskRoute:
+        """Where the task lives that asked the tenant's people for an approval. Raises `ApprovalNotFound`."""
+        async with self._pool.connection() as connection:
+            task_id = await approvals.task_of(connection, tenant_id, approval_id)
+        return await self.find(tenant_id, TaskById(task_id))
+
+    def learn(self, execution: ExecutionRoute) -> None:
+        """Remember an execution that was just made here, and its task where it is no plan."""
+        tenant_id = execution.tenant_id
+        self._executions[tenant_id, execution.execution_id] = execution
+        if execution.only is not None:
+            self._tasks[tenant_id, TaskById(execution.only.task_id)] = execution.only
+            self._tasks[tenant_id, TaskOfExecution(execution.execution_id)] = execution.only
 
 
 def plan_of(route: TaskRoute) -> PlanRoute:

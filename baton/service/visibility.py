@@ -1,27 +1,194 @@
-"""What a key for one agent sees of its tenant: that agent's tasks, and executions of none but its tasks.
+"""What a caller may see: the only place that decides it.
 
-Everything else answers as what is not there.
+A caller sees its own tenant's things; one whose key is for an agent, that agent's alone. All else is like what is not
+there. What the use cases read and change, they are given as `SeenTask`, `SeenExecution` or `SeenPart`, or look up
+here: only the functions of this module make them (tests/unit/test_visibility.py holds that).
 """
 
-from baton.domain.agents import Principal
-from baton.domain.errors import ExecutionNotFound, TaskNotFound
-from baton.domain.ids import ExecutionId, TaskRoute
-from baton.store import executions
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from baton.domain.agents import Agent, AgentReference, Principal, parse_reference
+from baton.domain.errors import (
+    AgentNotFound,
+    ApprovalNotFound,
+    ExecutionNotFound,
+    MessageNotFound,
+    NotFound,
+    TaskNotFound,
+)
+from baton.domain.ids import (
+    ApprovalId,
+    ErrandId,
+    ExecutionId,
+    ExecutionRoute,
+    MessageId,
+    TaskAddress,
+    TaskByNumber,
+    TaskInPlan,
+    TaskRoute,
+    TenantId,
+)
+from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
+from baton.domain.keys import Key
+from baton.service.routes import Routes
+from baton.store import agents, keys
 from baton.store.pool import Connection
 
 
-def may_use(who: Principal, route: TaskRoute) -> None:
-    """Raises `TaskNotFound` where a key is for another agent than the task's."""
-    if not who.sees(route.agent_id):
-        raise TaskNotFound("there is no such task")
+class HasRoutes(Protocol):
+    """What is needed of `baton.service.context.Baton`."""
+
+    @property
+    def routes(self) -> Routes: ...
 
 
-async def may_use_execution(connection: Connection, who: Principal, execution_id: ExecutionId) -> None:
-    """Raises `ExecutionNotFound` where a key is for another agent; only such keys cost a query.
+@dataclass(frozen=True, slots=True)
+class SeenTask:
+    """A task that ``who`` may see and, as far as the key's scopes go, change."""
 
-    An execution that is not there at all is left to what is asked of it.
+    who: Principal
+    route: TaskRoute
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """Whose it is."""
+        return self.route.tenant_id
+
+    @property
+    def id(self) -> UUID:
+        """The task's."""
+        return self.route.task_id
+
+
+@dataclass(frozen=True, slots=True)
+class SeenExecution:
+    """An execution that ``who`` may see and, as far as the key's scopes go, change."""
+
+    who: Principal
+    route: ExecutionRoute
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """Whose it is."""
+        return self.route.tenant_id
+
+    @property
+    def id(self) -> ExecutionId:
+        """The execution's."""
+        return self.route.execution_id
+
+    @property
+    def only_task(self) -> SeenTask | None:
+        """Its task, where it is no plan."""
+        return None if self.route.only is None else SeenTask(self.who, self.route.only)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPart:
+    """A message, an errand or an approval of a task that the caller may see."""
+
+    task: SeenTask
+    id: UUID
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """Whose it is."""
+        return self.task.tenant_id
+
+
+async def find_task(baton: HasRoutes, who: Principal, address: TaskAddress) -> SeenTask:
+    """The task that a caller means. Costs no query where its route is remembered.
+
+    Raises `TaskNotFound`, `ExecutionNotFound`, and `AgentNotFound` where the address names another agent than the
+    task's or the key's. A task that was deleted may be found: what is asked of it says so.
     """
-    if who.agent_id is not None and not await executions.is_of_agent(
-        connection, who.tenant_id, execution_id, who.agent_id
-    ):
+    agent = address.agent if isinstance(address, TaskByNumber) else None
+    if agent is not None and who.agent_number not in (None, agent):
+        raise AgentNotFound("the key is for another agent")
+    route = await baton.routes.find(who.tenant_id, address)
+    if not _sees(who, route.agent_id):
+        raise _missing(address)
+    return SeenTask(who, route)
+
+
+async def find_execution(baton: HasRoutes, who: Principal, execution_id: ExecutionId) -> SeenExecution:
+    """The execution of that id, like `find_task`. Raises `ExecutionNotFound`."""
+    route = await baton.routes.execution(who.tenant_id, execution_id)
+    if not _sees(who, route.agent_id):
         raise ExecutionNotFound("there is no such execution")
+    return SeenExecution(who, route)
+
+
+async def find_message(baton: HasRoutes, who: Principal, message_id: MessageId) -> SeenPart:
+    """The message of that id. Raises `MessageNotFound`."""
+    route = await baton.routes.of_message(who.tenant_id, message_id)
+    return _part(who, route, message_id)
+
+
+async def find_errand(baton: HasRoutes, who: Principal, errand_id: ErrandId) -> SeenPart:
+    """The errand of that id. Raises `MessageNotFound`."""
+    route = await baton.routes.of_errand(who.tenant_id, errand_id)
+    return _part(who, route, errand_id)
+
+
+async def find_approval(baton: HasRoutes, who: Principal, approval_id: ApprovalId) -> SeenPart:
+    """The approval of that id. Raises `ApprovalNotFound`."""
+    route = await baton.routes.of_approval(who.tenant_id, approval_id)
+    if not _sees(who, route.agent_id):
+        raise ApprovalNotFound("there is no such approval")
+    return SeenPart(SeenTask(who, route), approval_id)
+
+
+async def find_agent(connection: Connection, who: Principal, reference: AgentReference) -> Agent:
+    """The agent that a caller means. Text is taken for a uuid or an integer where it reads as one, else for a name.
+
+    Raises `AgentNotFound`, also for an agent that exists but is not the key's own.
+    """
+    agent = await _agent(connection, who, reference)
+    if agent is None or not _sees(who, agent.id):
+        raise AgentNotFound("there is no such agent" if reference is not None else "there is no default agent")
+    return agent
+
+
+async def find_key(connection: Connection, who: Principal, key_id: UUID) -> Key:
+    """The key of that id; who has a key for one agent sees that agent's. Raises `NotFound`."""
+    key = await keys.by_id(connection, who.tenant_id, key_id)
+    if key is None or not _sees(who, key.agent_id):
+        raise NotFound("there is no such key")
+    return key
+
+
+async def _agent(connection: Connection, who: Principal, reference: AgentReference) -> Agent | None:
+    if reference is None:
+        if who.agent_id is not None:
+            return await agents.by_id(connection, who.tenant_id, who.agent_id)
+        return await agents.default(connection, who.tenant_id)
+    if isinstance(reference, str):
+        reference = parse_reference(reference)
+    if isinstance(reference, UUID):
+        return await agents.by_id(connection, who.tenant_id, reference)
+    if isinstance(reference, int):
+        if not INT64_MIN <= reference <= INT64_MAX:
+            return None
+        return await agents.by_number(connection, who.tenant_id, reference)
+    return None if unstorable_text(reference) else await agents.by_name(connection, who.tenant_id, reference)
+
+
+def _part(who: Principal, route: TaskRoute, part_id: UUID) -> SeenPart:
+    if not _sees(who, route.agent_id):
+        raise MessageNotFound("there is no such message")
+    return SeenPart(SeenTask(who, route), part_id)
+
+
+def _sees(who: Principal, agent_id: UUID | None) -> bool:
+    """The rule: a caller sees what is of its agent, or of any where its key is for none. None: what is of no agent."""
+    return who.agent_id is None or who.agent_id == agent_id
+
+
+def _missing(address: TaskAddress) -> NotFound:
+    """What is said of a task that is not there, or is hidden: the same."""
+    if isinstance(address, TaskInPlan):
+        return ExecutionNotFound("there is no such execution")
+    return TaskNotFound("there is no such task")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import asyncpg
 
 from baton.domain.events import Event, EventType
-from baton.domain.ids import AgentId, TaskId, TenantId
+from baton.domain.ids import AgentId, TaskId, TaskRoute, TenantId
 from baton.domain.states import TaskState
-from baton.domain.views import TaskDetails, TaskView
+from baton.domain.views import TaskDetails
 from baton.store.events import event_of
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
@@ -57,15 +57,15 @@ async def count_tasks(
 
 
 async def task_events(
-    connection: Connection, tenant_id: TenantId, task: TaskView, types: Sequence[EventType], *, after: int, limit: int
+    connection: Connection, route: TaskRoute, types: Sequence[EventType], *, after: int, limit: int
 ) -> list[Event]:
     """Events of ``types`` that are about one task, with a number above ``after``, in order."""
     rows = await fetch(
         connection,
         "task_events",
-        tenant=tenant_id,
-        execution=task.execution_id,
-        task=task.id,
+        tenant=route.tenant_id,
+        execution=route.execution_id,
+        task=route.task_id,
         types=list(types),
         after=after,
         limit=limit,

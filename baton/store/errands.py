@@ -7,7 +7,7 @@ import asyncpg
 
 from baton.domain.errands import Errand, ErrandState, Taken, TaskWithErrand, errand_state
 from baton.domain.errors import Conflict, MessageNotFound
-from baton.domain.ids import AgentId, TaskId, TaskRoute, TenantId
+from baton.domain.ids import AgentId, ErrandId, TaskId, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX
 from baton.domain.mailbox import Standing, standing
 from baton.domain.states import MessageState, TaskState, TurnState
@@ -73,6 +73,14 @@ async def tasks_with_errands(
 async def archive(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> bool:
     """Put a task out of the way. Again changes nothing. False if there is no such task."""
     return await fetchval(connection, "archive_task", tenant=tenant_id, task=task_id) is not None
+
+
+async def home(connection: Connection, tenant_id: TenantId, errand_id: ErrandId) -> TaskId:
+    """The task that an errand is of: never changes. Raises `MessageNotFound`."""
+    row = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id)
+    if row is None:
+        raise MessageNotFound("there is no such message")
+    return row["task_id"]
 
 
 async def find(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:

@@ -5,15 +5,17 @@ from typing import cast
 from uuid import UUID
 
 from baton.domain.conversation import Attachment
+from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import ExecutionCreated, NewEvent, TaskStarted
 from baton.domain.events.codec import encode
 from baton.domain.events.executions import PlannedTask
-from baton.domain.ids import AgentId, ExecutionId, TaskId, TenantId
+from baton.domain.ids import AgentId, ExecutionId, ExecutionRoute, TaskId, TenantId
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import ExecutionState
 from baton.store.attachments import attachments_json
 from baton.store.pool import Connection
-from baton.store.queries import fetchval
+from baton.store.queries import fetchrow, fetchval
+from baton.store.tasks import only_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,16 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
     return new.id
 
 
-async def is_of_agent(
-    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, agent_id: AgentId
-) -> bool:
-    """Whether all tasks of an execution are the agent's; also where there is no such execution."""
-    return await fetchval(connection, "is_of_agent", tenant=tenant_id, execution=execution_id, agent=agent_id)
+async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> ExecutionRoute:
+    """Where an execution lives: never changes, may be cached. Raises `ExecutionNotFound`."""
+    row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id)
+    if row is None:
+        raise ExecutionNotFound("there is no such execution")
+    return ExecutionRoute(
+        tenant_id=tenant_id,
+        tenant=row["tenant"],
+        execution_id=execution_id,
+        queue=row["queue"],
+        agent_id=row["agent_id"],
+        only=None if row["in_plan"] else await only_task(connection, tenant_id, execution_id),
+    )

@@ -94,15 +94,9 @@ async def route(connection: Connection, tenant_id: TenantId, address: TaskAddres
 
 
 async def only_task(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:
-    """Where the only task of an execution lives that is no plan; None for a plan. Never changes, may be cached.
-
-    Raises `ExecutionNotFound`.
-    """
+    """Where the only task of an execution lives; None if that is a plan, or not there."""
     row = await fetchrow(connection, "route_by_execution", tenant=tenant_id, execution=execution_id)
-    if row is not None:
-        return _route_of(tenant_id, row)
-    await _check_execution(connection, tenant_id, execution_id)
-    return None
+    return None if row is None else _route_of(tenant_id, row)
 
 
 async def addressed(
@@ -110,9 +104,8 @@ async def addressed(
 ) -> TaskRoute:
     """The task that a message to a whole execution is for, which must be locked.
 
-    The one that asks ``question``; else the one that has waited longest; else the only one that is open (of several,
-    the only one that has begun); else the one that ended last. Raises `Conflict` where that names none, and
-    `ExecutionNotFound`.
+    See `baton.domain.ids.Addressee`; ``question`` is the one that the message answers. Raises `Conflict` where that
+    names none, and `ExecutionNotFound`.
     """
     row = await fetchrow(connection, "route_for_message", tenant=tenant_id, execution=execution_id, question=question)
     if row is None:

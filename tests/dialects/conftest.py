@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.support.api import NOWHERE, RunningApi, running_api
 from tests.support.postgres import PostgresServer
 
 #: Quick where tests would wait.
-QUICK = {"temporal_budget_seconds": 0.2, "stream_retry_seconds": 0.1, "feed_poll_seconds": 1.0}
+QUICK: dict[str, Any] = {"temporal_budget_seconds": 0.2, "stream_retry_seconds": 0.1, "feed_poll_seconds": 1.0}
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,9 @@ from starlette.routing import Route
 
 from api.dialects import all_dialects
 from baton.domain.agents import Scope
-from baton.service.keys import create_key, list_keys, revoke_key
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.support.api import RunningApi, running_api
+from tests.support.keys import create_key, list_keys, revoke_key
 
 SECRET = "a-secret-of-at-least-sixty-four-bytes-so-that-every-algorithm-takes-it!"
 CHEAP = "/baton/v1/executions?limit=1"

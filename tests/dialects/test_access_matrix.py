@@ -20,13 +20,13 @@ from fastapi.routing import APIRoute
 import baton.store.pool
 from api.dialects import all_dialects
 from baton.domain.agents import Agent, Scope
-from baton.service.keys import create_key, list_keys, revoke_key
 from baton.store import agents
 from tests.dialects.access_table import ADMIN, LISTS, TABLE, Entry
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.support.api import NOWHERE, RunningApi, running_api
+from tests.support.keys import create_key, list_keys, revoke_key
 from tests.support.postgres import PostgresServer
 
 CALLERS: Final = (
@@ -114,7 +114,11 @@ async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
         patch.setenv("TEMPORAL_ADDRESS", NOWHERE)
         patch.setattr("baton.store.pool.prepare_connection", prepare_and_listen)
         patch.setattr("baton.service.last_uses._WRITE_SECONDS", 3600.0)  # only requests ask
-        quiet = {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "principal_cache_seconds": 3600.0}
+        quiet: dict[str, Any] = {
+            "relay_interval_seconds": 3600.0,
+            "feed_poll_seconds": 3600.0,
+            "principal_cache_seconds": 3600.0,
+        }
         async with running_api(dsn, **(QUICK | quiet)) as started:
             api = await started.for_new_tenants()
             yield await _world(api, statements)

@@ -32,8 +32,9 @@ from baton.domain.events import (
 )
 from baton.domain.events.codec import decode
 from baton.domain.events.parts import AskedQuestion
+from baton.domain.ids import TaskById
 from baton.domain.states import ExecutionState, StepState, TaskState
-from baton.service import views
+from baton.service import tasks
 from baton.store import agents
 from tests.dialects.requests import Json, start_task
 from tests.support.api import RunningApi, delta, ended, running_api
@@ -152,7 +153,7 @@ async def test_what_a_task_waits_for(api: RunningApi) -> None:
 async def test_what_a_task_waits_for_that_asks_for_consent(api: RunningApi) -> None:
     task, _, task_id, _ = await single(api)
     who = Principal(await api.tenant_id(), api.tenant, "s", "k", frozenset())
-    seen = await views.get_task(api.app.state.baton, who, UUID(task_id))
+    seen = await tasks.get_task(api.app.state.baton, who, TaskById(UUID(task_id)))
     held = Approval("a1", "c", 1, 0, "clock", {"zone": "UTC"}, "digest", "2026-01-01T00:00:00+00:00")
     shown = translate.task_info(replace(seen, state=TaskState.WAITING, approvals=(held,)), None)
     text = 'May clock be called with {"zone": "UTC"}?'

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from baton.service.keys import list_keys
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
 from tests.dialects.test_access import CHEAP, RSA, SECRET, Issuer, issuer_url, token
 from tests.support.api import RunningApi, running_api
+from tests.support.keys import list_keys
 
 
 @pytest.fixture
@@ -37,7 +37,11 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["key", "JWT"])
 async def test_a_send_is_one_round_trip(database_url: str, statements: list[str], kind: str) -> None:
-    quiet = {"relay_interval_seconds": 3600.0, "feed_poll_seconds": 3600.0, "principal_cache_seconds": 3600.0}
+    quiet: dict[str, Any] = {
+        "relay_interval_seconds": 3600.0,
+        "feed_poll_seconds": 3600.0,
+        "principal_cache_seconds": 3600.0,
+    }
     async with running_api(database_url, **(QUICK | quiet), jwt_secret=SECRET) as api:
         task = (await start_task(api.http))["tasks"][0]["id"]
         client = api.client(await api.new_key(per_minute=50) if kind == "key" else token())
@@ -113,7 +117,7 @@ async def _ends(stream: httpx.Response) -> None:
 
 @pytest.mark.parametrize("kind", ["key", "JWT"])
 async def test_a_stream_ends_with_what_it_was_opened_with(database_url: str, kind: str) -> None:
-    settings = QUICK | {"principal_cache_seconds": 0.3, "stream_keepalive_seconds": 0.2}
+    settings: dict[str, Any] = QUICK | {"principal_cache_seconds": 0.3, "stream_keepalive_seconds": 0.2}
     async with running_api(database_url, **settings, jwt_secret=SECRET, jwt_leeway_seconds=0) as api:
         execution = await start_task(api.http)
         path = f"/baton/v1/executions/{execution['id']}/events"

@@ -14,7 +14,7 @@ import pytest
 from api.dialects import all_dialects
 from baton.domain.ids import TaskRoute
 from baton.domain.states import SendMode, TaskState
-from baton.service.agents import default_agent
+from baton.service.tenants import default_agent
 from tests.store.world import World
 from tests.support.api import RunningApi
 

@@ -24,7 +24,7 @@ from baton.domain.ids import TaskById, TaskRoute
 from baton.domain.json import JsonObject
 from baton.domain.messages import Draft
 from baton.domain.states import SendMode, TaskState
-from baton.service.errands import get_errand
+from baton.service.messages import get_errand
 from baton.store import agents, messages, transcripts
 from tests.dialects.requests import Json, start_task
 from tests.dialects.test_matrix import world_of

@@ -17,12 +17,12 @@ from api.app import BatonApp, create_app
 from api.dialects import all_dialects
 from baton.domain.agents import Scope
 from baton.domain.quota import UNLIMITED
-from baton.service.keys import create_key, list_keys
 from baton.settings import Settings
 from baton.store.pool import open_pool
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.support.api import NOWHERE, RunningApi
+from tests.support.keys import create_key, list_keys
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _SCHEMA: Final = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}

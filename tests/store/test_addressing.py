@@ -11,7 +11,7 @@ from baton.domain.errors import Conflict, ExecutionNotFound, KeyReused, NotFound
 from baton.domain.ids import TaskRoute
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import TaskState
-from baton.store import messages, tasks
+from baton.store import executions, messages, tasks
 from tests.store.races import Race, outcome_of
 from tests.store.world import World, question
 
@@ -141,12 +141,19 @@ async def test_another_tenants_execution_is_none(world: World, shared_database: 
         with pytest.raises(ExecutionNotFound):
             await messages.hold(connection, stranger.tenant, one.execution_id)
         with pytest.raises(ExecutionNotFound):
-            await tasks.only_task(connection, stranger.tenant, one.execution_id)
+            await executions.route(connection, stranger.tenant, one.execution_id)
         with pytest.raises(NotFound):
-            await tasks.only_task(connection, world.tenant, uuid4())
-        assert await tasks.only_task(connection, world.tenant, one.execution_id) is None
+            await executions.route(connection, world.tenant, uuid4())
+        plan = await executions.route(connection, world.tenant, one.execution_id)
+        assert (plan.tenant, plan.execution_id, plan.queue, plan.agent_id) == (
+            one.tenant,
+            one.execution_id,
+            one.queue,
+            one.agent_id,
+        )
+        assert plan.only is None
         single = await world.task()
-        assert await tasks.only_task(connection, world.tenant, single.execution_id) == single
+        assert (await executions.route(connection, world.tenant, single.execution_id)).only == single
 
 
 async def test_two_at_once_answer_two_tasks(world: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,8 +13,10 @@ from baton.domain.agents import Principal, Scope
 from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
 from baton.domain.events import Event, NewEvent
 from baton.domain.states import ExecutionState, TaskState
-from baton.service.agents import default_agent
 from baton.service.feed import Feed, Subscription
+from baton.service.routes import Routes
+from baton.service.tenants import default_agent
+from baton.service.visibility import find_execution
 from baton.settings import Settings
 from baton.store import events, executions
 from baton.store.executions import NewExecution, NewTask
@@ -27,6 +30,7 @@ class Log:
 
     def __init__(self, pool: Pool, feed: Feed, who: Principal, agent_id: UUID) -> None:
         self.pool = pool
+        self.routes = Routes(pool)
         self.feed = feed
         self.who = who
         self.agent_id = agent_id
@@ -61,9 +65,17 @@ class Log:
                 await connection.execute("SELECT pg_notify($1, $2)", EVENTS, str(self.execution))
         return last
 
+    async def head(self) -> int:
+        """The number of the last event."""
+        async with self.pool.connection() as connection:
+            found = await events.head(connection, self.who.tenant_id, self.execution)
+        assert found is not None
+        return found.head
+
     async def subscribe(self, after: int = 0, task: bool = False) -> Subscription:
         """Follow the log."""
-        return await self.feed.subscribe(self.who, self.execution, after, task_id=self.task if task else None)
+        seen = await find_execution(self, self.who, self.execution)
+        return await self.feed.subscribe(seen, after, task_id=self.task if task else None)
 
 
 async def rest(subscription: Subscription, seconds: float = 20) -> list[Event]:
@@ -139,6 +151,8 @@ async def test_no_gap_while_many_write(log: Log) -> None:
 
     async def join() -> None:
         for after in (0, 3, 20):
+            while await log.head() < after:
+                await asyncio.sleep(0.01)
             late.append(asyncio.create_task(rest(await log.subscribe(after), 60)))
             await asyncio.sleep(0.05)
 
@@ -283,11 +297,15 @@ async def test_a_tasks_end_is_an_end_where_it_was_asked_for(log: Log) -> None:
 async def test_what_cannot_be_followed(log: Log) -> None:
     stranger = Principal(uuid4(), "other", "s", "k", frozenset({Scope.ADMIN}))
     with pytest.raises(ExecutionNotFound):
-        await log.feed.subscribe(stranger, log.execution, 0)
+        await find_execution(log, stranger, log.execution)
     with pytest.raises(ExecutionNotFound):
-        await log.feed.subscribe(log.who, uuid4(), 0)
+        await find_execution(log, log.who, uuid4())
+    seen = await find_execution(log, log.who, log.execution)
     with pytest.raises(ExecutionNotFound):
-        await log.feed.subscribe(log.who, log.execution, 0, task_id=uuid4())
+        await log.feed.subscribe(seen, 0, task_id=uuid4())
+    gone = replace(seen, route=replace(seen.route, execution_id=uuid4()))
+    with pytest.raises(ExecutionNotFound):
+        await log.feed.subscribe(gone, 0)
     with pytest.raises(InvalidInput):
         await log.subscribe(3)
     async with log.pool.connection() as connection:

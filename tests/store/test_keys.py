@@ -9,10 +9,10 @@ import pytest
 from baton.domain.agents import Agent, Scope
 from baton.domain.errors import AgentNotFound, Conflict, InvalidInput, NotFound
 from baton.domain.keys import digest_of
-from baton.service.agents import default_agent, ensure_tenant
-from baton.service.keys import create_key, list_keys, revoke_key
+from baton.service.tenants import default_agent, ensure_tenant
 from baton.store import agents, keys, tenants
 from tests.store.world import World
+from tests.support.keys import create_key, list_keys, revoke_key
 
 
 async def insert(world: World, **more: Any) -> bytes:

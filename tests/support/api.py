@@ -20,10 +20,10 @@ from baton.domain.events.parts import WaitingTask
 from baton.domain.mailbox import Ending
 from baton.domain.quota import UNLIMITED
 from baton.domain.states import ExecutionState, TaskState
-from baton.service.keys import create_key
 from baton.settings import Settings
 from baton.store import events
 from baton.store.pool import Pool, open_pool
+from tests.support.keys import create_key
 
 #: Nobody listens there: Temporal is away, and nothing that is tested here may mind.
 NOWHERE = "127.0.0.1:9"

@@ -18,8 +18,8 @@ from baton.domain.json import JsonObject
 from baton.domain.messages import Draft, Receipt
 from baton.domain.plans import Plan, PlanTask
 from baton.service import executions, messages
-from baton.service.agents import ensure_tenant
 from baton.service.context import Baton, open_baton
+from baton.service.tenants import ensure_tenant
 from baton.settings import Settings
 from baton.store import agents, events
 from tests.support.temporal import RunningTemporal

@@ -10,13 +10,13 @@ from tests.support.temporal import RunningTemporal
 
 
 async def codes(system: System, task: UUID) -> list[str]:
-    return [reason.code for reason in (await explain_task(system.baton, system.who, task)).reasons]
+    return [reason.code for reason in (await explain_task(system.baton, system.who, TaskById(task))).reasons]
 
 
 async def test_a_question_and_the_time_that_comes(system: System) -> None:
     task = await system.start('!ask {"question": "Which?", "deadline_seconds": 600, "default": "this"}')
     await system.until(task, "waiting")
-    why = await explain_task(system.baton, system.who, task)
+    why = await explain_task(system.baton, system.who, TaskById(task))
     assert [reason.code for reason in why.reasons] == ["asks", "timer"]
     assert why.reasons[0].text == "Which?"
     assert why.reasons[0].since is not None
@@ -30,12 +30,12 @@ async def test_a_turn_at_work_and_what_waits_behind_it(system: System) -> None:
 
     await eventually(at_work)
     await system.send(task, "later")
-    why = await explain_task(system.baton, system.who, task)
+    why = await explain_task(system.baton, system.who, TaskById(task))
     queued = next(reason for reason in why.reasons if reason.code == "queued")
     assert queued.data == {"messages": 1}
 
     async def heard_of() -> bool:
-        reasons = (await explain_task(system.baton, system.who, task)).reasons
+        reasons = (await explain_task(system.baton, system.who, TaskById(task))).reasons
         return any(reason.code == "activity" and reason.data["last_heartbeat"] for reason in reasons)
 
     await eventually(heard_of)
@@ -47,7 +47,7 @@ async def test_a_failing_model(system: System) -> None:
     task = await system.start("!fail 5 not now")
 
     async def told() -> bool:
-        reasons = (await explain_task(system.baton, system.who, task)).reasons
+        reasons = (await explain_task(system.baton, system.who, TaskById(task))).reasons
         return any(reason.code == "activity" and reason.data["next_attempt_at"] for reason in reasons)
 
     await eventually(told)
@@ -60,7 +60,7 @@ async def test_a_task_that_others_must_finish_first(system: System) -> None:
     tasks = await system.tasks_of(execution)
 
     async def told() -> bool:
-        why = await explain_task(system.baton, system.who, UUID(str(tasks[2]["id"])))
+        why = await explain_task(system.baton, system.who, TaskById(UUID(str(tasks[2]["id"]))))
         return [(reason.code, reason.data["state"]) for reason in why.reasons] == [("needs_task", "waiting")]
 
     await eventually(told)

@@ -11,7 +11,8 @@ from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskById
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState
-from baton.service import control, receipts, views
+from baton.service import control, receipts
+from baton.service.messages import get_message
 from baton.service.routes import Routes
 from baton.store import messages
 from baton.store.receipts import withdraw_message
@@ -27,7 +28,7 @@ async def ended(system: System, *sent: Receipt) -> list[tuple[str, int | None, s
     for one in sent:
 
         async def look(id: UUID = one.message_id) -> tuple[str, int | None, str | None] | None:
-            found = await views.get_message(system.baton, system.who, id)
+            found = await get_message(system.baton, system.who, id)
             if found.state not in ENDS:
                 return None
             assert found.ended_at is not None
@@ -255,7 +256,7 @@ async def test_a_dead_message_is_redriven(system: System) -> None:
     assert str(row["result"]).startswith("two")  # its description, at last; then what it was told
 
     async def processed() -> bool:
-        found = [await views.get_message(system.baton, system.who, one.message_id) for one in unread]
+        found = [await get_message(system.baton, system.who, one.message_id) for one in unread]
         return {one.state for one in found} == {MessageState.PROCESSED}
 
     await eventually(processed)
@@ -273,7 +274,7 @@ async def test_an_answer_that_broke_its_turn_is_redriven_as_that_answer(system: 
         return row["turn"] == 3 and row["state"] == "failed"
 
     await eventually(failed_again)
-    found = await views.get_message(system.baton, system.who, sent.message_id)
+    found = await get_message(system.baton, system.who, sent.message_id)
     assert (found.state, found.turn, found.seq, found.reason) == ("dead", 3, 2, "scripted_fatal")
     await system.send(task, "never mind")
     assert (await system.until(task, "succeeded"))["result"] == "done"

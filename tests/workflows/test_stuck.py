@@ -19,6 +19,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 import worker
 from baton.domain.events import EventType
+from baton.domain.ids import TaskById
 from baton.service.explain import explain_task
 from tests.support.changed_workflows import ChangedPlanWorkflow, ChangedTaskWorkflow
 from tests.support.system import System, eventually, running_system
@@ -62,7 +63,7 @@ async def explained(system: System, task: UUID, code: str) -> dict[str, Any]:
     """Wait until `explain` gives this reason, the first of all; its data."""
 
     async def found() -> dict[str, Any] | None:
-        reasons = (await explain_task(system.baton, system.who, task)).reasons
+        reasons = (await explain_task(system.baton, system.who, TaskById(task))).reasons
         return reasons[0].data if reasons and reasons[0].code == code else None
 
     return await eventually(found, 30)

@@ -80,7 +80,7 @@ async def test_what_is_missing_in_temporal_is_said_in_its_own_words(
     async with running_system(database_url, temporal_server, workers=False) as alone:
         task = await alone.start("!say hello")
         await eventually(lambda: _is_logged(caplog, said))
-        why = await explain_task(alone.baton, alone.who, task)
+        why = await explain_task(alone.baton, alone.who, TaskById(task))
         assert why.reasons[0].code == "temporal_refuses"
         assert said in why.reasons[0].text
         found = await check_health(alone.baton)

@@ -12,9 +12,9 @@ from api.openapi import body_of
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.domain.agents import parse_reference
 from baton.domain.states import ExecutionState
 from baton.service import executions
-from baton.service.agents import parse_reference
 
 router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
 

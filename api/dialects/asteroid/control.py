@@ -28,8 +28,9 @@ from baton.domain.agents import Principal
 from baton.domain.errors import Conflict
 from baton.domain.ids import ExecutionId, TaskAddress, TaskById
 from baton.domain.states import TaskState
-from baton.service import control, views
+from baton.service import control, executions
 from baton.service.context import Baton
+from baton.service.visibility import find_execution
 
 UPDATED: Final = "Execution status updated."
 _One = Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]]
@@ -106,11 +107,11 @@ async def _bring(baton: Baton, who: Principal, execution_id: UUID, status: Updat
     """Bring an execution to a status. Raises `ExecutionNotFound`, `AgentNotFound`, and `Conflict` where none of its
     tasks can be brought there."""
     one, every = _TO[status]
-    only = await baton.routes.only_task(who.tenant_id, execution_id)
-    if only is not None:
-        await one(baton, who, TaskById(only.task_id))
+    execution = await find_execution(baton, who, execution_id)
+    if execution.only_task is not None:
+        await one(baton, who, TaskById(execution.only_task.id))
         return
     await every(baton, who, execution_id)
-    now = await views.get_execution(baton, who, execution_id)
+    now = await executions.get_execution(baton, who, execution_id)
     if not any(now.counts.get(state) for state in translate.REACHED[status]):
         raise Conflict(f"the execution is {now.state}: no task of it can be {status}", now.state)

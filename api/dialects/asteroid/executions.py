@@ -26,10 +26,9 @@ from api.dialects.asteroid.schemas import (
 )
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
-from baton.domain.agents import Principal
+from baton.domain.agents import Principal, parse_reference
 from baton.domain.json import JsonObject
-from baton.service import history, views
-from baton.service.agents import parse_reference
+from baton.service import executions, log
 from baton.service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_class=DirectRoute)
@@ -45,7 +44,7 @@ router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_clas
 async def list_executions(who: CanRead, query: Listing, baton: Service) -> Response:
     """A page of all executions, newest first. What came of a plan is told where it is read by itself."""
     states, asks = translate.states_of(query.status)
-    found = await views.page_executions(
+    found = await executions.page_executions(
         baton,
         who,
         limit=query.pageSize,
@@ -74,7 +73,7 @@ async def list_executions(who: CanRead, query: Listing, baton: Service) -> Respo
 )
 async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Service) -> Response:
     """An execution: its status, and what came of it. That of one task comes with the task's `ETag`."""
-    found = await views.get_execution(baton, who, execution_id)
+    found = await executions.get_execution(baton, who, execution_id)
     headers = execution_headers(execution_id)
     if not found.in_plan and found.tasks:
         headers["ETag"] = etag(found.tasks[0].version)
@@ -100,7 +99,7 @@ async def _activities(baton: Baton, who: Principal, execution_id: UUID, query: A
     beyond: int | None = None
     while len(found) < query.limit:
         newest_first = query.order == "desc"
-        page = await history.list_events(
+        page = await log.list_events(
             baton, who, execution_id, TYPES, newest_first=newest_first, beyond=beyond, limit=query.limit - len(found)
         )
         if not page:

@@ -15,7 +15,8 @@ from api.options import Options
 from api.responses import receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
-from baton.service.messages import send_to_execution
+from baton.domain.ids import Addressee
+from baton.service import messages
 
 ADDED: Final = "User message added."
 _BODY: Final[dict[str, Any]] = with_body(reference("Agents.Execution.UserMessagesAddTextBody"), [EXECUTION_ID])
@@ -42,5 +43,6 @@ async def add_user_message(
     ended last. When this answers, the message is stored and will reach the agent, in order.
     """
     request = validated(UserMessage, body)
-    sent = await send_to_execution(baton, who, execution_id, translate.draft(request.message, options))
+    draft = translate.draft(request.message, options)
+    sent = await messages.send_message(baton, who, Addressee(execution_id), draft)
     return PlainTextResponse(ADDED, 201, receipt_headers(sent.receipt))

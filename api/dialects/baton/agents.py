@@ -16,10 +16,9 @@ from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.client.schemas.agents import Agents, ChangeAgent, CreateAgent, WholeAgent
-from baton.domain.agents import Agent
-from baton.service import agent_changes
-from baton.service.agent_changes import AgentChange
-from baton.service.agents import parse_reference
+from baton.domain.agents import Agent, parse_reference
+from baton.service import agents
+from baton.service.agents import AgentChange
 
 router = APIRouter(prefix=f"{PREFIX}/agents", tags=["agents"], responses=PROBLEMS, route_class=DirectRoute)
 
@@ -32,7 +31,7 @@ async def list_agents(
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """All agents, oldest first. A key for one agent sees that one."""
-    page = await agent_changes.list_agents(baton, who, limit=limit, cursor=cursor)
+    page = await agents.list_agents(baton, who, limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.agent))
 
 
@@ -44,14 +43,14 @@ async def list_agents(
 )
 async def create_agent(who: CanChangeAgents, body: JsonBody, baton: Service) -> Response:
     """Make an agent. Its uuid, its integer and its name are how every dialect may name it."""
-    agent = await agent_changes.create_agent(baton, who, _change(validated(CreateAgent, body)))
+    agent = await agents.create_agent(baton, who, _change(validated(CreateAgent, body)))
     return JsonResponse(translate.agent(agent), 201, _headers(agent) | {"Location": f"{PREFIX}/agents/{agent.id}"})
 
 
 @router.get("/{agent_id}", responses={200: {"model": WholeAgent}})
 async def get_agent(agent_id: str, who: CanRead, baton: Service) -> Response:
     """An agent by its uuid, its integer or its name, with its version as `ETag`."""
-    agent = await agent_changes.get_agent(baton, who, parse_reference(agent_id))
+    agent = await agents.get_agent(baton, who, parse_reference(agent_id))
     return JsonResponse(translate.agent(agent), headers=_headers(agent))
 
 
@@ -65,9 +64,7 @@ async def change_agent(
 ) -> Response:
     """Change an agent: its tasks' turns that begin from then on are its new self's. Safe to repeat."""
     change = _change(validated(ChangeAgent, body))
-    agent = await agent_changes.change_agent(
-        baton, who, parse_reference(agent_id), change, if_versions=options.if_versions
-    )
+    agent = await agents.change_agent(baton, who, parse_reference(agent_id), change, if_versions=options.if_versions)
     return JsonResponse(translate.agent(agent), headers=_headers(agent))
 
 

@@ -26,7 +26,7 @@ from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId
 from baton.domain.plans import parse_plan
 from baton.domain.states import ExecutionState
-from baton.service import control, executions, views
+from baton.service import control, executions
 from baton.service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS, route_class=DirectRoute)
@@ -67,7 +67,7 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
             granted_tools=tuple(request.granted_tools),
             plan_only=request.plan_only,
         )
-    execution = await views.get_execution(baton, who, started.execution_id)
+    execution = await executions.get_execution(baton, who, started.execution_id)
     headers = execution_headers(execution.id) | {"Location": f"{PREFIX}/executions/{execution.id}"}
     shown = translate.execution(execution) | ({"warnings": warnings} if warnings else {})
     return JsonResponse(shown, 201, headers)
@@ -82,7 +82,7 @@ async def list_executions(
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """All executions, newest first."""
-    page = await views.list_executions(baton, who, limit=limit, states=state, cursor=cursor)
+    page = await executions.list_executions(baton, who, limit=limit, states=state, cursor=cursor)
     return JsonResponse(translate.page(page, translate.execution))
 
 
@@ -132,5 +132,5 @@ async def _controlled(
 
 
 async def _shown(baton: Baton, who: Principal, execution_id: ExecutionId) -> Response:
-    execution = await views.get_execution(baton, who, execution_id)
+    execution = await executions.get_execution(baton, who, execution_id)
     return JsonResponse(translate.execution(execution), headers=execution_headers(execution.id))

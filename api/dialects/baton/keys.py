@@ -35,7 +35,7 @@ async def list_keys(
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """All keys, oldest first, revoked ones, too; without their secrets. A key for one agent sees that agent's."""
-    page = await keys.page_keys(baton, who, limit=limit, cursor=cursor)
+    page = await keys.list_keys(baton, who, limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.key))
 
 
@@ -46,7 +46,7 @@ async def create_key(who: IsAdmin, body: JsonBody, baton: Service) -> Response:
     """Make a key. What callers present is in this answer alone. A key for one agent makes keys for that agent."""
     request = validated(CreateKey, body)
     new = NewKey(request.scopes, request.name, _lasting(request.expires_in_seconds), request.per_minute)
-    key, text = await keys.make_key(baton, who, new, request.agent)
+    key, text = await keys.create_key(baton, who, new, request.agent)
     headers = _PRIVATE | {"Location": f"{PREFIX}/keys/{key.id}"}
     return JsonResponse(translate.key(key) | {"key": text}, 201, headers)
 
@@ -60,7 +60,7 @@ async def get_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
 @router.delete("/{key_id}", responses={200: {"model": KeyOut}})
 async def revoke_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
     """Revoke a key: here it stops working at once, in other processes within seconds. Safe to repeat."""
-    return JsonResponse(translate.key(await keys.revoke(baton, who, _parse(key_id))))
+    return JsonResponse(translate.key(await keys.revoke_key(baton, who, _parse(key_id))))
 
 
 def _lasting(seconds: int | None) -> timedelta | None:

@@ -22,7 +22,7 @@ from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
 from baton.domain.messages import Draft
 from baton.domain.states import MessageState
-from baton.service import messages, views
+from baton.service import messages
 
 router = APIRouter(prefix=PREFIX, tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
 
@@ -68,5 +68,7 @@ async def list_messages(
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """A task's messages, in the order in which the agent reads them, with what became of each."""
-    page = await views.list_messages(baton, who, parse_task_id(task_id), limit=limit, states=state, cursor=cursor)
+    page = await messages.list_messages(
+        baton, who, TaskById(parse_task_id(task_id)), limit=limit, states=state, cursor=cursor
+    )
     return JsonResponse(translate.page(page, translate.message))

@@ -21,7 +21,7 @@ from baton.domain.conversation import Attachment
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState
 from baton.domain.views import MessageView
-from baton.service import receipts, views
+from baton.service import messages, receipts
 from baton.service.receipts import Settled
 
 router = APIRouter(prefix=f"{PREFIX}/messages", tags=["messages"], responses=PROBLEMS, route_class=DirectRoute)
@@ -38,14 +38,14 @@ async def list_dead_messages(
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The dead messages of all tasks: those that no agent has dealt with, and why. The oldest end comes first."""
-    page = await views.list_dead_messages(baton, who, limit=limit, cursor=cursor)
+    page = await messages.list_dead_messages(baton, who, limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.message))
 
 
 @router.get("/{message_id}", responses={200: {"model": MessageOut}})
 async def get_message(message_id: str, who: CanRead, baton: Service) -> Response:
     """A message's receipt: which state it is in, since when, and which turn took it; with its task's `ETag`."""
-    message = await views.get_message(baton, who, parse_id(message_id))
+    message = await messages.get_message(baton, who, parse_id(message_id))
     return JsonResponse(translate.message(message), headers=_headers(message))
 
 

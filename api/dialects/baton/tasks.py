@@ -21,10 +21,11 @@ from api.routing import DirectRoute
 from api.sse import open_stream
 from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
 from baton.domain.agents import Principal
-from baton.domain.ids import TaskAddress, TaskById, TaskId
+from baton.domain.ids import TaskAddress, TaskById
 from baton.domain.states import TaskState
-from baton.service import control, explain, views
+from baton.service import control, explain, tasks
 from baton.service.context import Baton
+from baton.service.visibility import find_task
 
 router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS, route_class=DirectRoute)
 
@@ -39,7 +40,7 @@ async def list_tasks(
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Tasks, newest first. `?state=waiting` is the inbox: those that wait for a person, longest first."""
-    page = await views.list_tasks(
+    page = await tasks.list_tasks(
         baton,
         who,
         limit=limit,
@@ -53,13 +54,13 @@ async def list_tasks(
 @router.get("/{task_id}", responses={200: {"model": TaskOut}})
 async def get_task(task_id: str, who: CanRead, baton: Service) -> Response:
     """A task, with its version as `ETag`."""
-    return await _shown(baton, who, parse_id(task_id))
+    return await _shown(baton, who, _named(task_id))
 
 
 @router.get("/{task_id}/explain", responses={200: {"model": ExplanationOut}})
 async def explain_task(task_id: str, who: CanRead, baton: Service) -> Response:
     """Why the task is where it is: its question, the turn at work, messages that wait, workers and servers away."""
-    return JsonResponse(translate.explanation(await explain.explain_task(baton, who, parse_id(task_id))))
+    return JsonResponse(translate.explanation(await explain.explain_task(baton, who, _named(task_id))))
 
 
 @router.post("/{task_id}/cancel", responses={200: {"model": TaskOut}})
@@ -84,22 +85,26 @@ async def resume_task(task_id: str, who: CanWrite, baton: Service) -> Response:
 async def stream_task(task_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """The task's events and those of its whole execution, from the start or after `Last-Event-ID` or `?after=`."""
     cursor = cursor_of(request, "after")
-    task = await views.get_task(baton, who, parse_id(task_id))
+    task = await find_task(baton, who, _named(task_id))
     return await open_stream(
-        baton, who, task.execution_id, cursor, task_encoder(task.id), snapshot=f"{PREFIX}/tasks/{task_id}"
+        baton, who, task.route.execution_id, cursor, task_encoder(task.id), snapshot=f"{PREFIX}/tasks/{task_id}"
     )
 
 
 async def _controlled(
     baton: Baton, who: Principal, task_id: str, do: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]]
 ) -> Response:
-    known = parse_id(task_id)
-    await do(baton, who, TaskById(known))
+    known = _named(task_id)
+    await do(baton, who, known)
     return await _shown(baton, who, known)
 
 
-async def _shown(baton: Baton, who: Principal, task_id: TaskId) -> Response:
-    task = await views.get_task(baton, who, task_id)
+async def _shown(baton: Baton, who: Principal, address: TaskAddress) -> Response:
+    task = await tasks.get_task(baton, who, address)
     return JsonResponse(
         translate.task(task), headers=execution_headers(task.execution_id) | {"ETag": etag(task.version)}
     )
+
+
+def _named(task_id: str) -> TaskById:
+    return TaskById(parse_id(task_id))

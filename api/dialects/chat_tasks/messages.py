@@ -18,8 +18,8 @@ from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Principal
 from baton.domain.json import JsonObject
+from baton.service import messages
 from baton.service.context import Baton
-from baton.service.messages import send_message
 
 router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], responses=SEND_ERRORS, route_class=DirectRoute)
 
@@ -58,5 +58,5 @@ async def _send(
 ) -> Response:
     request = validated(AppendMessageRequest, body)
     draft = translate.draft(request, options, only_if_waiting=only_if_waiting)
-    receipt = (await send_message(baton, who, address(who, task_id, request.agent_id), draft)).receipt
+    receipt = (await messages.send_message(baton, who, address(task_id, request.agent_id), draft)).receipt
     return JsonResponse(translate.accepted(task_id, request.agent_id, receipt), 202, receipt_headers(receipt))

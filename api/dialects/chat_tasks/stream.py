@@ -15,17 +15,18 @@ from api.frames import Encoder, Frame
 from baton.domain.agents import Principal
 from baton.domain.errors import TaskNotFound, Unavailable
 from baton.domain.events import Event, EventType
+from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
-from baton.service import views
+from baton.service import tasks
+from baton.service.context import Baton
 from baton.service.feed import OVER, Subscription
-from baton.service.views import Reads
 
 #: A stream ends with its task, and with its question.
 ENDS: Final = OVER | {TaskState.WAITING}
 
 
-def task_encoder(baton: Reads, who: Principal, number: int, task_id: UUID) -> Encoder:
+def task_encoder(baton: Baton, who: Principal, number: int, task_id: UUID) -> Encoder:
     """What happens to one task, which the client knows by its integer."""
 
     def frames(_: UUID, event: Event) -> Sequence[Frame]:
@@ -103,10 +104,10 @@ def _completed(step: JsonObject) -> Frame:
     return "step.completed", {"step": step}
 
 
-async def _last(baton: Reads, who: Principal, task_id: UUID) -> Frame | None:
+async def _last(baton: Baton, who: Principal, task_id: UUID) -> Frame | None:
     """The last frame of a task that is over or waits; None for one that has gone on since."""
     try:
-        task = await views.get_task(baton, who, task_id)
+        task = await tasks.get_task(baton, who, TaskById(task_id))
     except (TaskNotFound, Unavailable) as error:
         return "stream.error", {"code": status_of(error, ERRORS).code, "message": error.message}
     if task.state is TaskState.WAITING:

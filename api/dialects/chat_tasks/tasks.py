@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.access import CanRead, CanWrite, Service
 from api.body import JsonBody
 from api.dialects.chat_tasks import translate
-from api.dialects.chat_tasks.access import find
+from api.dialects.chat_tasks.access import address
 from api.dialects.chat_tasks.schemas import (
     PREFIX,
     READ_ERRORS,
@@ -28,8 +28,10 @@ from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
 from baton.domain.errors import InvalidInput
+from baton.domain.ids import TaskById
 from baton.domain.views import TaskView
-from baton.service import executions, timeline, views
+from baton.service import executions, log, messages, tasks
+from baton.service.visibility import find_task
 
 router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], route_class=DirectRoute)
 
@@ -48,26 +50,24 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
     started = await executions.start_task(
         baton, who, request.message.content, agent=request.agent_id, metadata=request.metadata
     )
-    task = await views.get_task(baton, who, started.tasks[0])
+    task = await tasks.get_task(baton, who, TaskById(started.tasks[0]))
     return JsonResponse(translate.created(task), 202, execution_headers(task.execution_id))
 
 
 @router.get("/{task_id}", responses=READ_ERRORS | {200: {"model": TaskInfoResponse}})
 async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
     """A task: its status, what it was told last, and what came of it."""
-    route = await find(baton, who, task_id)
-    task = await views.get_task(baton, who, route.task_id)
-    last_message = await timeline.get_last_message(baton, who, route.task_id)
+    task = await tasks.get_task(baton, who, address(task_id))
+    last_message = await messages.get_last_message(baton, who, address(task_id))
     return JsonResponse(translate.task_info(task, last_message), headers=_headers(task))
 
 
 @router.get("/{task_id}/steps", responses=READ_ERRORS | {200: {"model": StepsResponse}})
 async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
     """All that was said and done in a task, in order of its beginning."""
-    route = await find(baton, who, task_id)
-    task = await views.get_task(baton, who, route.task_id)
+    task = await tasks.get_task(baton, who, address(task_id))
     return JsonResponse(
-        translate.steps(task, await timeline.get_timeline(baton, who, route.task_id)), headers=_headers(task)
+        translate.steps(task, await log.get_timeline(baton, who, address(task_id))), headers=_headers(task)
     )
 
 
@@ -84,15 +84,15 @@ async def stream_task_events(
     The last frame says which. Who reconnects after an answer reads on.
     """
     cursor = cursor_of(request, "after")
-    route = await find(baton, who, task_id)
+    task = await find_task(baton, who, address(task_id))
     return await open_stream(
         baton,
         who,
-        route.execution_id,
+        task.route.execution_id,
         cursor,
-        task_encoder(baton, who, task_id, route.task_id),
+        task_encoder(baton, who, task_id, task.id),
         snapshot=f"{PREFIX}/{task_id}/steps",
-        task_id=route.task_id,
+        task_id=task.id,
         ends=ENDS,
     )
 

@@ -22,17 +22,15 @@ from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
-from baton.domain.agents import Principal
+from baton.domain.agents import Principal, parse_reference
 from baton.domain.conversation import Usage
 from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskOfExecution
 from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import TaskView
-from baton.service import control, executions, views
-from baton.service.agents import parse_reference
+from baton.service import control, executions, messages, tasks
 from baton.service.context import Baton
-from baton.service.messages import send_message as send_to_task
-from baton.service.views import Found
+from baton.service.executions import Found
 from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"
@@ -74,7 +72,7 @@ async def list_executions(
 ) -> Response:
     """Single tasks, newest first."""
     states = translate.states_of(status, translate.EXECUTION_STATUS)
-    found = await views.page_single_tasks(
+    found = await tasks.page_single_tasks(
         baton,
         who,
         limit=limit,
@@ -88,12 +86,13 @@ async def list_executions(
 @router.get(_EXECUTIONS + "/{execution_id}")
 async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
     """A single task, a plan's task, or a plan."""
-    found = await views.get_execution_or_task(baton, who, parse_id(execution_id))
+    found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
     task = _task_of(found)
-    usage = await views.get_usage(baton, who, found.execution.id, task and task.id)
     headers = execution_headers(found.execution.id)
     if task is None:
+        usage = await executions.get_usage(baton, who, found.execution.id)
         return JsonResponse({"id": execution_id} | translate.plan_execution(found.execution, usage), headers=headers)
+    usage = await tasks.get_task_usage(baton, who, TaskById(task.id))
     return JsonResponse(_as_execution(execution_id, task, usage), headers=headers | {"ETag": etag(task.version)})
 
 
@@ -101,7 +100,7 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
 async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """A task's events as they happen, from the start or from `Last-Event-ID`."""
     cursor = cursor_of(request, "after", "last_event_id")
-    found = await views.get_execution_or_task(baton, who, parse_id(execution_id))
+    found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
     task = _task_of(found)
     return await open_stream(
         baton,
@@ -120,7 +119,7 @@ async def send_execution_message(
 ) -> Response:
     """Send a message to a task, whatever it is doing."""
     draft = translate.draft(translate.message_of(body), options)
-    sent = await send_to_task(baton, who, TaskOfExecution(parse_id(execution_id)), draft)
+    sent = await messages.send_message(baton, who, TaskOfExecution(parse_id(execution_id)), draft)
     return JsonResponse(
         {
             "success": True,
@@ -158,11 +157,11 @@ async def _control(
     one: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]],
     every: Callable[[Baton, Principal, ExecutionId], Awaitable[None]],
 ) -> Response:
-    found = await views.get_execution_or_task(baton, who, parse_id(execution_id))
+    found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
     task = _task_of(found)
     if task is None:
         await every(baton, who, found.execution.id)
-        state: str = (await views.get_execution(baton, who, found.execution.id)).state
+        state: str = (await executions.get_execution(baton, who, found.execution.id)).state
     else:
         state = await one(baton, who, TaskById(task.id))
     status = translate.EXECUTION_STATUS[state]

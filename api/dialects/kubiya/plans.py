@@ -24,9 +24,7 @@ from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import TaskInPlan
 from baton.domain.plans import parse_plan
 from baton.domain.views import ExecutionView
-from baton.service import executions, views
-from baton.service.messages import send_message as send_to_task
-from baton.service.messages import send_messages as send_to_tasks
+from baton.service import executions, messages
 
 PREFIX: Final = "/api/v1/tasks/plan"
 
@@ -49,7 +47,9 @@ async def send_task_message(
     """
     draft = translate.draft(translate.message_of(body), options)
     address = TaskInPlan(parse_execution_id(execution_id), in_range(task_id))
-    sent = await send_to_task(baton, who, address, draft, budget_seconds=baton.settings.temporal_budget_seconds)
+    sent = await messages.send_message(
+        baton, who, address, draft, budget_seconds=baton.settings.temporal_budget_seconds
+    )
     return JsonResponse(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
 
 
@@ -89,7 +89,7 @@ async def list_plan_executions(
     offset: Annotated[WholeNumber, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
     """All plans, newest first."""
-    page = await views.page_executions(
+    page = await executions.page_executions(
         baton,
         who,
         limit=limit,
@@ -139,8 +139,8 @@ async def continue_plan_execution(
     for address, _ in responses:
         if address.task not in positions:
             raise TaskNotFound("the plan has no such task execution")
-    sent = await send_to_tasks(baton, who, responses, budget_seconds=baton.settings.temporal_budget_seconds)
-    now = await views.get_execution(baton, who, plan.id)
+    sent = await messages.send_messages(baton, who, responses, budget_seconds=baton.settings.temporal_budget_seconds)
+    now = await executions.get_execution(baton, who, plan.id)
     signaled = sum(one.signaled for one in sent)
     return JsonResponse(
         {
@@ -159,7 +159,7 @@ async def continue_plan_execution(
 
 
 async def _plan(baton: Service, who: CanRead, execution_id: str) -> ExecutionView:
-    execution = await views.get_execution(baton, who, parse_execution_id(execution_id))
+    execution = await executions.get_execution(baton, who, parse_execution_id(execution_id))
     if not execution.in_plan:
         raise ExecutionNotFound("there is no such plan")
     return execution

@@ -19,7 +19,8 @@ from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
-from baton.service import details, messages
+from baton.service import messages, tasks
+from baton.service.log import list_task_events
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
 
@@ -57,9 +58,9 @@ async def get_task_messages(
     pagination_token: Annotated[str | None, Query(alias="paginationToken")] = None,
 ) -> Response:
     """All that was said and done in a task, in order; `more` is the token of the next page, where there is one."""
-    found = (await details.get_task(baton, who, task_id)).task
-    page = await details.list_events(
-        baton, who, found, log.SHOWN, limit=limit, cursor=pagination_token, parameter="paginationToken"
+    found = await tasks.get_task(baton, who, TaskById(task_id))
+    page = await list_task_events(
+        baton, who, TaskById(task_id), log.SHOWN, limit=limit, cursor=pagination_token, parameter="paginationToken"
     )
     shown: dict[str, object] = {"results": [log.entry(event, found.description) for event in page.items]}
     if page.next_cursor is not None:

@@ -19,7 +19,7 @@ from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
 from baton.domain.views import TaskDetails
-from baton.service import control, details, executions, views
+from baton.service import control, executions, tasks
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
 
@@ -49,7 +49,7 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
         granted_tools=translate.grants_of(request.grantedPermissions),
         plan_only=config.mode == translate.PLAN,
     )
-    task = await views.get_task(baton, who, started.tasks[0])
+    task = await tasks.get_task(baton, who, TaskById(started.tasks[0]))
     return JsonResponse(translate.created(request, task), 201, execution_headers(task.execution_id))
 
 
@@ -66,11 +66,9 @@ async def list_tasks(
     size: Annotated[WholeNumber, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Tasks, newest first, however they were made."""
-    found = await details.page_tasks(
-        baton, who, limit=size, offset=page * size, standings=translate.standings_of(status)
-    )
-    tasks = [translate.task_in_list(one) for one in found.items]
-    return JsonResponse({"tasks": tasks, "page": page, "size": size, "total": found.total})
+    found = await tasks.page_tasks(baton, who, limit=size, offset=page * size, stages=translate.stages_of(status))
+    shown = [translate.task_in_list(one) for one in found.items]
+    return JsonResponse({"tasks": shown, "page": page, "size": size, "total": found.total})
 
 
 @router.get(
@@ -81,7 +79,7 @@ async def list_tasks(
 )
 async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
     """A task: its status, what it may do, and what it waits for."""
-    found = await details.get_task(baton, who, task_id)
+    found = await tasks.get_task_details(baton, who, TaskById(task_id))
     return JsonResponse(translate.task(found), headers=_headers(found))
 
 
@@ -95,7 +93,7 @@ async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
 async def stop_task(who: CanWrite, task_id: PathTask, baton: Service) -> Response:
     """Stop a task until a message comes: what it is doing is interrupted. Again changes nothing."""
     await control.pause(baton, who, TaskById(task_id))
-    found = await details.get_task(baton, who, task_id)
+    found = await tasks.get_task_details(baton, who, TaskById(task_id))
     return JsonResponse({"taskId": str(task_id), "status": translate.status(found)}, 202, _headers(found))
 
 

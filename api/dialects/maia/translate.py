@@ -39,9 +39,9 @@ STATUS: Final[dict[tuple[TaskState, bool], Status]] = {
 }
 
 
-def standings_of(status: Status | None) -> list[tuple[TaskState, bool]] | None:
-    """How tasks of a status stand; None for all."""
-    return None if status is None else [standing for standing, shown in STATUS.items() if shown == status]
+def stages_of(status: Status | None) -> list[tuple[TaskState, bool]] | None:
+    """What tasks of a status are at; None for all."""
+    return None if status is None else [stage for stage, shown in STATUS.items() if shown == status]
 
 
 def agent_of(config: AgentConfig) -> str | None:

@@ -9,11 +9,8 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.ids import message_id, parse_uuid
-from baton.domain.agents import Principal
 from baton.domain.errors import InvalidInput
-from baton.domain.ids import TaskAddress, TaskById, TaskBySlug, TaskRoute
-from baton.service.context import Baton
-from baton.service.visibility import may_use
+from baton.domain.ids import TaskAddress, TaskById, TaskBySlug
 
 _TASK: Final = "taskIdOrSlug"
 _JOB: Final = "jobId"
@@ -42,13 +39,6 @@ async def _job(request: Request) -> UUID:
 
 Task = Annotated[TaskAddress, Depends(_task)]
 Job = Annotated[UUID, Depends(_job)]
-
-
-async def find(baton: Baton, who: Principal, task: TaskAddress) -> TaskRoute:
-    """Where a task lives that the caller may see: a key for one agent sees that agent's. Raises `TaskNotFound`."""
-    route = await baton.routes.find(who.tenant_id, task)
-    may_use(who, route)
-    return route
 
 
 @dataclass(frozen=True, slots=True)

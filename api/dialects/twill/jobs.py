@@ -14,7 +14,7 @@ from api.openapi import STREAM
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
-from baton.service import errands
+from baton.service import control, messages
 
 router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
 
@@ -29,7 +29,7 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
 async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Service) -> Response:
     """What happens in a job, from its start or from `Last-Event-ID`, until it is over: `data:` lines with JSON."""
     cursor = cursor_of(request, "after")
-    errand = await errands.get_errand(baton, who, job)
+    errand = await messages.get_errand(baton, who, job)
     start = start_of(errand)
     return await open_stream(
         baton,
@@ -51,7 +51,7 @@ async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Servi
 )
 async def cancel_job(who: CanWrite, job: Job, baton: Service) -> Response:
     """Cancel a job that is pending or in progress: its task is paused, until the next message."""
-    errand = await errands.stop_errand(baton, who, job)
+    errand = await control.stop_errand(baton, who, job)
     return JsonResponse(
         {"success": True, "job": translate.job_ref(errand.id, errand.state)},
         headers=execution_headers(errand.execution_id) | {"ETag": etag(errand.task_version)},

@@ -14,7 +14,7 @@ from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.errands import ErrandState
-from baton.service.messages import send_message as send_to_task
+from baton.service import messages
 
 router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], responses=SEND_ERRORS, route_class=DirectRoute)
 
@@ -32,6 +32,6 @@ async def send_message(who: CanSend, task: Task, body: JsonBody, options: Option
     When this answers, the message is stored. The job is pending then, and in the answer to a repeat, too.
     """
     request = validated(SendMessageRequest, body)
-    receipt = (await send_to_task(baton, who, task, translate.draft(request, options))).receipt
+    receipt = (await messages.send_message(baton, who, task, translate.draft(request, options))).receipt
     job = translate.job_ref(receipt.message_id, ErrandState.PENDING)
     return JsonResponse({"job": job}, headers=receipt_headers(receipt))

@@ -19,9 +19,9 @@ from baton.domain.errands import Errand, ErrandState
 from baton.domain.errors import MessageNotFound, Unavailable
 from baton.domain.events import Event, EventType
 from baton.domain.json import JsonObject
-from baton.service.errands import get_errand
+from baton.service.context import Baton
 from baton.service.feed import Subscription
-from baton.service.views import Reads
+from baton.service.messages import get_errand
 
 #: What says nothing of whether a job has come to its end.
 _ON_THE_WAY: Final = frozenset(
@@ -39,7 +39,7 @@ _ON_THE_WAY: Final = frozenset(
 )
 
 
-def job_encoder(baton: Reads, who: Principal, errand: Errand) -> Encoder:
+def job_encoder(baton: Baton, who: Principal, errand: Errand) -> Encoder:
     """What happens in a job's turns: those that it had when the connection began, else the one that will read it.
 
     A superseded job has none of its own: the turn that reads it is the later one's.

@@ -1,7 +1,6 @@
 """Tasks: made, listed, read, cancelled, and put out of the way."""
 
 from typing import Annotated, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from api.access import CanRead, CanWrite, Service
 from api.body import JsonBody
 from api.dialects.twill import translate
-from api.dialects.twill.access import TASK_PARAMETERS, Paging, Task, find, paging, paging_parameters
+from api.dialects.twill.access import TASK_PARAMETERS, Paging, Task, paging, paging_parameters
 from api.dialects.twill.schemas import (
     API,
     CHANGE_ERRORS,
@@ -28,14 +27,14 @@ from api.origin import origin_of
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
-from baton.domain.agents import Principal
+from baton.domain.agents import AgentReference, Principal, parse_reference
 from baton.domain.errands import ErrandState
 from baton.domain.errors import AgentNotFound, InvalidInput
-from baton.domain.ids import TaskById
-from baton.service import control, errands, executions, views
-from baton.service.agents import AgentReference, parse_reference
+from baton.domain.ids import TaskAddress, TaskById
+from baton.service import control, executions, messages, tasks
 from baton.service.context import Baton
-from baton.service.executions import Started
+from baton.service.executions import StartedExecution
+from baton.service.visibility import find_task
 
 _TASKS: Final = 20
 _JOBS: Final = 30
@@ -56,7 +55,7 @@ async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Se
     if not wanted.command.strip():
         raise InvalidInput("a task needs a command", ("body", "command"))
     started = await _start(baton, who, wanted)
-    task = await views.get_task(baton, who, started.tasks[0])
+    task = await tasks.get_task(baton, who, TaskById(started.tasks[0]))
     return JsonResponse(
         {
             "task": translate.task_summary(task.id, task.number, task.title, origin_of(request)),
@@ -77,7 +76,7 @@ async def list_tasks(
     request: Request, who: CanRead, page: Annotated[Paging, Depends(paging(_TASKS))], baton: Service
 ) -> Response:
     """A page of the tasks that are not archived, newest first."""
-    found = await errands.list_tasks(baton, who, limit=page.limit, cursor=page.cursor)
+    found = await tasks.list_tasks_with_errands(baton, who, limit=page.limit, cursor=page.cursor)
     origin = origin_of(request)
     shown = [translate.task_in_list(task, origin) for task in found.items]
     return JsonResponse({"tasks": shown, "nextCursor": found.next_cursor})
@@ -91,13 +90,12 @@ async def list_tasks(
 )
 async def get_task(request: Request, who: CanRead, task: Task, baton: Service) -> Response:
     """A task, and its last job."""
-    route = await find(baton, who, task)
-    seen = await views.get_task(baton, who, route.task_id)
-    last = await errands.get_last_errand(baton, who, route.task_id)
-    intent = await _intent(baton, who, last.task_id, last.seq)
+    seen = await tasks.get_task(baton, who, task)
+    last = await messages.get_last_errand(baton, who, task)
+    intent = await _intent(baton, who, task, last.seq)
     return JsonResponse(
         {"task": translate.task_detail(seen, origin_of(request)), "latestJob": translate.latest_job(last, intent)},
-        headers=execution_headers(route.execution_id) | {"ETag": etag(seen.version)},
+        headers=execution_headers(seen.execution_id) | {"ETag": etag(seen.version)},
     )
 
 
@@ -111,9 +109,8 @@ async def list_task_jobs(
     who: CanRead, task: Task, page: Annotated[Paging, Depends(paging(_JOBS))], baton: Service
 ) -> Response:
     """A task's jobs, the last page first, each page in the order in which they came."""
-    route = await find(baton, who, task)
-    found = await errands.list_errands(baton, who, route.task_id, limit=page.limit, cursor=page.cursor)
-    intent = await _intent(baton, who, route.task_id, found.items[0].seq) if found.items else ""
+    found = await messages.list_errands(baton, who, task, limit=page.limit, cursor=page.cursor)
+    intent = await _intent(baton, who, task, found.items[0].seq) if found.items else ""
     return JsonResponse({"jobs": translate.jobs(found.items, intent), "nextCursor": found.next_cursor})
 
 
@@ -125,11 +122,8 @@ async def list_task_jobs(
 )
 async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
     """Cancel a task for good."""
-    route = await find(baton, who, task)
-    await control.cancel(baton, who, TaskById(route.task_id))
-    return JsonResponse(
-        {"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id)
-    )
+    await control.cancel(baton, who, task)
+    return await _done(baton, who, task)
 
 
 @router.post(
@@ -140,17 +134,20 @@ async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
 )
 async def archive_task(who: CanWrite, task: Task, baton: Service) -> Response:
     """Take a task out of the list. It goes on as before, and is still found by its id and slug."""
-    route = await find(baton, who, task)
-    await errands.archive_task(baton, who, route.task_id)
-    return JsonResponse(
-        {"success": True, "task": {"id": str(route.task_id)}}, headers=execution_headers(route.execution_id)
-    )
+    await tasks.archive_task(baton, who, task)
+    return await _done(baton, who, task)
 
 
-async def _start(baton: Baton, who: Principal, wanted: CreateTaskRequest) -> Started:
+async def _done(baton: Baton, who: Principal, task: TaskAddress) -> Response:
+    route = (await find_task(baton, who, task)).route
+    body = {"success": True, "task": {"id": str(route.task_id)}}
+    return JsonResponse(body, headers=execution_headers(route.execution_id))
+
+
+async def _start(baton: Baton, who: Principal, wanted: CreateTaskRequest) -> StartedExecution:
     """Start a task with the agent that is named; a name of the vendor's that nobody here has stands for the default."""
 
-    async def start(agent: AgentReference) -> Started:
+    async def start(agent: AgentReference) -> StartedExecution:
         return await executions.start_task(
             baton,
             who,
@@ -170,6 +167,6 @@ async def _start(baton: Baton, who: Principal, wanted: CreateTaskRequest) -> Sta
         return await start(None)
 
 
-async def _intent(baton: Baton, who: Principal, task_id: UUID, seq: int) -> str:
+async def _intent(baton: Baton, who: Principal, task: TaskAddress, seq: int) -> str:
     """What a job is for: as it says itself, or as was said last before it."""
-    return await errands.last_said(baton, who, task_id, seq, translate.INTENT) or translate.DEFAULT_INTENT
+    return await messages.last_said(baton, who, task, seq, translate.INTENT) or translate.DEFAULT_INTENT

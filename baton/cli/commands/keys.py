@@ -50,9 +50,13 @@ def create(
         raise typer.BadParameter(str(error), param_hint="--days") from error
 
     async def command(pool: Any) -> str:
-        from baton.service.keys import create_key
+        from baton.service.keys import Beside, NewKey, create_key
+        from baton.service.tenants import ensure_tenant, operator
 
-        return await create_key(pool, tenant, chosen, agent, name, lasting, per_minute)
+        new = NewKey(chosen, name, lasting, per_minute)
+        await ensure_tenant(pool, tenant)
+        _, text = await create_key(Beside(pool), await operator(pool, tenant), new, agent)
+        return text
 
     print_text(_run(command))
 
@@ -65,9 +69,10 @@ def list_(
     """List a tenant's keys, without their secrets."""
 
     async def command(pool: Any) -> Any:
-        from baton.service.keys import list_keys
+        from baton.service.keys import Beside, list_keys
+        from baton.service.tenants import operator
 
-        return await list_keys(pool, tenant)
+        return (await list_keys(Beside(pool), await operator(pool, tenant))).items
 
     from baton.cli.view.key_list import key_table, keys_json
     from baton.runtime.console import console
@@ -90,9 +95,10 @@ def revoke(
     """
 
     async def command(pool: Any) -> None:
-        from baton.service.keys import revoke_key
+        from baton.service.keys import Beside, revoke_key
+        from baton.service.tenants import operator
 
-        await revoke_key(pool, tenant, key)
+        await revoke_key(Beside(pool), await operator(pool, tenant), key)
 
     _run(command)
     print_text(f"Revoked: {key}.")

@@ -49,8 +49,10 @@ WITH e AS (
 )
 SELECT created_at FROM e;
 
--- name: is_of_agent
-SELECT NOT EXISTS (SELECT FROM tasks WHERE tenant_id = :tenant AND execution_id = :execution AND agent_id <> :agent);
+-- name: execution_route
+-- Where an execution lives. None of that ever changes.
+SELECT x.name AS tenant, e.queue, e.in_plan, e.agent_id FROM executions e JOIN tenants x ON x.id = e.tenant_id
+ WHERE e.tenant_id = :tenant AND e.id = :execution;
 
 -- name: execution_view
 SELECT ${execution}, e.plan

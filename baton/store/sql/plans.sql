@@ -31,7 +31,3 @@ UPDATE tasks
 
 -- name: plan_heard
 UPDATE executions SET ring_at = NULL, rings = 0 WHERE tenant_id = :tenant AND id = :execution AND ring_at IS NOT NULL;
-
--- name: plan_route
-SELECT x.name AS tenant, e.queue FROM executions e JOIN tenants x ON x.id = e.tenant_id
- WHERE e.tenant_id = :tenant AND e.id = :execution;

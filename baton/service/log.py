@@ -1,0 +1,67 @@
+"""The log of an execution as lists, for callers that do not follow it: its events, and what was said and done."""
+
+from collections.abc import Collection, Sequence
+
+from baton.domain.agents import Principal
+from baton.domain.errors import ExecutionNotFound
+from baton.domain.events import Event, EventType
+from baton.domain.ids import ExecutionId, TaskAddress
+from baton.domain.timeline import Timeline
+from baton.domain.views import Page
+from baton.service.context import Baton
+from baton.service.cursors import COUNT, decode_cursor, encode_cursor
+from baton.service.visibility import find_execution, find_task
+from baton.store import details, events, timeline
+
+
+async def list_events(
+    baton: Baton,
+    who: Principal,
+    execution_id: ExecutionId,
+    types: Collection[EventType],
+    *,
+    newest_first: bool,
+    beyond: int | None,
+    limit: int,
+) -> list[Event]:
+    """A page of an execution's events of some types, or that changed its state, in order or newest first.
+
+    ``beyond``: the number at which the page before ended, None for the first. Raises `ExecutionNotFound`.
+    """
+    seen = await find_execution(baton, who, execution_id)
+    async with baton.pool.connection() as connection:
+        found = await events.of_types(
+            connection, seen.tenant_id, seen.id, types, newest_first=newest_first, beyond=beyond, limit=limit
+        )
+        if not found and beyond is None and await events.head(connection, seen.tenant_id, seen.id) is None:
+            raise ExecutionNotFound("there is no such execution")
+    return found
+
+
+async def list_task_events(
+    baton: Baton,
+    who: Principal,
+    address: TaskAddress,
+    types: Sequence[EventType],
+    *,
+    limit: int,
+    cursor: str | None = None,
+    parameter: str = "cursor",
+) -> Page[Event]:
+    """A page of what an execution's log says of one task, in order; nothing is skipped by who reads on later.
+
+    Raises `InvalidInput`, naming ``parameter``, for a bad cursor, and what `find_task` raises.
+    """
+    after = 0 if cursor is None else decode_cursor(cursor, COUNT, parameter)[0]
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        found = await details.task_events(connection, seen.route, types, after=after, limit=limit + 1)
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
+
+
+async def get_timeline(baton: Baton, who: Principal, address: TaskAddress) -> Timeline:
+    """All that was said and done in a task. Raises what `find_task` raises."""
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        return await timeline.timeline(connection, seen.tenant_id, seen.id)

@@ -1,0 +1,149 @@
+"""Tasks: read, listed, and put out of the way."""
+
+from collections.abc import Sequence
+
+from baton.domain.agents import AgentReference, Principal
+from baton.domain.conversation import Usage
+from baton.domain.errands import TaskWithErrand
+from baton.domain.errors import ExecutionNotFound, TaskNotFound
+from baton.domain.ids import ExecutionId, TaskAddress
+from baton.domain.states import ExecutionState, TaskState
+from baton.domain.views import Page, TaskDetails, TaskView
+from baton.service.context import Baton
+from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.visibility import find_agent, find_execution, find_task
+from baton.store import details, errands, views
+
+
+async def get_task(baton: Baton, who: Principal, address: TaskAddress) -> TaskView:
+    """A task. Raises `TaskNotFound`, and what `find_task` raises."""
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        found = await views.task(connection, seen.tenant_id, seen.id)
+    if found is None:
+        raise TaskNotFound("there is no such task")
+    return found
+
+
+async def get_task_details(baton: Baton, who: Principal, address: TaskAddress) -> TaskDetails:
+    """A task with what few ask for. Raises like `get_task`."""
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        found = await details.task(connection, seen.tenant_id, seen.id)
+    if found is None:
+        raise TaskNotFound("there is no such task")
+    return found
+
+
+async def get_task_usage(baton: Baton, who: Principal, address: TaskAddress) -> Usage:
+    """Tokens that a task's steps have used so far. Raises what `find_task` raises."""
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        return await views.usage(connection, seen.tenant_id, seen.route.execution_id, seen.id)
+
+
+async def list_tasks(
+    baton: Baton,
+    who: Principal,
+    *,
+    limit: int,
+    states: Sequence[TaskState] | None = None,
+    execution_id: ExecutionId | None = None,
+    cursor: str | None = None,
+) -> Page[TaskView]:
+    """A page of tasks, newest first; of those that wait, and nothing else asked for, the longest waiting first.
+
+    ``execution_id``: only those of one execution, none for one that is not there. Raises `InvalidInput` for a bad
+    cursor.
+    """
+    if states is not None and set(states) == {TaskState.WAITING} and execution_id is None:
+        return await _inbox(baton, who, limit, cursor)
+    before = None if cursor is None else decode_cursor(cursor, NUMBER)[0]
+    try:
+        execution = None if execution_id is None else await find_execution(baton, who, execution_id)
+    except ExecutionNotFound:
+        return Page(())
+    async with baton.pool.connection() as connection:
+        found = await views.tasks(
+            connection,
+            who.tenant_id,
+            limit=limit + 1,
+            states=states,
+            execution_id=execution and execution.id,
+            agent_id=who.agent_id,
+            before=before,
+        )
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
+
+
+async def _inbox(baton: Baton, who: Principal, limit: int, cursor: str | None) -> Page[TaskView]:
+    after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
+    async with baton.pool.connection() as connection:
+        found = await views.waiting_tasks(
+            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after
+        )
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].waiting_since, page[-1].id) if len(found) > limit else None)
+
+
+async def page_tasks(
+    baton: Baton,
+    who: Principal,
+    *,
+    limit: int,
+    offset: int = 0,
+    stages: Sequence[tuple[TaskState, bool]] | None = None,
+) -> Page[TaskDetails]:
+    """Tasks by offset, newest first, with their total.
+
+    ``stages``: only tasks in one of these states, each with whether a turn is under way.
+    """
+    async with baton.pool.connection() as connection:
+        found = await details.tasks(
+            connection, who.tenant_id, limit=limit, offset=offset, standings=stages, agent_id=who.agent_id
+        )
+        total = await details.count_tasks(connection, who.tenant_id, standings=stages, agent_id=who.agent_id)
+    return Page(tuple(found), total=total)
+
+
+async def page_single_tasks(
+    baton: Baton,
+    who: Principal,
+    *,
+    limit: int,
+    offset: int = 0,
+    states: Sequence[ExecutionState] | None = None,
+    agent: AgentReference = None,
+) -> list[tuple[TaskView, Usage]]:
+    """The tasks of executions that are no plans, by offset, newest first, with the tokens that each has used.
+
+    Raises `AgentNotFound`.
+    """
+    async with baton.pool.connection() as connection:
+        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
+        return await views.single_tasks(
+            connection, who.tenant_id, limit=limit, offset=offset, states=states, agent_id=agent_id
+        )
+
+
+async def list_tasks_with_errands(
+    baton: Baton, who: Principal, *, limit: int, cursor: str | None = None
+) -> Page[TaskWithErrand]:
+    """A page of the tasks that are not archived, newest first, each with its last errand. Raises `InvalidInput` for a
+    bad cursor."""
+    before = None if cursor is None else decode_cursor(cursor, ORDINAL)[0]
+    async with baton.pool.connection() as connection:
+        found = await errands.tasks_with_errands(
+            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, before=before
+        )
+    page = tuple(found[:limit])
+    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
+
+
+async def archive_task(baton: Baton, who: Principal, address: TaskAddress) -> None:
+    """Put a task out of the way of lists; it goes on, and can be read and written to. Raises like `get_task`."""
+    seen = await find_task(baton, who, address)
+    async with baton.pool.connection() as connection:
+        if not await errands.archive(connection, seen.tenant_id, seen.id):
+            raise TaskNotFound("there is no such task")
