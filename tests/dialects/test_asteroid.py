@@ -2,26 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from api.dialects.asteroid import asteroid_dialect
 from api.dialects.asteroid.activities import TYPES, activities, user_uuid
 from api.dialects.asteroid.translate import CONSENT, NO_INPUTS, REACHED, STATUS, description_of, states_of, status_of
+from baton.domain import events
 from baton.domain.agents import Agent
 from baton.domain.conversation import ToolCall
-from baton.domain.events import Event, EventType, NewEvent, StepCompleted, TextDelta
-from baton.domain.events.codec import decode
+from baton.domain.events import Body, Event, NewEvent, StepCompleted, TextDelta
+from baton.domain.events.parts import AskedApproval, AskedQuestion, WaitingTask
+from baton.domain.mailbox import Ending
 from baton.domain.states import ExecutionState, TaskState
 from baton.store import agents
 from tests.dialects.requests import Json, kubiya_task, start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.support.api import RunningApi
+from tests.support.events import BODIES, MESSAGE, TASK, event
 
 V2 = "/agents/v2"
 EXECUTIONS = f"{V2}/executions"
@@ -491,96 +496,67 @@ async def test_a_key_for_another_agent(api: RunningApi, second: Agent) -> None:
     assert (await api.http.get(f"/baton/v1/tasks/{task}")).json()["version"] == 1
 
 
-def event(kind: EventType, data: Json, seq: int = 7, **states: Any) -> Event:
-    """An event of the first task."""
-    found: dict[str, Any] = {"task_state": None, "execution_state": None} | states
-    return Event(seq, datetime(2026, 1, 1, tzinfo=UTC), decode(kind, data), data, UUID(int=5), 1, **found)
-
-
-#: Data of each kind of event, as writers have it.
-DATA: dict[EventType, Json] = {
-    EventType.MESSAGE_ACCEPTED: {"text": "hello", "sender": "me"},
-    EventType.MESSAGE_EDITED: {"text": "hello"},
-    EventType.MESSAGE_REDRIVEN: {"text": "hello", "sender": "me"},
-    EventType.STEP_STARTED: {"turn": 1, "step": 0},
-    EventType.STEP_COMPLETED: {"turn": 1, "step": 0, "text": "said", "calls": []},
-    EventType.STEP_FAILED: {"turn": 1, "step": 0, "attempt": 1, "code": "boom", "retrying": False},
-    EventType.TOOL_STARTED: {"name": "clock"},
-    EventType.TOOL_COMPLETED: {"name": "clock", "failed": False},
-    EventType.QUESTION_REMINDED: {"text": "Which?"},
-    EventType.QUESTION_ESCALATED: {"text": "Which?"},
-    EventType.APPROVAL_DECIDED: {"tool": "write", "decision": "approve"},
-    EventType.TURN_ENDED: {"questions": [{"text": "Which?", "choices": ["a", "b"]}], "approvals": [], "waiting": []},
-}
-
-
-@pytest.mark.parametrize("kind", EventType)
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.type)
 @pytest.mark.parametrize("state", [None, *ExecutionState])
-def test_no_event_makes_an_unknown_activity(kind: EventType, state: ExecutionState | None) -> None:
+def test_no_event_makes_an_unknown_activity(body: Body, state: ExecutionState | None) -> None:
     execution = uuid4()
-    given = event(kind, DATA.get(kind, {}), execution_state=state)
-    made = cast("list[Json]", activities(execution, given))
-    assert made == activities(execution, given)
+    given = event(body, execution=state)
+    made: list[Json] = orjson.loads(orjson.dumps(activities(execution, given)))
+    assert made == orjson.loads(orjson.dumps(activities(execution, given)))
     assert len({activity["id"] for activity in made}) == len(made)
     for activity in made:
         fits(activity, "Activity")
         assert activity["executionId"] == str(execution)
-        assert activity["timestamp"] == "2026-01-01T00:00:00+00:00"
+        assert activity["timestamp"] == "2026-01-02T03:04:05+00:00"
     changed = [one["payload"] for one in made if one["payload"]["activityType"] == "status_changed"]
     assert len(changed) == (state is not None)
     if state is None:
-        assert bool(made) == (kind in TYPES and kind is not EventType.TURN_ENDED)
+        assert bool(made) == (body.type in TYPES and not isinstance(body, events.TurnEnded))
 
 
 def payloads(given: Event) -> list[Any]:
     """What an event makes, without what all activities have."""
-    return [activity["payload"] for activity in activities(uuid4(), given)]
+    made: list[Json] = orjson.loads(orjson.dumps(activities(uuid4(), given)))
+    return [activity["payload"] for activity in made]
 
 
 def test_what_is_said_and_done() -> None:
-    T = EventType
     user = "b1946ac9-2492-4d23-8b6d-1c8f6a1d1a11"
-    assert payloads(event(T.MESSAGE_ACCEPTED, {"text": "hi", "sender": user})) == [
-        {"activityType": "user_message_received", "message": "hi", "userUUID": user}
-    ]
+    sent = events.MessageAccepted(message_id=MESSAGE, seq=1, text="hi", origin="asteroid", sender=user)
+    assert payloads(event(sent)) == [{"activityType": "user_message_received", "message": "hi", "userUUID": user}]
     assert UUID(user_uuid("a key")) == UUID(user_uuid("a key")) != UUID(user_uuid("another"))
-    assert payloads(event(T.STEP_STARTED, {"turn": 2, "step": 1})) == [
-        {"activityType": "step_started", "stepNumber": 2}
-    ]
-    assert payloads(event(T.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Done.", "calls": []})) == [
+    assert payloads(event(events.StepStarted(turn=2, step=1))) == [{"activityType": "step_started", "stepNumber": 2}]
+    assert payloads(event(StepCompleted(turn=1, step=0, text="Done."))) == [
         {"activityType": "generic", "message": "Done."},
         {"activityType": "step_completed", "stepNumber": 1},
     ]
-    assert payloads(event(T.STEP_COMPLETED, {"turn": 1, "step": 0, "text": "Let me see.", "calls": [{}]})) == [
+    calls = (ToolCall("c", "look", {}),)
+    assert payloads(event(StepCompleted(turn=1, step=0, text="Let me see.", calls=calls))) == [
         {"activityType": "reasoning", "reasoning": "Let me see."},
         {"activityType": "step_completed", "stepNumber": 1},
     ]
-    assert payloads(event(T.STEP_FAILED, {"step": 0, "code": "boom", "retrying": True})) == []
-    ended: Json = {"result": "Well.", "error": None, "waiting": []}
-    assert payloads(event(T.TURN_ENDED, ended, execution_state=ExecutionState.SUCCEEDED)) == [
+    assert payloads(event(events.StepFailed(turn=1, step=0, attempt=1, code="boom", retrying=True))) == []
+    answered = events.TurnEnded(turn=1, outcome=Ending.ANSWERED, result="Well.")
+    assert payloads(event(answered, execution=ExecutionState.SUCCEEDED)) == [
         {
             "activityType": "status_changed",
             "status": "completed",
             "completedPayload": {"outcome": "success", "reasoning": "The agent has finished.", "result": "Well."},
         }
     ]
-    assert payloads(event(T.TURN_ENDED, ended | {"error": "boom"}, execution_state=ExecutionState.FAILED)) == [
+    assert payloads(event(replace(answered, error="boom"), execution=ExecutionState.FAILED)) == [
         {"activityType": "status_changed", "status": "failed", "failedPayload": {"reason": "boom"}}
     ]
 
 
 def test_what_is_waited_for() -> None:
-    asked = {"text": "Which?", "choices": ["a", "b"]}
-    mine = {"position": 1, "question": "Which?", "consent": False}
-    other = {"position": 2, "question": "And?", "consent": False}
-    held = {"position": 3, "question": "May write be called with {}?", "consent": True}
+    asked = AskedQuestion(question_id="q1", text="Which?", choices=("a", "b"))
+    mine = WaitingTask(task_id=TASK, position=4, question="Which?")
+    other = WaitingTask(task_id=uuid4(), position=5, question="And?")
+    held = WaitingTask(task_id=uuid4(), position=6, question="May write be called with {}?", consent=True)
     options = [{"label": "a", "description": "a"}, {"label": "b", "description": "b"}]
-    ended = event(
-        EventType.TURN_ENDED,
-        {"questions": [asked], "approvals": [], "waiting": [mine, other, held]},
-        execution_state=ExecutionState.WAITING,
-    )
-    assert payloads(ended) == [
+    ended = events.TurnEnded(turn=1, outcome=Ending.ANSWERED, questions=(asked,))
+    assert payloads(event(ended, execution=ExecutionState.WAITING, waiting=(mine, other, held))) == [
         {
             "activityType": "status_changed",
             "status": "paused_by_agent",
@@ -596,13 +572,14 @@ def test_what_is_waited_for() -> None:
         }
     ]
     # the last task at work was cancelled: what is waited for is another's
-    (told,) = payloads(event(EventType.TASK_CANCELLED, {"waiting": [other]}, execution_state=ExecutionState.WAITING))
+    cancelled = events.TaskCancelled(by="me", reason="")
+    (told,) = payloads(event(cancelled, execution=ExecutionState.WAITING, waiting=(other,)))
     assert told["pausedPayload"]["question"]["questions"] == [{"question": "And?", "header": "Question", "options": []}]
-    (told,) = payloads(event(EventType.TASK_CANCELLED, {"waiting": [held]}, execution_state=ExecutionState.WAITING))
-    assert (told["status"], told["awaitingConfirmationPayload"]) == (CONSENT, {"reason": held["question"]})
+    (told,) = payloads(event(cancelled, execution=ExecutionState.WAITING, waiting=(held,)))
+    assert (told["status"], told["awaitingConfirmationPayload"]) == (CONSENT, {"reason": held.question})
     # others of the plan are at work: the status stays, and still it is told what is asked
-    at_work: Json = {"questions": [asked], "approvals": [{"tool": "write", "arguments": {}}], "waiting": []}
-    assert payloads(event(EventType.TURN_ENDED, at_work, task_state=TaskState.WAITING)) == [
+    call = AskedApproval(turn=1, step=0, call_id="c", approval_id="a", tool="write", arguments={}, digest="d")
+    assert payloads(event(replace(ended, approvals=(call,)), state=TaskState.WAITING)) == [
         {"activityType": "generic", "message": "Which?"},
         {"activityType": "generic", "message": "May write be called with {}?"},
     ]

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,8 +17,6 @@ from api.dialects.chat_tasks.translate import STATUS, STEP_STATUS
 from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.approvals import Approval
 from baton.domain.events import (
-    Event,
-    EventType,
     NewEvent,
     QuestionAsked,
     StepCompleted,
@@ -30,7 +27,6 @@ from baton.domain.events import (
     ToolStarted,
     TurnStarted,
 )
-from baton.domain.events.codec import decode
 from baton.domain.events.parts import AskedQuestion
 from baton.domain.ids import TaskById
 from baton.domain.states import ExecutionState, StepState, TaskState
@@ -38,6 +34,7 @@ from baton.service import tasks
 from baton.store import agents
 from tests.dialects.requests import Json, start_task
 from tests.support.api import RunningApi, delta, ended, running_api
+from tests.support.events import BODIES, event
 from tests.support.frames import Seen, everything, frames
 
 TASKS = "/v1/chat/tasks"
@@ -521,19 +518,17 @@ async def test_frames_are_made_of_one_event_alone(api: RunningApi) -> None:
     who = Principal(uuid4(), "t", "s", "k", frozenset())
     task_id, execution = uuid4(), uuid4()
     encoder = task_encoder(api.app.state.baton, who, 7, task_id)
-    at = datetime.now(UTC)
     names: set[str] = set()
-    for kind in EventType:
+    for body in BODIES:
         for state in (None, *TaskState):
-            data: Json = {"turn": 1, "step": 0, "text": "x", "message_id": "m", "call_id": "c", "content": 1}
-            event = Event(1, at, decode(kind, data), data, task_id, 1, state, None)
-            made = encoder.frames(execution, event)
-            assert made == encoder.frames(execution, event)
+            one = event(body, task=task_id, state=state)
+            made = encoder.frames(execution, one)
+            assert made == encoder.frames(execution, one)
             assert [frame for frame in made if frame[0] == "task.status"] == (
                 [] if state is None else [("task.status", {"task_id": 7, "status": STATUS[state]})]
             )
             names |= {name for name, _ in made}
-            assert encoder.frames(execution, Event(1, at, decode(kind, data), data, uuid4(), 1, state, None)) == ()
+            assert encoder.frames(execution, event(body, task=uuid4(), state=state)) == ()
     assert names == {"task.status", "step.started", "step.completed", "message.delta", "message.completed"}
 
 

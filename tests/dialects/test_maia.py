@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 import json
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx
@@ -14,17 +13,16 @@ from jsonschema import Draft202012Validator
 from api.dialects.maia import log, maia_dialect
 from api.dialects.maia.schemas import WORDS
 from api.dialects.maia.translate import STATUS
+from baton.domain import events
 from baton.domain.agents import Agent, Scope
 from baton.domain.approvals import ToolRules, Verdict
 from baton.domain.conversation import ModelReply, Question, ToolCall
-from baton.domain.events import Event, EventType
-from baton.domain.events.codec import decode
 from baton.domain.ids import StepKey
-from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.store import agents, steps, tools
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, running_api
+from tests.support.events import BODIES, ended, event
 
 TASKS = "/v1/ai/agents/tasks"
 RULES = ToolRules({"*": "ask"}, frozenset({"look"}))
@@ -626,16 +624,33 @@ async def test_a_page_of_messages_that_there_is_not(api: RunningApi, query: str,
 
 
 def test_every_event_that_is_shown_has_an_entry_of_its_own() -> None:
-    """Whatever its data: an entry is a function of one event, and of what the task was told."""
-    for kind in log.SHOWN:
-        data: JsonObject = {"turn": 3}
-        at = datetime(2026, 1, 1, tzinfo=UTC)
-        event = Event(7, at, decode(kind, data), data, uuid4(), 1, TaskState.FAILED, None)
-        entry = log.entry(event, "do it")
-        assert (entry["groupId"], entry["timestamp"]) == ("turn-3", "2026-01-01T00:00:00+00:00")
-        assert isinstance(entry["data"], dict)
-        assert (entry["data"].get("content") == "do it") == (kind is EventType.TASK_STARTED)
-        assert entry["data"].get("status", "ERRORED") == "ERRORED"
+    """An entry is a function of one event, and of what the task was told."""
+    for body in BODIES:
+        entry = log.entry(event(body, state=TaskState.FAILED), "do it")
+        assert (entry is not None) == (body.type in log.SHOWN)
+        if entry is None:
+            continue
+        assert set(entry) == {"data", "groupId", "timestamp"}
+        assert entry["timestamp"] == "2026-01-02T03:04:05+00:00"
+        data = cast("dict[str, object]", entry["data"])
+        assert (data.get("content") == "do it") == isinstance(body, events.TaskStarted)
+        assert data.get("status", "ERRORED") == "ERRORED"
+
+
+@pytest.mark.parametrize(
+    ("body", "group"),
+    [
+        (ended(turn=3), "turn-3"),
+        (events.ToolStarted(turn=3, step=1, call_id="c", name="n", arguments={}), "turn-3"),
+        (events.MessageEdited(message_id=UUID(int=1), seq=1, text="x"), str(UUID(int=1))),
+        (events.QuestionAsked(question_id="q1", text="Which?"), "q1"),
+        (events.TaskPaused(by="me"), "event-7"),
+    ],
+)
+def test_entries_that_belong_together_have_one_group(body: events.Body, group: str) -> None:
+    entry = log.entry(event(body), "do it")
+    assert entry is not None
+    assert entry["groupId"] == group
 
 
 async def test_nobody_elses_and_no_task(api: RunningApi) -> None:

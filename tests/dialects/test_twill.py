@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,10 +19,8 @@ from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.approvals import ToolRules
 from baton.domain.conversation import ToolCall
 from baton.domain.errands import ErrandState
-from baton.domain.events import Event, EventType
-from baton.domain.events.codec import decode
+from baton.domain.events.parts import OfTurn
 from baton.domain.ids import TaskById, TaskRoute
-from baton.domain.json import JsonObject
 from baton.domain.messages import Draft
 from baton.domain.states import SendMode, TaskState
 from baton.service.messages import get_errand
@@ -30,6 +29,7 @@ from tests.dialects.requests import Json, start_task
 from tests.dialects.test_matrix import world_of
 from tests.store.world import World, question
 from tests.support.api import RunningApi, running_api
+from tests.support.events import BODIES, event
 
 TASKS, JOBS = "/api/v1/tasks", "/api/v1/jobs"
 DOCUMENT = twill_dialect().app.openapi()
@@ -671,16 +671,15 @@ async def test_frames_are_made_of_one_event_alone(api: RunningApi) -> None:
     errand = await get_errand(api.app.state.baton, who, UUID(task["id"]))
     encoder = job_encoder(api.app.state.baton, who, errand)
     execution = errand.execution_id
-    at = datetime(2026, 1, 2, tzinfo=UTC)
-    for kind in EventType:
-        for turn in (None, 0, 1, 2):
-            data: JsonObject = {"turn": turn, "text": "x"}
-            event = Event(7, at, decode(kind, data), data, errand.task_id, 1, None, None)
-            made_of = encoder.frames(execution, event)
-            assert made_of == encoder.frames(execution, event)
+    for body in BODIES:
+        turns = (0, 1, 2) if isinstance(body, OfTurn) else (None,)
+        for turn in turns:
+            said = replace(body, turn=turn) if isinstance(body, OfTurn) and turn is not None else body
+            one = event(said, task=errand.task_id)
+            made_of = encoder.frames(execution, one)
+            assert made_of == encoder.frames(execution, one)
             assert turn == 1 or not made_of
-            other = Event(7, at, decode(kind, data), data, uuid4(), 1, None, None)
-            assert not encoder.frames(execution, other)
+            assert not encoder.frames(execution, event(said))
 
 
 async def _is_followed(api: RunningApi, route: TaskRoute) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +13,17 @@ from starlette.requests import Request
 from api.dialects.baton import stream as baton
 from api.dialects.kubiya import stream as kubiya
 from api.frames import Cursor, Encoder, cursor_of, encode_event, encode_frame
+from baton.domain import events
 from baton.domain.errors import InvalidInput
-from baton.domain.events import Event, EventType
-from baton.domain.events.codec import decode, paused_in, waiting_in
+from baton.domain.events import Event
+from baton.domain.events.parts import AskedQuestion, WaitingTask
 from baton.domain.json import JsonObject
+from baton.domain.mailbox import Ending
 from baton.domain.states import ExecutionState, TaskState
+from tests.support.events import AT, BODIES, MESSAGE, TASK, UNKNOWN, delta, ended, event
 
 EXECUTION = UUID(int=1)
-TASK = UUID(int=2)
 OTHER = UUID(int=3)
-AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 ENCODERS = {
     "baton": baton.execution_encoder(),
@@ -31,22 +32,6 @@ ENCODERS = {
     "kubiya task": kubiya.task_encoder(EXECUTION, TASK),
     "kubiya plan as execution": kubiya.plan_as_execution_encoder(),
 }
-
-
-def event(
-    kind: EventType,
-    data: dict[str, Any] | None = None,
-    *,
-    seq: int = 7,
-    task: UUID | None = TASK,
-    state: TaskState | None = None,
-    execution: ExecutionState | None = None,
-) -> Event:
-    """An event."""
-    data = data or {}
-    position = 4 if task else None
-    body = decode(kind, data)
-    return Event(seq, AT, body, data, task, position, state, execution, waiting_in(data), paused_in(data))
 
 
 def frames(encoder: Encoder, one: Event) -> list[tuple[str, dict[str, Any]]]:
@@ -63,11 +48,11 @@ def field(name: str, frame: str) -> str:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
-def test_every_event_can_be_written_even_without_data(encoder: Encoder) -> None:
-    for kind, state, execution in itertools.product(
-        EventType, [None, *TaskState], [None, ExecutionState.WAITING, ExecutionState.SUCCEEDED]
+def test_every_event_can_be_written_also_of_newer_code(encoder: Encoder) -> None:
+    for body, state, execution in itertools.product(
+        BODIES, [None, *TaskState], [None, ExecutionState.WAITING, ExecutionState.SUCCEEDED]
     ):
-        one = event(kind, state=state, execution=execution)
+        one = event(body, state=state, execution=execution)
         wire = encode_event(encoder, EXECUTION, one)
         ids = re.findall(rb"^id: (.*)$", wire, re.M)
         assert ids == [b"7" if n == 0 else f"7.{n}".encode() for n in range(len(ids))]
@@ -98,7 +83,10 @@ def test_no_line_of_a_frame_ends_where_unicode_ends_one() -> None:
 
 
 def test_batons_frame_is_the_event() -> None:
-    one = event(EventType.TURN_ENDED, {"x": 1}, state=TaskState.WAITING, execution=ExecutionState.WAITING)
+    """With all that the log has of it, also what only newer code knows."""
+    one = replace(
+        event(ended(), state=TaskState.WAITING, execution=ExecutionState.WAITING), data={"turn": 1, "of newer code": 2}
+    )
     assert frames(ENCODERS["baton"], one) == [
         (
             "turn.ended",
@@ -111,25 +99,36 @@ def test_batons_frame_is_the_event() -> None:
                 "position": 4,
                 "task_state": "waiting",
                 "execution_state": "waiting",
-                "data": {"x": 1},
+                "data": {"turn": 1, "of newer code": 2},
             },
         )
     ]
 
 
+def test_batons_frame_names_what_newer_code_wrote() -> None:
+    ((name, frame),) = frames(ENCODERS["baton"], event(UNKNOWN))
+    assert (name, frame["type"], frame["data"]) == (UNKNOWN.type, UNKNOWN.type, UNKNOWN.data)
+
+
 def test_a_tasks_stream_leaves_other_tasks_out() -> None:
-    assert frames(ENCODERS["baton task"], event(EventType.TEXT_DELTA, task=OTHER)) == []
-    assert frames(ENCODERS["kubiya task"], event(EventType.TEXT_DELTA, task=OTHER)) == []
-    assert len(frames(ENCODERS["baton task"], event(EventType.EXECUTION_CHANGED, task=None))) == 1
+    assert frames(ENCODERS["baton task"], event(delta(), task=OTHER)) == []
+    assert frames(ENCODERS["kubiya task"], event(delta(), task=OTHER)) == []
+    assert len(frames(ENCODERS["baton task"], event(events.ExecutionChanged(), task=None))) == 1
 
 
-WAITS: JsonObject = {
-    "result": None,
-    "questions": [{"question_id": "q1", "text": "Which?", "choices": []}, {"question_id": "q2", "text": "When?"}],
-    "waiting": [
-        {"task_id": str(TASK), "position": 4, "question": "Which?\nWhen?", "waiting_since": "2026-01-02T03:04:05+00:00"}
-    ],
-}
+WAITS = events.TurnEnded(
+    turn=1,
+    outcome=Ending.ANSWERED,
+    questions=(
+        AskedQuestion(question_id="q1", text="Which?", choices=("a", "b")),
+        AskedQuestion(question_id="q2", text="When?", schema={"type": "string"}),
+    ),
+)
+WAITING = (WaitingTask(task_id=TASK, position=4, question="Which?\nWhen?", waiting_since=AT),)
+QUESTIONS: list[JsonObject] = [
+    {"question_id": "q1", "text": "Which?", "choices": ["a", "b"], "schema": None},
+    {"question_id": "q2", "text": "When?", "choices": [], "schema": {"type": "string"}},
+]
 COMMON = {
     "execution_id": str(EXECUTION),
     "timestamp": "2026-01-02T03:04:05+00:00",
@@ -139,11 +138,11 @@ COMMON = {
 
 
 def test_kubiya_is_told_what_the_plan_waits_for() -> None:
-    one = event(EventType.TURN_ENDED, WAITS, state=TaskState.WAITING, execution=ExecutionState.WAITING)
+    one = event(WAITS, state=TaskState.WAITING, execution=ExecutionState.WAITING, waiting=WAITING)
     asked, status, waits = frames(ENCODERS["kubiya plan"], one)
     assert asked == (
         "task_waiting_for_input",
-        COMMON | {"status": "waiting_for_input", "question": "Which?\nWhen?", "questions": WAITS["questions"]},
+        COMMON | {"status": "waiting_for_input", "question": "Which?\nWhen?", "questions": QUESTIONS},
     )
     assert status == ("plan_status_update", COMMON | {"status": "pending_user_input"})
     assert waits[0] == "plan_waiting_for_input"
@@ -157,29 +156,34 @@ def test_kubiya_is_told_what_the_plan_waits_for() -> None:
     ]
 
 
+HEARD = events.MessageAccepted(message_id=MESSAGE, seq=1, text="do", origin="kubiya", sender="me", queued=True)
+
+
 @pytest.mark.parametrize(
     ("one", "names"),
     [
-        (event(EventType.EXECUTION_CREATED, {"title": "P", "tasks": []}, task=None), ["plan_started"]),
+        (event(events.ExecutionCreated(title="P"), task=None), ["plan_started"]),
         (
-            event(EventType.TASK_STARTED, state=TaskState.RUNNING, execution=ExecutionState.RUNNING),
+            event(events.TaskStarted(title="T"), state=TaskState.RUNNING, execution=ExecutionState.RUNNING),
             ["task_started", "plan_status_update"],
         ),
-        (event(EventType.TASKS_STARTED, {"tasks": [1, 2]}, task=None), ["tasks_parallel"]),
-        (event(EventType.TURN_STARTED, {"turn": 1}), ["task_running"]),
-        (event(EventType.MESSAGE_ACCEPTED, {"text": "x"}), ["message"]),
-        (event(EventType.TEXT_DELTA, {"text": "x"}), ["message_chunk"]),
-        (event(EventType.STEP_VOIDED, {"step": 1}), ["message_void"]),
-        (event(EventType.STEP_COMPLETED, {"text": "x"}), ["message"]),
-        (event(EventType.STEP_COMPLETED, {"text": ""}), []),
-        (event(EventType.STEP_FAILED, {"retrying": True, "code": "x"}), []),
-        (event(EventType.STEP_FAILED, {"retrying": False, "code": "x"}), ["error"]),
+        (event(events.TasksStarted(tasks=(1, 2)), task=None), ["tasks_parallel"]),
+        (event(events.TurnStarted(turn=1)), ["task_running"]),
+        (event(HEARD), ["message"]),
+        (event(delta()), ["message_chunk"]),
+        (event(events.StepVoided(turn=1, step=1, attempt=1)), ["message_void"]),
+        (event(events.StepCompleted(turn=1, step=1, text="x")), ["message"]),
+        (event(events.StepCompleted(turn=1, step=1, text="")), []),
+        (event(events.StepFailed(turn=1, step=1, attempt=1, code="x", retrying=True)), []),
+        (event(events.StepFailed(turn=1, step=1, attempt=1, code="x", retrying=False)), ["error"]),
         (
-            event(EventType.TURN_ENDED, state=TaskState.SUCCEEDED, execution=ExecutionState.SUCCEEDED),
+            event(ended(), state=TaskState.SUCCEEDED, execution=ExecutionState.SUCCEEDED),
             ["task_completed", "plan_status_update", "plan_completed"],
         ),
-        (event(EventType.TASK_FAILED, {"code": "dependency_failed"}, state=TaskState.FAILED), ["task_completed"]),
-        (event(EventType.TASK_PAUSED, state=TaskState.PAUSED), ["task_waiting_for_input"]),
+        (event(events.TaskFailed(code="dependency_failed"), state=TaskState.FAILED), ["task_completed"]),
+        (event(events.TaskPaused(by="me"), state=TaskState.PAUSED), ["task_waiting_for_input"]),
+        (event(UNKNOWN), []),
+        (event(UNKNOWN, state=TaskState.FAILED), ["task_completed"]),
     ],
 )
 def test_kubiyas_words(one: Event, names: list[str]) -> None:
@@ -187,8 +191,7 @@ def test_kubiyas_words(one: Event, names: list[str]) -> None:
 
 
 def test_kubiya_tells_the_agents_text_from_the_users() -> None:
-    said = event(EventType.STEP_COMPLETED, {"text": "all of it", "turn": 1, "step": 0})
-    heard = event(EventType.MESSAGE_ACCEPTED, {"text": "do", "message_id": "m", "queued": True})
+    said, heard = event(events.StepCompleted(turn=1, step=0, text="all of it")), event(HEARD)
     for name in ("kubiya plan", "kubiya task"):
         assert frames(ENCODERS[name], said)[0][1].items() >= {"role": "assistant", "content": "all of it"}.items()
         assert frames(ENCODERS[name], heard)[0][1].items() >= {"role": "user", "content": "do"}.items()
@@ -207,7 +210,7 @@ def test_kubiya_tells_the_agents_text_from_the_users() -> None:
     ],
 )
 def test_a_single_tasks_stream_says_every_status(state: TaskState, status: str) -> None:
-    name, data = frames(ENCODERS["kubiya task"], event(EventType.TURN_ENDED, WAITS, state=state))[-1]
+    name, data = frames(ENCODERS["kubiya task"], event(WAITS, state=state))[-1]
     assert (name, data["status"], data["execution_id"]) == ("status", status, str(EXECUTION))
     assert ("question" in data) == (state is TaskState.WAITING)
 

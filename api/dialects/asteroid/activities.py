@@ -4,40 +4,45 @@ Clients refuse a whole list for one type that they do not know, so that there ar
 `reasoning`, `step_started`, `step_completed`, `status_changed`, `user_message_received`.
 """
 
-from collections.abc import Iterator
-from typing import Final, cast
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias, assert_never, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from api.dialects.asteroid.translate import CONSENT, FAILURE, FINISHED, STATUS, SUCCESS
 from api.ids import parse_uuid
+from baton.domain import events
 from baton.domain.approvals import call_question
-from baton.domain.events import Event, EventType
-from baton.domain.json import JsonObject, JsonValue
+from baton.domain.events import Body, Event
+from baton.domain.events.outcomes import Outcome, outcome_of
 from baton.domain.states import ExecutionState, TaskState
 
+#: An activity's payload, before it is JSON.
+Payload: TypeAlias = dict[str, object]
+
 #: The events that make activities, whatever they do to the execution's state.
-TYPES: Final = (
-    EventType.MESSAGE_ACCEPTED,
-    EventType.MESSAGE_EDITED,
-    EventType.MESSAGE_WITHDRAWN,
-    EventType.MESSAGE_REDRIVEN,
-    EventType.STEP_STARTED,
-    EventType.STEP_COMPLETED,
-    EventType.STEP_FAILED,
-    EventType.TOOL_STARTED,
-    EventType.TOOL_COMPLETED,
-    EventType.QUESTION_REMINDED,
-    EventType.QUESTION_ESCALATED,
-    EventType.APPROVAL_DECIDED,
-    EventType.TURN_ENDED,
+Told: TypeAlias = (
+    events.MessageAccepted
+    | events.MessageEdited
+    | events.MessageWithdrawn
+    | events.MessageRedriven
+    | events.StepStarted
+    | events.StepCompleted
+    | events.StepFailed
+    | events.ToolStarted
+    | events.ToolCompleted
+    | events.QuestionReminded
+    | events.QuestionEscalated
+    | events.ApprovalDecided
+    | events.TurnEnded
 )
+TYPES: Final = tuple(body.type for body in get_args(Told))
 _QUESTION: Final = "Question"
 _PAUSED: Final = "Somebody has paused it."
 #: Names are turned into uuids within this.
 _USERS: Final = uuid5(NAMESPACE_URL, "urn:baton:users")
 
 
-def activities(execution_id: UUID, event: Event) -> list[JsonObject]:
+def activities(execution_id: UUID, event: Event) -> list[dict[str, object]]:
     """What an event makes, in order; often nothing."""
     return [
         {
@@ -55,74 +60,94 @@ def user_uuid(sender: str) -> str:
     return str(parse_uuid(sender) or uuid5(_USERS, sender))
 
 
-def _payloads(event: Event) -> Iterator[JsonObject]:
-    yield from _what_happened(event)
+def _payloads(event: Event) -> Iterator[Payload]:
+    yield from _what_happened(event.body)
     if event.execution_state is not None:
         yield _status_changed(event, event.execution_state)
-    elif event.type is EventType.TURN_ENDED and event.task_state is TaskState.WAITING:
+    elif isinstance(event.body, events.TurnEnded) and event.task_state is TaskState.WAITING:
         # Other tasks of the plan are at work: its status says nothing of what this one asks.
-        for text in (*(str(q["text"]) for q in _items(event, "questions")), *_consent_asked(event)):
-            yield _generic(text)
+        for question in event.body.questions:
+            yield _generic(question.text)
+        for approval in event.body.approvals:
+            yield _generic(call_question(approval.tool, approval.arguments))
 
 
-def _what_happened(event: Event) -> Iterator[JsonObject]:
-    data = event.data
-    match event.type:
-        case EventType.MESSAGE_ACCEPTED | EventType.MESSAGE_REDRIVEN:
-            yield {
-                "activityType": "user_message_received",
-                "message": data.get("text"),
-                "userUUID": user_uuid(str(data.get("sender"))),
-            }
-        case EventType.MESSAGE_EDITED:
-            yield _generic(f"A message was changed, and says now: {data.get('text')}")
-        case EventType.MESSAGE_WITHDRAWN:
+def _what_happened(body: Body) -> Iterator[Payload]:
+    match body:
+        case events.MessageAccepted(text=text, sender=sender) | events.MessageRedriven(text=text, sender=sender):
+            yield {"activityType": "user_message_received", "message": text, "userUUID": user_uuid(sender)}
+        case events.MessageEdited(text=text):
+            yield _generic(f"A message was changed, and says now: {text}")
+        case events.MessageWithdrawn():
             yield _generic("A message was withdrawn.")
-        case EventType.STEP_STARTED:
-            yield _step(event, "step_started")
-        case EventType.STEP_COMPLETED:
-            if text := data.get("text"):
+        case events.StepStarted(step=step):
+            yield _step("step_started", step)
+        case events.StepCompleted(step=step, text=text, calls=calls):
+            if text:
                 # What it says before it calls tools is why it does.
-                yield {"activityType": "reasoning", "reasoning": text} if data.get("calls") else _generic(str(text))
-            yield _step(event, "step_completed")
-        case EventType.STEP_FAILED if not data.get("retrying"):
-            yield _generic(f"The step failed: {data.get('code')}.")
-            yield _step(event, "step_completed")
-        case EventType.TOOL_STARTED:
-            yield _generic(f"Calls {data.get('name')}.")
-        case EventType.TOOL_COMPLETED:
-            yield _generic(f"{data.get('name')} {'has failed' if data.get('failed') else 'is done'}.")
-        case EventType.QUESTION_REMINDED | EventType.QUESTION_ESCALATED:
-            yield _generic(f"Nobody has answered yet: {data.get('text')}")
-        case EventType.APPROVAL_DECIDED:
-            yield _generic(f"Whether {data.get('tool')} may be called was decided: {data.get('decision')}.")
-        case _:
+                yield {"activityType": "reasoning", "reasoning": text} if calls else _generic(text)
+            yield _step("step_completed", step)
+        case events.StepFailed(step=step, code=code, retrying=retrying):
+            if not retrying:
+                yield _generic(f"The step failed: {code}.")
+                yield _step("step_completed", step)
+        case events.ToolStarted(name=name):
+            yield _generic(f"Calls {name}.")
+        case events.ToolCompleted(name=name, failed=failed):
+            yield _generic(f"{name} {'has failed' if failed else 'is done'}.")
+        case events.QuestionReminded(text=text) | events.QuestionEscalated(text=text):
+            yield _generic(f"Nobody has answered yet: {text}")
+        case events.ApprovalDecided(tool=tool, decision=decision):
+            yield _generic(f"Whether {tool} may be called was decided: {decision}.")
+        case (
+            events.ExecutionCreated()
+            | events.ExecutionChanged()
+            | events.TaskStarted()
+            | events.TasksStarted()
+            | events.TaskFailed()
+            | events.TaskReset()
+            | events.TaskPaused()
+            | events.TaskResumed()
+            | events.TaskCancelled()
+            | events.TaskRepaired()
+            | events.WorkflowLost()
+            | events.WorkflowReplaced()
+            | events.MessagesDead()
+            | events.TurnStarted()
+            | events.TurnEnded()
+            | events.StepVoided()
+            | events.TextDelta()
+            | events.NoteWritten()
+            | events.QuestionAsked()
+            | events.ApprovalAsked()
+            | events.Unknown()
+        ):
             pass
+        case _:
+            assert_never(body)
 
 
-def _generic(message: str) -> JsonObject:
+def _generic(message: str) -> Payload:
     return {"activityType": "generic", "message": message}
 
 
-def _step(event: Event, kind: str) -> JsonObject:
+def _step(kind: str, step: int) -> Payload:
     """Steps are numbered from 1 within their turn."""
-    return {"activityType": kind, "stepNumber": cast("int", event.data.get("step", 0)) + 1}
+    return {"activityType": kind, "stepNumber": step + 1}
 
 
-def _status_changed(event: Event, state: ExecutionState) -> JsonObject:
-    status = STATUS[state]
-    more: JsonObject = {}
+def _status_changed(event: Event, state: ExecutionState) -> Payload:
+    status, outcome = STATUS[state], outcome_of(event.body)
+    more: Payload = {}
     match state:
         case ExecutionState.WAITING:
-            status, more = _waiting(event)
+            status, more = _waiting(event, outcome)
         case ExecutionState.PAUSED:
             more = {"pausedPayload": {"reason": _PAUSED}}
         case ExecutionState.SUCCEEDED:
-            result = event.data.get("result")
-            more = {"completedPayload": {"outcome": SUCCESS, "reasoning": FINISHED, "result": result}}
+            more = {"completedPayload": {"outcome": SUCCESS, "reasoning": FINISHED, "result": outcome.result}}
         case ExecutionState.FAILED:
-            reason = event.data.get("error") or event.data.get("code") or FAILURE
-            more = {"failedPayload": {"reason": reason}}
+            more = {"failedPayload": {"reason": outcome.error or FAILURE}}
         case ExecutionState.CANCELLED:
             more = {"cancelledPayload": {"reason": "user_requested"}}
         case ExecutionState.PENDING | ExecutionState.RUNNING:
@@ -130,32 +155,21 @@ def _status_changed(event: Event, state: ExecutionState) -> JsonObject:
     return {"activityType": "status_changed", "status": status, **more}
 
 
-def _waiting(event: Event) -> tuple[str, JsonObject]:
+def _waiting(event: Event, outcome: Outcome) -> tuple[str, Payload]:
     """The status of an execution that has come to wait, and what for: answers, or consent alone."""
-    waiting = _items(event, "waiting")
-    reason = "\n".join(str(task.get("question")) for task in waiting)
-    asking = [task for task in waiting if not task.get("consent")]
-    if waiting and not asking:
+    reason = "\n".join(task.question for task in event.waiting)
+    asking = [task for task in event.waiting if not task.consent]
+    if event.waiting and not asking:
         return CONSENT, {"awaitingConfirmationPayload": {"reason": reason}}
-    questions = [_question(str(asked.get("text")), asked.get("choices")) for asked in _items(event, "questions")]
-    others = [task for task in asking if not questions or task.get("position") != event.position]
-    questions += [_question(str(task.get("question")), None) for task in others]
-    shown: JsonObject = {"reason": reason, "question": {"questions": cast("list[JsonValue]", questions)}}
-    return STATUS[ExecutionState.WAITING], {"pausedPayload": shown}
+    questions = [_question(asked.text, asked.choices) for asked in outcome.questions]
+    others = [task for task in asking if not questions or task.position != event.position]
+    questions += [_question(task.question) for task in others]
+    return STATUS[ExecutionState.WAITING], {"pausedPayload": {"reason": reason, "question": {"questions": questions}}}
 
 
-def _question(text: str, choices: JsonValue) -> JsonObject:
-    offered = cast("list[str]", choices or [])
+def _question(text: str, choices: Sequence[str] = ()) -> Payload:
     return {
         "question": text,
         "header": _QUESTION,
-        "options": [{"label": choice, "description": choice} for choice in offered],
+        "options": [{"label": choice, "description": choice} for choice in choices],
     }
-
-
-def _consent_asked(event: Event) -> list[str]:
-    return [call_question(str(one.get("tool")), one.get("arguments")) for one in _items(event, "approvals")]
-
-
-def _items(event: Event, name: str) -> list[JsonObject]:
-    return cast("list[JsonObject]", event.data.get(name) or [])

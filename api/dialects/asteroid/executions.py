@@ -27,7 +27,6 @@ from api.dialects.asteroid.schemas import (
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from baton.domain.agents import Principal, parse_reference
-from baton.domain.json import JsonObject
 from baton.service import executions, log
 from baton.service.context import Baton
 
@@ -93,9 +92,11 @@ async def list_activities(who: CanRead, execution_id: ExecutionInPath, query: Ac
     return JsonResponse(found, headers=execution_headers(execution_id))
 
 
-async def _activities(baton: Baton, who: Principal, execution_id: UUID, query: ActivitiesQuery) -> list[JsonObject]:
+async def _activities(
+    baton: Baton, who: Principal, execution_id: UUID, query: ActivitiesQuery
+) -> list[dict[str, object]]:
     """Up to ``query.limit`` activities. An event makes any number of them, so that a page of events may be too few."""
-    found: list[JsonObject] = []
+    found: list[dict[str, object]] = []
     beyond: int | None = None
     while len(found) < query.limit:
         newest_first = query.order == "desc"

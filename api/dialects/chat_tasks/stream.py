@@ -5,16 +5,19 @@ all of it, also where a step was tried again and what it had streamed does not c
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Final, assert_never
 from uuid import UUID
 
 from api.dialects.chat_tasks import translate
 from api.dialects.chat_tasks.errors import ERRORS
 from api.errors import status_of
 from api.frames import Encoder, Frame
+from baton.domain import events
 from baton.domain.agents import Principal
 from baton.domain.errors import TaskNotFound, Unavailable
-from baton.domain.events import Event, EventType
+from baton.domain.events import Body, Event
+from baton.domain.events.parts import OfCall
 from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
@@ -39,61 +42,75 @@ def task_encoder(baton: Baton, who: Principal, number: int, task_id: UUID) -> En
 
 
 def _frames(number: int, event: Event) -> Iterator[Frame]:
-    yield from _text_frames(event)
-    if step := _step(event):
-        yield step
+    yield from _said_and_done(event.body, event.at)
     if event.task_state is not None:
         yield "task.status", {"task_id": number, "status": translate.STATUS[event.task_state]}
 
 
-def _text_frames(event: Event) -> Iterator[Frame]:
-    """What the agent says, whole or in pieces."""
-    data = event.data
-    said_by = translate.message_id(translate.step_of(data.get("turn"), data.get("step")))
-    match event.type:
-        case EventType.TEXT_DELTA:
-            yield "message.delta", {"message_id": said_by, "text": data.get("text")}
-        case EventType.STEP_COMPLETED if data.get("text"):
-            yield "message.completed", {"message_id": said_by, "content": data["text"]}
-        case EventType.QUESTION_ASKED:
-            asked = translate.message_id(str(data.get("question_id")))
-            yield "message.completed", {"message_id": asked, "content": data.get("text")}
-        case _:
+def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
+    """What is said, whole or in pieces, and the steps that begin or end.
+
+    The log does not say again when a step that ends began: the list of steps does.
+    """
+    match body:
+        case events.TextDelta(turn=turn, step=step, text=text):
+            yield "message.delta", {"message_id": translate.message_id(translate.step_of(turn, step)), "text": text}
+        case events.StepStarted(turn=turn, step=step):
+            name = translate.step_of(turn, step)
+            yield _started(translate.thinking(name, "running", started_at=at, completed_at=None))
+        case events.StepCompleted(turn=turn, step=step, text=text):
+            name = translate.step_of(turn, step)
+            if text:
+                yield "message.completed", {"message_id": translate.message_id(name), "content": text}
+            more: JsonObject = {"interrupted": True} if body.interrupted else {}
+            yield _completed(translate.thinking(name, "completed", started_at=at, completed_at=at, **more))
+        case events.StepFailed(turn=turn, step=step, code=code, retrying=retrying):
+            name = translate.step_of(turn, step)
+            if not retrying:
+                yield _completed(translate.thinking(name, "failed", started_at=at, completed_at=at, error=code))
+        case events.ToolStarted():
+            called: JsonObject = {"name": body.name, "args": body.arguments}
+            yield _started(translate.tool_call(_call(body), "running", started_at=at, completed_at=None, data=called))
+        case events.ToolCompleted():
+            gave: JsonObject = {"name": body.name} | translate.outcome(body.content, failed=body.failed)
+            status = "failed" if body.failed else "completed"
+            yield _completed(translate.tool_call(_call(body), status, started_at=at, completed_at=at, data=gave))
+        case events.QuestionAsked(question_id=question, text=text):
+            yield "message.completed", {"message_id": translate.message_id(question), "content": text}
+        case events.MessageAccepted() | events.MessageEdited() | events.MessageRedriven():
+            yield _completed(translate.message(str(body.message_id), "user", body.text, at=at))
+        case (
+            events.ExecutionCreated()
+            | events.ExecutionChanged()
+            | events.TaskStarted()
+            | events.TasksStarted()
+            | events.TaskFailed()
+            | events.TaskReset()
+            | events.TaskPaused()
+            | events.TaskResumed()
+            | events.TaskCancelled()
+            | events.TaskRepaired()
+            | events.WorkflowLost()
+            | events.WorkflowReplaced()
+            | events.MessageWithdrawn()
+            | events.MessagesDead()
+            | events.TurnStarted()
+            | events.TurnEnded()
+            | events.StepVoided()
+            | events.NoteWritten()
+            | events.QuestionReminded()
+            | events.QuestionEscalated()
+            | events.ApprovalAsked()
+            | events.ApprovalDecided()
+            | events.Unknown()
+        ):
             pass
-
-
-def _step(event: Event) -> Frame | None:
-    """A step that begins or ends. The log does not say again when one that ends began: the list of steps does."""
-    data, at = event.data, event.at
-    name = translate.step_of(data.get("turn"), data.get("step"))
-    match event.type:
-        case EventType.STEP_STARTED:
-            return _started(translate.thinking(name, "running", started_at=at, completed_at=None))
-        case EventType.STEP_COMPLETED:
-            more: JsonObject = {"interrupted": True} if data.get("interrupted") else {}
-            return _completed(translate.thinking(name, "completed", started_at=at, completed_at=at, **more))
-        case EventType.STEP_FAILED if not data.get("retrying"):
-            return _completed(
-                translate.thinking(name, "failed", started_at=at, completed_at=at, error=data.get("code"))
-            )
-        case EventType.TOOL_STARTED:
-            called: JsonObject = {"name": data.get("name"), "args": data.get("arguments")}
-            return _started(
-                translate.tool_call(_call(name, data), "running", started_at=at, completed_at=None, data=called)
-            )
-        case EventType.TOOL_COMPLETED:
-            failed = bool(data.get("failed"))
-            gave: JsonObject = {"name": data.get("name")} | translate.outcome(data.get("content"), failed=failed)
-            status = "failed" if failed else "completed"
-            return _completed(translate.tool_call(_call(name, data), status, started_at=at, completed_at=at, data=gave))
-        case EventType.MESSAGE_ACCEPTED | EventType.MESSAGE_EDITED | EventType.MESSAGE_REDRIVEN:
-            return _completed(translate.message(str(data.get("message_id")), "user", data.get("text"), at=at))
         case _:
-            return None
+            assert_never(body)
 
 
-def _call(name: str, data: JsonObject) -> str:
-    return f"{name}.{data.get('call_id')}"
+def _call(body: OfCall) -> str:
+    return f"{translate.step_of(body.turn, body.step)}.{body.call_id}"
 
 
 def _started(step: JsonObject) -> Frame:

@@ -121,7 +121,7 @@ def steps(task: TaskView, timeline: Timeline) -> JsonObject:
     return {"task_id": task.number, "agent_id": task.agent.number, "steps": shown}
 
 
-def step_of(turn: object, step: object) -> str:
+def step_of(turn: int, step: int) -> str:
     """A model call's name within its task."""
     return f"{turn}.{step}"
 

@@ -6,16 +6,20 @@ that the chunks of that attempt do not count.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import TypeAlias, assert_never
 from uuid import UUID
 
 from api.dialects.kubiya.translate import EXECUTION_STATUS, PAUSED_QUESTION, PLAN_STATUS, TASK_STATUS
 from api.frames import Encoder, Frame
+from baton.domain import events
 from baton.domain.approvals import call_question
-from baton.domain.events import Event, EventType
-from baton.domain.json import JsonObject, JsonValue
+from baton.domain.events import Body, Event
+from baton.domain.events.outcomes import Outcome, outcome_of
 from baton.domain.states import ExecutionState, TaskState
 from baton.service.feed import Subscription
+
+#: What a frame says, before it is JSON.
+Data: TypeAlias = dict[str, object]
 
 
 def plan_encoder() -> Encoder:
@@ -62,105 +66,122 @@ def _done(subscription: Subscription, execution_id: str, status: str) -> Frame:
 
 def _plan_frames(execution_id: UUID, event: Event) -> Sequence[Frame]:
     """A plan's frames of one event: what happened to the task, then what follows for the plan."""
-    common: JsonObject = {"execution_id": str(execution_id), "timestamp": event.at.isoformat()}
+    common: Data = {"execution_id": str(execution_id), "timestamp": event.at.isoformat()}
     if event.task_id is not None:
         common["task_id"] = event.position
         common["task_execution_id"] = str(event.task_id)
     return tuple((name, common | data) for name, data in (*_task_part(event), *_plan_part(event)))
 
 
-def _task_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
-    match event.type:
-        case EventType.EXECUTION_CREATED:
-            tasks = cast("list[JsonObject]", event.data.get("tasks", []))
+def _task_part(event: Event) -> Iterator[tuple[str, Data]]:
+    match event.body:
+        case events.ExecutionCreated(title=title, tasks=tasks):
             yield (
                 "plan_started",
                 {
-                    "plan_title": event.data.get("title"),
+                    "plan_title": title,
                     "status": "running",
                     "total_tasks": len(tasks),
                     "tasks": [
                         {
-                            "task_id": task["position"],
-                            "task_execution_id": task["id"],
-                            "title": task["title"],
+                            "task_id": task.position,
+                            "task_execution_id": task.id,
+                            "title": task.title,
                             "status": TASK_STATUS[TaskState.PENDING],
                         }
                         for task in tasks
                     ],
                 },
             )
-        case EventType.TASK_STARTED:
-            yield "task_started", {"title": event.data.get("title"), "status": TASK_STATUS[TaskState.RUNNING]}
-        case EventType.TASKS_STARTED:
-            yield "tasks_parallel", {"task_ids": event.data.get("tasks", [])}
-        case EventType.TURN_STARTED:
-            yield "task_running", {"status": TASK_STATUS[TaskState.RUNNING], "turn": event.data.get("turn")}
-        case EventType.TASK_RESET:
+        case events.TaskStarted(title=title):
+            yield "task_started", {"title": title, "status": TASK_STATUS[TaskState.RUNNING]}
+        case events.TasksStarted(tasks=positions):
+            yield "tasks_parallel", {"task_ids": positions}
+        case events.TurnStarted(turn=turn):
+            yield "task_running", {"status": TASK_STATUS[TaskState.RUNNING], "turn": turn}
+        case events.TaskReset():
             yield "task_reset", {"status": TASK_STATUS[TaskState.PENDING]}
-        case _:
-            yield from _text_part(event)
+        case body:
+            yield from _text_part(body)
     yield from _state_part(event)
 
 
-def _text_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
+def _text_part(body: Body) -> Iterator[tuple[str, Data]]:
     """What was said, by the user or by the agent."""
-    data = event.data
-    match event.type:
-        case EventType.MESSAGE_ACCEPTED:
+    match body:
+        case events.MessageAccepted():
             yield (
                 "message",
                 {
                     "role": "user",
-                    "content": data.get("text"),
-                    "message_id": data.get("message_id"),
-                    "queued": data.get("queued", False),
+                    "content": body.text,
+                    "message_id": body.message_id,
+                    "queued": body.queued,
                 },
             )
-        case EventType.TEXT_DELTA:
+        case events.TextDelta():
             yield (
                 "message_chunk",
                 {
                     "role": "assistant",
-                    "content": data.get("text"),
-                    "turn": data.get("turn"),
-                    "step": data.get("step"),
-                    "attempt": data.get("attempt"),
+                    "content": body.text,
+                    "turn": body.turn,
+                    "step": body.step,
+                    "attempt": body.attempt,
                 },
             )
-        case EventType.STEP_VOIDED:
-            yield (
-                "message_void",
-                {"turn": data.get("turn"), "step": data.get("step"), "attempt": data.get("attempt")},
-            )
-        case EventType.STEP_COMPLETED if data.get("text"):
-            said: JsonObject = {
-                "role": "assistant",
-                "content": data["text"],
-                "turn": data.get("turn"),
-                "step": data.get("step"),
-            }
-            if data.get("interrupted"):
-                said["interrupted"] = True
-            yield "message", said
-        case EventType.STEP_FAILED if not data.get("retrying"):
-            yield "error", {"error": data.get("code")}
-        case _:
+        case events.StepVoided(turn=turn, step=step, attempt=attempt):
+            yield "message_void", {"turn": turn, "step": step, "attempt": attempt}
+        case events.StepCompleted(turn=turn, step=step, text=text):
+            if text:
+                said: Data = {"role": "assistant", "content": text, "turn": turn, "step": step}
+                if body.interrupted:
+                    said["interrupted"] = True
+                yield "message", said
+        case events.StepFailed(code=code, retrying=retrying):
+            if not retrying:
+                yield "error", {"error": code}
+        case (
+            events.ExecutionCreated()
+            | events.ExecutionChanged()
+            | events.TaskStarted()
+            | events.TasksStarted()
+            | events.TaskFailed()
+            | events.TaskReset()
+            | events.TaskPaused()
+            | events.TaskResumed()
+            | events.TaskCancelled()
+            | events.TaskRepaired()
+            | events.WorkflowLost()
+            | events.WorkflowReplaced()
+            | events.MessageEdited()
+            | events.MessageWithdrawn()
+            | events.MessageRedriven()
+            | events.MessagesDead()
+            | events.TurnStarted()
+            | events.TurnEnded()
+            | events.StepStarted()
+            | events.ToolStarted()
+            | events.ToolCompleted()
+            | events.NoteWritten()
+            | events.QuestionAsked()
+            | events.QuestionReminded()
+            | events.QuestionEscalated()
+            | events.ApprovalAsked()
+            | events.ApprovalDecided()
+            | events.Unknown()
+        ):
             pass
+        case _:
+            assert_never(body)
 
 
-def _state_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
+def _state_part(event: Event) -> Iterator[tuple[str, Data]]:
     """What a task has come to, where the event brought it there."""
+    outcome = outcome_of(event.body)
     match event.task_state:
         case TaskState.WAITING:
-            yield (
-                "task_waiting_for_input",
-                {
-                    "status": TASK_STATUS[TaskState.WAITING],
-                    "question": _question(event),
-                    "questions": event.data.get("questions", []),
-                },
-            )
+            yield "task_waiting_for_input", {"status": TASK_STATUS[TaskState.WAITING], **_asked(outcome)}
         case TaskState.PAUSED:
             yield (
                 "task_waiting_for_input",
@@ -169,16 +190,16 @@ def _state_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
         case TaskState.SUCCEEDED | TaskState.FAILED | TaskState.CANCELLED as state:
             yield (
                 "task_completed",
-                {"status": TASK_STATUS[state], "output": event.data.get("result"), "error": _error(event, state)},
+                {"status": TASK_STATUS[state], "output": outcome.result, "error": _error(outcome, state)},
             )
-        case _:
+        case TaskState.PENDING | TaskState.RUNNING | None:
             pass
 
 
-def _plan_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
+def _plan_part(event: Event) -> Iterator[tuple[str, Data]]:
     """What a plan has come to, where the event brought it there."""
     state = event.execution_state
-    if state is None or event.type is EventType.EXECUTION_CREATED:
+    if state is None or isinstance(event.body, events.ExecutionCreated):
         return
     status = PLAN_STATUS[state]
     yield "plan_status_update", {"status": status}
@@ -196,53 +217,49 @@ def _plan_part(event: Event) -> Iterator[tuple[str, JsonObject]]:
 
 
 def _task_frames(shown_as: str, event: Event) -> Iterator[Frame]:
-    common: JsonObject = {"execution_id": shown_as, "timestamp": event.at.isoformat()}
-    for name, data in _text_part(event):
+    common: Data = {"execution_id": shown_as, "timestamp": event.at.isoformat()}
+    for name, data in _text_part(event.body):
         yield name, common | data
     if event.task_state is not None:
-        status: JsonObject = {"status": EXECUTION_STATUS[event.task_state]}
+        outcome = outcome_of(event.body)
+        status: Data = {"status": EXECUTION_STATUS[event.task_state]}
         if event.task_state is TaskState.WAITING:
-            status |= {"question": _question(event), "questions": event.data.get("questions", [])}
+            status |= _asked(outcome)
         if event.task_state.is_over:
-            status |= {"response": event.data.get("result"), "error_message": _error(event, event.task_state)}
+            status |= {"response": outcome.result, "error_message": _error(outcome, event.task_state)}
         yield "status", common | status
 
 
 def _execution_frames(shown_as: str, event: Event) -> Iterator[Frame]:
-    common: JsonObject = {"execution_id": shown_as, "timestamp": event.at.isoformat()}
+    common: Data = {"execution_id": shown_as, "timestamp": event.at.isoformat()}
     if event.task_id is not None:
         common |= {"task_id": event.position, "task_execution_id": str(event.task_id)}
-    for name, data in _text_part(event):
+    for name, data in _text_part(event.body):
         yield name, common | data
     if event.execution_state is not None:
         yield "status", common | {"status": EXECUTION_STATUS[event.execution_state]}
 
 
-def _question(event: Event) -> str:
-    questions = cast("list[JsonObject]", event.data.get("questions") or [])
-    approvals = cast("list[JsonObject]", event.data.get("approvals") or [])
-    asked = (str(question.get("text", "")) for question in questions)
-    calls = (call_question(str(approval.get("tool", "")), approval.get("arguments")) for approval in approvals)
-    return "\n".join((*asked, *calls))
+def _asked(outcome: Outcome) -> Data:
+    texts = (question.text for question in outcome.questions)
+    calls = (call_question(approval.tool, approval.arguments) for approval in outcome.approvals)
+    return {"question": "\n".join((*texts, *calls)), "questions": outcome.questions}
 
 
-def _waiting(event: Event) -> list[JsonValue]:
+def _waiting(event: Event) -> list[Data]:
     """All that the plan waits for, as its status call shows it: a message resumes a paused task."""
-    waiting = cast("list[JsonObject]", event.data.get("waiting") or [])
-    paused = cast("list[JsonObject]", event.data.get("paused") or [])
-    resumable = ({**task, "question": PAUSED_QUESTION, "waiting_since": event.at.isoformat()} for task in paused)
+    waiting = [(task, task.question, task.waiting_since) for task in event.waiting]
+    resumable = [(task, PAUSED_QUESTION, event.at) for task in event.paused]
     return [
         {
-            "task_id": task.get("position"),
-            "execution_id": task.get("task_id"),
-            "question": task.get("question"),
-            "waiting_since": task.get("waiting_since"),
+            "task_id": task.position,
+            "execution_id": task.task_id,
+            "question": question,
+            "waiting_since": since,
         }
-        for task in sorted((*waiting, *resumable), key=lambda task: cast("int", task.get("position", 0)))
+        for task, question, since in sorted((*waiting, *resumable), key=lambda entry: entry[0].position)
     ]
 
 
-def _error(event: Event, state: TaskState) -> JsonValue:
-    if state is TaskState.SUCCEEDED:
-        return None
-    return event.data.get("error") or event.data.get("code") or state.value
+def _error(outcome: Outcome, state: TaskState) -> str | None:
+    return None if state is TaskState.SUCCEEDED else outcome.error or state.value

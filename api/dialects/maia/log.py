@@ -1,128 +1,160 @@
 """What Maia calls a task's messages: an entry for each event that tells of the conversation. Pure."""
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias, assert_never, get_args
 
 from api.dialects.maia.translate import resting_status
-from baton.domain.events import Event, EventType
-from baton.domain.json import JsonObject
+from baton.domain import events
+from baton.domain.events import Event
+from baton.domain.events.outcomes import outcome_of
+from baton.domain.events.parts import AskedQuestion, MessageRef, OfTurn
 
-E = EventType
+#: What an entry says, before it is JSON.
+Data: TypeAlias = dict[str, object]
+
+#: The events that have an entry.
+Shown: TypeAlias = (
+    events.TaskStarted
+    | events.TaskFailed
+    | events.TaskPaused
+    | events.TaskResumed
+    | events.TaskCancelled
+    | events.MessageAccepted
+    | events.MessageEdited
+    | events.MessageWithdrawn
+    | events.MessageRedriven
+    | events.StepCompleted
+    | events.StepFailed
+    | events.ToolStarted
+    | events.ToolCompleted
+    | events.TurnEnded
+    | events.QuestionAsked
+    | events.ApprovalAsked
+    | events.ApprovalDecided
+)
+SHOWN: Final = tuple(body.type for body in get_args(Shown))
 
 
-def entry(event: Event, description: str) -> JsonObject:
-    """An event that `SHOWN` names as an entry. ``description``: what the task was told when it was made."""
-    kind, say = _ENTRIES[EventType(event.type)]
-    data: JsonObject = {"type": kind, **say(event)}
-    if event.type is E.TASK_STARTED:
-        data["content"] = description
-    return {"data": data, "groupId": _group(event), "timestamp": event.at.isoformat()}
+def entry(event: Event, description: str) -> Data | None:
+    """An event as an entry; None if it has none. ``description``: what the task was told when it was made."""
+    said = _said(event, description)
+    return None if said is None else {"data": said, "groupId": _group(event), "timestamp": event.at.isoformat()}
 
 
 def _group(event: Event) -> str:
     """Entries of one turn belong together; what was said to it, and what it asked, goes by its own id."""
-    data = event.data
-    if data.get("turn") is not None:
-        return f"turn-{data['turn']}"
-    return str(data.get("message_id") or data.get("question_id") or f"event-{event.seq}")
+    match event.body:
+        case OfTurn(turn=turn):
+            return f"turn-{turn}"
+        case MessageRef(message_id=message):
+            return str(message)
+        case AskedQuestion(question_id=question):
+            return question
+        case _:
+            return f"event-{event.seq}"
 
 
-def _said(event: Event) -> JsonObject:
-    return {"role": "user", "content": event.data.get("text"), "messageId": event.data.get("message_id")}
+def _said(event: Event, description: str) -> Data | None:
+    body = event.body
+    match body:
+        case events.TaskStarted():
+            return _message("user_message", description)
+        case (
+            events.MessageAccepted(text=text, message_id=message)
+            | events.MessageRedriven(text=text, message_id=message)
+        ):
+            return _message("user_message", text, message)
+        case events.MessageEdited(text=text, message_id=message):
+            return _message("user_message_edited", text, message)
+        case events.MessageWithdrawn(message_id=message):
+            return _message("user_message_withdrawn", None, message)
+        case events.StepCompleted():
+            return {
+                "type": "agent_message",
+                "role": "assistant",
+                "content": body.text,
+                "toolCalls": [
+                    {"toolCallId": call.id, "toolName": call.name, "toolInput": call.arguments} for call in body.calls
+                ],
+                "interrupted": body.interrupted,
+            }
+        case events.StepFailed(code=code, retrying=retrying):
+            return {"type": "error", "code": code, "retrying": retrying}
+        case events.ToolStarted():
+            return {
+                "type": "tool_call",
+                "toolCallId": body.call_id,
+                "toolName": body.name,
+                "toolInput": body.arguments,
+            }
+        case events.ToolCompleted():
+            return {
+                "type": "tool_result",
+                "toolCallId": body.call_id,
+                "toolName": body.name,
+                "toolOutput": body.content,
+                "failed": body.failed,
+            }
+        case events.QuestionAsked():
+            return {
+                "type": "question",
+                "id": body.question_id,
+                "question": body.text,
+                "options": body.choices,
+                "schema": body.schema,
+            }
+        case events.ApprovalAsked():
+            return {
+                "type": "permission_request",
+                "toolId": body.approval_id,
+                "toolCallId": body.call_id,
+                "toolName": body.tool,
+                "toolInput": body.arguments,
+            }
+        case events.ApprovalDecided():
+            return {
+                "type": "permission_decision",
+                "toolId": body.approval_id,
+                "toolCallId": body.call_id,
+                "toolName": body.tool,
+                "decision": body.decision,
+                "reason": body.reason,
+            }
+        case (
+            events.TurnEnded()
+            | events.TaskPaused()
+            | events.TaskResumed()
+            | events.TaskCancelled()
+            | events.TaskFailed()
+        ):
+            outcome = outcome_of(body)
+            return {
+                "type": "status",
+                "status": event.task_state and resting_status(event.task_state),
+                "result": outcome.result,
+                "error": outcome.error,
+            }
+        case (
+            events.ExecutionCreated()
+            | events.ExecutionChanged()
+            | events.TasksStarted()
+            | events.TaskReset()
+            | events.TaskRepaired()
+            | events.WorkflowLost()
+            | events.WorkflowReplaced()
+            | events.MessagesDead()
+            | events.TurnStarted()
+            | events.StepStarted()
+            | events.StepVoided()
+            | events.TextDelta()
+            | events.NoteWritten()
+            | events.QuestionReminded()
+            | events.QuestionEscalated()
+            | events.Unknown()
+        ):
+            return None
+        case _:
+            assert_never(body)
 
 
-def _answered(event: Event) -> JsonObject:
-    calls = event.data.get("calls")
-    return {
-        "role": "assistant",
-        "content": event.data.get("text"),
-        "toolCalls": [
-            {"toolCallId": call.get("id"), "toolName": call.get("name"), "toolInput": call.get("arguments")}
-            for call in (calls if isinstance(calls, list) else ())
-            if isinstance(call, dict)
-        ],
-        "interrupted": bool(event.data.get("interrupted")),
-    }
-
-
-def _called(event: Event) -> JsonObject:
-    data = event.data
-    return {"toolCallId": data.get("call_id"), "toolName": data.get("name"), "toolInput": data.get("arguments")}
-
-
-def _gave(event: Event) -> JsonObject:
-    data = event.data
-    return {
-        "toolCallId": data.get("call_id"),
-        "toolName": data.get("name"),
-        "toolOutput": data.get("content"),
-        "failed": bool(data.get("failed")),
-    }
-
-
-def _asked(event: Event) -> JsonObject:
-    data = event.data
-    return {
-        "id": data.get("question_id"),
-        "question": data.get("text"),
-        "options": data.get("choices"),
-        "schema": data.get("schema"),
-    }
-
-
-def _held(event: Event) -> JsonObject:
-    data = event.data
-    return {
-        "toolId": data.get("approval_id"),
-        "toolCallId": data.get("call_id"),
-        "toolName": data.get("tool"),
-        "toolInput": data.get("arguments"),
-    }
-
-
-def _decided(event: Event) -> JsonObject:
-    data = event.data
-    return {
-        "toolId": data.get("approval_id"),
-        "toolCallId": data.get("call_id"),
-        "toolName": data.get("tool"),
-        "decision": data.get("decision"),
-        "reason": data.get("reason"),
-    }
-
-
-def _failed(event: Event) -> JsonObject:
-    return {"code": event.data.get("code"), "retrying": bool(event.data.get("retrying"))}
-
-
-def _stands(event: Event) -> JsonObject:
-    state = event.task_state
-    return {
-        "status": state and resting_status(state),
-        "result": event.data.get("result"),
-        "error": event.data.get("error") or event.data.get("code"),
-    }
-
-
-#: The events that have an entry: what it is called, and what it says.
-_ENTRIES: Final[dict[EventType, tuple[str, Callable[[Event], JsonObject]]]] = {
-    E.TASK_STARTED: ("user_message", _said),
-    E.MESSAGE_ACCEPTED: ("user_message", _said),
-    E.MESSAGE_REDRIVEN: ("user_message", _said),
-    E.MESSAGE_EDITED: ("user_message_edited", _said),
-    E.MESSAGE_WITHDRAWN: ("user_message_withdrawn", _said),
-    E.STEP_COMPLETED: ("agent_message", _answered),
-    E.STEP_FAILED: ("error", _failed),
-    E.TOOL_STARTED: ("tool_call", _called),
-    E.TOOL_COMPLETED: ("tool_result", _gave),
-    E.QUESTION_ASKED: ("question", _asked),
-    E.APPROVAL_ASKED: ("permission_request", _held),
-    E.APPROVAL_DECIDED: ("permission_decision", _decided),
-    E.TURN_ENDED: ("status", _stands),
-    E.TASK_PAUSED: ("status", _stands),
-    E.TASK_RESUMED: ("status", _stands),
-    E.TASK_CANCELLED: ("status", _stands),
-    E.TASK_FAILED: ("status", _stands),
-}
-
-SHOWN: Final = tuple(_ENTRIES)
+def _message(kind: str, content: str | None, message: object = None) -> Data:
+    return {"type": kind, "role": "user", "content": content, "messageId": message}

@@ -62,7 +62,8 @@ async def get_task_messages(
     page = await list_task_events(
         baton, who, TaskById(task_id), log.SHOWN, limit=limit, cursor=pagination_token, parameter="paginationToken"
     )
-    shown: dict[str, object] = {"results": [log.entry(event, found.description) for event in page.items]}
+    entries = [entry for event in page.items if (entry := log.entry(event, found.description))]
+    shown: dict[str, object] = {"results": entries}
     if page.next_cursor is not None:
         shown["more"] = page.next_cursor
     return JsonResponse(shown, headers=execution_headers(found.execution_id) | {"ETag": etag(found.version)})

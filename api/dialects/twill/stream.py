@@ -7,36 +7,22 @@ says; `text_void` takes back what a step had said that is tried again), `message
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import assert_never
 from uuid import UUID
 
 from api.dialects.twill import translate
 from api.dialects.twill.errors import ERRORS
 from api.errors import status_of
 from api.frames import Chapter, Encoder, Frame
+from baton.domain import events
 from baton.domain.agents import Principal
 from baton.domain.errands import Errand, ErrandState
 from baton.domain.errors import MessageNotFound, Unavailable
-from baton.domain.events import Event, EventType
-from baton.domain.json import JsonObject
+from baton.domain.events import Body, Event
+from baton.domain.events.parts import OfStep, OfTurn
 from baton.service.context import Baton
 from baton.service.feed import Subscription
 from baton.service.messages import get_errand
-
-#: What says nothing of whether a job has come to its end.
-_ON_THE_WAY: Final = frozenset(
-    {
-        EventType.TEXT_DELTA,
-        EventType.STEP_STARTED,
-        EventType.STEP_VOIDED,
-        EventType.STEP_COMPLETED,
-        EventType.TOOL_STARTED,
-        EventType.TOOL_COMPLETED,
-        EventType.QUESTION_ASKED,
-        EventType.APPROVAL_ASKED,
-        EventType.NOTE_WRITTEN,
-    }
-)
 
 
 def job_encoder(baton: Baton, who: Principal, errand: Errand) -> Encoder:
@@ -51,15 +37,16 @@ def job_encoder(baton: Baton, who: Principal, errand: Errand) -> Encoder:
     def frames(_: UUID, event: Event) -> Sequence[Frame]:
         if not has_turns or event.task_id != errand.task_id:
             return ()
-        turn = event.data.get("turn")
-        return tuple(_frames(event)) if isinstance(turn, int) and first <= turn <= last else ()
+        body = event.body
+        return tuple(_frames(event)) if isinstance(body, OfTurn) and first <= body.turn <= last else ()
 
     def is_last(event: Event) -> bool:
-        ends = event.type is EventType.TURN_ENDED and event.task_id == errand.task_id
-        return ends and errand.state.is_over and event.data.get("turn") == last
+        if not isinstance(event.body, events.TurnEnded) or event.task_id != errand.task_id:
+            return False
+        return errand.state.is_over and event.body.turn == last
 
     def may_end(event: Event) -> bool:
-        return event.task_id == errand.task_id and event.type not in _ON_THE_WAY
+        return event.task_id == errand.task_id and _may_end(event.body)
 
     async def end() -> tuple[Frame, int] | None:
         try:
@@ -92,63 +79,116 @@ async def _no_end(_: Subscription) -> Frame | None:
     return None
 
 
+def _may_end(body: Body) -> bool:
+    """Whether a job may have come to its end with an event, or said nothing of that."""
+    match body:
+        case (
+            events.TextDelta()
+            | events.StepStarted()
+            | events.StepVoided()
+            | events.StepCompleted()
+            | events.ToolStarted()
+            | events.ToolCompleted()
+            | events.NoteWritten()
+            | events.QuestionAsked()
+            | events.ApprovalAsked()
+        ):
+            return False
+        case (
+            events.ExecutionCreated()
+            | events.ExecutionChanged()
+            | events.TaskStarted()
+            | events.TasksStarted()
+            | events.TaskFailed()
+            | events.TaskReset()
+            | events.TaskPaused()
+            | events.TaskResumed()
+            | events.TaskCancelled()
+            | events.TaskRepaired()
+            | events.WorkflowLost()
+            | events.WorkflowReplaced()
+            | events.MessageAccepted()
+            | events.MessageEdited()
+            | events.MessageWithdrawn()
+            | events.MessageRedriven()
+            | events.MessagesDead()
+            | events.TurnStarted()
+            | events.TurnEnded()
+            | events.StepFailed()
+            | events.QuestionReminded()
+            | events.QuestionEscalated()
+            | events.ApprovalDecided()
+            | events.Unknown()
+        ):
+            return True
+        case _:
+            assert_never(body)
+
+
 def _frames(event: Event) -> Iterator[Frame]:
-    for kind, data in _said(event):
+    for kind, data in _said(event.body):
         yield kind, {**data, "timestamp": event.at.isoformat()}
 
 
-def _said(event: Event) -> Iterator[tuple[str, JsonObject]]:
-    data = event.data
-    step = f"{data.get('turn')}.{data.get('step')}"
-    match event.type:
-        case EventType.TURN_STARTED:
+def _said(body: Body) -> Iterator[Frame]:
+    match body:
+        case events.TurnStarted():
             yield "status", {"status": translate.STATUS[ErrandState.RUNNING]}
-        case EventType.TEXT_DELTA:
-            yield "text", {"step": step, "text": data.get("text")}
-        case EventType.STEP_VOIDED:
-            yield "text_void", {"step": step}
-        case EventType.STEP_COMPLETED if data.get("text"):
-            yield "message", {"step": step, "role": "assistant", "content": data["text"]}
-        case EventType.STEP_FAILED:
-            yield "error", {"step": step, "code": data.get("code"), "retrying": data.get("retrying")}
-        case EventType.TOOL_STARTED:
-            yield "tool_call", {"id": data.get("call_id"), "name": data.get("name"), "input": data.get("arguments")}
-        case EventType.TOOL_COMPLETED:
+        case events.TextDelta(text=text):
+            yield "text", {"step": _step(body), "text": text}
+        case events.StepVoided():
+            yield "text_void", {"step": _step(body)}
+        case events.StepCompleted(text=text):
+            if text:
+                yield "message", {"step": _step(body), "role": "assistant", "content": text}
+        case events.StepFailed(code=code, retrying=retrying):
+            yield "error", {"step": _step(body), "code": code, "retrying": retrying}
+        case events.ToolStarted():
+            yield "tool_call", {"id": body.call_id, "name": body.name, "input": body.arguments}
+        case events.ToolCompleted():
             yield (
                 "tool_result",
-                {
-                    "id": data.get("call_id"),
-                    "name": data.get("name"),
-                    "output": data.get("content"),
-                    "isError": bool(data.get("failed")),
-                },
+                {"id": body.call_id, "name": body.name, "output": body.content, "isError": body.failed},
             )
-        case EventType.TURN_ENDED:
-            yield from _asked(data)
-        case _:
+        case events.TurnEnded():
+            for question in body.questions:
+                yield (
+                    "question",
+                    {"id": question.question_id, "question": question.text, "choices": question.choices},
+                )
+            for approval in body.approvals:
+                yield "approval", {"id": approval.approval_id, "tool": approval.tool, "input": approval.arguments}
+        case (
+            events.ExecutionCreated()
+            | events.ExecutionChanged()
+            | events.TaskStarted()
+            | events.TasksStarted()
+            | events.TaskFailed()
+            | events.TaskReset()
+            | events.TaskPaused()
+            | events.TaskResumed()
+            | events.TaskCancelled()
+            | events.TaskRepaired()
+            | events.WorkflowLost()
+            | events.WorkflowReplaced()
+            | events.MessageAccepted()
+            | events.MessageEdited()
+            | events.MessageWithdrawn()
+            | events.MessageRedriven()
+            | events.MessagesDead()
+            | events.StepStarted()
+            | events.NoteWritten()
+            | events.QuestionAsked()
+            | events.QuestionReminded()
+            | events.QuestionEscalated()
+            | events.ApprovalAsked()
+            | events.ApprovalDecided()
+            | events.Unknown()
+        ):
             pass
+        case _:
+            assert_never(body)
 
 
-def _asked(turn: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """What a turn's end leaves open: questions, and calls that need consent."""
-    questions, approvals = turn.get("questions"), turn.get("approvals")
-    for question in questions if isinstance(questions, list) else ():
-        if isinstance(question, dict):
-            yield (
-                "question",
-                {
-                    "id": question.get("question_id"),
-                    "question": question.get("text"),
-                    "choices": question.get("choices"),
-                },
-            )
-    for approval in approvals if isinstance(approvals, list) else ():
-        if isinstance(approval, dict):
-            yield (
-                "approval",
-                {
-                    "id": approval.get("approval_id"),
-                    "tool": approval.get("tool"),
-                    "input": approval.get("arguments"),
-                },
-            )
+def _step(body: OfStep) -> str:
+    return f"{body.turn}.{body.step}"
