@@ -111,6 +111,6 @@ def event_of(row: asyncpg.Record) -> Event:
         position=row["position"],
         task_state=row["task_state"] and TaskState(row["task_state"]),
         execution_state=row["execution_state"] and ExecutionState(row["execution_state"]),
-        waiting=waiting_in(data),
-        paused=paused_in(data),
+        waiting=waiting_in(data) if "waiting" in data else (),
+        paused=paused_in(data) if "paused" in data else (),
     )
