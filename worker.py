@@ -175,7 +175,7 @@ def main(queue: str | None = None) -> NoReturn:
     try:
         uvloop.run(serve(settings, queue))
     except Exception:  # noqa: BLE001 - the process's edge
-        _log.exception("the worker ended")
+        _log.exception("worker ended with an error")
         code = 1
     leave(code)
 

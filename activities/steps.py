@@ -117,7 +117,7 @@ class StepActivities:
             await finish(self._given_up(steps.survived, key, started.attempt))
             raise
         except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
-            _log.error("a step failed in a way that nobody foresaw: %s", whereabouts(error))
+            _log.error("unexpected error in a step: %s", whereabouts(error))
             raise await finish(self._failed(key, started, ModelFailed(STEP_BROKEN), stream)) from None
         faultpoints.at(faultpoints.STEP_RECORDED)
         return standing

@@ -134,7 +134,7 @@ class Feed:
         try:
             self.mark(UUID(item))
         except ValueError:
-            _log.warning("a hint that names no execution was left alone")
+            _log.warning("ignored a notification that names no execution")
 
     async def _read(self) -> None:
         """Read the marked logs, all in one statement."""

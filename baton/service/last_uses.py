@@ -37,7 +37,7 @@ class LastUses:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self.write()
         except (Unavailable, TimeoutError):
-            _log.warning("the last uses of %d keys are not recorded: the database cannot be reached", len(self._used))
+            _log.warning("could not record the last use of %d keys: PostgreSQL cannot be reached", len(self._used))
 
     def note(self, key: tuple[TenantId, UUID]) -> None:
         """A key, by tenant and id, was used just now."""

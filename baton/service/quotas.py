@@ -52,7 +52,7 @@ class Quotas:
                     return await self._shared.count(key, requests)
             except (Unavailable, TimeoutError) as error:
                 self._away_until = time.monotonic() + _AWAY_SECONDS
-                _log.warning("requests are counted in memory: %s", str(error) or "Redis does not answer in time")
+                _log.warning("counting requests in memory: %s", str(error) or "Redis does not answer in time")
         return self._here.count(key, requests)
 
 

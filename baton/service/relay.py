@@ -60,7 +60,7 @@ class Relay:
             *(self._ring_task(due) for due in tasks), *(self._ring_plan(due) for due in due_plans)
         )
         if rung := sum(results):
-            _log.info("relay: rang %d workflows that had not taken up their last ring", rung)
+            _log.info("relay: signalled %d workflows again", rung)
 
     async def _ring_task(self, due: DueTask) -> bool:
         try:

@@ -71,7 +71,7 @@ class Sweeper:
             async with self._pool.connection() as connection:
                 await sweeps.give_lease_back(connection, self._holder)
         except Unavailable as error:
-            _log.warning("the sweeper's lease runs out by itself: %s", error)
+            _log.warning("could not release the sweeper's lease, it will expire: %s", error)
 
     async def sweep(self) -> None:
         """Sweep once, unless another worker has the lease. Raises `Unavailable` while PostgreSQL or Temporal is away.
@@ -98,7 +98,12 @@ class Sweeper:
         async with self._pool.connection() as connection:
             rung = await sweeps.ring_silent(connection, self._silent_seconds)
         if counted or derived or rung:
-            _log.warning("mended %d counters and %d execution states, rang %d silent", counted, derived, rung)
+            _log.warning(
+                "sweeper: repaired %d counters, %d execution states; signalled %d silent turns",
+                counted,
+                derived,
+                rung,
+            )
 
     async def _closed_workflows(self) -> None:
         """Workflows that Temporal's users ended, by what Temporal lists."""
@@ -154,5 +159,5 @@ class Sweeper:
             return
         if not noted:  # its turn was over when it was looked at
             return
-        _log.warning("the workflow of task %s is gone: %s", turn.task_id, status)
+        _log.warning("workflow of task %s ended outside Baton: %s", turn.task_id, status)
         self._notifier.events(turn.execution_id)

@@ -139,7 +139,7 @@ class Listener:
         finally:
             if connection is not None:
                 connection.terminate()
-        _log.warning("listener on %s: the connection was lost, connecting again", self._channel)
+        _log.warning("listener on %s: connection lost, reconnecting", self._channel)
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for item in str(payload).split():
