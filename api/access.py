@@ -41,7 +41,7 @@ async def count_messages(request: Request, messages: int) -> None:
     the caller may ever send at once."""
     quota = cast("Quota | None", request.scope[QUOTA])
     if quota is not None and messages > quota.limit:
-        raise InvalidInput(f"at most {quota.limit} messages at once: each counts as a request")
+        raise InvalidInput(f"at most {quota.limit} messages at once: each counts against the rate limit")
     if messages > 1:
         await _count(request, await authenticate(request), messages - 1)
 
@@ -49,7 +49,7 @@ async def count_messages(request: Request, messages: int) -> None:
 async def _count(request: Request, who: Principal, requests: int) -> None:
     quota = request.scope[QUOTA] = await (await service(request)).quotas.count(who, requests)
     if quota is not None and quota.exceeded:
-        raise RateLimited(f"more than {quota.limit} requests a minute: wait", quota.reset_seconds)
+        raise RateLimited(f"rate limit exceeded: {quota.limit} requests a minute", quota.reset_seconds)
 
 
 def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
@@ -58,7 +58,7 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
     async def principal(request: Request) -> Principal:
         who = await authenticate(request)
         if not who.may(scope):
-            raise Forbidden(f"the credentials do not have the scope {scope}")
+            raise Forbidden(f"the credentials lack the scope {scope}")
         return who
 
     return principal

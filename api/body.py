@@ -63,7 +63,7 @@ async def read_body(request: Request, limit_bytes: int, limit_seconds: float) ->
                     raise too_large
                 chunks.append(chunk)
     except ClientDisconnect as error:
-        raise HTTPException(400, "the body ended early") from error
+        raise HTTPException(400, "the body is incomplete") from error
     except TimeoutError as error:
         raise HTTPException(408, "the body did not arrive in time", {"Connection": "close"}) from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -124,7 +124,7 @@ class Connection(Http1):
                 self.transport.abort()  # its last answer is not being read
         elif self.phase is Phase.HEAD:
             if now - self.head_began_at > self._head_seconds and self._garbage is None:
-                self.malformed(408, "the request's headers did not arrive in time")
+                self.malformed(408, "the request headers did not arrive in time")
         elif not self._is_busy and idle > self._idle_limit:
             self.transport.close()
         self._limit_writing(now)

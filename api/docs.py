@@ -23,9 +23,9 @@ td, th { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
   body { background: #14171a; color: #e4e6e8; } code, pre { background: #22272b; } a, .method { color: #7cb7f2; }
 }
 """
-_SENDS: Final = """Every send takes the headers `Idempotency-Key` (for the life of the task: a repeat under it is
-answered like the first), `Baton-Mode` (`queue`, `interrupt` or `reject`), `Baton-Question` (the id of the question that
-is answered) and `If-Match` (the task's `ETag`); its answer carries `Baton-Message-Id`, `Baton-Execution-Id`, `ETag`."""
+_SENDS: Final = """Every send accepts the headers `Idempotency-Key` (a repeat within the task's lifetime gets the first
+response), `Baton-Mode` (`queue`, `interrupt` or `reject`), `Baton-Question` (the id of the question being answered) and
+`If-Match` (the task's `ETag`). The response carries `Baton-Message-Id`, `Baton-Execution-Id` and `ETag`."""
 _CODE: Final = re.compile("`([^`]+)`")
 _DEPTH: Final = 3
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -40,8 +40,8 @@ def index_page(dialects: Sequence[Dialect]) -> str:
     )
     return _page(
         "Baton",
-        f"<h1>Baton</h1><p>One server, several published APIs, all at their own paths. "
-        f'Is it well? <a href="/health"><code>/health</code></a></p>'
+        f"<h1>Baton</h1><p>One server, several APIs, each at its published paths. "
+        f'Service health: <a href="/health"><code>/health</code></a></p>'
         f"<table><tr><th>API</th><th></th><th>Paths</th></tr>{rows}</table>",
     )
 
@@ -86,8 +86,8 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: Mappi
         f'<p class="about">{_text(operation.get("description") or operation.get("summary", ""))}</p>'
         + (f"<table><tr><th>Parameter</th><th></th><th></th></tr>{parameters}</table>" if parameters else "")
         + (f"<details open><summary>Body</summary><pre>{_json(body)}</pre></details>" if body else "")
-        + f"<table><tr><th>Answer</th><th></th></tr>{rows}</table>"
-        + (f"<details><summary>What it answers</summary><pre>{_json(shown)}</pre></details>" if shown else "")
+        + f"<table><tr><th>Response</th><th></th></tr>{rows}</table>"
+        + (f"<details><summary>Response body</summary><pre>{_json(shown)}</pre></details>" if shown else "")
     )
 
 

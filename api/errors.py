@@ -51,7 +51,7 @@ def install(app: FastAPI, table: ErrorTable, render: Render) -> None:
         return render(request, Failure(known.status, known.code, message, invalid, problems, {}))
 
     async def on_bug(request: Request, error: Exception) -> Response:
-        return render(request, Failure(500, "", "something went wrong here; it was logged", None, (), {}))
+        return render(request, Failure(500, "", "internal error; it has been logged", None, (), {}))
 
     def refuse(request: Request, status: int, message: str) -> Response:
         return render(request, Failure(status, "", message, None, (), {}))

@@ -61,7 +61,7 @@ def cursor_of(request: Request, *query_names: str) -> Cursor:
         return Cursor()
     found = _CURSOR.fullmatch(given.strip()) if given.isascii() else None
     if found is None or int(found[1]) > INT64_MAX:
-        raise InvalidInput("the cursor is not one that this stream gave", where)
+        raise InvalidInput("the cursor was not issued by this stream", where)
     return Cursor(int(found[1]), int(found[2] or 0))
 
 

@@ -29,7 +29,7 @@ def fault_of(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name in _SINGLE:
             if values.setdefault(name, value) != value:
-                return f"the header {name.decode().title()} is given twice, with different values"
+                return f"{name.decode().title()} is given more than once, with different values"
         elif name == b"host":
             hosts += 1
     if hosts > 1 or (hosts == 0 and scope["http_version"] == "1.1"):

@@ -22,7 +22,7 @@ _FRAMING_PER_BYTE: Final = 8
 #: Requests that a client may send before the first of them is answered.
 _MAX_PIPELINED: Final = 16
 _TARGET: Final = re.compile(rb"[A-Z]{3,16} (/[^ \r\n]*) HTTP/")
-_TOO_LONG: Final = 431, "the request's headers are too long"
+_TOO_LONG: Final = 431, "the request headers are too large"
 
 
 class Phase(Enum):
@@ -67,10 +67,12 @@ class Http1(HttpToolsProtocol):
         except httptools.HttpParserError:
             # A target that is refused never comes out of the parser; what it came with may begin with another body.
             self.url = self.url or next(iter(_TARGET.findall(data)[-1:]), b"")
-            self.malformed(*self._refusal or (400, "this is no HTTP request"))
+            self.malformed(*self._refusal or (400, "malformed HTTP request"))
         else:
             if self._beside_body > _MAX_HEAD_BYTES and self.phase is not Phase.BETWEEN:
-                self.malformed(*_TOO_LONG if self.phase is Phase.HEAD else (413, "the body's chunks say too much"))
+                self.malformed(
+                    *_TOO_LONG if self.phase is Phase.HEAD else (413, "the body has more chunk framing than content")
+                )
 
     def _parse(self, data: bytes) -> None:
         while True:

@@ -28,21 +28,21 @@ class ErrorShape:
 
 #: What goes wrong, whatever the dialect. Before a route is reached (408, 431), or behind it (500, 503, 504), too.
 _ERRORS: Final = {
-    400: "What was sent cannot be read",
-    401: "No credentials, or none that count",
-    403: "The credentials are good, but not for this",
-    404: "There is none, or it belongs to somebody else",
-    408: "The request did not arrive in time",
-    409: "The state does not allow it",
-    412: "What the caller saw is not current any more",
+    400: "Malformed request",
+    401: "Missing or invalid credentials",
+    403: "The credentials lack the required scope",
+    404: "Not found, or owned by another tenant",
+    408: "The request took too long to arrive",
+    409: "The current state does not allow this",
+    412: "What the caller saw is no longer current",
     413: "The body is too large",
-    415: "The body is no JSON",
-    422: "What was sent does not fit",
-    429: "Too many requests: wait",
-    431: "The headers are too long",
-    500: "Something went wrong here",
-    503: "Nothing was stored: try again",
-    504: "The database did not answer in time: try again",
+    415: "The body is not JSON",
+    422: "Invalid request",
+    429: "Rate limit exceeded",
+    431: "The headers are too large",
+    500: "Internal error",
+    503: "Temporarily unavailable, nothing was stored: retry",
+    504: "The database did not respond in time: retry with the same Idempotency-Key",
 }
 _ANY: Final = (400, 401, 403, 404, 408, 429, 431, 500, 503, 504)
 
@@ -108,7 +108,7 @@ def with_body(schema: dict[str, Any], parameters: Sequence[dict[str, Any]] = ())
 #: What the OpenAPI document says of a stream.
 STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Server-sent events", "content": {"text/event-stream": {}}},
-    204: {"description": "`Last-Event-ID` is the id of the end frame, and there is nothing new: do not reconnect"},
+    204: {"description": "Nothing new since the end frame named by `Last-Event-ID`: do not reconnect"},
 }
 #: A body of which nothing is published but that it is an object.
 ANY_OBJECT: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True, "title": "Request"}

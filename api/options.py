@@ -82,7 +82,7 @@ IF_MATCH_PARAMETER: Final[dict[str, Any]] = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": "Versions that the caller saw, as entity tags, or `*`: refused with 412 if none is current.",
+    "description": "Entity tags of the versions that the caller has seen, or `*`; 412 if none is current.",
     "schema": {"type": "string"},
 }
 
@@ -92,21 +92,21 @@ OPTION_PARAMETERS: Final[list[dict[str, Any]]] = [
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "A repeat under the same key gives the receipt of the first, and stores nothing.",
+        "description": "A repeat with the same key returns the first receipt and stores nothing.",
         "schema": {"type": "string", "maxLength": _LONGEST_KEY},
     },
     {
         "name": "Baton-Mode",
         "in": "header",
         "required": False,
-        "description": "What the message does to a task at work.",
+        "description": "How a running task takes the message: queue it, interrupt the turn, or reject it.",
         "schema": {"type": "string", "enum": [*SendMode]},
     },
     {
         "name": "Baton-Question",
         "in": "header",
         "required": False,
-        "description": "The id of the question that this answers; without it, all open ones.",
+        "description": "Id of the question being answered; by default all open questions.",
         "schema": {"type": "string", "maxLength": _LONGEST_KEY},
     },
     IF_MATCH_PARAMETER,

@@ -26,7 +26,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
 
     @app.get("/health")
     async def health(baton: Service) -> Response:
-        """Whether this process is up, and what it can reach. 200 also while it can reach neither."""
+        """Liveness of this process and what it can reach. 200 even if it can reach neither."""
         found = await check_health(baton)
         return JsonResponse(
             {
@@ -41,7 +41,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
 
     @app.get("/docs")
     async def documentation() -> Response:
-        """The dialects that are spoken here."""
+        """List of the APIs."""
         return HTMLResponse(index_page(dialects))
 
     @app.get("/docs/{name}")
@@ -60,7 +60,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
         return JsonResponse({"detail": str(error.detail)}, error.status_code, headers)
 
     async def on_bug(_: Request, error: Exception) -> Response:
-        return JsonResponse({"detail": "something went wrong here; it was logged"}, 500)
+        return JsonResponse({"detail": "internal error; it has been logged"}, 500)
 
     def refuse(_: Request, status: int, message: str) -> Response:
         return JsonResponse({"detail": message}, status)

@@ -45,13 +45,13 @@ class InvalidPlan(InvalidInput):
 
 
 class Unauthenticated(DomainError):
-    """No credentials, or none that count."""
+    """Missing or invalid credentials."""
 
     code = "unauthenticated"
 
 
 class Forbidden(DomainError):
-    """The credentials are good, but not for this."""
+    """The credentials lack the required scope."""
 
     code = "forbidden"
 

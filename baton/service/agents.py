@@ -58,7 +58,7 @@ async def create_agent(baton: Baton, who: Principal, change: AgentChange) -> Age
     """Make an agent; it needs a name and a model. Raises `InvalidInput`, `Conflict` for a name that is taken, and
     `Forbidden` for a key that is for one agent."""
     if who.is_for_one_agent:
-        raise Forbidden("a key for one agent makes no others")
+        raise Forbidden("a key bound to one agent cannot create others")
     for name in ("name", "model"):
         if getattr(change, name) is None:
             raise InvalidInput(f"an agent needs a {name}", ("body", name), "missing")
@@ -86,7 +86,7 @@ async def change_agent(
     would make it the default.
     """
     if change.is_default and who.is_for_one_agent:
-        raise Forbidden("a key for one agent does not say which is the default")
+        raise Forbidden("a key bound to one agent cannot change the default")
     _check(change)
     async with baton.pool.transaction() as connection:
         named = await find_agent(connection, who, reference)
@@ -96,9 +96,11 @@ async def change_agent(
         if agent is None:
             raise AgentNotFound("there is no such agent")
         if if_versions is not None and agent.version not in if_versions:
-            raise Outdated("the agent has changed since: read it again", agent.version, ())
+            raise Outdated("the agent has changed: read it again", agent.version, ())
         if change.is_default is False and agent.is_default:
-            raise InvalidInput("a tenant needs a default agent: make another one it", ("body", "is_default"))
+            raise InvalidInput(
+                "a tenant needs a default agent: make another agent the default first", ("body", "is_default")
+            )
         changed = replace(agent, **change.given())
         if changed == agent:
             return agent
@@ -116,7 +118,7 @@ def _check(change: AgentChange) -> None:
         _check_text(getattr(change, name), name, longest, may_be_empty=name == "instructions")
     tools = change.tools or ()
     if len(tools) > _MOST_TOOLS or len(set(tools)) < len(tools):
-        raise InvalidInput(f"tools must be {_MOST_TOOLS} different names at most", ("body", "tools"))
+        raise InvalidInput(f"tools must be at most {_MOST_TOOLS} distinct names", ("body", "tools"))
     for number, tool in enumerate(tools):
         _check_text(tool, "tools", _NAME_CHARACTERS, number)
     for field, value in (("policies", change.policies), ("limits", change.limits)):

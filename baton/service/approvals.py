@@ -106,7 +106,7 @@ async def decide_and_answer(
 async def _check_version(connection: Connection, route: TaskRoute, if_versions: tuple[int, ...]) -> None:
     box = (await tasks.lock(connection, route.tenant_id, route.execution_id, route.task_id)).box
     if box.version not in if_versions:
-        message = "the task has changed since: read it again"
+        message = "the task has changed: read it again"
         raise Outdated(message, box.version, tuple(question.id for question in box.questions))
 
 

@@ -148,13 +148,13 @@ class Authenticator:
         claims = await self._claims(token)
         subject, tenant = claims.get("sub"), claims.get(self._settings.jwt_tenant_claim)
         if not isinstance(subject, str) or not subject or not isinstance(tenant, str):
-            raise Unauthenticated("the token names no subject or no tenant")
+            raise Unauthenticated("the token has no subject or no tenant")
         if unstorable_text(tenant + subject):
             raise Unauthenticated("the token's subject or tenant cannot be stored")
         async with self._pool.connection() as connection:
             tenant_id = await tenants.by_name(connection, tenant)
         if tenant_id is None:
-            raise Unauthenticated("the token's tenant is not known")
+            raise Unauthenticated("the token's tenant is unknown")
         principal = Principal(
             tenant_id=tenant_id,
             tenant=tenant,

@@ -28,7 +28,7 @@ async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskStat
 
 
 async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
-    """Cancel a task, for good. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    """Cancel a task permanently. Raises `NotFound`, `Conflict`. Returns the task's state."""
     seen = await find_task(baton, who, address)
     return await _change(baton, seen, lambda c, route: control.cancel(c, route, who.subject))
 

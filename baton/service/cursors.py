@@ -43,4 +43,4 @@ def decode_cursor(cursor: str, kind: TypeAdapter[Place], parameter: str = "curso
                 part.astimezone(UTC)  # what is no time in UTC is none in PostgreSQL
         return place
     except (ValueError, OverflowError, binascii.Error, ValidationError) as error:
-        raise InvalidInput("the cursor is not one that this list gave", ("query", parameter)) from error
+        raise InvalidInput("the cursor was not issued by this list", ("query", parameter)) from error

@@ -53,9 +53,9 @@ class KeySet:
         if found is None:
             if time.monotonic() - self._read_at > _KEPT_SECONDS:
                 raise Unavailable("the keys of the token's issuer cannot be read")
-            raise Unauthenticated("the token's key is not known")
+            raise Unauthenticated("the token's signing key is unknown")
         if found.algorithm_name != algorithm or found.public_key_use not in (None, "sig"):
-            raise Unauthenticated("the token's key is for something else")
+            raise Unauthenticated("the token's signing key is not for signatures")
         return found.key
 
     def _find(self, key_id: str | None) -> jwt.PyJWK | None:

@@ -40,7 +40,7 @@ async def edit_message(
     that the message is in instead), `AnswerRefused`, `Outdated`, `InvalidInput`, `Unavailable`. Safe to repeat.
     """
     if edit.text is None and edit.attachments is None:
-        raise InvalidInput("say what is to change: text, attachments, or both")
+        raise InvalidInput("give the new text, attachments, or both")
     if edit.text is not None:
         check_text(edit.text)
     seen = await find_message(baton, who, message_id)

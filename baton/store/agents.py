@@ -109,7 +109,7 @@ async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _NAME_TAKEN:
             raise
-        raise Conflict(f"there is an agent {agent.name!r} already", "name_taken") from error
+        raise Conflict(f"an agent named {agent.name!r} already exists", "name_taken") from error
     assert row is not None
     return agent_of(row)
 

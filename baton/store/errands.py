@@ -105,7 +105,7 @@ async def stop(connection: Connection, route: TaskRoute, errand_id: UUID, by: st
     if errand.state is ErrandState.CANCELLED:
         return standing(task.box, event_seq=task.event_seq)
     if errand.state.is_over:
-        raise Conflict(f"this is {errand.state} already: there is nothing to cancel", errand.state)
+        raise Conflict(f"the job is already {errand.state}: there is nothing to cancel", errand.state)
     return await control.pause(connection, route, by)
 
 

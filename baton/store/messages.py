@@ -198,7 +198,7 @@ def _refused(row: asyncpg.Record) -> Unchecked:
             raise NotWaiting(f"the task is {state}: it waits for no answer", state)
         case "outdated":
             raise Outdated(
-                "the task has changed since: read it again",
+                "the task has changed: read it again",
                 row["version"],
                 tuple(question.id for question in questions),
             )

@@ -185,7 +185,7 @@ def _check(change: Change, row: asyncpg.Record, if_versions: tuple[int, ...] | N
     state = MessageState(row["state"])
     if state is not MessageState.ACCEPTED:
         by = "" if row["turn"] is None else f", turn {row['turn']} has read it"
-        raise MessageTaken(f"the message is {state}{by}: it cannot be {what} any more", state, row["turn"])
+        raise MessageTaken(f"the message is {state}{by}: it can no longer be {what}", state, row["turn"])
     _check_version(change, if_versions)
 
 
@@ -193,7 +193,7 @@ def _check_version(change: Change, if_versions: tuple[int, ...] | None) -> None:
     box = change.task.box
     if if_versions is not None and box.version not in if_versions:
         raise Outdated(
-            "the task has changed since: read it again", box.version, tuple(question.id for question in box.questions)
+            "the task has changed: read it again", box.version, tuple(question.id for question in box.questions)
         )
 
 

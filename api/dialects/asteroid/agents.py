@@ -28,7 +28,7 @@ router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
     openapi_extra=body_of(ExecuteAgentRequest, [AGENT_ID]),
 )
 async def execute_agent(who: CanWrite, agent_id: AgentInPath, body: JsonBody, baton: Service) -> Response:
-    """Start an execution of one task. Its inputs are what the agent reads."""
+    """Start an execution with a single task. The inputs become its description."""
     request = validated(ExecuteAgentRequest, body)
     started = await executions.start_task(
         baton,

@@ -54,7 +54,7 @@ router = APIRouter(
     openapi_extra={"parameters": [EXECUTION_ID]},
 )
 async def cancel_execution(who: CanWrite, execution_id: ExecutionInPath, baton: Service) -> Response:
-    """Cancel an execution, for good."""
+    """Cancel an execution permanently."""
     return await _changed(baton, who, execution_id, "cancelled")
 
 
@@ -66,7 +66,7 @@ async def cancel_execution(who: CanWrite, execution_id: ExecutionInPath, baton: 
     openapi_extra={"parameters": [EXECUTION_ID]},
 )
 async def pause_execution(who: CanWrite, execution_id: ExecutionInPath, baton: Service) -> Response:
-    """Pause an execution: what it is doing is interrupted. A message resumes it, too."""
+    """Pause an execution, interrupting the current step. A resume or a message continues it."""
     return await _changed(baton, who, execution_id, "paused")
 
 
@@ -78,7 +78,7 @@ async def pause_execution(who: CanWrite, execution_id: ExecutionInPath, baton: S
     openapi_extra={"parameters": [EXECUTION_ID]},
 )
 async def resume_execution(who: CanWrite, execution_id: ExecutionInPath, baton: Service) -> Response:
-    """Let a paused execution go on. If it had asked something, it goes on waiting for the answer."""
+    """Resume a paused execution. An open question stays open."""
     return await _changed(baton, who, execution_id, "running")
 
 
@@ -93,7 +93,7 @@ async def resume_execution(who: CanWrite, execution_id: ExecutionInPath, baton: 
 async def update_execution_status(
     who: CanWrite, execution_id: ExecutionInPath, body: JsonBody, baton: Service
 ) -> Response:
-    """Cancel, pause or resume an execution, as older clients do: by the status that it is to have."""
+    """Set an execution's status: cancel, pause or resume it (older clients)."""
     await _bring(baton, who, execution_id, validated(UpdateStatusRequest, body).status)
     return PlainTextResponse(UPDATED, headers=execution_headers(execution_id))
 

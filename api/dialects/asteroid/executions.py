@@ -41,7 +41,7 @@ router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_clas
     openapi_extra={"parameters": LIST_QUERY},
 )
 async def list_executions(who: CanRead, query: Listing, baton: Service) -> Response:
-    """A page of all executions, newest first. What came of a plan is told where it is read by itself."""
+    """A page of executions, newest first. A plan's result is part of its own resource only."""
     states, asks = translate.states_of(query.status)
     found = await executions.page_executions(
         baton,
@@ -71,7 +71,7 @@ async def list_executions(who: CanRead, query: Listing, baton: Service) -> Respo
     openapi_extra={"parameters": [EXECUTION_ID]},
 )
 async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Service) -> Response:
-    """An execution: its status, and what came of it. That of one task comes with the task's `ETag`."""
+    """An execution with its status and result; for a single task with the task's `ETag`."""
     found = await executions.get_execution(baton, who, execution_id)
     headers = execution_headers(execution_id)
     if not found.in_plan and found.tasks:
@@ -87,7 +87,7 @@ async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Serv
     openapi_extra={"parameters": [EXECUTION_ID, *ACTIVITIES_QUERY]},
 )
 async def list_activities(who: CanRead, execution_id: ExecutionInPath, query: Activities, baton: Service) -> Response:
-    """What was said and done in an execution."""
+    """An execution's activities."""
     found = await _activities(baton, who, execution_id, query)
     return JsonResponse(found, headers=execution_headers(execution_id))
 

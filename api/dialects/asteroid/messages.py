@@ -30,14 +30,14 @@ router = APIRouter(prefix=PREFIX, tags=["Execution"], route_class=DirectRoute)
     summary="Send user message to execution",
     status_code=201,
     response_class=PlainTextResponse,
-    response_description="It is stored, and will reach the agent",
+    response_description="Stored; the agent will receive it",
     responses=SEND_ERRORS | {201: plain(ADDED)},
     openapi_extra=_BODY,
 )
 async def add_user_message(
     who: CanSend, execution_id: ExecutionInPath, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Send a message to an execution, whatever it is doing.
+    """Send a message to an execution in any state.
 
     In a plan it is for the task that has waited longest, else for the only one that is open, else for the one that
     ended last. When this answers, the message is stored and will reach the agent, in order.

@@ -208,26 +208,26 @@ def _errors(*answers: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
 
 #: The errors that any route may answer with.
 READ_ERRORS: Final = _errors(
-    (400, "What was sent does not fit"),
-    (401, "No key, or none that counts"),
-    (403, "The key is good, but not for this"),
-    (404, "There is none, or it belongs to somebody else"),
-    (429, "Too many requests"),
-    (500, "Something went wrong here"),
-    (503, "Nothing was stored: try again"),
-    (504, "It took too long: try again, with the same Idempotency-Key where there is one"),
+    (400, "Invalid request"),
+    (401, "Missing or invalid key"),
+    (403, "The key lacks the required scope"),
+    (404, "Not found, or owned by another tenant"),
+    (429, "Rate limit exceeded"),
+    (500, "Internal error"),
+    (503, "Temporarily unavailable, nothing was stored: retry"),
+    (504, "The database did not respond in time: retry with the same Idempotency-Key"),
 )
 #: The errors of routes that change what an execution does.
-CONTROL_ERRORS: Final = READ_ERRORS | _errors((409, "The execution's state does not allow it"))
+CONTROL_ERRORS: Final = READ_ERRORS | _errors((409, "The execution's state does not allow this"))
 #: The errors of routes that read a body.
-BODY_ERRORS: Final = READ_ERRORS | _errors((413, "The body is too large"), (415, "The body is no JSON"))
+BODY_ERRORS: Final = READ_ERRORS | _errors((413, "The body is too large"), (415, "The body is not JSON"))
 #: The errors of routes that send a message.
 SEND_ERRORS: Final = (
     BODY_ERRORS
     | CONTROL_ERRORS
     | _errors(
-        (412, "The task has changed since"),
-        (422, "The answer breaks the question's schema, or the Idempotency-Key was used for another message"),
+        (412, "The task has changed"),
+        (422, "The answer violates the question's schema, or the Idempotency-Key was used for another message"),
     )
 )
 

@@ -30,7 +30,7 @@ async def list_agents(
     cursor: str | None = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """All agents, oldest first. A key for one agent sees that one."""
+    """List agents, oldest first. A key bound to one agent sees only that agent."""
     page = await agents.list_agents(baton, who, limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.agent))
 
@@ -42,7 +42,7 @@ async def list_agents(
     responses=CHANGE_AGENT_PROBLEMS | {201: {"model": WholeAgent}},
 )
 async def create_agent(who: CanChangeAgents, body: JsonBody, baton: Service) -> Response:
-    """Make an agent. Its uuid, its integer and its name are how every dialect may name it."""
+    """Create an agent. Every API accepts its uuid, integer or name."""
     agent = await agents.create_agent(baton, who, _change(validated(CreateAgent, body)))
     return JsonResponse(translate.agent(agent), 201, _headers(agent) | {"Location": f"{PREFIX}/agents/{agent.id}"})
 
@@ -62,7 +62,7 @@ async def get_agent(agent_id: str, who: CanRead, baton: Service) -> Response:
 async def change_agent(
     agent_id: str, who: CanChangeAgents, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Change an agent: its tasks' turns that begin from then on are its new self's. Safe to repeat."""
+    """Change an agent. Turns that begin afterwards use the new version. Safe to repeat."""
     change = _change(validated(ChangeAgent, body))
     agent = await agents.change_agent(baton, who, parse_reference(agent_id), change, if_versions=options.if_versions)
     return JsonResponse(translate.agent(agent), headers=_headers(agent))

@@ -25,7 +25,7 @@ router = APIRouter(prefix=f"{PREFIX}/approvals", tags=["approvals"], responses=P
 
 @router.get("/{approval_id}", responses={200: {"model": ApprovalOut}})
 async def get_approval(approval_id: str, who: CanRead, baton: Service) -> Response:
-    """An approval: the call that it is about, whether it is open, and who decided what; with its task's `ETag`.
+    """An approval: the call, its state, and any decision; with its task's `ETag`.
 
     A task that waits shows the open ones, and so does the inbox.
     """
@@ -39,7 +39,7 @@ async def get_approval(approval_id: str, who: CanRead, baton: Service) -> Respon
     responses=DECIDE_PROBLEMS | {200: {"model": DecidedApproval}},
 )
 async def decide_approval(approval_id: str, who: CanSend, body: JsonBody, baton: Service) -> Response:
-    """Approve a call, as it is or with other arguments, or decline it with a reason that the agent reads.
+    """Approve a call, optionally with edited arguments, or decline it with a reason for the agent.
 
     The task goes on as soon as it waits for nothing else. The first decision counts: another one is answered with 409
     and what became of the approval; the same one again changes nothing, so that this is safe to repeat.

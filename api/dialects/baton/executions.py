@@ -81,7 +81,7 @@ async def list_executions(
     cursor: str | None = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """All executions, newest first."""
+    """List executions, newest first."""
     page = await executions.list_executions(baton, who, limit=limit, states=state, cursor=cursor)
     return JsonResponse(translate.page(page, translate.execution))
 
@@ -94,25 +94,25 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
 
 @router.post("/{execution_id}/cancel", responses={200: {"model": ExecutionOut}})
 async def cancel_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
-    """Cancel all tasks that are not over, for good."""
+    """Cancel all unfinished tasks permanently."""
     return await _controlled(baton, who, execution_id, control.cancel_execution)
 
 
 @router.post("/{execution_id}/pause", responses={200: {"model": ExecutionOut}})
 async def pause_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
-    """Pause all tasks that run or wait."""
+    """Pause all running and waiting tasks."""
     return await _controlled(baton, who, execution_id, control.pause_execution)
 
 
 @router.post("/{execution_id}/resume", responses={200: {"model": ExecutionOut}})
 async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
-    """Let all paused tasks go on."""
+    """Resume all paused tasks."""
     return await _controlled(baton, who, execution_id, control.resume_execution)
 
 
 @router.get("/{execution_id}/events", response_class=Response, responses=STREAM)
 async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
-    """The execution's events, from the start or after `Last-Event-ID` or `?after=`, then live."""
+    """Stream the execution's events from the start, or after `Last-Event-ID` or `?after=`, then live."""
     return await open_stream(
         baton,
         who,

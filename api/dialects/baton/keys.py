@@ -34,7 +34,7 @@ async def list_keys(
     cursor: str | None = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """All keys, oldest first, revoked ones, too; without their secrets. A key for one agent sees that agent's."""
+    """List keys without secrets, oldest first. A key bound to one agent sees that agent's keys."""
     page = await keys.list_keys(baton, who, limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.key))
 
@@ -43,7 +43,7 @@ async def list_keys(
     "", status_code=201, openapi_extra=body_of(CreateKey), responses=BODY_PROBLEMS | {201: {"model": NewKeyOut}}
 )
 async def create_key(who: IsAdmin, body: JsonBody, baton: Service) -> Response:
-    """Make a key. What callers present is in this answer alone. A key for one agent makes keys for that agent."""
+    """Create a key. Its secret is shown only in this response. A key bound to one agent creates keys for that agent."""
     request = validated(CreateKey, body)
     new = NewKey(request.scopes, request.name, _lasting(request.expires_in_seconds), request.per_minute)
     key, text = await keys.create_key(baton, who, new, request.agent)
@@ -59,7 +59,7 @@ async def get_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
 
 @router.delete("/{key_id}", responses={200: {"model": KeyOut}})
 async def revoke_key(key_id: str, who: IsAdmin, baton: Service) -> Response:
-    """Revoke a key: here it stops working at once, in other processes within seconds. Safe to repeat."""
+    """Revoke a key. It stops working at once in this process, within seconds in others. Safe to repeat."""
     return JsonResponse(translate.key(await keys.revoke_key(baton, who, _parse(key_id))))
 
 
@@ -67,7 +67,7 @@ def _lasting(seconds: int | None) -> timedelta | None:
     try:
         return None if seconds is None else timedelta(seconds=seconds)
     except OverflowError:
-        raise InvalidInput("a key cannot last so long", ("body", "expires_in_seconds")) from None
+        raise InvalidInput("expires_in_seconds is too large", ("body", "expires_in_seconds")) from None
 
 
 def _parse(text: str) -> UUID:

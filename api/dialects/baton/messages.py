@@ -36,7 +36,7 @@ _ORIGIN = "baton"
     responses=SEND_PROBLEMS | {202: {"model": Accepted}},
 )
 async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service) -> Response:
-    """Send a message to a task, whatever it is doing; a waiting task goes on with it.
+    """Send a message to a task in any state; a waiting task continues with it.
 
     When this answers, the message is stored and will reach the agent, in order.
     """
@@ -67,7 +67,7 @@ async def list_messages(
     cursor: str | None = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """A task's messages, in the order in which the agent reads them, with what became of each."""
+    """A task's messages in delivery order, each with its state."""
     page = await messages.list_messages(
         baton, who, TaskById(parse_task_id(task_id)), limit=limit, states=state, cursor=cursor
     )

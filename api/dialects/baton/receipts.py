@@ -37,21 +37,21 @@ async def list_dead_messages(
     cursor: str | None = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """The dead messages of all tasks: those that no agent has dealt with, and why. The oldest end comes first."""
+    """Dead messages across all tasks, each with its reason, oldest first."""
     page = await messages.list_dead_messages(baton, who, limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.message))
 
 
 @router.get("/{message_id}", responses={200: {"model": MessageOut}})
 async def get_message(message_id: str, who: CanRead, baton: Service) -> Response:
-    """A message's receipt: which state it is in, since when, and which turn took it; with its task's `ETag`."""
+    """A message's receipt: its state, timestamps and turn; with its task's `ETag`."""
     message = await messages.get_message(baton, who, parse_id(message_id))
     return JsonResponse(translate.message(message), headers=_headers(message))
 
 
 @router.patch("/{message_id}", openapi_extra=body_of(EditMessage, (IF_MATCH_PARAMETER,)), responses=_CHANGED)
 async def edit_message(message_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service) -> Response:
-    """Have a message that no turn has read yet say something else. It keeps its place and what it answers.
+    """Edit a message that no turn has read yet. It keeps its position and the questions it answers.
 
     If a turn was faster the answer is 409 with the state that the message is in. Safe to repeat.
     """
@@ -78,7 +78,7 @@ async def withdraw_message(message_id: str, who: CanSend, options: Options, bato
 
 @router.post("/{message_id}/redrive", openapi_extra={"parameters": [IF_MATCH_PARAMETER]}, responses=_CHANGED)
 async def redrive_message(message_id: str, who: CanSend, options: Options, baton: Service) -> Response:
-    """Send a dead message again, under its own id: it goes to the end of its task's queue, and the task runs.
+    """Redrive a dead message under its own id: it joins the end of its task's queue, and the task runs.
 
     A message that is not dead stays as it is, so that this is safe to repeat. One of a cancelled task stays dead.
     """

@@ -39,7 +39,7 @@ async def list_tasks(
     cursor: str | None = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Tasks, newest first. `?state=waiting` is the inbox: those that wait for a person, longest first."""
+    """List tasks, newest first. `?state=waiting` is the inbox: tasks waiting for a person, longest first."""
     page = await tasks.list_tasks(
         baton,
         who,
@@ -59,31 +59,31 @@ async def get_task(task_id: str, who: CanRead, baton: Service) -> Response:
 
 @router.get("/{task_id}/explain", responses={200: {"model": ExplanationOut}})
 async def explain_task(task_id: str, who: CanRead, baton: Service) -> Response:
-    """Why the task is where it is: its question, the turn at work, messages that wait, workers and servers away."""
+    """Explain the task's state: open questions, the current turn, queued messages, unreachable workers or servers."""
     return JsonResponse(translate.explanation(await explain.explain_task(baton, who, _named(task_id))))
 
 
 @router.post("/{task_id}/cancel", responses={200: {"model": TaskOut}})
 async def cancel_task(task_id: str, who: CanWrite, baton: Service) -> Response:
-    """Cancel a task, for good."""
+    """Cancel a task permanently."""
     return await _controlled(baton, who, task_id, control.cancel)
 
 
 @router.post("/{task_id}/pause", responses={200: {"model": TaskOut}})
 async def pause_task(task_id: str, who: CanWrite, baton: Service) -> Response:
-    """Pause a task until a resume or a message: what it is doing is interrupted."""
+    """Pause a task until a resume or a message, interrupting the current step."""
     return await _controlled(baton, who, task_id, control.pause)
 
 
 @router.post("/{task_id}/resume", responses={200: {"model": TaskOut}})
 async def resume_task(task_id: str, who: CanWrite, baton: Service) -> Response:
-    """Let a paused task go on."""
+    """Resume a paused task."""
     return await _controlled(baton, who, task_id, control.resume)
 
 
 @router.get("/{task_id}/events", response_class=Response, responses=STREAM)
 async def stream_task(task_id: str, request: Request, who: CanRead, baton: Service) -> Response:
-    """The task's events and those of its whole execution, from the start or after `Last-Event-ID` or `?after=`."""
+    """Stream the task's and the whole execution's events from the start, or after `Last-Event-ID` or `?after=`."""
     cursor = cursor_of(request, "after")
     task = await find_task(baton, who, _named(task_id))
     return await open_stream(

@@ -23,7 +23,7 @@ def chat_tasks_dialect() -> Dialect:
     return Dialect(
         name="chat_tasks",
         title="Chat tasks",
-        about="One conversation per task; a message to a task at work is refused. Keys: `Authorization: Bearer`.",
+        about="One conversation per task; a running task refuses messages. Keys: `Authorization: Bearer`.",
         prefixes=(PREFIX,),
         app=app,
         errors=ERRORS,

@@ -33,7 +33,7 @@ router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], responses=SEND_ERRORS, ro
 async def append_message_to_task(
     task_id: Annotated[WholeNumber, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Send the next message to a task. One that is at work refuses it; of two at once, one is accepted.
+    """Send the next message to a task. A running task refuses it; of two concurrent messages one is accepted.
 
     When this answers, the message is stored and the task's status has changed.
     """
@@ -49,7 +49,7 @@ async def append_message_to_task(
 async def reply_to_task(
     task_id: Annotated[WholeNumber, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Answer what a task asks. Refused unless it waits."""
+    """Answer a waiting task's question. Refused in any other state."""
     return await _send(baton, who, task_id, body, options, only_if_waiting=True)
 
 

@@ -99,7 +99,7 @@ class Step(BaseModel):
 
 
 class StepsResponse(BaseModel):
-    """All that was said and done in a task, in order of its beginning."""
+    """A task's steps, in the order in which they started."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -134,24 +134,24 @@ def _errors(*answers: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
 
 #: The errors that any route may answer with.
 READ_ERRORS: Final = _errors(
-    (401, "No key, or none that counts"),
-    (403, "The key is good, but not for this"),
-    (404, "There is none, or it belongs to somebody else"),
-    (422, "What was sent does not fit"),
-    (429, "Too many requests"),
-    (500, "Something went wrong here"),
-    (503, "Nothing was stored: try again"),
+    (401, "Missing or invalid key"),
+    (403, "The key lacks the required scope"),
+    (404, "Not found, or owned by another tenant"),
+    (422, "Invalid request"),
+    (429, "Rate limit exceeded"),
+    (500, "Internal error"),
+    (503, "Temporarily unavailable, nothing was stored: retry"),
 )
 
 #: The errors of routes that read a body.
 WRITE_ERRORS: Final = READ_ERRORS | _errors(
-    (400, "The body ended early"),
+    (400, "The body is incomplete"),
     (413, "The body is too large"),
-    (415, "The body is no JSON"),
+    (415, "The body is not JSON"),
 )
 
 #: The errors of routes that send a message.
 SEND_ERRORS: Final = WRITE_ERRORS | _errors(
-    (409, "The task's state does not allow it"),
-    (412, "The task has changed since"),
+    (409, "The task's state does not allow this"),
+    (412, "The task has changed"),
 )

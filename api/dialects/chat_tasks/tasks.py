@@ -43,7 +43,7 @@ router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], route_class=DirectRoute)
     responses=WRITE_ERRORS | {202: {"model": CreateTaskResponse}},
 )
 async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a task with what the user says first."""
+    """Start a task with the user's first message."""
     request = validated(CreateTaskRequest, body)
     if not request.message.content.strip():
         raise InvalidInput("a message needs text", ("body", "message", "content"))
@@ -56,7 +56,7 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
 
 @router.get("/{task_id}", responses=READ_ERRORS | {200: {"model": TaskInfoResponse}})
 async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
-    """A task: its status, what it was told last, and what came of it."""
+    """A task with its status, last input and result."""
     task = await tasks.get_task(baton, who, address(task_id))
     last_message = await messages.get_last_message(baton, who, address(task_id))
     return JsonResponse(translate.task_info(task, last_message), headers=_headers(task))
@@ -64,7 +64,7 @@ async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton:
 
 @router.get("/{task_id}/steps", responses=READ_ERRORS | {200: {"model": StepsResponse}})
 async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
-    """All that was said and done in a task, in order of its beginning."""
+    """A task's steps, in the order in which they started."""
     task = await tasks.get_task(baton, who, address(task_id))
     return JsonResponse(
         translate.steps(task, await log.get_timeline(baton, who, address(task_id))), headers=_headers(task)
@@ -79,9 +79,9 @@ async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead,
 async def stream_task_events(
     task_id: Annotated[WholeNumber, Path()], request: Request, who: CanRead, baton: Service
 ) -> Response:
-    """A task's events as they happen, from the start or from `Last-Event-ID`, until it is over or needs the user.
+    """Stream a task's events from the start or after `Last-Event-ID`, until it ends or needs the user.
 
-    The last frame says which. Who reconnects after an answer reads on.
+    The last frame says which. Reconnect after an answer to read on.
     """
     cursor = cursor_of(request, "after")
     task = await find_task(baton, who, address(task_id))

@@ -40,7 +40,7 @@ router = APIRouter(tags=["executions"], route_class=DirectRoute)
 
 @router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent))
 async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a single task with an agent, named by its uuid, its integer or its name."""
+    """Start a single task with an agent, given by uuid, integer or name."""
     request = validated(ExecuteAgent, body)
     started = await executions.start_task(
         baton,
@@ -70,7 +70,7 @@ async def list_executions(
     status: str | None = None,
     agent_id: str | None = None,
 ) -> Response:
-    """Single tasks, newest first."""
+    """List single tasks, newest first."""
     states = translate.states_of(status, translate.EXECUTION_STATUS)
     found = await tasks.page_single_tasks(
         baton,
@@ -98,7 +98,7 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
 
 @router.get(_EXECUTIONS + "/{execution_id}/stream", response_class=Response, responses=STREAM)
 async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
-    """A task's events as they happen, from the start or from `Last-Event-ID`."""
+    """Stream a task's events from the start or after `Last-Event-ID`."""
     cursor = cursor_of(request, "after", "last_event_id")
     found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
     task = _task_of(found)
@@ -117,7 +117,7 @@ async def stream_execution(execution_id: str, request: Request, who: CanRead, ba
 async def send_execution_message(
     execution_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Send a message to a task, whatever it is doing."""
+    """Send a message to a task in any state."""
     draft = translate.draft(translate.message_of(body), options)
     sent = await messages.send_message(baton, who, TaskOfExecution(parse_id(execution_id)), draft)
     return JsonResponse(
@@ -134,19 +134,19 @@ async def send_execution_message(
 
 @router.post(_EXECUTIONS + "/{execution_id}/cancel")
 async def cancel_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
-    """Cancel a task, or all tasks of a plan, for good."""
+    """Cancel a task, or all tasks of a plan, permanently."""
     return await _control(baton, who, execution_id, control.cancel, control.cancel_execution)
 
 
 @router.post(_EXECUTIONS + "/{execution_id}/pause")
 async def pause_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
-    """Pause a task, or all tasks of a plan: what they are doing is interrupted."""
+    """Pause a task, or all tasks of a plan, interrupting the current steps."""
     return await _control(baton, who, execution_id, control.pause, control.pause_execution)
 
 
 @router.post(_EXECUTIONS + "/{execution_id}/resume")
 async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
-    """Let a paused task, or all paused tasks of a plan, go on."""
+    """Resume a paused task, or all paused tasks of a plan."""
     return await _control(baton, who, execution_id, control.resume, control.resume_execution)
 
 

@@ -40,7 +40,7 @@ async def send_task_message(
     options: Options,
     baton: Service,
 ) -> Response:
-    """Send a message to a task of a plan, whatever it is doing; a waiting task goes on with it.
+    """Send a message to a plan's task in any state; a waiting task continues with it.
 
     When this answers, the message is stored and will reach the agent, in order. `workflow_signaled` says whether
     Temporal was told within a second; if not, it will be.
@@ -55,7 +55,7 @@ async def send_task_message(
 
 @router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan))
 async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a plan: it is validated, stored as a whole, and runs from then on.
+    """Start a plan: it is validated, stored as a whole, and run.
 
     Keys that look misspelt, and so were not read, are named in `warnings`.
     """
@@ -88,7 +88,7 @@ async def list_plan_executions(
     limit: Annotated[WholeNumber, Query(ge=1, le=1000)] = 50,
     offset: Annotated[WholeNumber, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
-    """All plans, newest first."""
+    """List plans, newest first."""
     page = await executions.page_executions(
         baton,
         who,
@@ -109,14 +109,14 @@ async def list_plan_executions(
 
 @router.get("/{execution_id}")
 async def get_plan_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
-    """A plan's progress, and what its tasks wait for."""
+    """A plan's progress and its waiting tasks."""
     execution = await _plan(baton, who, execution_id)
     return JsonResponse(translate.plan_status(execution), headers=execution_headers(execution.id))
 
 
 @router.get("/{execution_id}/stream", response_class=Response, responses=STREAM)
 async def stream_plan_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
-    """A plan's events as they happen, from the start or from `Last-Event-ID`."""
+    """Stream a plan's events from the start or after `Last-Event-ID`."""
     return await open_stream(
         baton,
         who,
@@ -131,7 +131,7 @@ async def stream_plan_execution(execution_id: str, request: Request, who: CanRea
 async def continue_plan_execution(
     execution_id: str, request: Request, who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Answer several waiting tasks at once, 100 at most: all messages are stored, or none. Each counts as a request."""
+    """Answer up to 100 waiting tasks at once: all messages are stored, or none. Each counts against the rate limit."""
     responses = translate.responses_of(body, options)
     await count_messages(request, len(responses))
     plan = await _plan(baton, who, execution_id)

@@ -104,7 +104,7 @@ def responses_of(body: JsonObject, options: SendOptions) -> list[tuple[TaskById,
     if not isinstance(responses, list):
         raise InvalidInput("responses must be a list", ("body", "responses"), "list_type")
     if len(responses) > _MOST_RESPONSES:
-        raise InvalidInput(f"responses must hold {_MOST_RESPONSES} at most", ("body", "responses"), "too_long")
+        raise InvalidInput(f"responses must hold at most {_MOST_RESPONSES} items", ("body", "responses"), "too_long")
     drafts: list[tuple[TaskById, Draft]] = []
     times: dict[UUID, int] = {}
     for number, response in enumerate(responses):

@@ -28,12 +28,12 @@ _HEADERS = [header for header in OPTION_PARAMETERS if header["name"] in ("Idempo
     "/{taskId}/decisions",
     operation_id="submitTaskDecisions",
     openapi_extra=body_of(SubmitDecisionsRequest, [TASK_PARAMETER, *_HEADERS]),
-    responses=WRITE_ERRORS | {200: {"model": PendingDecisions, "description": "Recorded; what is still pending"}},
+    responses=WRITE_ERRORS | {200: {"model": PendingDecisions, "description": "Recorded; the decisions still pending"}},
 )
 async def submit_task_decisions(
     who: CanSend, task_id: PathTask, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Decide on calls that need permission, and answer questions: all of it is recorded, or nothing.
+    """Decide on calls that need permission, and answer questions, all or nothing.
 
     `type` is `approve`, or `tool` as pending decisions have it; `decline`; or `question`, with its `answers`. The task
     goes on once nothing is pending. The same decision again changes nothing, another one is a conflict.

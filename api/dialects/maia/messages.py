@@ -34,7 +34,7 @@ router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRou
     responses=WRITE_ERRORS | SENT,
 )
 async def send_message(who: CanSend, task_id: PathTask, body: JsonBody, options: Options, baton: Service) -> Response:
-    """Send a message to a task, whatever it is doing; one that waits, or is stopped, goes on with it.
+    """Send a message to a task in any state; a waiting or stopped task continues with it.
 
     Its `agentConfig` may change the mode, not the agent. Calls that wait for permission are made where it grants their
     tools, and declined otherwise.
@@ -57,7 +57,7 @@ async def get_task_messages(
     limit: Annotated[WholeNumber, Query(ge=1, le=1000)] = 25,
     pagination_token: Annotated[str | None, Query(alias="paginationToken")] = None,
 ) -> Response:
-    """All that was said and done in a task, in order; `more` is the token of the next page, where there is one."""
+    """A task's messages and actions in order; `more` is the token of the next page, if there is one."""
     found = await tasks.get_task(baton, who, TaskById(task_id))
     page = await list_task_events(
         baton, who, TaskById(task_id), log.SHOWN, limit=limit, cursor=pagination_token, parameter="paginationToken"

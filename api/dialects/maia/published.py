@@ -76,7 +76,7 @@ PUBLISHED: Final[Json] = {
 #: The answer to a message.
 SENT: Final[dict[int | str, Json]] = {
     202: {
-        "description": "The message is stored and will reach the agent",
+        "description": "Stored; the agent will receive it",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SendMessageResponse"}}},
     }
 }
@@ -89,21 +89,21 @@ def _problems(*answers: tuple[int, str]) -> dict[int | str, Json]:
 
 #: The errors that any route may answer with. The 422 is declared for all, lest the framework declare one of its own.
 READ_ERRORS: Final = _problems(
-    (400, "What was sent does not fit"),
-    (401, "No key, or none that counts"),
-    (403, "The key is good, but not for this"),
-    (404, "There is none, or it belongs to somebody else"),
-    (422, "The answer breaks its question's schema, or the key was used for another message"),
-    (429, "Too many requests"),
-    (500, "Something went wrong here"),
+    (400, "Invalid request"),
+    (401, "Missing or invalid key"),
+    (403, "The key lacks the required scope"),
+    (404, "Not found, or owned by another tenant"),
+    (422, "The answer violates the question's schema, or the Idempotency-Key was used for another message"),
+    (429, "Rate limit exceeded"),
+    (500, "Internal error"),
     (502, "PostgreSQL cannot be reached"),
     (504, "PostgreSQL did not answer in time"),
 )
 
 #: The errors of routes that change something.
 WRITE_ERRORS: Final = READ_ERRORS | _problems(
-    (409, "The task's state does not allow it"),
-    (412, "The task has changed since"),
+    (409, "The task's state does not allow this"),
+    (412, "The task has changed"),
     (413, "The body is too large"),
-    (415, "The body is no JSON"),
+    (415, "The body is not JSON"),
 )

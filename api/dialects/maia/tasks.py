@@ -31,10 +31,10 @@ _LAST_PAGE = 2**31 - 1
     status_code=201,
     operation_id="createTask",
     openapi_extra=body_of(CreateTaskRequest),
-    responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse, "description": "The task was made, and runs"}},
+    responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse, "description": "The task was created and is running"}},
 )
 async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a task. In the mode PLAN its agent may call no tool that changes things, until a message says ACT.
+    """Start a task. In PLAN mode its agent calls no tool that changes things until a message says ACT.
 
     `grantedPermissions` are the tools whose calls need no permission.
     """
@@ -65,7 +65,7 @@ async def list_tasks(
     page: Annotated[WholeNumber, Query(ge=0, le=_LAST_PAGE)] = 0,
     size: Annotated[WholeNumber, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """Tasks, newest first, however they were made."""
+    """List tasks, newest first, whichever API created them."""
     found = await tasks.page_tasks(baton, who, limit=size, offset=page * size, stages=translate.stages_of(status))
     shown = [translate.task_in_list(one) for one in found.items]
     return JsonResponse({"tasks": shown, "page": page, "size": size, "total": found.total})
@@ -75,10 +75,10 @@ async def list_tasks(
     "/{taskId}",
     operation_id="getTask",
     openapi_extra={"parameters": [TASK_PARAMETER]},
-    responses=READ_ERRORS | {200: {"model": TaskDetail, "description": "The task as it is now"}},
+    responses=READ_ERRORS | {200: {"model": TaskDetail, "description": "The task's current state"}},
 )
 async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
-    """A task: its status, what it may do, and what it waits for."""
+    """A task with its status, permissions and pending decisions."""
     found = await tasks.get_task_details(baton, who, TaskById(task_id))
     return JsonResponse(translate.task(found), headers=_headers(found))
 
@@ -88,10 +88,10 @@ async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
     status_code=202,
     operation_id="stopTask",
     openapi_extra={"parameters": [TASK_PARAMETER]},
-    responses=WRITE_ERRORS | {202: {"model": StopTaskResponse, "description": "It stops, or has stopped"}},
+    responses=WRITE_ERRORS | {202: {"model": StopTaskResponse, "description": "Stopping or stopped"}},
 )
 async def stop_task(who: CanWrite, task_id: PathTask, baton: Service) -> Response:
-    """Stop a task until a message comes: what it is doing is interrupted. Again changes nothing."""
+    """Stop a task until the next message, interrupting the current step. Safe to repeat."""
     await control.pause(baton, who, TaskById(task_id))
     found = await tasks.get_task_details(baton, who, TaskById(task_id))
     return JsonResponse({"taskId": str(task_id), "status": translate.status(found)}, 202, _headers(found))

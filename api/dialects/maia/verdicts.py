@@ -61,5 +61,5 @@ def _verdict(decision: Decision, where: tuple[str | int, ...]) -> Verdict | None
 def _text(answers: Sequence[Answer], where: tuple[str | int, ...]) -> str:
     """The answer to a question, which is one: several options are lines of it."""
     if [answer.questionIndex for answer in answers] != [0]:
-        raise InvalidInput("there is one question, and one answer to it: that with the questionIndex 0", where)
+        raise InvalidInput("there is one question: answer it once, with questionIndex 0", where)
     return "\n".join(answers[0].selectedOptions)

@@ -24,7 +24,7 @@ def twill_dialect() -> Dialect:
     return Dialect(
         name="twill",
         title="Twill",
-        about="Tasks by id or slug; each message is a job, and ends the one before. Keys: `Authorization: Bearer`.",
+        about="Tasks by id or slug; each message is a job that supersedes the last. Keys: `Authorization: Bearer`.",
         prefixes=(f"{API}/tasks", f"{API}/jobs", f"{API}/auth/me"),
         app=app,
         errors=ERRORS,

@@ -27,7 +27,7 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
     responses=READ_ERRORS | STREAM,
 )
 async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Service) -> Response:
-    """What happens in a job, from its start or from `Last-Event-ID`, until it is over: `data:` lines with JSON."""
+    """Stream a job's log from its start or after `Last-Event-ID`, until it ends: `data:` lines with JSON."""
     cursor = cursor_of(request, "after")
     errand = await messages.get_errand(baton, who, job)
     start = start_of(errand)
@@ -50,7 +50,7 @@ async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Servi
     responses=CHANGE_ERRORS | {200: {"model": JobDoneResponse}},
 )
 async def cancel_job(who: CanWrite, job: Job, baton: Service) -> Response:
-    """Cancel a job that is pending or in progress: its task is paused, until the next message."""
+    """Cancel a pending or running job. Its task is paused until the next message."""
     errand = await control.stop_errand(baton, who, job)
     return JsonResponse(
         {"success": True, "job": translate.job_ref(errand.id, errand.state)},

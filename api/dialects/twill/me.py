@@ -14,5 +14,5 @@ router = APIRouter(prefix=f"{API}/auth", tags=["Auth"], responses=READ_ERRORS, r
 
 @router.get("/me", operation_id="getMe", responses={200: {"model": MeResponse}})
 async def get_me(who: CanRead) -> Response:
-    """Who calls, by which key, and whose tasks they see."""
+    """The caller's user, key and workspace."""
     return JsonResponse(translate.me(who))

@@ -27,7 +27,7 @@ router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], responses=SEND_ERRORS,
     responses={200: SENT},
 )
 async def send_message(who: CanSend, task: Task, body: JsonBody, options: Options, baton: Service) -> Response:
-    """Send a message to a task: a new job. One that is in flight is cancelled, and what it has said so far is kept.
+    """Send a message to a task as a new job. A job in flight is cancelled; its partial output is kept.
 
     When this answers, the message is stored. The job is pending then, and in the answer to a repeat, too.
     """

@@ -50,7 +50,7 @@ router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], route_class=DirectRout
     responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse}},
 )
 async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a task with a command, which is its first job."""
+    """Start a task with a command, its first job."""
     wanted = validated(CreateTaskRequest, body)
     if not wanted.command.strip():
         raise InvalidInput("a task needs a command", ("body", "command"))
@@ -75,7 +75,7 @@ async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Se
 async def list_tasks(
     request: Request, who: CanRead, page: Annotated[Paging, Depends(paging(_TASKS))], baton: Service
 ) -> Response:
-    """A page of the tasks that are not archived, newest first."""
+    """List tasks that are not archived, newest first."""
     found = await tasks.list_tasks_with_errands(baton, who, limit=page.limit, cursor=page.cursor)
     origin = origin_of(request)
     shown = [translate.task_in_list(task, origin) for task in found.items]
@@ -89,7 +89,7 @@ async def list_tasks(
     responses=READ_ERRORS | {200: {"model": GetTaskResponse}},
 )
 async def get_task(request: Request, who: CanRead, task: Task, baton: Service) -> Response:
-    """A task, and its last job."""
+    """A task with its latest job."""
     seen = await tasks.get_task(baton, who, task)
     last = await messages.get_last_errand(baton, who, task)
     intent = await _intent(baton, who, task, last.seq)
@@ -108,7 +108,7 @@ async def get_task(request: Request, who: CanRead, task: Task, baton: Service) -
 async def list_task_jobs(
     who: CanRead, task: Task, page: Annotated[Paging, Depends(paging(_JOBS))], baton: Service
 ) -> Response:
-    """A task's jobs, the last page first, each page in the order in which they came."""
+    """A task's jobs: latest page first, each page in chronological order."""
     found = await messages.list_errands(baton, who, task, limit=page.limit, cursor=page.cursor)
     intent = await _intent(baton, who, task, found.items[0].seq) if found.items else ""
     return JsonResponse({"jobs": translate.jobs(found.items, intent), "nextCursor": found.next_cursor})
@@ -121,7 +121,7 @@ async def list_task_jobs(
     responses=CHANGE_ERRORS | {200: {"model": TaskDoneResponse}},
 )
 async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
-    """Cancel a task for good."""
+    """Cancel a task permanently."""
     await control.cancel(baton, who, task)
     return await _done(baton, who, task)
 
@@ -133,7 +133,7 @@ async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
     responses=CHANGE_ERRORS | {200: {"model": TaskDoneResponse}},
 )
 async def archive_task(who: CanWrite, task: Task, baton: Service) -> Response:
-    """Take a task out of the list. It goes on as before, and is still found by its id and slug."""
+    """Archive a task: remove it from the list. It keeps running and can still be read by id or slug."""
     await tasks.archive_task(baton, who, task)
     return await _done(baton, who, task)
 
