@@ -60,6 +60,7 @@ async def throwaway_stack(directory: Path, say: Callable[[str], None], *, proxie
     finally:
         await proxy.close()
         await supervisor.stop(["temporal"])
+        server.release_ports()
 
 
 @asynccontextmanager

@@ -34,13 +34,18 @@ async def running_temporal(
     """A server with eager activities and Baton's search attributes; ``dynamic``: more dynamic configuration."""
     program = await ensure_temporal(lambda text: print(text, file=sys.stderr))
     server = TemporalServer(program, directory / "temporal.db", directory / "temporal.log", dynamic)
-    running = await start(server.part())
+    try:
+        running = await start(server.part())
+    except BaseException:
+        server.release_ports()
+        raise
     try:
         client = await Client.connect(server.address)
         await register_search_attributes(client)
         yield RunningTemporal(server.address, server.ui_url, client)
     finally:
         await running.stop()
+        server.release_ports()
 
 
 async def execute_update(handle: WorkflowHandle[Any, Any], update: str, given: object, id: str | None = None) -> Any:
