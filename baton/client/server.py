@@ -74,6 +74,13 @@ def running_stacks(directory: Path) -> list[DevStack]:
     return sorted(found, key=lambda stack: (stack.started, stack.pid))
 
 
+def forget_ended_stacks(directory: Path) -> None:
+    """Remove what a `baton dev` that was killed could not take back: its file has a key in it."""
+    for file in directory.glob("*.json"):
+        if _stack(file) is None:
+            file.unlink(missing_ok=True)
+
+
 def _stack(file: Path) -> DevStack | None:
     """What a state file says; None if it cannot be read, or its process is gone."""
     try:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from baton.client.server import state_directory
+from baton.client.server import forget_ended_stacks, state_directory
 from baton.localstack.part import PartFailed
 from baton.localstack.stack import Ready, Stack
 from baton.localstack.summary import print_summary
@@ -148,6 +148,7 @@ def _keep_notes(directory: Path, stack: Stack) -> None:
         _write_private(directory / "stack.json", json.dumps(ready.as_json()))
         note = {**ready.as_json(), "pid": os.getpid(), "directory": str(Path.cwd()), "started": _STARTED}
         _state_file().parent.mkdir(parents=True, exist_ok=True)
+        forget_ended_stacks(_state_file().parent)
         _write_private(_state_file(), json.dumps(note))
 
 

@@ -15,10 +15,16 @@ _ATTEMPTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class HeldPort:
-    """A port that was free, and that no other stack of this user chooses until ``lock`` is closed, or we end."""
+    """A port that was free, and that no other stack of this user chooses until it is released, or we end."""
 
     number: int
     lock: IO[str]
+
+    def release(self) -> None:
+        """Let others choose it, and leave no file. May be repeated."""
+        if not self.lock.closed:
+            Path(self.lock.name).unlink(missing_ok=True)
+            self.lock.close()
 
 
 def hold_port(preferred: int) -> HeldPort:
@@ -28,12 +34,9 @@ def hold_port(preferred: int) -> HeldPort:
         if number is None:
             continue
         lock = (Path(tempfile.gettempdir()) / f"baton-{os.geteuid()}-port-{number}.lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        return HeldPort(number, lock)
+        if _locked(lock):
+            return HeldPort(number, lock)
+        lock.close()
     raise OSError(f"no free port on {_HOST}")
 
 
@@ -48,6 +51,15 @@ def listens(pid: int, port: int) -> bool:
                 if str(descriptor.readlink()) in sockets:
                     return True
     return False
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Lock the file unless somebody has; False also where its last holder has removed it meanwhile."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(lock.name))
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def _free(port: int) -> int | None:

@@ -81,6 +81,7 @@ class Stack:
         self._say = say
         self._supervisor = Supervisor(say, on_change)
         self._postgres: Postgres | None = None
+        self._temporal_server: TemporalServer | None = None
         self._ready: Ready | None = None
 
     @property
@@ -129,6 +130,8 @@ class Stack:
         await self._supervisor.stop(_STOP_ORDER)
         if self._postgres is not None:
             self._postgres.close()
+        if self._temporal_server is not None:
+            self._temporal_server.release_ports()
 
     async def _start_postgres(self, logs: Path) -> tuple[str, Credentials]:
         self._postgres = Postgres(self._directory / "postgres", logs / "postgres.log")
@@ -159,10 +162,11 @@ class Stack:
     async def _start_server(self, program: Path, log: Path) -> TemporalServer:
         """Another program may take a port between our look at it and the server's: then it gets others."""
         for attempt in range(_PORT_ATTEMPTS):
-            server = TemporalServer(program, self._directory / "temporal.db", log)
+            server = self._temporal_server = TemporalServer(program, self._directory / "temporal.db", log)
             try:
                 await self._supervisor.start(server.part())
             except PartFailed:
+                server.release_ports()
                 if attempt + 1 == _PORT_ATTEMPTS or "address already in use" not in tail(log):
                     raise
             else:

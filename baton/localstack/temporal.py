@@ -64,7 +64,7 @@ class TemporalServer:
     def release_ports(self) -> None:
         """Let others choose its ports: it runs no more."""
         for port in (self._port, self._ui_port, self._metrics_port, self._http_port):
-            port.lock.close()
+            port.release()
 
     async def _is_up(self, pid: int) -> bool:
         if not listens(pid, self._port.number):  # somebody else's server may have the port

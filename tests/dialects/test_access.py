@@ -82,7 +82,7 @@ async def test_nothing_is_open_and_no_body_is_read_from_a_stranger(api: RunningA
             "query_string": b"",
             "root_path": "",
             "scheme": "http",
-            "headers": [(b"content-type", b"application/json"), *headers],
+            "headers": [(b"host", b"baton"), (b"content-type", b"application/json"), *headers],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 2),
         }

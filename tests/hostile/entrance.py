@@ -87,7 +87,7 @@ async def open_entrance(dsn: str, directory: Path) -> AsyncGenerator[Entrance]:
         return recorders[0]
 
     async with (
-        running_api(dsn, door=door) as api,
+        running_api(dsn, door) as api,
         proxy("nginx", api.url, directory) as nginx,
         proxy("haproxy", api.url, directory) as haproxy,
     ):

@@ -146,7 +146,7 @@ def ended(
 
 @asynccontextmanager
 async def running_api(
-    dsn: str, *, door: Callable[[BatonApp], Any] = lambda app: app, **settings: Any
+    dsn: str, door: Callable[[BatonApp], Any] = lambda app: app, /, **settings: Any
 ) -> AsyncGenerator[RunningApi]:
     """The API on a free port, with Temporal away unless `TEMPORAL_ADDRESS` was set otherwise. ``door``: what stands
     before the application."""

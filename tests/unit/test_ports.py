@@ -27,7 +27,7 @@ def _held(preferred: int) -> int:
 
 def test_two_who_choose_at_the_same_moment_do_not_choose_the_same() -> None:
     preferred = hold_port(0)
-    preferred.lock.close()
+    preferred.release()
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         chosen = list(processes.map(_held, [preferred.number] * 8))
     assert len(set(chosen)) == 8
@@ -39,7 +39,7 @@ def test_a_port_that_is_taken_is_not_chosen() -> None:
         port = taken.getsockname()[1]
         held = hold_port(port)
         assert held.number != port
-        held.lock.close()
+        held.release()
 
 
 def test_who_listens_is_known() -> None:
