@@ -37,7 +37,7 @@ async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Ex
 
 def _is_no_obstacle(reason: Reason) -> bool:
     """What stands in the way of all else comes first."""
-    return reason.code not in ("workflow_stuck", "temporal_refuses", "temporal_away")
+    return reason.code not in ("workflow_stuck", "temporal_refuses")
 
 
 def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
