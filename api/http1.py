@@ -2,7 +2,7 @@
 
 An offer to switch protocols is ignored and the body read (RFC 9110, 7.8); trailers are not headers; a transfer coding
 is `chunked`, on HTTP/1.1, or refused; an answer of unknown length to HTTP/1.0 ends with its connection instead of
-coming in chunks; and there is a limit to all that comes beside bodies. See docs/adr/0014.
+coming in chunks; and there is a limit to all that comes beside bodies. See docs/adr/0018.
 """
 
 import asyncio
