@@ -43,6 +43,11 @@ def without(body: Json, *fields: str) -> Json:
     return {name: value for name, value in body.items() if name not in fields}
 
 
+def ending(frames: list[Seen]) -> str:
+    """The id of an end frame: it comes after all that the last event before it makes."""
+    return f"{frames[-2].id.split('.')[0]}.9999"
+
+
 async def test_from_the_first_call_to_the_last(api: RunningApi) -> None:
     http = api.http
     agent = await agent_of(http)
@@ -57,7 +62,7 @@ async def test_from_the_first_call_to_the_last(api: RunningApi) -> None:
     assert (await http.get(f"/baton/v1/executions/{execution}")).json()["metadata"] == {"trace": "t-1"}
 
     first = await everything(http, f"{TASKS}/{task}/events")
-    assert first[-1] == Seen("", "task.input_required", {"task_id": task, "prompt": "Which region?"})
+    assert first[-1] == Seen(ending(first), "task.input_required", {"task_id": task, "prompt": "Which region?"})
     assert names(first)[0] == "task.status"
     assert names(first)[-2:] == ["task.status", "task.input_required"]
 
@@ -95,9 +100,9 @@ async def test_from_the_first_call_to_the_last(api: RunningApi) -> None:
 
     last_seen = next(frame.id for frame in reversed(first) if frame.id)
     second = await everything(http, f"{TASKS}/{task}/events", last_seen)
-    assert second[-1] == Seen("", "task.completed", {"status": "completed", "output": DONE, "error": None}), names(
-        second
-    )
+    assert second[-1] == Seen(
+        ending(second), "task.completed", {"status": "completed", "output": DONE, "error": None}
+    ), names(second)
     assert names(second)[:2] == ["step.completed", "task.status"]
     assert second[0].data["step"]["data"] == {"role": "user", "content": "Europe"}
 
