@@ -149,7 +149,9 @@ async def test_what_makes_no_sense_is_refused(api: RunningApi, body: dict[str, A
     refused(await api.http.get(f"{V1}/n"), 404, "agent_not_found")
 
 
-@pytest.mark.parametrize("name", [str(uuid4()), "nobody", "0", "9" * 30, "-1", "%00", "%ED%A0%80"])
+@pytest.mark.parametrize(
+    "name", ["7d3e7c1e-6f6b-4a52-9d0c-2f6a54b6e0a1", "nobody", "0", "9" * 30, "-1", "%00", "%ED%A0%80"]
+)
 async def test_what_is_not_there(api: RunningApi, name: str) -> None:
     refused(await api.http.get(f"{V1}/{name}"), 404, "agent_not_found")
     refused(await api.http.patch(f"{V1}/{name}", json={"model": "x"}), 404, "agent_not_found")

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,7 +14,7 @@ from tests.dialects.requests import Json, kubiya_plan, kubiya_task, start_plan, 
 from tests.support.api import RunningApi
 
 V1 = "/baton/v1"
-NOBODY = str(uuid4())
+NOBODY = "7d3e7c1e-6f6b-4a52-9d0c-2f6a54b6e0a1"
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> Json:

@@ -166,8 +166,10 @@ async def test_health_and_documents_are_open(api: RunningApi) -> None:
         "status": "degraded",
         "postgres": True,
         "temporal": False,
+        "reason": health.json()["reason"],
         "version": health.json()["version"],
     }
+    assert "Temporal" in health.json()["reason"]
     for path in ("/docs", "/docs/baton", "/docs/kubiya", "/docs/kubiya/openapi.json", "/docs/baton/openapi.json"):
         assert (await nobody.get(path)).status_code == 200
     for path in ("/docs/nothing", "/nothing", "/", "/api/v1/agents/1", "/openapi.json"):
