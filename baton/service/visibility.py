@@ -1,8 +1,9 @@
 """What a caller may see: the only place that decides it.
 
 A caller sees its own tenant's things; one whose key is for an agent, that agent's alone. All else is like what is not
-there. What the use cases read and change, they are given as `SeenTask`, `SeenExecution` or `SeenPart`, or look up
-here: only the functions of this module make them (tests/unit/test_visibility.py holds that).
+there: it is looked up by the same statements, which do not find it. What the use cases read and change, they are given
+as `SeenTask`, `SeenExecution` or `SeenPart`, or look up here: only the functions of this module make them
+(tests/unit/test_visibility.py holds that).
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from baton.domain.agents import Agent, AgentReference, Principal, parse_reference
-from baton.domain.errors import (
-    AgentNotFound,
-    ApprovalNotFound,
-    ExecutionNotFound,
-    MessageNotFound,
-    NotFound,
-    TaskNotFound,
-)
+from baton.domain.errors import AgentNotFound, NotFound
 from baton.domain.ids import (
     ApprovalId,
     ErrandId,
@@ -26,7 +20,6 @@ from baton.domain.ids import (
     MessageId,
     TaskAddress,
     TaskByNumber,
-    TaskInPlan,
     TaskRoute,
     TenantId,
 )
@@ -107,37 +100,29 @@ async def find_task(baton: HasRoutes, who: Principal, address: TaskAddress) -> S
     agent = address.agent if isinstance(address, TaskByNumber) else None
     if agent is not None and who.agent_number not in (None, agent):
         raise AgentNotFound("the key is for another agent")
-    route = await baton.routes.find(who.tenant_id, address)
-    if not _sees(who, route.agent_id):
-        raise _missing(address)
-    return SeenTask(who, route)
+    return SeenTask(who, await baton.routes.find(who.tenant_id, address, agent_id=who.agent_id))
 
 
 async def find_execution(baton: HasRoutes, who: Principal, execution_id: ExecutionId) -> SeenExecution:
     """The execution of that id, like `find_task`. Raises `ExecutionNotFound`."""
-    route = await baton.routes.execution(who.tenant_id, execution_id)
-    if not _sees(who, route.agent_id):
-        raise ExecutionNotFound("there is no such execution")
-    return SeenExecution(who, route)
+    return SeenExecution(who, await baton.routes.execution(who.tenant_id, execution_id, agent_id=who.agent_id))
 
 
 async def find_message(baton: HasRoutes, who: Principal, message_id: MessageId) -> SeenPart:
     """The message of that id. Raises `MessageNotFound`."""
-    route = await baton.routes.of_message(who.tenant_id, message_id)
-    return _part(who, route, message_id)
+    route = await baton.routes.of_message(who.tenant_id, message_id, agent_id=who.agent_id)
+    return SeenPart(SeenTask(who, route), message_id)
 
 
 async def find_errand(baton: HasRoutes, who: Principal, errand_id: ErrandId) -> SeenPart:
     """The errand of that id. Raises `MessageNotFound`."""
-    route = await baton.routes.of_errand(who.tenant_id, errand_id)
-    return _part(who, route, errand_id)
+    route = await baton.routes.of_errand(who.tenant_id, errand_id, agent_id=who.agent_id)
+    return SeenPart(SeenTask(who, route), errand_id)
 
 
 async def find_approval(baton: HasRoutes, who: Principal, approval_id: ApprovalId) -> SeenPart:
     """The approval of that id. Raises `ApprovalNotFound`."""
-    route = await baton.routes.of_approval(who.tenant_id, approval_id)
-    if not _sees(who, route.agent_id):
-        raise ApprovalNotFound("there is no such approval")
+    route = await baton.routes.of_approval(who.tenant_id, approval_id, agent_id=who.agent_id)
     return SeenPart(SeenTask(who, route), approval_id)
 
 
@@ -176,19 +161,6 @@ async def _agent(connection: Connection, who: Principal, reference: AgentReferen
     return None if unstorable_text(reference) else await agents.by_name(connection, who.tenant_id, reference)
 
 
-def _part(who: Principal, route: TaskRoute, part_id: UUID) -> SeenPart:
-    if not _sees(who, route.agent_id):
-        raise MessageNotFound("there is no such message")
-    return SeenPart(SeenTask(who, route), part_id)
-
-
 def _sees(who: Principal, agent_id: UUID | None) -> bool:
     """The rule: a caller sees what is of its agent, or of any where its key is for none. None: what is of no agent."""
     return who.agent_id is None or who.agent_id == agent_id
-
-
-def _missing(address: TaskAddress) -> NotFound:
-    """What is said of a task that is not there, or is hidden: the same."""
-    if isinstance(address, TaskInPlan):
-        return ExecutionNotFound("there is no such execution")
-    return TaskNotFound("there is no such task")

@@ -21,7 +21,7 @@ from baton.domain.approvals import (
 from baton.domain.conversation import ToolCall, ToolResult
 from baton.domain.errors import ApprovalDecided, ApprovalNotFound, NotWaiting, Outdated
 from baton.domain.events import asking
-from baton.domain.ids import ApprovalId, StepKey, TaskId, TaskRoute, TenantId
+from baton.domain.ids import AgentId, ApprovalId, StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing, decide, standing
 from baton.domain.states import TaskState
@@ -36,9 +36,14 @@ _STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DECLINE: ApprovalSta
 _UNDECIDED = "nobody decided on it"
 
 
-async def task_of(connection: Connection, tenant_id: TenantId, approval_id: ApprovalId) -> TaskId:
-    """The task that an approval belongs to: never changes. Raises `ApprovalNotFound`."""
-    task = await fetchval(connection, "route_by_approval", tenant=tenant_id, approval=approval_id)
+async def task_of(
+    connection: Connection, tenant_id: TenantId, approval_id: ApprovalId, *, agent_id: AgentId | None = None
+) -> TaskId:
+    """The task that an approval belongs to: never changes. ``agent_id``: whose alone counts.
+
+    Raises `ApprovalNotFound`.
+    """
+    task = await fetchval(connection, "route_by_approval", tenant=tenant_id, approval=approval_id, agent=agent_id)
     if task is None:
         raise ApprovalNotFound("there is no such approval")
     return task

@@ -75,9 +75,11 @@ async def archive(connection: Connection, tenant_id: TenantId, task_id: TaskId) 
     return await fetchval(connection, "archive_task", tenant=tenant_id, task=task_id) is not None
 
 
-async def home(connection: Connection, tenant_id: TenantId, errand_id: ErrandId) -> TaskId:
-    """The task that an errand is of: never changes. Raises `MessageNotFound`."""
-    row = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id)
+async def home(
+    connection: Connection, tenant_id: TenantId, errand_id: ErrandId, *, agent_id: AgentId | None = None
+) -> TaskId:
+    """The task that an errand is of: never changes. ``agent_id``: whose alone counts. Raises `MessageNotFound`."""
+    row = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id, agent=agent_id)
     if row is None:
         raise MessageNotFound("there is no such message")
     return row["task_id"]
@@ -85,7 +87,7 @@ async def home(connection: Connection, tenant_id: TenantId, errand_id: ErrandId)
 
 async def find(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:
     """An errand by its id; None if there is none, or its message is being redriven right now."""
-    home = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id)
+    home = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id, agent=None)
     if home is None:
         return None
     found = await page(connection, tenant_id, home["task_id"], limit=1, lowest=home["seq"], highest=home["seq"])

@@ -97,9 +97,14 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
     return new.id
 
 
-async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> ExecutionRoute:
-    """Where an execution lives: never changes, may be cached. Raises `ExecutionNotFound`."""
-    row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id)
+async def route(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, *, agent_id: AgentId | None = None
+) -> ExecutionRoute:
+    """Where an execution lives: never changes, may be cached. ``agent_id``: whose alone counts, None for any agent's.
+
+    Raises `ExecutionNotFound`.
+    """
+    row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id, agent=agent_id)
     if row is None:
         raise ExecutionNotFound("there is no such execution")
     return ExecutionRoute(

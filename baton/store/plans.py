@@ -28,7 +28,7 @@ class PlanStanding:
 
 async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
     """Where a plan lives: never changes, may be cached. Raises `ExecutionNotFound`."""
-    row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id)
+    row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id, agent=None)
     if row is None:
         raise ExecutionNotFound("there is no such execution")
     return PlanRoute(tenant_id, row["tenant"], execution_id, row["queue"])

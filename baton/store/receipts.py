@@ -12,7 +12,7 @@ import asyncpg
 from baton.domain.conversation import Question
 from baton.domain.errors import AnswerRefused, MessageNotFound, MessageTaken, Outdated, TaskClosed
 from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
-from baton.domain.ids import MessageId, TaskId, TaskRoute, TenantId
+from baton.domain.ids import AgentId, MessageId, TaskId, TaskRoute, TenantId
 from baton.domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState, TaskState
@@ -41,9 +41,11 @@ class Changed:
     rings_plan: bool = False
 
 
-async def home(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> TaskId:
-    """The task that a message was sent to. Raises `MessageNotFound`."""
-    task_id = await fetchval(connection, "message_home", tenant=tenant_id, message=message_id)
+async def home(
+    connection: Connection, tenant_id: TenantId, message_id: MessageId, *, agent_id: AgentId | None = None
+) -> TaskId:
+    """The task that a message was sent to. ``agent_id``: whose alone counts. Raises `MessageNotFound`."""
+    task_id = await fetchval(connection, "message_home", tenant=tenant_id, message=message_id, agent=agent_id)
     if task_id is None:
         raise MessageNotFound("there is no such message")
     return task_id

@@ -13,6 +13,7 @@ from baton.domain.errors import AgentNotFound, Conflict, ExecutionNotFound, Task
 from baton.domain.events import NewEvent
 from baton.domain.events.parts import PausedTask, WaitingTask
 from baton.domain.ids import (
+    AgentId,
     ExecutionId,
     TaskAddress,
     TaskById,
@@ -68,24 +69,29 @@ class TaskStanding:
     waiting_since: datetime | None
 
 
-async def route(connection: Connection, tenant_id: TenantId, address: TaskAddress) -> TaskRoute:
-    """Where a task lives: never changes, may be cached. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
+async def route(
+    connection: Connection, tenant_id: TenantId, address: TaskAddress, *, agent_id: AgentId | None = None
+) -> TaskRoute:
+    """Where a task lives: never changes, may be cached. ``agent_id``: whose alone counts, None for any agent's.
+
+    Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`.
+    """
+    whose = {"tenant": tenant_id, "agent": agent_id}
     match address:
         case TaskInPlan(execution, position):
-            row = await fetchrow(
-                connection, "route_by_position", tenant=tenant_id, execution=execution, position=position
-            )
+            row = await fetchrow(connection, "route_by_position", **whose, execution=execution, position=position)
         case TaskById(task):
-            row = await fetchrow(connection, "route_by_task", tenant=tenant_id, task=task)
+            row = await fetchrow(connection, "route_by_task", **whose, task=task)
         case TaskByNumber(number, _):
-            row = await fetchrow(connection, "route_by_number", tenant=tenant_id, number=number)
+            row = await fetchrow(connection, "route_by_number", **whose, number=number)
         case TaskBySlug(slug):
-            row = await _named(connection, tenant_id, slug)
+            row = await _named(connection, tenant_id, slug, agent_id)
         case _:
-            row = await fetchrow(connection, "route_by_either", tenant=tenant_id, id=address.execution)
+            row = await fetchrow(connection, "route_by_either", **whose, id=address.execution)
     if row is None:
         if isinstance(address, TaskInPlan):
-            await _check_execution(connection, tenant_id, address.execution)
+            if not await fetchval(connection, "execution_exists", **whose, execution=address.execution):
+                raise ExecutionNotFound("there is no such execution")
             raise TaskNotFound(f"the execution has no task {address.position}")
         raise TaskNotFound("there is no such task")
     if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
@@ -117,11 +123,6 @@ async def addressed(
     return _route_of(tenant_id, row)
 
 
-async def _check_execution(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> None:
-    if not await fetchval(connection, "execution_exists", tenant=tenant_id, execution=execution_id):
-        raise ExecutionNotFound("there is no such execution")
-
-
 def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
     return TaskRoute(
         tenant_id=tenant_id,
@@ -136,11 +137,13 @@ def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
     )
 
 
-async def _named(connection: Connection, tenant_id: TenantId, slug: str) -> asyncpg.Record | None:
+async def _named(
+    connection: Connection, tenant_id: TenantId, slug: str, agent_id: AgentId | None
+) -> asyncpg.Record | None:
     number = number_in(slug)
     if number is None:
         return None
-    row = await fetchrow(connection, "route_by_number", tenant=tenant_id, number=number)
+    row = await fetchrow(connection, "route_by_number", tenant=tenant_id, agent=agent_id, number=number)
     return row if row is not None and slug_of(row["title"], number) == slug else None
 
 

@@ -41,7 +41,7 @@ _CHAT = "/v1/chat/tasks"
 _MAIA = "/v1/ai/agents/tasks"
 _TWILL = "/api/v1/tasks"
 _ASTEROID = "/agents/v2"
-_KUBIYA_PLAN: dict[str, Any] = {
+KUBIYA_PLAN: Final[dict[str, Any]] = {
     "title": "Ours",
     "team_breakdown": [
         {"team_name": "t", "tasks": [{"id": 1, "title": "t", "description": "!say hi", "dependencies": []}]}
@@ -85,7 +85,7 @@ TABLE: Final[dict[str, Entry]] = {
     f"GET {_V1}/keys/{{key_id}}": Entry(ADMIN),
     f"DELETE {_V1}/keys/{{key_id}}": Entry(ADMIN),
     # --- Kubiya
-    f"POST {_PLAN}/execute": Entry(W, 201, {"plan": _KUBIYA_PLAN, "worker_queue_id": "q"}, other=201),
+    f"POST {_PLAN}/execute": Entry(W, 201, {"plan": KUBIYA_PLAN, "worker_queue_id": "q"}, other=201),
     f"GET {_PLAN}/plan-executions": Entry(R, other=LISTS),
     f"GET {_PLAN}/{{execution_id}}": Entry(R),
     f"GET {_PLAN}/{{execution_id}}/stream": Entry(R),

@@ -7,7 +7,7 @@ from what is answered nor from what is asked of the database, that it would not 
 
 import json
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -21,7 +21,7 @@ import baton.store.pool
 from api.dialects import all_dialects
 from baton.domain.agents import Agent, Scope
 from baton.store import agents
-from tests.dialects.access_table import ADMIN, LISTS, TABLE, Entry
+from tests.dialects.access_table import ADMIN, KUBIYA_PLAN, LISTS, TABLE, Entry
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
@@ -311,21 +311,88 @@ def _masked(text: str, names: dict[str, Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("route", [route for route, entry in TABLE.items() if entry.other == 404])
-async def test_another_tenants_thing_is_like_none(world: World, route: str) -> None:
-    entry = TABLE[route]
-    await _make(world, entry.needs)
-    told: list[tuple[int, str, list[str], list[str]]] = []
-    nothing = _nothing(world.names)
+@dataclass(frozen=True)
+class Told:
+    """What a caller can compare: the answer without the names that were in the call, and what was asked for it."""
+
+    status: int
+    text: str
+    headers: dict[str, str]
+    asked: tuple[str, ...]
+
+
+def _headers(answer: httpx.Response) -> dict[str, str]:
+    """An answer's headers, but for what tells its length (the names in it have lengths of their own) and its time."""
+    return {name: value for name, value in answer.headers.items() if name not in ("content-length", "date")}
+
+
+def _hidden(caller: str) -> list[str]:
+    """Routes that name something which ``caller`` may not see."""
+    return [route for route, entry in TABLE.items() if expected(entry)[caller] == 404]
+
+
+async def _same_answer(world: World, caller: str, calls: Sequence[tuple[str, Entry, dict[str, Any]]]) -> Told:
+    """What ``caller`` is answered to each of these calls, and what is asked of the database for it: the same."""
+    told: list[Told] = []
     for _ in range(2):  # whatever is looked up once, has been
         told.clear()
-        for names in (world.names, nothing):
+        for route, entry, names in calls:
             world.statements.clear()
-            answer = await _call(world, route, entry, world.keys["other tenant"], names)
+            answer = await _call(world, route, entry, world.keys[caller], names)
             told.append(
-                (answer.status_code, _masked(answer.text, names), sorted(answer.headers), list(world.statements))
+                Told(answer.status_code, _masked(answer.text, names), _headers(answer), tuple(world.statements))
             )
-    assert told[0] == told[1]
-    status, _, _, asked = told[0]
-    assert status == 404
-    assert asked, "the database was asked nothing that could be compared"
+    assert all(one == told[0] for one in told[1:])
+    return told[0]
+
+
+@pytest.mark.parametrize(
+    ("caller", "route"), [(caller, route) for caller in ("other tenant", "other agent") for route in _hidden(caller)]
+)
+async def test_what_belongs_to_others_is_like_none(world: World, caller: str, route: str) -> None:
+    entry = TABLE[route]
+    await _make(world, entry.needs)
+    told = await _same_answer(world, caller, [(route, entry, names) for names in (world.names, _nothing(world.names))])
+    assert told.status == 404
+    names_the_wrong_agent = caller == "other agent" and "AGENT_NUMBER" in str(entry.body)
+    assert told.asked or names_the_wrong_agent, "the database was asked nothing that could be compared"
+
+
+@pytest.mark.parametrize("route", [route for route in _hidden("other agent") if "/v1/chat/tasks/{" in route])
+async def test_an_own_agent_finds_no_task_of_others(world: World, route: str) -> None:
+    """Who counts integers, naming the agent that the key is for, learns nothing."""
+    entry = TABLE[route]
+    await _make(world, entry.needs)
+    own = {"AGENT_NUMBER": world.other_agent}
+    calls = [(route, entry, names | own) for names in (world.names, _nothing(world.names))]
+    told = await _same_answer(world, "other agent", calls)
+    assert (told.status, bool(told.asked)) == (404, True)
+
+
+#: Where else than in a path an agent or an execution may be named: the call, and what a key for another agent gets.
+_NAMED: Final[dict[str, tuple[str, Any, int]]] = {
+    "Baton, start": ("POST /baton/v1/executions", {"prompt": "!say hi", "agent": "$AGENT"}, 404),
+    "Baton, key": ("POST /baton/v1/keys", {"name": "x", "agent": "$AGENT"}, 404),
+    "Baton, list": ("GET /baton/v1/tasks?execution=$EXECUTION", None, 200),
+    "Kubiya, plan": (
+        "POST /api/v1/tasks/plan/execute",
+        {"plan": KUBIYA_PLAN, "worker_queue_id": "q", "agent_id": "$AGENT"},
+        404,
+    ),
+    "Kubiya, list": ("GET /api/v1/executions?agent_id=$AGENT", None, 404),
+    "Maia, start": ("POST /v1/ai/agents/tasks", {"agentConfig": {"name": "$AGENT"}, "message": "hello"}, 404),
+    "Twill, start": ("POST /api/v1/tasks", {"command": "!say hi", "agent": "$AGENT"}, 404),
+    "Asteroid, list": ("GET /agents/v2/executions?agentId=$AGENT", None, 404),
+}
+
+
+@pytest.mark.parametrize("place", _NAMED)
+async def test_an_agent_of_others_is_like_none_wherever_it_is_named(world: World, place: str) -> None:
+    route, body, status = _NAMED[place]
+    await _make(world, "running")
+    calls: list[tuple[str, Entry, dict[str, Any]]] = []
+    for names in (world.names, _nothing(world.names)):
+        path, _, query = route.partition("?")
+        query = _NAME.sub(lambda found, known=names: str(known[found[1]]), query)
+        calls.append((path, Entry(Scope.READ, body=body, query=f"?{query}"), names))
+    assert (await _same_answer(world, "other agent", calls)).status == status

@@ -7,7 +7,8 @@ SELECT :tenant, id, :task, turn, step, call_id, tool, arguments, digest, asked_a
                asked_at timestamptz);
 
 -- name: route_by_approval
-SELECT task_id FROM approvals WHERE tenant_id = :tenant AND id = :approval;
+SELECT c.task_id FROM approvals c JOIN tasks t ON t.tenant_id = c.tenant_id AND t.id = c.task_id
+ WHERE c.tenant_id = :tenant AND c.id = :approval AND ${of_agent};
 
 -- name: last_approvals
 -- What became of the approvals that a turn up to this one asked for last.

@@ -52,7 +52,7 @@ SELECT created_at FROM e;
 -- name: execution_route
 -- Where an execution lives. None of that ever changes.
 SELECT x.name AS tenant, e.queue, e.in_plan, e.agent_id FROM executions e JOIN tenants x ON x.id = e.tenant_id
- WHERE e.tenant_id = :tenant AND e.id = :execution;
+ WHERE e.tenant_id = :tenant AND e.id = :execution AND (:agent::uuid IS NULL OR e.agent_id = :agent);
 
 -- name: execution_view
 SELECT ${execution}, e.plan

@@ -164,7 +164,8 @@ SELECT text FROM messages
 
 -- name: message_home
 -- The task that a message was sent to: never changes.
-SELECT task_id FROM messages WHERE tenant_id = :tenant AND id = :message;
+SELECT m.task_id FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = :tenant AND m.id = :message AND ${of_agent};
 
 -- name: questions_answered
 -- The questions that a message answered when it was accepted. Those that a turn has read are left in the steps alone,

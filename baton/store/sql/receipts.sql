@@ -36,9 +36,10 @@ RETURNING m.seq;
 
 -- name: errand_home
 -- What an errand's id names: a message, or a task's description (0).
-SELECT task_id, seq FROM messages WHERE tenant_id = :tenant AND id = :errand
+SELECT m.task_id, m.seq FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
+ WHERE m.tenant_id = :tenant AND m.id = :errand AND ${of_agent}
 UNION ALL
-SELECT id, 0 FROM tasks WHERE tenant_id = :tenant AND id = :errand;
+SELECT t.id, 0 FROM tasks t WHERE t.tenant_id = :tenant AND t.id = :errand AND ${of_agent};
 
 -- name: list_errands
 -- The last errands of a task, newest first, in one snapshot. lowest, highest: their numbers; withdrawn: whether

@@ -6,17 +6,21 @@ SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
        JOIN tenants x ON x.id = t.tenant_id
 
+-- part: of_agent
+-- What is shown to whom: to callers that are bound to an agent, that agent's tasks alone. Null: to the others.
+(:agent::uuid IS NULL OR t.agent_id = :agent)
+
 -- name: route_by_position
 ${route}
- WHERE t.tenant_id = :tenant AND t.execution_id = :execution AND t.position = :position;
+ WHERE t.tenant_id = :tenant AND t.execution_id = :execution AND t.position = :position AND ${of_agent};
 
 -- name: route_by_task
 ${route}
- WHERE t.tenant_id = :tenant AND t.id = :task;
+ WHERE t.tenant_id = :tenant AND t.id = :task AND ${of_agent};
 
 -- name: route_by_number
 ${route}
- WHERE t.tenant_id = :tenant AND t.number = :number;
+ WHERE t.tenant_id = :tenant AND t.number = :number AND ${of_agent};
 
 -- name: route_by_execution
 -- The only task of an execution that is no plan.
@@ -26,10 +30,10 @@ ${route}
 -- name: route_by_either
 -- The same, or the task whose own uuid it is (also in a plan).
 ${route}
- WHERE t.tenant_id = :tenant AND t.execution_id = :id AND NOT e.in_plan
+ WHERE t.tenant_id = :tenant AND t.execution_id = :id AND NOT e.in_plan AND ${of_agent}
 UNION ALL
 ${route}
- WHERE t.tenant_id = :tenant AND t.id = :id
+ WHERE t.tenant_id = :tenant AND t.id = :id AND ${of_agent}
  LIMIT 1;
 
 -- name: route_for_message
@@ -55,4 +59,5 @@ ${route}
  LIMIT 1;
 
 -- name: execution_exists
-SELECT true FROM executions WHERE tenant_id = :tenant AND id = :execution;
+SELECT true FROM executions
+ WHERE tenant_id = :tenant AND id = :execution AND (:agent::uuid IS NULL OR agent_id = :agent);
