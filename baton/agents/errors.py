@@ -7,11 +7,22 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_ai import exceptions as vendor
 
+from baton.agents.sentences import sentence_of
+
 RATE_LIMITED: Final = "model_rate_limited"
 UNAVAILABLE: Final = "model_unavailable"
-REFUSED: Final = "model_refused"
-UNKNOWN: Final = "model_unknown"
+CUT_OFF: Final = "model_cut_off"  #: the stream ended before the provider said that the answer was complete
+SILENT: Final = "model_silent"  #: no content for longer than the agent's clocks allow
 BAD_REPLY: Final = "model_bad_reply"
+REFUSED: Final = "model_refused"  #: the provider takes no such request
+FILTERED: Final = "model_filtered"  #: the provider's content filter withheld the answer
+QUOTA: Final = "model_quota"  #: no credit left, or a spending limit
+KEY_REJECTED: Final = "model_key_rejected"
+NOT_FOUND: Final = "model_not_found"  #: the provider has no such model
+UNKNOWN: Final = "model_unknown"  #: no model is named like that, or no provider
+OVERFLOW: Final = "context_overflow"  #: the conversation is longer than the model reads
+KEY_MISSING: Final = "model_key_missing"  #: this worker has no key for the provider
+NOT_INSTALLED: Final = "provider_not_installed"  #: this worker lacks the provider's package
 STEP_TOO_LONG: Final = "step_too_long"  #: the model had come to no end in the time that a step has
 WORKER_DIED: Final = "worker_died"  #: its workers were killed one after another while they were at it
 TRANSCRIPT_TOO_LARGE: Final = "transcript_too_large"  #: more than a step may read
@@ -19,15 +30,21 @@ STEP_BROKEN: Final = "step_broken"  #: failed in a way that no rule foresees
 SCRIPTED_FAILURE: Final = "scripted_failure"
 SCRIPTED_FATAL: Final = "scripted_fatal"
 
-RETRYABLE: Final = frozenset({RATE_LIMITED, UNAVAILABLE, BAD_REPLY, STEP_TOO_LONG, STEP_BROKEN, SCRIPTED_FAILURE})
+OF_THIS_WORKER: Final = frozenset({KEY_MISSING, NOT_INSTALLED})
+"""The codes that say what is wrong with a worker: another one may be set up better."""
+
+RETRYABLE: Final = OF_THIS_WORKER | frozenset(
+    {RATE_LIMITED, UNAVAILABLE, CUT_OFF, SILENT, BAD_REPLY, STEP_TOO_LONG, STEP_BROKEN, SCRIPTED_FAILURE}
+)
 """The codes of which another attempt may succeed."""
 
 
 class ModelFailed(Exception):
     """A model step failed.
 
-    ``str()`` is the code alone. ``detail`` says more, and may quote what the user or the provider wrote: it may be
-    stored beside the conversation, but belongs in no log and not in Temporal; neither does ``__cause__``.
+    ``str()`` is the code alone. ``detail`` says more, with secrets masked, and may quote what the user or the provider
+    wrote: it may be stored beside the conversation, but belongs in no log and not in Temporal; neither does
+    ``__cause__``.
     ``retry_after_seconds`` is what the provider asked for, None where it did not say.
     """
 
@@ -41,14 +58,16 @@ class ModelFailed(Exception):
 
 _BY_CATEGORY: Final[tuple[tuple[type[Exception], str], ...]] = (
     (vendor.ModelRateLimitError, RATE_LIMITED),
-    (vendor.ModelQuotaExceededError, REFUSED),
+    (vendor.ModelQuotaExceededError, QUOTA),
     (vendor.ModelUnavailableError, UNAVAILABLE),
     (vendor.ModelServerError, UNAVAILABLE),
     (vendor.ModelConnectionError, UNAVAILABLE),
     (vendor.ModelRequestTimeout, UNAVAILABLE),
-    (vendor.ModelNotFoundError, UNKNOWN),
+    (vendor.ModelNotFoundError, NOT_FOUND),
+    (vendor.ModelAuthenticationError, KEY_REJECTED),
+    (vendor.ModelContextWindowExceededError, OVERFLOW),
     (vendor.ModelRequestRejectedError, REFUSED),
-    (vendor.ContentFilterError, REFUSED),
+    (vendor.ContentFilterError, FILTERED),
     (vendor.UnexpectedModelBehavior, BAD_REPLY),
     (vendor.UserError, REFUSED),
     (JSONDecodeError, BAD_REPLY),
@@ -68,7 +87,7 @@ def translated(error: Exception) -> ModelFailed | None:
     """What ``error``, raised while a model was asked, means; None for an error that no driver explains."""
     if isinstance(error, ModelFailed):
         return error
-    detail = str(error)
+    detail = sentence_of(error)
     for kind, code in _BY_CATEGORY:
         if isinstance(error, kind):
             return ModelFailed(code, detail, getattr(error, "retry_after", None))
@@ -82,10 +101,18 @@ def translated(error: Exception) -> ModelFailed | None:
     return None
 
 
+_BY_STATUS: Final = {
+    HTTPStatus.TOO_MANY_REQUESTS: RATE_LIMITED,
+    HTTPStatus.NOT_FOUND: NOT_FOUND,
+    HTTPStatus.UNAUTHORIZED: KEY_REJECTED,
+    HTTPStatus.FORBIDDEN: KEY_REJECTED,
+    HTTPStatus.PAYMENT_REQUIRED: QUOTA,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: OVERFLOW,
+}
+
+
 def _code_of_status(status: int) -> str:
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RATE_LIMITED
-    if status == HTTPStatus.NOT_FOUND:
-        return UNKNOWN
+    if status in _BY_STATUS:
+        return _BY_STATUS[HTTPStatus(status)]
     transient = status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY)
     return UNAVAILABLE if transient or status >= HTTPStatus.INTERNAL_SERVER_ERROR else REFUSED

@@ -89,6 +89,8 @@ class _Performance:
         self.begun = 0
         self.words_read = state.words
         self.words_said = 0
+        self.calls = False
+        self.ended = False
         self._state = state
         self._attempt = attempt
         self._token_seconds = token_seconds
@@ -96,6 +98,13 @@ class _Performance:
 
     async def run(self) -> AsyncGenerator[str | Call]:
         """Perform: pieces of text, and last of all a tool call, if one is due. Never nothing."""
+        async with aclosing(self._pieces()) as pieces:
+            async for piece in pieces:
+                self.calls = isinstance(piece, Call)
+                yield piece
+        self.ended = True
+
+    async def _pieces(self) -> AsyncGenerator[str | Call]:
         for returned in self._state.returns:
             if returned.outcome == "failed":
                 yield self._line(f"{returned.tool_name}: {_shown(returned.content)}")
@@ -190,6 +199,8 @@ class _ScriptedStream(StreamedResponse):
     def get(self) -> ModelResponse:
         """The response as far as it has come; its notes say which directives were begun."""
         self.metadata = response_metadata(self.performance.begun)
+        self.finish_reason = "tool_call" if self.performance.calls else "stop"
+        self.provider_details = {"finish_reason": self.finish_reason} if self.performance.ended else None
         return super().get()
 
     @property

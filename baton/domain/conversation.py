@@ -118,12 +118,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What a model step came to: its text, the tool calls it asks for, and the reply in full for the record."""
+    """What a model step came to: its text, the tool calls it asks for, and the reply in full for the record.
+
+    ``finish_reason`` is the provider's word for why the reply ended.
+    """
 
     text: str
     calls: tuple[ToolCall, ...]
     response: JsonObject
     usage: Usage = Usage()
+    finish_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A local server that speaks OpenAI's Chat Completions and Responses, as a test tells it to.
+"""A local server that speaks OpenAI's Chat Completions and Responses and Anthropic's Messages, as a test tells it to.
 
 It is as strict as the real one about what makes a conversation: a request that OpenAI would refuse is a 400 here.
 """
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -39,6 +39,9 @@ class Reply:
     """What the model answers: tokens of text, then tool calls.
 
     ``token_seconds``: the pause before each token. ``cut_after``: the connection breaks after so many tokens.
+    ``finish_reason``: in Chat Completions' words (`length`, `content_filter`), by default `stop` or `tool_calls`.
+    ``unfinished``: the body ends cleanly, but nothing says that the answer is complete; ``done``: Chat Completions'
+    `[DONE]` comes all the same.
     """
 
     tokens: tuple[str, ...] = ()
@@ -46,6 +49,8 @@ class Reply:
     token_seconds: float = 0.0
     cut_after: int | None = None
     finish_reason: str | None = None
+    unfinished: bool = False
+    done: bool = True
     input_tokens: int = 11
     output_tokens: int = 7
 
@@ -105,6 +110,7 @@ def running_openai_server() -> Generator[OpenAIServer]:
         routes=[
             Route("/v1/chat/completions", _endpoint(server, _CHAT), methods=["POST"]),
             Route("/v1/responses", _endpoint(server, _RESPONSES), methods=["POST"]),
+            Route("/v1/messages", _endpoint(server, _MESSAGES), methods=["POST"]),
         ]
     )
     uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_keep_alive=1))
@@ -167,7 +173,8 @@ async def _streamed(server: OpenAIServer, api: _Api, reply: Reply, model: str) -
             for event in events:
                 name = f"event: {event['type']}\n" if "type" in event else ""
                 yield f"{name}data: {json.dumps(event)}\n\n".encode()
-        yield api.end
+        if reply.done:
+            yield api.end
         complete = True
     finally:
         server.hung_up += not complete
@@ -227,6 +234,9 @@ def _chat_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
         rest.append(
             _chat_chunk(model, {"tool_calls": [{"index": index, "function": {"arguments": call.arguments[half:]}}]})
         )
+    if reply.unfinished:
+        yield rest
+        return
     rest.append(_chat_chunk(model, {}, _chat_finish(reply)))
     rest.append(_chat_chunk(model, {}) | {"choices": [], "usage": _chat_usage(reply)})
     yield rest
@@ -307,7 +317,7 @@ def _response(reply: Reply, model: str, status: str, output: list[Json]) -> Json
         "tools": [],
         "error": None,
         "incomplete_details": None,
-        "usage": usage if status == "completed" else None,
+        "usage": usage if status != "in_progress" else None,
     }
 
 
@@ -328,6 +338,9 @@ def _responses_output(reply: Reply) -> list[Json]:
         for number, call in enumerate(reply.calls)
     )
     return output
+
+
+_INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
 def _responses_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
@@ -363,7 +376,11 @@ def _responses_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
                 event("response.function_call_arguments.done", **where, name=item["name"], arguments=item["arguments"])
             )
             rest.append(event("response.output_item.done", output_index=place, item=item))
-    rest.append(event("response.completed", response=_response(reply, model, "completed", output)))
+    if not reply.unfinished:
+        reason = _INCOMPLETE.get(reply.finish_reason or "")
+        status = "incomplete" if reason else "completed"
+        whole = _response(reply, model, status, output) | {"incomplete_details": reason and {"reason": reason}}
+        rest.append(event(f"response.{status}", response=whole))
     yield rest
 
 
@@ -372,3 +389,54 @@ def _responses_whole(reply: Reply, model: str) -> Json:
 
 
 _RESPONSES = _Api(_responses_problem, _responses_frames, _responses_whole, b"")
+
+
+# --- Anthropic's Messages
+
+
+_STOPS: Final = {"length": "max_tokens", "content_filter": "refusal", "tool_calls": "tool_use", "stop": "end_turn"}
+
+
+def _messages_problem(body: Json) -> str | None:
+    messages: list[Json] = body["messages"]
+    for place, message in enumerate(messages):
+        if message["role"] != ("user", "assistant")[place % 2]:
+            return f"messages.{place}: roles must alternate"
+        if not message["content"]:
+            return f"messages.{place}: content is empty"
+    return None if messages[-1]["role"] == "user" else "the conversation does not end with a user's turn"
+
+
+def _messages_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
+    usage = {"input_tokens": reply.input_tokens, "output_tokens": 1}
+    message: Json = {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": []}
+    opening: list[Json] = [
+        {
+            "type": "message_start",
+            "message": message | {"stop_reason": None, "stop_sequence": None, "usage": usage},
+        }
+    ]
+    if reply.tokens:
+        opening.append({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+    yield opening
+    for token in reply.tokens:
+        yield [{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": token}}]
+    rest: list[Json] = [{"type": "content_block_stop", "index": 0}] if reply.tokens else []
+    for index, call in enumerate(reply.calls, start=len(rest)):
+        block: Json = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+        rest.append({"type": "content_block_start", "index": index, "content_block": block})
+        piece = {"type": "input_json_delta", "partial_json": call.arguments}
+        rest.append({"type": "content_block_delta", "index": index, "delta": piece})
+        rest.append({"type": "content_block_stop", "index": index})
+    if not reply.unfinished:
+        delta = {"stop_reason": _STOPS[_chat_finish(reply)], "stop_sequence": None}
+        rest.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": reply.output_tokens}})
+        rest.append({"type": "message_stop"})
+    yield rest
+
+
+def _messages_whole(reply: Reply, model: str) -> Json:
+    raise NotImplementedError("nothing asks for a whole message")
+
+
+_MESSAGES = _Api(_messages_problem, _messages_frames, _messages_whole, b"")

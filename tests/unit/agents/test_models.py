@@ -40,15 +40,16 @@ async def failure(models: Models, name: str, partial: PartialReply | None = None
     ("refusal", "code", "retryable"),
     [
         (Refusal(429, "rate_limit_exceeded", SECRET), errors.RATE_LIMITED, True),
-        (Refusal(429, "insufficient_quota", SECRET), errors.REFUSED, False),
+        (Refusal(429, "insufficient_quota", SECRET), errors.QUOTA, False),
         (Refusal(500, message=SECRET), errors.UNAVAILABLE, True),
         (Refusal(503, message=SECRET), errors.UNAVAILABLE, True),
         (Refusal(408, message=SECRET), errors.UNAVAILABLE, True),
         (Refusal(409, message=SECRET), errors.UNAVAILABLE, True),
         (Refusal(400, message=SECRET), errors.REFUSED, False),
-        (Refusal(401, "invalid_api_key", SECRET), errors.REFUSED, False),
-        (Refusal(413, message=SECRET), errors.REFUSED, False),
-        (Refusal(404, "model_not_found", SECRET), errors.UNKNOWN, False),
+        (Refusal(401, "invalid_api_key", SECRET), errors.KEY_REJECTED, False),
+        (Refusal(413, message=SECRET), errors.OVERFLOW, False),
+        (Refusal(400, "context_length_exceeded", SECRET), errors.OVERFLOW, False),
+        (Refusal(404, "model_not_found", SECRET), errors.NOT_FOUND, False),
     ],
 )
 async def test_refusals_have_a_code_and_are_not_retried_here(
@@ -57,6 +58,7 @@ async def test_refusals_have_a_code_and_are_not_retried_here(
     openai_server.reply(refusal)
     failed = await failure(models, name)
     assert (failed.code, failed.retryable) == (code, retryable)
+    assert failed.detail == SECRET
     assert failed.__cause__ is not None
     assert len(openai_server.asked) == 1
 
@@ -86,7 +88,7 @@ async def test_an_empty_answer(models: Models, openai_server: OpenAIServer, name
 
 async def test_an_answer_that_was_filtered_away(models: Models, openai_server: OpenAIServer) -> None:
     openai_server.reply(Reply(finish_reason="content_filter"))
-    assert (await failure(models, "openai:gpt-5-mini")).code == errors.REFUSED
+    assert (await failure(models, "openai:gpt-5-mini")).code == errors.FILTERED
 
 
 async def test_nobody_listens(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +225,13 @@ async def test_providers_without_a_key(name: str, key: str, monkeypatch: pytest.
     for variable in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
     failed = await failure(Models(), name)
-    assert failed.code == errors.UNKNOWN
+    assert (failed.code, failed.retryable) == (errors.KEY_MISSING, True)
     assert key in failed.detail
+
+
+async def test_a_provider_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = await failure(Models(), "groq:llama-3.3-70b-versatile")
+    assert (failed.code, failed.retryable) == (errors.NOT_INSTALLED, True)
 
 
 async def test_a_model_is_made_once(models: Models, openai_server: OpenAIServer) -> None:

@@ -1,0 +1,104 @@
+"""What a model's responses amount to: a reply that is known to be whole, or why there is none."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final, cast
+
+from pydantic_ai.messages import ModelResponse, ModelResponsePart, TextPart, ToolCallPart
+
+from baton.agents.errors import BAD_REPLY, CUT_OFF, FILTERED, ModelFailed
+from baton.agents.responses import encoded, storable, storable_text
+from baton.agents.tools import ASK_USER
+from baton.domain.conversation import ModelReply, ToolCall, Usage
+from baton.domain.json import JsonObject
+
+TOO_OFTEN_CUT: Final = "This answer has reached the token limit {times} times. Should I go on with it?"
+GO_ON_CHOICES: Final = ("Go on", "Stop here")
+
+_PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_LENGTH: Final = "length"
+
+
+def is_cut(response: ModelResponse) -> bool:
+    """Whether ``response`` is text that ends at the token limit, and can be continued.
+
+    One with tool calls is not: those that are complete are made, the model is told of the one that is not.
+    """
+    return response.finish_reason == _LENGTH and not response.tool_calls and bool(response.text)
+
+
+def check_end(response: ModelResponse, text: str) -> None:
+    """Raises ModelFailed unless the provider said that ``response`` is at its end, and it is one to go on with.
+
+    Chat Completions, Responses, Anthropic and Google all give a reason for the end; a stream without one was cut off on
+    its way, also where it ended cleanly (a proxy does so whose upstream died). pydantic-ai puts `stop` where the
+    provider gave no reason: what it said itself is in the details.
+    """
+    reason = response.finish_reason
+    if reason == "content_filter":
+        so_far = f" after {len(text)} characters" if text else ""
+        raise ModelFailed(FILTERED, f"The provider's content filter ended the answer{so_far}.")
+    if response.state == "suspended" or reason == "error":
+        raise ModelFailed(BAD_REPLY, f"The response ended {response.state} ({reason}).")
+    if reason_given(response) is None:
+        raise ModelFailed(CUT_OFF, f"The stream ended after {len(text)} characters without saying why.")
+    if not text and not response.tool_calls:
+        raise ModelFailed(BAD_REPLY, f"The response is empty ({reason}).")
+
+
+def reason_given(response: ModelResponse) -> str | None:
+    """The reason for its end as the provider worded it."""
+    return cast("str | None", (response.provider_details or {}).get("finish_reason"))
+
+
+def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
+    """The reply that ``responses`` make together: each but the last was cut, and continued by the one after it.
+
+    ``text`` is all of their text. A last one that is cut, too, becomes a question: whether to go on.
+    """
+    last = responses[-1]
+    parts = list(last.parts)
+    if len(responses) > 1 or is_cut(last):
+        others = [part for part in parts if not isinstance(part, TextPart)]
+        at = next((n for n, part in enumerate(others) if isinstance(part, ToolCallPart)), len(others))
+        parts = [*others[:at], TextPart(text), *others[at:]]
+    if is_cut(last):
+        question = TOO_OFTEN_CUT.format(times=len(responses))
+        parts.append(ToolCallPart(ASK_USER, {"question": question, "choices": list(GO_ON_CHOICES)}, "call_go_on"))
+    whole = replace(last, parts=_with_own_ids(parts))
+    calls = tuple(
+        ToolCall(part.tool_call_id, storable_text(part.tool_name), cast("JsonObject", storable(part.args_as_dict())))
+        for part in whole.parts
+        if isinstance(part, ToolCallPart)
+    )
+    usage = Usage(
+        sum(response.usage.input_tokens for response in responses),
+        sum(response.usage.output_tokens for response in responses),
+    )
+    return ModelReply(text, calls, encoded(whole), usage, reason_given(last) or "")
+
+
+def _bounded(call_id: str) -> str:
+    if _PLAIN_ID.fullmatch(call_id):
+        return call_id
+    return f"call_{sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def _with_own_ids(parts: Sequence[ModelResponsePart]) -> list[ModelResponsePart]:
+    """``parts`` with an id of its own for each tool call: some servers leave them empty, or repeat them.
+
+    Ids cross Temporal, so one that is long, or holds anything but printable ASCII, is replaced by its digest.
+    """
+    seen: set[str] = set()
+    own: list[ModelResponsePart] = []
+    for number, part in enumerate(parts):
+        if isinstance(part, ToolCallPart):
+            own_id = _bounded(part.tool_call_id or "call")
+            while own_id in seen:
+                own_id = f"{own_id}_{number}"
+            part = replace(part, tool_call_id=own_id)
+            seen.add(own_id)
+        own.append(part)
+    return own

@@ -1,0 +1,157 @@
+"""One request to a model: its text as it comes, watched by two clocks."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic_ai.direct import model_request_stream
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+)
+from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+
+from baton.agents.errors import SILENT, ModelFailed, translated
+from baton.agents.responses import storable_text
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """How long a model may say nothing, in seconds: until the first content of a response, and between two.
+
+    Content is text, reasoning or a part of a tool call; what a server sends to keep the connection open is none.
+    """
+
+    first: float = 120.0
+    between: float = 60.0
+
+
+CLOCKS: Final = Clocks()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a model is asked with. ``clocks``: None for a model that may be silent for as long as it likes."""
+
+    model: Model[Any]
+    settings: ModelSettings
+    tools: Sequence[ToolDefinition]
+    clocks: Clocks | None
+
+
+async def streamed_texts(
+    asking: Asking, messages: list[ModelMessage], opened: Callable[[StreamedResponse], None]
+) -> AsyncGenerator[str]:
+    """The pieces of text of one response, as they come. ``opened`` gets the stream once the model has been reached.
+
+    Raises ModelFailed for errors of drivers, and where a clock ran out; the consumer's own errors pass untouched.
+    """
+    watch = _Watch(asking.clocks)
+    try:
+        async with AsyncExitStack() as stack:
+            request = model_request_stream(
+                asking.model,
+                messages,
+                model_settings=asking.settings,
+                model_request_parameters=ModelRequestParameters(function_tools=list(asking.tools)),
+                instrument=False,
+            )
+            async with watch.waiting():
+                stream = await stack.enter_async_context(request)
+            opened(stream)
+            joint = _Joint()
+            events = aiter(stream)
+            while True:
+                try:
+                    async with watch.waiting():
+                        event = await anext(events)
+                except StopAsyncIteration:
+                    return
+                watch.saw(event)
+                if text := joint.text_of(event):
+                    yield storable_text(text)
+    except Exception as error:
+        failure = translated(error)
+        if failure is None or failure is error:
+            raise
+        raise failure from error
+
+
+class _Watch:
+    """Ends a wait for content that has lasted too long."""
+
+    def __init__(self, clocks: Clocks | None) -> None:
+        self._clocks = clocks
+        self._seconds = 0.0
+        self._until: float | None = None
+        if clocks is not None:
+            self._start(clocks.first)
+
+    def _start(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = asyncio.get_running_loop().time() + seconds
+
+    def saw(self, event: ModelResponseStreamEvent) -> None:
+        """Start the second clock, if there was content in ``event``."""
+        if self._clocks is not None and _has_content(event):
+            self._start(self._clocks.between)
+
+    def waiting(self) -> "_Waiting":
+        """The wait for what comes next. Raises ModelFailed (`model_silent`) when the clock has run out."""
+        return _Waiting(self._until, self._seconds)
+
+
+class _Waiting:
+    def __init__(self, until: float | None, seconds: float) -> None:
+        self._timeout = asyncio.timeout_at(until)
+        self._seconds = seconds
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *raised: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*raised)
+        except TimeoutError as error:
+            if not self._timeout.expired():
+                raise
+            raise ModelFailed(SILENT, f"The model sent no content for {self._seconds:g} s.") from error
+
+
+def _has_content(event: ModelResponseStreamEvent) -> bool:
+    if isinstance(event, PartStartEvent):
+        return bool(getattr(event.part, "content", None) or getattr(event.part, "tool_name", None))
+    if isinstance(event, PartDeltaEvent):
+        delta = event.delta
+        return any(getattr(delta, name, None) for name in ("content_delta", "args_delta", "tool_name_delta"))
+    return False
+
+
+class _Joint:
+    """Keeps apart pieces of text between which the model did something else."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._last: ModelResponsePart | None = None
+
+    def text_of(self, event: ModelResponseStreamEvent) -> str:
+        """What ``event`` adds to the text."""
+        text = ""
+        if isinstance(event, PartStartEvent):
+            if isinstance(event.part, TextPart):
+                gap = "\n\n" if self._begun and not isinstance(self._last, TextPart) else ""
+                text = gap + event.part.content if event.part.content else ""
+            self._last = event.part
+        elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+            text = event.delta.content_delta
+        self._begun = self._begun or bool(text)
+        return text
