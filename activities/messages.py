@@ -13,7 +13,7 @@ from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
 from baton.domain.mailbox import standing
 from baton.domain.messages import Draft, Receipt
-from baton.store import messages, tasks
+from baton.store import mailboxes, messages, routes
 from baton.store.changes import RING_SECONDS
 from baton.store.pool import Pool
 from workflows.contracts import TypedMessage, TypedOutcome
@@ -60,7 +60,7 @@ class MessageActivities:
             _log.warning("a message typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
             refused = error
         async with self._pool.transaction() as connection:
-            locked = await tasks.lock(connection, tenant, route.execution_id, route.task_id)
+            locked = await mailboxes.lock(connection, tenant, route.execution_id, route.task_id)
         accepted = str(receipt.message_id) if receipt else ""
         return typed_outcome(standing(locked.box), words=self._words, refused=refused, message=accepted)
 
@@ -71,7 +71,7 @@ class MessageActivities:
             TaskById(UUID(message.task)) if message.task else TaskInPlan(UUID(message.execution), message.position)
         )
         async with self._pool.connection() as connection:
-            return await tasks.route(connection, tenant, address)
+            return await routes.route(connection, tenant, address)
 
     async def _accept(self, route: TaskRoute, message: TypedMessage) -> Receipt:
         if not message.text.strip() or unstorable_text(message.text + message.question):

@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.rings import Ringer
 from baton.domain.ids import TaskById, TaskId, TenantId
 from baton.domain.states import TaskState
-from baton.store import control, plans, tasks
+from baton.store import control, plans, rings, routes
 from baton.store.plans import PlanStanding
 from baton.store.pool import Pool
 from workflows.contracts import PlanOutcome, PlanStart
@@ -46,8 +46,8 @@ class PlanActivities:
     async def _ring(self, tenant: TenantId, to_ring: tuple[TaskId, ...]) -> None:
         for task in to_ring:
             async with self._pool.connection() as connection:
-                route = await tasks.route(connection, tenant, TaskById(task))
-                bell = await tasks.bell(connection, route)
+                route = await routes.route(connection, tenant, TaskById(task))
+                bell = await rings.bell(connection, route)
             self._ringer.ring_task(route, bell.version, bell.turn, bell.interrupt)
 
 

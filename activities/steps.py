@@ -28,7 +28,7 @@ from baton.domain.ids import StepKey, TaskById
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
-from baton.store import control, plans, steps, tasks, tools, transcripts
+from baton.store import control, plans, routes, steps, tools, transcripts
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt
 from workflows.activities import STEP_TIMEOUT
@@ -208,7 +208,7 @@ class StepActivities:
         """See `workflows.contracts.cancel_task`."""
         key = step_key(cancelled)
         async with self._pool.connection() as connection:
-            route = await tasks.route(connection, key.tenant_id, TaskById(key.task_id))
+            route = await routes.route(connection, key.tenant_id, TaskById(key.task_id))
         standing = await self._in_transaction(control.cancel_unless_over, route, "temporal", "cancelled in Temporal")
         return await self._done(key, standing)
 

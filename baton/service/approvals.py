@@ -12,7 +12,7 @@ from baton.domain.views import ApprovalView, TaskView
 from baton.service.context import Baton
 from baton.service.messages import check_draft, tell
 from baton.service.visibility import SeenPart, find_approval, find_task
-from baton.store import approvals, messages, tasks, views
+from baton.store import approvals, mailboxes, messages, tasks
 from baton.store.pool import Connection
 
 
@@ -94,7 +94,7 @@ async def decide_and_answer(
             )
             for known, draft in zip(earlier, answers, strict=True)
         ]
-        task = await views.task(connection, route.tenant_id, route.task_id)
+        task = await tasks.view(connection, route.tenant_id, route.task_id)
         if task is None:
             raise TaskNotFound("there is no such task")
     if after is not None:
@@ -104,7 +104,7 @@ async def decide_and_answer(
 
 
 async def _check_version(connection: Connection, route: TaskRoute, if_versions: tuple[int, ...]) -> None:
-    box = (await tasks.lock(connection, route.tenant_id, route.execution_id, route.task_id)).box
+    box = (await mailboxes.lock(connection, route.tenant_id, route.execution_id, route.task_id)).box
     if box.version not in if_versions:
         message = "the task has changed: read it again"
         raise Outdated(message, box.version, tuple(question.id for question in box.questions))

@@ -11,7 +11,7 @@ from baton.service.context import Baton
 from baton.service.messages import read_errand
 from baton.service.routes import plan_of
 from baton.service.visibility import SeenTask, find_errand, find_execution, find_task
-from baton.store import control, errands, events, tasks
+from baton.store import control, events, rings, routes
 from baton.store.pool import Connection
 
 
@@ -39,7 +39,7 @@ async def stop_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Erra
     Raises `MessageNotFound`, and `Conflict` for one that is over otherwise: a later one goes on.
     """
     seen = await find_errand(baton, who, errand_id)
-    await _change(baton, seen.task, lambda c, route: errands.stop(c, route, seen.id, who.subject))
+    await _change(baton, seen.task, lambda c, route: control.stop_errand(c, route, seen.id, who.subject))
     return await read_errand(baton, seen)
 
 
@@ -68,7 +68,7 @@ async def _change(
     route = seen.route
     async with baton.pool.transaction() as connection:
         after = await do(connection, route)
-        bell = await tasks.bell(connection, route)
+        bell = await rings.bell(connection, route)
     _ring(baton, route, bell)
     if after.ended:
         baton.doorbell.ring_plan(plan_of(route), after.event_seq)
@@ -84,16 +84,16 @@ async def _all(
     seen = await find_execution(baton, who, execution_id)
     async with baton.pool.transaction() as connection:
         changed = await do(connection, seen.tenant_id, seen.id, who.subject)
-        routes = [await tasks.route(connection, seen.tenant_id, TaskById(task_id)) for task_id in changed]
-        bells = [await tasks.bell(connection, route) for route in routes]
+        where = [await routes.route(connection, seen.tenant_id, TaskById(task_id)) for task_id in changed]
+        bells = [await rings.bell(connection, route) for route in where]
         log = await events.head(connection, seen.tenant_id, seen.id)
-    for route, bell in zip(routes, bells, strict=True):
+    for route, bell in zip(where, bells, strict=True):
         _ring(baton, route, bell)
-    if log and routes and routes[0].in_plan:
-        baton.doorbell.ring_plan(plan_of(routes[0]), log.head)
+    if log and where and where[0].in_plan:
+        baton.doorbell.ring_plan(plan_of(where[0]), log.head)
 
 
-def _ring(baton: Baton, route: TaskRoute, bell: tasks.Bell) -> None:
+def _ring(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:
     """Tell the streams, the worker and the workflow what was committed. What they are told was read before the commit:
     nothing after it may fail, or a caller would hear that what was done was not."""
     baton.notifier.events(route.execution_id)

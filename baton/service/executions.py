@@ -16,7 +16,7 @@ from baton.domain.views import ExecutionView, Page, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.visibility import SeenExecution, find_agent, find_execution, find_task
-from baton.store import executions, views
+from baton.store import executions, tasks
 from baton.store.executions import NewExecution, NewTask
 
 _TITLE_CHARACTERS: Final = 80
@@ -156,7 +156,7 @@ async def get_usage(baton: Baton, who: Principal, execution_id: ExecutionId) -> 
     """Tokens that an execution's steps have used so far. Raises `ExecutionNotFound`."""
     seen = await find_execution(baton, who, execution_id)
     async with baton.pool.connection() as connection:
-        return await views.usage(connection, seen.tenant_id, seen.id)
+        return await executions.usage(connection, seen.tenant_id, seen.id)
 
 
 async def list_executions(
@@ -170,7 +170,7 @@ async def list_executions(
     """A page of all executions, newest first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await views.executions(
+        found = await executions.page(
             connection, who.tenant_id, limit=limit + 1, states=states, agent_id=who.agent_id, after=after
         )
     page = tuple(found[:limit])
@@ -198,7 +198,7 @@ async def page_executions(
     """
     async with baton.pool.connection() as connection:
         agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
-        found = await views.executions(
+        found = await executions.page(
             connection,
             who.tenant_id,
             limit=limit,
@@ -208,18 +208,18 @@ async def page_executions(
             agent_id=agent_id,
             asks=asks,
         )
-        total = await views.count_executions(
+        total = await executions.count(
             connection, who.tenant_id, in_plan=in_plan, states=states, agent_id=agent_id, asks=asks
         )
         if with_only_tasks:
-            tasks = await views.only_tasks(connection, who.tenant_id, [one.id for one in found if not one.in_plan])
-            found = [replace(one, tasks=(tasks[one.id],)) if one.id in tasks else one for one in found]
+            only = await tasks.only_tasks(connection, who.tenant_id, [one.id for one in found if not one.in_plan])
+            found = [replace(one, tasks=(only[one.id],)) if one.id in only else one for one in found]
     return Page(tuple(found), total=total)
 
 
 async def _read(baton: Baton, seen: SeenExecution) -> ExecutionView:
     async with baton.pool.connection() as connection:
-        found = await views.execution(connection, seen.tenant_id, seen.id)
+        found = await executions.view(connection, seen.tenant_id, seen.id)
     if found is None:
         raise ExecutionNotFound("there is no such execution")
     return found

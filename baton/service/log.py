@@ -11,7 +11,7 @@ from baton.domain.views import Page
 from baton.service.context import Baton
 from baton.service.cursors import COUNT, decode_cursor, encode_cursor
 from baton.service.visibility import find_execution, find_task
-from baton.store import details, events, timeline
+from baton.store import events, transcripts
 
 
 async def list_events(
@@ -55,7 +55,7 @@ async def list_task_events(
     after = 0 if cursor is None else decode_cursor(cursor, COUNT, parameter)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await details.task_events(connection, seen.route, types, after=after, limit=limit + 1)
+        found = await events.of_task(connection, seen.route, types, after=after, limit=limit + 1)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
 
@@ -64,4 +64,4 @@ async def get_timeline(baton: Baton, who: Principal, address: TaskAddress) -> Ti
     """All that was said and done in a task. Raises what `find_task` raises."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        return await timeline.timeline(connection, seen.tenant_id, seen.id)
+        return await transcripts.timeline(connection, seen.tenant_id, seen.id)

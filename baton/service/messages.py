@@ -28,7 +28,7 @@ from baton.service.visibility import (
     find_message,
     find_task,
 )
-from baton.store import errands, messages, tasks, timeline, views
+from baton.store import messages, receipts, routes, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draf
         await messages.hold(connection, tenant_id, execution_id)
         receipt = await messages.earlier_of_execution(connection, tenant_id, execution_id, draft)
         if receipt is not None:
-            route = await tasks.route(connection, tenant_id, TaskById(receipt.task_id))
+            route = await routes.route(connection, tenant_id, TaskById(receipt.task_id))
         else:
-            route = await tasks.addressed(connection, tenant_id, execution_id, draft.question)
+            route = await routes.addressed(connection, tenant_id, execution_id, draft.question)
         receipt = receipt or await messages.accept(
             connection, route, draft, execution.who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
@@ -154,7 +154,7 @@ async def get_message(baton: Baton, who: Principal, message_id: MessageId) -> Me
     """A message's receipt. Raises `MessageNotFound`."""
     seen = await find_message(baton, who, message_id)
     async with baton.pool.connection() as connection:
-        found = await views.message(connection, seen.tenant_id, seen.id)
+        found = await messages.view(connection, seen.tenant_id, seen.id)
     if found is None:
         raise MessageNotFound("there is no such message")
     return found
@@ -173,8 +173,8 @@ async def list_messages(
     after = 0 if cursor is None else decode_cursor(cursor, NUMBER)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await views.messages(connection, seen.tenant_id, seen.id, after=after, limit=limit + 1, states=states)
-        if not found and await views.task(connection, seen.tenant_id, seen.id) is None:
+        found = await messages.page(connection, seen.tenant_id, seen.id, after=after, limit=limit + 1, states=states)
+        if not found and await tasks.view(connection, seen.tenant_id, seen.id) is None:
             raise TaskNotFound("there is no such task")
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
@@ -186,9 +186,7 @@ async def list_dead_messages(
     """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await views.dead_messages(
-            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after
-        )
+        found = await messages.dead(connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if len(found) > limit else None)
 
@@ -200,7 +198,7 @@ async def get_last_message(baton: Baton, who: Principal, address: TaskAddress) -
     """
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        return await timeline.last_message(connection, seen.tenant_id, seen.id)
+        return await messages.last_text(connection, seen.tenant_id, seen.id)
 
 
 async def get_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Errand:
@@ -212,7 +210,7 @@ async def get_last_errand(baton: Baton, who: Principal, address: TaskAddress) ->
     """The last errand of a task that was not withdrawn. Raises `TaskNotFound`."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await errands.page(connection, seen.tenant_id, seen.id, limit=1, withdrawn=False)
+        found = await receipts.errands(connection, seen.tenant_id, seen.id, limit=1, withdrawn=False)
     if not found:
         raise TaskNotFound("there is no such task")
     return found[0]
@@ -227,7 +225,7 @@ async def list_errands(
     before = INT64_MAX if cursor is None else decode_cursor(cursor, ORDINAL)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await errands.page(connection, seen.tenant_id, seen.id, limit=limit + 1, highest=before - 1)
+        found = await receipts.errands(connection, seen.tenant_id, seen.id, limit=limit + 1, highest=before - 1)
     page = tuple(reversed(found[:limit]))
     return Page(page, encode_cursor(page[0].seq) if len(found) > limit else None)
 
@@ -239,13 +237,13 @@ async def last_said(baton: Baton, who: Principal, address: TaskAddress, seq: int
     """
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        return await errands.last_said(connection, seen.tenant_id, seen.id, seq, key)
+        return await receipts.last_said(connection, seen.tenant_id, seen.id, seq, key)
 
 
 async def read_errand(baton: Baton, seen: SeenPart) -> Errand:
     """An errand that was found, as it is now. Raises `MessageNotFound`."""
     async with baton.pool.connection() as connection:
-        found = await errands.find(connection, seen.tenant_id, seen.id)
+        found = await receipts.errand(connection, seen.tenant_id, seen.id)
     if found is None:
         raise MessageNotFound("there is no such message")
     return found

@@ -17,7 +17,7 @@ from baton.service.context import Baton
 from baton.service.messages import check_text
 from baton.service.routes import plan_of
 from baton.service.visibility import SeenPart, find_message
-from baton.store import receipts, views
+from baton.store import messages, receipts
 from baton.store.pool import Connection
 from baton.store.receipts import Changed
 
@@ -93,7 +93,7 @@ async def _change(baton: Baton, seen: SeenPart, do: Callable[[Connection, TaskRo
     route = seen.task.route
     async with baton.pool.transaction() as connection:
         changed = await do(connection, route)
-        message = await views.message(connection, seen.tenant_id, seen.id)
+        message = await messages.view(connection, seen.tenant_id, seen.id)
     if message is None:
         raise MessageNotFound("there is no such message")
     if changed.changed:

@@ -22,7 +22,7 @@ from baton.domain.ids import (
     TaskRoute,
     TenantId,
 )
-from baton.store import approvals, errands, executions, receipts, tasks
+from baton.store import approvals, executions, receipts, routes
 from baton.store.pool import Pool
 
 _REMEMBERED: Final = 50_000
@@ -41,7 +41,7 @@ class Routes:
         known = self._tasks.get((tenant_id, address))
         if known is None or agent_id not in (None, known.agent_id):
             async with self._pool.connection() as connection:
-                known = await tasks.route(connection, tenant_id, address, agent_id=agent_id)
+                known = await routes.route(connection, tenant_id, address, agent_id=agent_id)
             self._tasks[tenant_id, address] = known
         return known
 
@@ -69,7 +69,7 @@ class Routes:
     ) -> TaskRoute:
         """Where the task lives that the tenant's errand is of. Raises `MessageNotFound`."""
         async with self._pool.connection() as connection:
-            task_id = await errands.home(connection, tenant_id, errand_id, agent_id=agent_id)
+            task_id = await receipts.errand_home(connection, tenant_id, errand_id, agent_id=agent_id)
         return await self.find(tenant_id, TaskById(task_id))
 
     async def of_approval(

@@ -17,7 +17,7 @@ from baton.domain.events import WorkflowReplaced
 from baton.domain.ids import ExecutionId, TaskById, TenantId
 from baton.service.runs import Run, Runs, Stuck
 from baton.service.temporal import Temporal
-from baton.store import plans, sweeps, tasks
+from baton.store import plans, rings, routes, sweeps
 from baton.store.notify import Notifier
 from baton.store.pool import Pool
 from baton.store.sweeps import OpenTurn
@@ -99,8 +99,8 @@ class StuckRuns:
 
     async def _replace_task(self, turn: OpenTurn, run_id: str, stuck: Stuck) -> None:
         async with self._pool.connection() as connection:
-            route = await tasks.route(connection, turn.tenant_id, TaskById(turn.task_id))
-            bell = await tasks.bell(connection, route)
+            route = await routes.route(connection, turn.tenant_id, TaskById(turn.task_id))
+            bell = await rings.bell(connection, route)
         times = self._times(turn.task_id, bell.version)
         if not times:
             return

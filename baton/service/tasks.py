@@ -12,14 +12,14 @@ from baton.domain.views import Page, TaskDetails, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.visibility import find_agent, find_execution, find_task
-from baton.store import details, errands, views
+from baton.store import executions, tasks
 
 
 async def get_task(baton: Baton, who: Principal, address: TaskAddress) -> TaskView:
     """A task. Raises `TaskNotFound`, and what `find_task` raises."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await views.task(connection, seen.tenant_id, seen.id)
+        found = await tasks.view(connection, seen.tenant_id, seen.id)
     if found is None:
         raise TaskNotFound("there is no such task")
     return found
@@ -29,7 +29,7 @@ async def get_task_details(baton: Baton, who: Principal, address: TaskAddress) -
     """A task with what few ask for. Raises like `get_task`."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await details.task(connection, seen.tenant_id, seen.id)
+        found = await tasks.details(connection, seen.tenant_id, seen.id)
     if found is None:
         raise TaskNotFound("there is no such task")
     return found
@@ -39,7 +39,7 @@ async def get_task_usage(baton: Baton, who: Principal, address: TaskAddress) -> 
     """Tokens that a task's steps have used so far. Raises what `find_task` raises."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        return await views.usage(connection, seen.tenant_id, seen.route.execution_id, seen.id)
+        return await executions.usage(connection, seen.tenant_id, seen.route.execution_id, seen.id)
 
 
 async def list_tasks(
@@ -64,7 +64,7 @@ async def list_tasks(
     except ExecutionNotFound:
         return Page(())
     async with baton.pool.connection() as connection:
-        found = await views.tasks(
+        found = await tasks.page(
             connection,
             who.tenant_id,
             limit=limit + 1,
@@ -80,9 +80,7 @@ async def list_tasks(
 async def _inbox(baton: Baton, who: Principal, limit: int, cursor: str | None) -> Page[TaskView]:
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await views.waiting_tasks(
-            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after
-        )
+        found = await tasks.waiting(connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].waiting_since, page[-1].id) if len(found) > limit else None)
 
@@ -100,10 +98,10 @@ async def page_tasks(
     ``stages``: only tasks in one of these states, each with whether a turn is under way.
     """
     async with baton.pool.connection() as connection:
-        found = await details.tasks(
+        found = await tasks.details_page(
             connection, who.tenant_id, limit=limit, offset=offset, standings=stages, agent_id=who.agent_id
         )
-        total = await details.count_tasks(connection, who.tenant_id, standings=stages, agent_id=who.agent_id)
+        total = await tasks.count(connection, who.tenant_id, standings=stages, agent_id=who.agent_id)
     return Page(tuple(found), total=total)
 
 
@@ -122,7 +120,7 @@ async def page_single_tasks(
     """
     async with baton.pool.connection() as connection:
         agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
-        return await views.single_tasks(
+        return await tasks.single_tasks(
             connection, who.tenant_id, limit=limit, offset=offset, states=states, agent_id=agent_id
         )
 
@@ -134,7 +132,7 @@ async def list_tasks_with_errands(
     bad cursor."""
     before = None if cursor is None else decode_cursor(cursor, ORDINAL)[0]
     async with baton.pool.connection() as connection:
-        found = await errands.tasks_with_errands(
+        found = await tasks.with_errands(
             connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, before=before
         )
     page = tuple(found[:limit])
@@ -145,5 +143,5 @@ async def archive_task(baton: Baton, who: Principal, address: TaskAddress) -> No
     """Put a task out of the way of lists; it goes on, and can be read and written to. Raises like `get_task`."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        if not await errands.archive(connection, seen.tenant_id, seen.id):
+        if not await tasks.archive(connection, seen.tenant_id, seen.id):
             raise TaskNotFound("there is no such task")

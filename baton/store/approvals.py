@@ -87,7 +87,7 @@ async def decide_all(
     for number, (approval, decision) in enumerate(due.values(), start=1):
         await _decide(change, approval, decision, by, state if number == len(due) else None)
     ring = None if change.box.state is TaskState.WAITING else RING_SECONDS
-    return standing(change.box, event_seq=await change.commit(ring_seconds=ring))
+    return standing(change.box, event_seq=await change.write(ring_seconds=ring))
 
 
 async def decide_every_open(

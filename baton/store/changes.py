@@ -13,10 +13,10 @@ from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, 
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
-from baton.store import events, tasks
+from baton.store import asked, events, mailboxes
+from baton.store.mailboxes import LockedTask
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch
-from baton.store.tasks import LockedTask
 
 #: How long a ring may take before the relay rings in its place.
 RING_SECONDS: Final = 2.0
@@ -45,7 +45,7 @@ class Change:
     @classmethod
     async def of(cls, connection: Connection, tenant: TenantId, execution: ExecutionId, task: TaskId) -> "Change":
         """Lock an execution, then its task, until the transaction ends. Raises `TaskNotFound`."""
-        locked = await tasks.lock(connection, tenant, execution, task)
+        locked = await mailboxes.lock(connection, tenant, execution, task)
         return cls(connection, locked, locked.box)
 
     def say(
@@ -65,7 +65,7 @@ class Change:
         """Where the task stands, when nothing was changed."""
         return standing(self.task.box, event_seq=self.task.event_seq)
 
-    async def commit(self, *, ring_seconds: float | None = None, keep_ring: bool = False) -> int:
+    async def write(self, *, ring_seconds: float | None = None, keep_ring: bool = False) -> int:
         """Write the mailbox and the events, with the execution's state that follows. Returns the last event's number.
 
         ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it; ``keep_ring``: a
@@ -73,7 +73,7 @@ class Change:
         """
         state = await self._execution_state() if self.box.state is not self.task.box.state else None
         if self.box is not self.task.box:
-            return await tasks.save(
+            return await mailboxes.save(
                 self.connection, self.task, self.box, self.events, state, ring_seconds=ring_seconds, keep_ring=keep_ring
             )
         if not self.events:
@@ -87,14 +87,14 @@ class Change:
         )
 
     async def _execution_state(self) -> ExecutionState | None:
-        standings = await tasks.standings_with(self.connection, self.task, self.box)
-        state = tasks.derived(standings, self.task.execution_state)
+        standings = await mailboxes.standings_with(self.connection, self.task, self.box)
+        state = mailboxes.derived(standings, self.task.execution_state)
         if self.events:
             last = self.events[-1]
             if state is ExecutionState.WAITING or last.waiting is not None:
-                last = replace(last, waiting=tasks.waiting_tasks(standings))
+                last = replace(last, waiting=mailboxes.waiting_tasks(standings))
             if state in (ExecutionState.WAITING, ExecutionState.PAUSED) and self.task.in_plan:
-                last = replace(last, paused=tasks.paused_tasks(standings))
+                last = replace(last, paused=mailboxes.paused_tasks(standings))
             self.events[-1] = last
         return state
 
@@ -107,7 +107,7 @@ class Change:
         ring_seconds: float | None = None,
         held: Sequence[Approval] = (),
     ) -> Standing:
-        """End the open turn and commit. ``text`` is the task's result where that ends it, ``code`` why it failed.
+        """End the open turn, and write that. ``text`` is the task's result where that ends it, ``code`` why it failed.
 
         ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. All other calls
         that were not made are done, with a result that says so. ``ring_seconds``: when the relay rings if another turn
@@ -157,7 +157,7 @@ class Change:
             approvals=asked_approvals(self.box),
         )
         self.say(ended_turn, state, waiting=())
-        event_seq = await self.commit(ring_seconds=None if self.box.state.is_over else ring_seconds)
+        event_seq = await self.write(ring_seconds=None if self.box.state.is_over else ring_seconds)
         ended = self.box.state.is_over and task.in_plan
         if ended:
             await self.ring_plan()
@@ -170,7 +170,7 @@ class Change:
             "open_approvals",
             tenant=self.task.tenant_id,
             task=self.task.id,
-            approvals=[tasks.approval_json(approval) for approval in approvals],
+            approvals=[asked.approval_json(approval) for approval in approvals],
         )
         for approval in approvals:
             self.say(ApprovalAsked.of(approval))

@@ -1,14 +1,27 @@
 """What a person asks of a task beside sending it messages: pause, resume, cancel. One transaction each."""
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from baton.domain import mailbox
-from baton.domain.errors import Conflict, ExecutionNotFound
-from baton.domain.events import MessagesDead, TaskCancelled, TaskPaused, TaskResumed, TurnEnded
-from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
+from baton.domain.errands import ErrandState
+from baton.domain.errors import Conflict, ExecutionNotFound, MessageNotFound
+from baton.domain.events import (
+    MessagesDead,
+    TaskCancelled,
+    TaskPaused,
+    TaskResumed,
+    TurnEnded,
+)
+from baton.domain.ids import (
+    ExecutionId,
+    TaskId,
+    TaskRoute,
+    TenantId,
+)
 from baton.domain.mailbox import Ending, Standing, standing
 from baton.domain.states import MessageState, TaskState, TurnState
-from baton.store import approvals
+from baton.store import approvals, mailboxes, receipts
 from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_approvals, asked_questions, told
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
@@ -32,7 +45,7 @@ async def _pause(change: Change, by: str) -> Standing:
         return change.standing()
     change.box = mailbox.pause(box)
     change.say(TaskPaused(by=by), TaskState.PAUSED)
-    return standing(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+    return standing(change.box, event_seq=await change.write(ring_seconds=RING_SECONDS))
 
 
 async def resume(connection: Connection, route: TaskRoute, by: str) -> Standing:
@@ -59,7 +72,7 @@ async def _resume(change: Change, by: str) -> Standing:
         approvals=asked_approvals(change.box) if waits else (),
     )
     change.say(resumed, change.box.state)
-    return standing(change.box, event_seq=await change.commit(ring_seconds=RING_SECONDS))
+    return standing(change.box, event_seq=await change.write(ring_seconds=RING_SECONDS))
 
 
 async def _has_news(change: Change) -> bool:
@@ -125,7 +138,7 @@ async def _each(
 
 
 async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
-    """Cancel a locked task that is not over, and commit."""
+    """Cancel a locked task that is not over, and write that."""
     connection, task, box = change.connection, change.task, change.task.box
     if box.state.is_over:
         return change.standing()
@@ -151,7 +164,7 @@ async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
         change.say(MessagesDead(messages=told(dead), reason="task_cancelled"))
     change.box = mailbox.cancel(box)
     change.say(TaskCancelled(by=by, reason=reason), TaskState.CANCELLED)
-    event_seq = await change.commit(ring_seconds=RING_SECONDS)
+    event_seq = await change.write(ring_seconds=RING_SECONDS)
     if task.in_plan:
         await change.ring_plan()
     return standing(change.box, event_seq=event_seq, ended=task.in_plan)
@@ -159,3 +172,20 @@ async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
 
 async def _change(connection: Connection, route: TaskRoute) -> Change:
     return await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+
+
+async def stop_errand(connection: Connection, route: TaskRoute, errand_id: UUID, by: str) -> Standing:
+    """Pause the task that is at an errand; what is done about it is interrupted. In a transaction.
+
+    One that is cancelled already is left alone. Raises `TaskNotFound`, `MessageNotFound`, and `Conflict` for one that
+    is over otherwise: whatever its task is at by now goes on.
+    """
+    task = await mailboxes.lock(connection, route.tenant_id, route.execution_id, route.task_id)
+    errand = await receipts.errand(connection, route.tenant_id, errand_id)
+    if errand is None:
+        raise MessageNotFound("there is no such message")
+    if errand.state is ErrandState.CANCELLED:
+        return standing(task.box, event_seq=task.event_seq)
+    if errand.state.is_over:
+        raise Conflict(f"the job is already {errand.state}: there is nothing to cancel", errand.state)
+    return await pause(connection, route, by)

@@ -8,7 +8,11 @@ import asyncpg
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import Event, EventType, NewEvent
 from baton.domain.events.codec import decode, encode, paused_in, waiting_in
-from baton.domain.ids import ExecutionId, TenantId
+from baton.domain.ids import (
+    ExecutionId,
+    TaskRoute,
+    TenantId,
+)
 from baton.domain.json import INT64_MAX
 from baton.domain.states import ExecutionState, TaskState
 from baton.store.pool import Connection
@@ -97,6 +101,23 @@ async def head(connection: Connection, tenant_id: TenantId, execution_id: Execut
     """Where an execution's log stands, or None if the tenant has no such execution."""
     row = await fetchrow(connection, "log_head", tenant=tenant_id, execution=execution_id)
     return None if row is None else LogHead(row["head"], row["oldest"], ExecutionState(row["state"]))
+
+
+async def of_task(
+    connection: Connection, route: TaskRoute, types: Sequence[EventType], *, after: int, limit: int
+) -> list[Event]:
+    """Events of ``types`` that are about one task, with a number above ``after``, in order."""
+    rows = await fetch(
+        connection,
+        "task_events",
+        tenant=route.tenant_id,
+        execution=route.execution_id,
+        task=route.task_id,
+        types=list(types),
+        after=after,
+        limit=limit,
+    )
+    return [event_of(row) for row in rows]
 
 
 def event_of(row: asyncpg.Record) -> Event:

@@ -1,21 +1,33 @@
-"""Executions, as they begin."""
+"""Executions: as they begin, and as they are now, always within one tenant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from baton.domain.conversation import Attachment
+import asyncpg
+
+from baton.domain.conversation import Attachment, Usage
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import ExecutionCreated, NewEvent, TaskStarted
 from baton.domain.events.codec import encode
 from baton.domain.events.executions import PlannedTask
-from baton.domain.ids import AgentId, ExecutionId, ExecutionRoute, TaskId, TenantId
+from baton.domain.ids import (
+    AgentId,
+    ExecutionId,
+    ExecutionRoute,
+    TaskId,
+    TenantId,
+)
 from baton.domain.json import JsonObject, JsonValue
-from baton.domain.states import ExecutionState
+from baton.domain.states import ExecutionState, TaskState
+from baton.domain.views import ExecutionView, TaskView
 from baton.store.attachments import attachments_json
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow, fetchval
-from baton.store.tasks import only_task
+from baton.store.queries import fetch, fetchrow, fetchval
+from baton.store.routes import only_task
+from baton.store.tasks import agent_ref_of, task_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +126,111 @@ async def route(
         queue=row["queue"],
         agent_id=row["agent_id"],
         only=None if row["in_plan"] else await only_task(connection, tenant_id, execution_id),
+    )
+
+
+async def view(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> ExecutionView | None:
+    """An execution with all its tasks, by position.
+
+    The tasks are read after the execution's row: they may be newer than its `last_event`, and never older, so that
+    whoever follows the log from there misses nothing.
+    """
+    row = await fetchrow(connection, "execution_view", tenant=tenant_id, execution=execution_id)
+    if row is None:
+        return None
+    rows = await fetch(connection, "tasks_of_execution", tenant=tenant_id, execution=execution_id)
+    tasks = tuple(task_of(task) for task in rows)
+    counts: dict[TaskState, int] = {}
+    for task in tasks:
+        counts[task.state] = counts.get(task.state, 0) + 1
+    return _execution_of(row, tasks, counts)
+
+
+async def page(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    states: Sequence[ExecutionState] | None = None,
+    in_plan: bool | None = None,
+    agent_id: AgentId | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    offset: int = 0,
+    asks: bool | None = None,
+) -> list[ExecutionView]:
+    """Executions, newest first, without their tasks and plans. ``after``: created_at and id where a page ended.
+
+    ``asks``: of those that wait, those that do for an answer (True) or for consent alone (False).
+    """
+    created_at, execution_id = after or (None, None)
+    rows = await fetch(
+        connection,
+        "list_executions",
+        tenant=tenant_id,
+        states=states,
+        in_plan=in_plan,
+        agent=agent_id,
+        after_time=created_at,
+        after_id=execution_id,
+        limit=limit,
+        offset=offset,
+        asks=asks,
+    )
+    return [
+        _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()}) for row in rows
+    ]
+
+
+async def count(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    states: Sequence[ExecutionState] | None = None,
+    in_plan: bool | None = None,
+    agent_id: AgentId | None = None,
+    asks: bool | None = None,
+) -> int:
+    """How many executions `page` would give in all."""
+    return await fetchval(
+        connection,
+        "count_executions",
+        tenant=tenant_id,
+        states=states,
+        in_plan=in_plan,
+        agent=agent_id,
+        asks=asks,
+    )
+
+
+async def usage(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId | None = None
+) -> Usage:
+    """Tokens that an execution's steps have used so far; those of one task if it is named."""
+    row = await fetchrow(connection, "execution_usage", tenant=tenant_id, execution=execution_id, task=task_id)
+    assert row is not None
+    return Usage(row["input"], row["output"])
+
+
+def _execution_of(
+    row: asyncpg.Record, tasks: tuple[TaskView, ...] | None, counts: dict[TaskState, int]
+) -> ExecutionView:
+    return ExecutionView(
+        id=row["id"],
+        in_plan=row["in_plan"],
+        title=row["title"],
+        summary=row["summary"],
+        state=ExecutionState(row["state"]),
+        asks=row["asks"],
+        agent=agent_ref_of(row),
+        queue=row["queue"],
+        plan_generation_id=row["plan_generation_id"],
+        plan=row["plan"],
+        metadata=row["metadata"],
+        tasks=tasks,
+        counts=counts,
+        last_event=row["event_seq"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        updated_at=row["updated_at"],
     )

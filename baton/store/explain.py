@@ -9,9 +9,9 @@ from baton.domain.errors import TaskNotFound
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
+from baton.store.asked import approvals_of, questions_of
 from baton.store.pool import Connection
 from baton.store.queries import fetchrow
-from baton.store.tasks import approvals_of, questions_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
-"""Messages: accepted in one statement, claimed by turns."""
+"""Messages: accepted in one statement, and read as they are now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -18,13 +20,21 @@ from baton.domain.errors import (
     TaskClosed,
     TaskNotFound,
 )
-from baton.domain.ids import ExecutionId, TaskRoute, TenantId
+from baton.domain.ids import (
+    AgentId,
+    ExecutionId,
+    MessageId,
+    TaskId,
+    TaskRoute,
+    TenantId,
+)
 from baton.domain.messages import Draft, Receipt
-from baton.domain.states import TaskState
-from baton.store.attachments import attachments_json
+from baton.domain.states import MessageState, TaskState
+from baton.domain.views import MessageView
+from baton.store.asked import questions_of
+from baton.store.attachments import attachments_json, attachments_of
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow
-from baton.store.tasks import questions_of
+from baton.store.queries import fetch, fetchrow, fetchval
 
 _KEY_TWICE: Final = "messages_idempotency_unique"
 
@@ -168,6 +178,55 @@ async def earlier_of_execution(
     return None if row is None else _told(row, draft)
 
 
+async def view(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> MessageView | None:
+    """A message, or None."""
+    row = await fetchrow(connection, "message_view", tenant=tenant_id, message=message_id)
+    return None if row is None else _message_of(row)
+
+
+async def page(
+    connection: Connection,
+    tenant_id: TenantId,
+    task_id: TaskId,
+    *,
+    after: int,
+    limit: int,
+    states: Sequence[MessageState] | None = None,
+) -> list[MessageView]:
+    """A task's messages with a number above ``after``, in order."""
+    rows = await fetch(
+        connection, "list_messages", tenant=tenant_id, task=task_id, after=after, limit=limit, states=states
+    )
+    return [_message_of(row) for row in rows]
+
+
+async def dead(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    limit: int,
+    agent_id: AgentId | None = None,
+    after: tuple[datetime, UUID] | None = None,
+) -> list[MessageView]:
+    """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
+    ended_at, message_id = after or (None, None)
+    rows = await fetch(
+        connection,
+        "list_dead_messages",
+        tenant=tenant_id,
+        after_time=ended_at,
+        after_id=message_id,
+        limit=limit,
+        agent=agent_id,
+    )
+    return [_message_of(row) for row in rows]
+
+
+async def last_text(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> str | None:
+    """The text of the last message that was sent to a task and not withdrawn; None if there is none."""
+    return await fetchval(connection, "last_message_text", tenant=tenant_id, task=task_id)
+
+
 def _told(row: asyncpg.Record, draft: Draft) -> Receipt:
     """What the sender of an earlier message under the same key was told. Raises `KeyReused` if it was another."""
     if row["digest"] != draft.digest():
@@ -204,3 +263,24 @@ def _refused(row: asyncpg.Record) -> Unchecked:
             )
         case _:
             return Unchecked(row["version"], questions)
+
+
+def _message_of(row: asyncpg.Record) -> MessageView:
+    return MessageView(
+        id=row["id"],
+        seq=row["seq"],
+        task_id=row["task_id"],
+        execution_id=row["execution_id"],
+        state=MessageState(row["state"]),
+        turn=row["turn"],
+        text=row["text"],
+        attachments=attachments_of(row["attachments"]),
+        origin=row["origin"],
+        sender=row["sender"],
+        answers=tuple(row["answers"]),
+        reason=row["reason"],
+        accepted_at=row["accepted_at"],
+        claimed_at=row["claimed_at"],
+        ended_at=row["ended_at"],
+        task_version=row["task_version"],
+    )

@@ -35,7 +35,7 @@ async def write(connection: Connection, key: StepKey, call_id: str, name: str, t
         task=key.task_id,
     )
     change.say(NoteWritten(turn=key.turn, step=key.step, call_id=call_id, name=name, text=text))
-    await change.commit()
+    await change.write()
     return True
 
 

@@ -9,7 +9,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, put
 from baton.domain.messages import Draft
 from baton.domain.states import TaskState
-from baton.store import messages, tasks
+from baton.store import messages, rings
 from baton.store.changes import RING_SECONDS, Change
 from baton.store.pool import Connection
 
@@ -29,7 +29,7 @@ async def tick(connection: Connection, route: TaskRoute, now: datetime | None = 
     questions = tuple(_told(change, question, at) for question in change.task.box.questions)
     if questions != change.task.box.questions:
         change.box = put(change.task.box, questions)
-    await change.commit()
+    await change.write()
     for question in questions:
         if question.deadline_at and question.deadline_at <= at:
             await _answer(connection, route, question)
@@ -53,7 +53,7 @@ async def _answer(connection: Connection, route: TaskRoute, question: Question) 
         question=question.id,
         idempotency_key=f"deadline-{question.id}",
     )
-    version = (await tasks.bell(connection, route)).version  # the default was checked when the question was asked
+    version = (await rings.bell(connection, route)).version  # the default was checked when the question was asked
     await messages.send_message(
         connection, route, draft, "deadline", relay_seconds=RING_SECONDS, checked_version=version
     )

@@ -1,26 +1,49 @@
-"""What becomes of a message after it was accepted, where a person decides: edited, withdrawn, redriven.
+"""What becomes of a message after it was accepted: read as an errand; edited, withdrawn or redriven by a person.
 
-Each is one transaction, opened by the caller, that locks the execution, then the task, and decides by what it finds
-then: a turn that claims the message holds the same locks, so that one of the two comes first, and the other is told.
+Each change is one transaction, opened by the caller, that locks the execution, then the task, and decides by what it
+finds then: a turn that claims the message holds the same locks, so that one of the two comes first, and the other is
+told.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
 
 import asyncpg
 
 from baton.domain.conversation import Question
-from baton.domain.errors import AnswerRefused, MessageNotFound, MessageTaken, Outdated, TaskClosed
+from baton.domain.errands import Errand
+from baton.domain.errors import (
+    AnswerRefused,
+    MessageNotFound,
+    MessageTaken,
+    Outdated,
+    TaskClosed,
+)
 from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
-from baton.domain.ids import AgentId, MessageId, TaskId, TaskRoute, TenantId
+from baton.domain.ids import (
+    AgentId,
+    ErrandId,
+    MessageId,
+    TaskId,
+    TaskRoute,
+    TenantId,
+)
+from baton.domain.json import INT64_MAX
 from baton.domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState, TaskState
+from baton.store.asked import questions_of
 from baton.store.attachments import attachments_json
 from baton.store.changes import RING_SECONDS, Change, asked_approvals, asked_questions
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval
-from baton.store.tasks import questions_of
+from baton.store.tasks import errand_state_of
+
+#: The number of the errand that is a task's description.
+DESCRIPTION: Final = 0
+
 
 #: The door through which a question's default comes at its deadline.
 _DEADLINE = "deadline"
@@ -57,6 +80,57 @@ async def answered(connection: Connection, tenant_id: TenantId, message_id: Mess
     return tuple({question.id: question for question in questions_of([row["question"] for row in rows])}.values())
 
 
+async def errands(
+    connection: Connection,
+    tenant_id: TenantId,
+    task_id: TaskId,
+    *,
+    limit: int,
+    lowest: int = DESCRIPTION,
+    highest: int = INT64_MAX,
+    withdrawn: bool = True,
+) -> list[Errand]:
+    """The last errands of a task with numbers from ``lowest`` to ``highest``, newest first, in one snapshot.
+
+    ``withdrawn``: whether messages that were withdrawn count.
+    """
+    rows = await fetch(
+        connection,
+        "list_errands",
+        tenant=tenant_id,
+        task=task_id,
+        lowest=lowest,
+        highest=highest,
+        withdrawn=withdrawn,
+        limit=limit,
+    )
+    return [_errand_of(row) for row in rows]
+
+
+async def errand_home(
+    connection: Connection, tenant_id: TenantId, errand_id: ErrandId, *, agent_id: AgentId | None = None
+) -> TaskId:
+    """The task that an errand is of: never changes. ``agent_id``: whose alone counts. Raises `MessageNotFound`."""
+    row = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id, agent=agent_id)
+    if row is None:
+        raise MessageNotFound("there is no such message")
+    return row["task_id"]
+
+
+async def errand(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:
+    """An errand by its id; None if there is none, or its message is being redriven right now."""
+    home = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id, agent=None)
+    if home is None:
+        return None
+    found = await errands(connection, tenant_id, home["task_id"], limit=1, lowest=home["seq"], highest=home["seq"])
+    return found[0] if found and found[0].id == errand_id else None
+
+
+async def last_said(connection: Connection, tenant_id: TenantId, task_id: TaskId, seq: int, key: str) -> str | None:
+    """What was said last under a key of the metadata, by the execution or a message, up to the message ``seq``."""
+    return await fetchval(connection, "last_said", tenant=tenant_id, task=task_id, seq=seq, field=key)
+
+
 async def edit_message(
     connection: Connection,
     route: TaskRoute,
@@ -83,7 +157,7 @@ async def edit_message(
     )
     change.box = replace(change.task.box, version=change.task.box.version + 1)
     change.say(MessageEdited(message_id=message_id, seq=row["seq"], text=text))
-    return Changed(change.box, await change.commit(keep_ring=True), changed=True)
+    return Changed(change.box, await change.write(keep_ring=True), changed=True)
 
 
 async def withdraw_message(
@@ -121,7 +195,7 @@ async def withdraw_message(
         approvals=asked_approvals(change.box),
     )
     change.say(withdrawn, change.box.state if change.box.state is not was.state else None, waiting=())
-    event_seq = await change.commit(ring_seconds=RING_SECONDS if waits_anew else None, keep_ring=True)
+    event_seq = await change.write(ring_seconds=RING_SECONDS if waits_anew else None, keep_ring=True)
     if is_over_again and route.in_plan:
         await change.ring_plan()
     return Changed(change.box, event_seq, True, waits_anew, is_over_again and route.in_plan)
@@ -166,7 +240,7 @@ async def redrive_message(
         queued=was.turn_open,
     )
     change.say(redriven, change.box.state if change.box.state is not was.state else None)
-    event_seq = await change.commit(ring_seconds=relay_seconds if runs and not was.turn_open else None, keep_ring=True)
+    event_seq = await change.write(ring_seconds=relay_seconds if runs and not was.turn_open else None, keep_ring=True)
     reopens = was.state.is_over and route.in_plan
     if reopens:
         await change.ring_plan()
@@ -206,3 +280,30 @@ def _without_deadlines(box: Mailbox, answers: Sequence[str]) -> Mailbox:
 
 def _unchanged(change: Change) -> Changed:
     return Changed(change.task.box, change.task.event_seq)
+
+
+def _errand_of(row: asyncpg.Record) -> Errand:
+    return Errand(
+        id=row["id"],
+        seq=row["seq"],
+        task_id=row["task_id"],
+        execution_id=row["execution_id"],
+        agent_id=row["agent_id"],
+        state=errand_state_of(row, superseded=row["superseded"]),
+        superseded=row["superseded"],
+        turn=row["turn"],
+        last_turn=row["last_turn"],
+        text=row["text"],
+        metadata=row["metadata"],
+        answer=row["answer"],
+        asked=questions_of(row["asked"]),
+        held=tuple((tool, arguments) for tool, arguments in row["held"]),
+        error=row["error"],
+        given_at=row["given_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        after_event=row["after_event"],
+        last_event=row["last_event"],
+        task_turn=row["task_turn"],
+        task_version=row["task_version"],
+    )

@@ -1,4 +1,4 @@
-"""What the relay has to ring: tasks and plans whose doorbell nobody has answered.
+"""What doorbells say, and what the relay has to ring: tasks and plans whose doorbell nobody has answered.
 
 A row's `ring_at` is set by the commit that wants its workflow to look, and cleared by the activity that looks. What is
 due was rung in vain, or never: the process died between commit and signal, or Temporal was away.
@@ -6,14 +6,29 @@ due was rung in vain, or never: the process died between commit and signal, or T
 
 from dataclasses import dataclass
 
-from baton.domain.ids import ExecutionId, TaskId, TenantId
+from baton.domain.errors import TaskNotFound
+from baton.domain.ids import (
+    ExecutionId,
+    TaskId,
+    TaskRoute,
+    TenantId,
+)
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetch
+from baton.store.queries import execute, fetch, fetchrow
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """What a doorbell says: the task's version, the turn under way or due, and the last one if it is to stop."""
+
+    version: int
+    turn: int
+    interrupt: int
 
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A task to ring, as `baton.store.tasks.Bell` would."""
+    """A task to ring, as its `Bell` would."""
 
     tenant_id: TenantId
     task_id: TaskId
@@ -31,6 +46,14 @@ class DuePlan:
     execution_id: ExecutionId
     event_seq: int
     queue: str
+
+
+async def bell(connection: Connection, route: TaskRoute) -> Bell:
+    """What a doorbell would say now. Raises `TaskNotFound`."""
+    row = await fetchrow(connection, "read_bell", tenant=route.tenant_id, task=route.task_id)
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    return Bell(row["version"], row["turn"], row["interrupt"])
 
 
 async def due_tasks(connection: Connection, limit: int, again_seconds: float, most_seconds: float) -> list[DueTask]:

@@ -24,10 +24,10 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for, standing
 from baton.domain.states import StepState
 from baton.store import approvals, events
+from baton.store.asked import question_json
 from baton.store.changes import Change, told
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
-from baton.store.tasks import question_json
 from baton.store.tools import add_calls, after_call, after_step, end_call
 
 _NO_RULES: Final = ToolRules({})
@@ -96,10 +96,10 @@ async def _begin_turn(change: Change, key: StepKey) -> StepAttempt | Standing:
     if held_step is not None:
         held = replace(key, turn=task.box.turn, step=held_step)
         if calls := await approvals.settle(change, held, claimed):
-            return Standing(Then.TOOLS, held.turn, held.step, change.box, calls, await change.commit())
+            return Standing(Then.TOOLS, held.turn, held.step, change.box, calls, await change.write())
         return await _begin_step(change, key)
     change.say(StepStarted(turn=key.turn, step=0))
-    return StepAttempt(1, 0, await change.commit(), task.position)
+    return StepAttempt(1, 0, await change.write(), task.position)
 
 
 async def _begin_step(change: Change, key: StepKey) -> StepAttempt:
@@ -107,7 +107,7 @@ async def _begin_step(change: Change, key: StepKey) -> StepAttempt:
     first_event = task.event_seq + len(change.events) + 1
     await execute(change.connection, "begin_step", **of_step(key), first_event=first_event)
     change.say(StepStarted(turn=key.turn, step=key.step))
-    return StepAttempt(1, 0, await change.commit(), task.position)
+    return StepAttempt(1, 0, await change.write(), task.position)
 
 
 async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
@@ -126,7 +126,7 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
     assert again is not None
     if row["streamed"]:
         change.say(StepVoided(turn=key.turn, step=key.step, attempt=row["attempt"]))
-    return StepAttempt(again["attempt"], again["failures"], await change.commit(), task.position, again["deaths"])
+    return StepAttempt(again["attempt"], again["failures"], await change.write(), task.position, again["deaths"])
 
 
 async def _held_calls(change: Change, key: StepKey) -> Standing | None:
@@ -226,7 +226,7 @@ async def count_failure(
     change.events += [delta.event() for delta in streamed]
     retrying = failures < limit
     change.say(StepFailed(turn=key.turn, step=key.step, attempt=attempt, code=code, retrying=retrying))
-    await change.commit()
+    await change.write()
     return failures
 
 

@@ -12,7 +12,7 @@ from baton.domain.events import ExecutionChanged, NewEvent, TaskRepaired, Workfl
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Standing
 from baton.domain.states import ExecutionState, TaskState, execution_state
-from baton.store import control, events, tasks
+from baton.store import control, events, mailboxes
 from baton.store.changes import RING_SECONDS, Change
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval
@@ -87,7 +87,7 @@ async def task_workflow_replaced(connection: Connection, turn: OpenTurn, why: Wo
     """Say in the log that another run of a task's workflow has taken the place of one that was stuck."""
     change = await Change.of(connection, turn.tenant_id, turn.execution_id, turn.task_id)
     change.say(why)
-    await change.commit()
+    await change.write()
 
 
 async def plan_workflow_replaced(
@@ -130,7 +130,7 @@ async def waiting_workflow_lost(connection: Connection, turn: OpenTurn, status: 
     if change.task.box.turn_open or change.task.box.state is not TaskState.WAITING:
         return False
     change.say(WorkflowLost(status=status))
-    await change.commit()
+    await change.write()
     return True
 
 
@@ -146,7 +146,7 @@ async def recount(connection: Connection, limit: int) -> int:
         state = TaskState.RUNNING if runs else change.task.box.state
         change.box = replace(change.task.box, unclaimed=accepted, version=change.task.box.version + 1, state=state)
         change.say(TaskRepaired(what="unclaimed"), state if runs else None)
-        await change.commit(ring_seconds=0.0 if state is TaskState.RUNNING else None)
+        await change.write(ring_seconds=0.0 if state is TaskState.RUNNING else None)
         mended += 1
     return mended
 
@@ -162,10 +162,10 @@ async def derive_states(connection: Connection) -> int:
             continue
         names = (row["tenant_id"], row["id"])
         locked = await fetchrow(connection, "lock_plan", tenant=row["tenant_id"], execution=row["id"])
-        standings = await tasks.standings(connection, *names)
+        standings = await mailboxes.standings(connection, *names)
         if locked is None or not _differs(locked["state"], [standing.state for standing in standings]):
             continue
-        state = tasks.derived(standings, ExecutionState(locked["state"]))
+        state = mailboxes.derived(standings, ExecutionState(locked["state"]))
         changed = [NewEvent(ExecutionChanged(was=locked["state"]))]
         await events.append(connection, *names, changed, positions={}, state=state)
         mended += 1

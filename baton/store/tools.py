@@ -15,7 +15,7 @@ from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, Then
 from baton.domain.states import CallState
-from baton.store import tasks
+from baton.store import asked
 from baton.store.changes import Change
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
@@ -50,7 +50,7 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
         return await after_call(change, key)
     started = ToolStarted(turn=key.turn, step=key.step, call_id=call_id, name=call.name, arguments=call.arguments)
     change.say(started)
-    await change.commit()
+    await change.write()
     return call
 
 
@@ -139,13 +139,13 @@ async def after_step(change: Change, key: StepKey) -> Standing:
 
 
 async def after_call(change: Change, key: StepKey) -> Standing:
-    """Commit, and end the turn if no call of the step is left to make and it asked something, or held calls back."""
+    """Write what changed. Ends the turn if no call of the step is left to make, and it asked or held back something."""
     calls, held = await _left(change, key)
     if not calls and key.turn == change.box.turn:
         asked = await _asked(change, key)
         if asked or held:
             return await change.end_turn(Ending.ANSWERED, asked, held=[_approval(key, call) for call in held])
-    return replace(_after(change, key, calls), event_seq=await change.commit())
+    return replace(_after(change, key, calls), event_seq=await change.write())
 
 
 def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Standing:
@@ -188,4 +188,4 @@ async def _interrupt(change: Change, key: StepKey) -> Standing:
 async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
     """The questions that a recorded step asked beside its calls, in the order of the model."""
     rows = await fetch(change.connection, "step_questions", **of_step(key))
-    return tasks.questions_of([row["question"] for row in rows])
+    return asked.questions_of([row["question"] for row in rows])

@@ -1,4 +1,4 @@
-"""What an agent reads, from rows to a `Transcript`."""
+"""What was said and done in a task: as its agent reads it, and as others do."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,16 +18,13 @@ from baton.domain.conversation import (
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import TaskId, TenantId
 from baton.domain.json import JsonObject
-from baton.domain.states import StepState
+from baton.domain.states import MessageState, StepState
+from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
 from baton.store.agents import agent_of
+from baton.store.asked import questions_of
 from baton.store.attachments import attachments_of
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
-
-
-async def size_bytes(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> int:
-    """About how much `read` would read."""
-    return int(await fetchval(connection, "transcript_bytes", tenant=tenant_id, task=task_id) or 0)
 
 
 async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
@@ -73,6 +70,51 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
         ),
         closed=_closed(task, sent, rows),
     )
+
+
+async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Timeline:
+    """All that was said and done in a task; nothing for a task that there is not."""
+    messages = await fetch(connection, "timeline_messages", tenant=tenant_id, task=task_id)
+    steps = await fetch(connection, "timeline_steps", tenant=tenant_id, task=task_id)
+    calls = await fetch(connection, "timeline_calls", tenant=tenant_id, task=task_id)
+    return Timeline(
+        messages=tuple(
+            SaidMessage(row["id"], row["text"], MessageState(row["state"]), row["accepted_at"]) for row in messages
+        ),
+        steps=tuple(
+            TakenStep(
+                turn=row["turn"],
+                step=row["step"],
+                state=StepState(row["state"]),
+                text=row["text"],
+                asked=questions_of(row["asked"]),
+                error=row["error_code"],
+                started_at=row["started_at"],
+                ended_at=row["ended_at"],
+            )
+            for row in steps
+        ),
+        calls=tuple(
+            MadeCall(
+                turn=row["turn"],
+                step=row["step"],
+                id=row["call_id"],
+                name=row["name"],
+                arguments=row["arguments"],
+                done=row["done"],
+                content=row["content"],
+                failed=row["failed"],
+                started_at=row["started_at"],
+                ended_at=row["ended_at"],
+            )
+            for row in calls
+        ),
+    )
+
+
+async def size_bytes(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> int:
+    """About how much `read` would read."""
+    return int(await fetchval(connection, "transcript_bytes", tenant=tenant_id, task=task_id) or 0)
 
 
 def _closed(task: asyncpg.Record, sent: Sequence[asyncpg.Record], steps: Sequence[asyncpg.Record]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from baton.domain.agents import Scope
 from baton.domain.approvals import ToolRules, digest_of
 from baton.domain.conversation import ModelReply, ToolCall
 from baton.domain.ids import StepKey
-from baton.store import steps, tasks, tools
+from baton.store import mailboxes, steps, tools
 from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.dialects.test_baton import V1, problem
@@ -245,8 +245,8 @@ async def test_kubiya_asks_for_consent_in_words(api: RunningApi) -> None:
     status = (await api.http.get(f"/api/v1/tasks/plan/{execution}")).json()
     assert [task["question"] for task in status["waiting_tasks"]] == [asked]
     async with api.pool.connection() as connection:
-        standings = await tasks.standings(connection, await api.tenant_id(), UUID(execution))
-    assert [one.question for one in tasks.waiting_tasks(standings)] == [asked]
+        standings = await mailboxes.standings(connection, await api.tenant_id(), UUID(execution))
+    assert [one.question for one in mailboxes.waiting_tasks(standings)] == [asked]
     message = {"message": "no, do not"}
     answer = await api.http.post(f"/api/v1/tasks/plan/{execution}/tasks/1/message", json=message)
     assert answer.status_code == 200

@@ -13,7 +13,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Mailbox, Rest
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
-from baton.store.tasks import approval_json, question_json
+from baton.store.asked import approval_json, question_json
 from tests.store.world import Run, World, question
 
 S = TaskState

@@ -11,7 +11,7 @@ from baton.domain.errors import Conflict, ExecutionNotFound, KeyReused, NotFound
 from baton.domain.ids import TaskRoute
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import TaskState
-from baton.store import executions, messages, tasks
+from baton.store import executions, messages, routes
 from tests.store.races import Race, outcome_of
 from tests.store.world import World, question
 
@@ -34,7 +34,7 @@ async def send(world: World, execution: TaskRoute, text: str = "hello", **draft:
         found = await messages.earlier_of_execution(connection, world.tenant, execution.execution_id, said)
         if found is not None:
             return found
-        route = await tasks.addressed(connection, world.tenant, execution.execution_id, said.question)
+        route = await routes.addressed(connection, world.tenant, execution.execution_id, said.question)
         return await messages.accept(connection, route, said, "somebody", relay_seconds=60)
 
 

@@ -10,7 +10,7 @@ from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Then
 from baton.domain.states import SendMode, TaskState
-from baton.store import control, rings, tasks
+from baton.store import control, rings
 from tests.store.test_steps import stands, started, states
 from tests.store.world import World, call, question
 
@@ -20,7 +20,7 @@ S, T = TaskState, EventType
 async def bell(world: World, route: TaskRoute) -> tuple[int, int]:
     """The turn that a doorbell would name, and the one it would interrupt."""
     async with world.pool.connection() as connection:
-        bell = await tasks.bell(connection, route)
+        bell = await rings.bell(connection, route)
         assert bell.version == (await world.box(route)).version
         return bell.turn, bell.interrupt
 

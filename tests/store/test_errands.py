@@ -13,7 +13,7 @@ from baton.domain.ids import TaskBySlug, TaskRoute
 from baton.domain.messages import Receipt
 from baton.domain.slugs import slug_of
 from baton.domain.states import SendMode, TaskState
-from baton.store import errands, executions, receipts, tasks, transcripts
+from baton.store import control, executions, receipts, routes, tasks, transcripts
 from baton.store.executions import NewExecution, NewTask
 from tests.store.test_approvals import decide, waiting
 from tests.store.world import World, question
@@ -32,11 +32,11 @@ class Told:
         """In the order in which they were told."""
         names = (self.world.tenant, self.route.task_id)
         async with self.world.pool.connection() as connection:
-            found = await errands.page(connection, *names, limit=100)
-            listed = await errands.tasks_with_errands(connection, self.world.tenant, limit=100)
-            (last,) = await errands.page(connection, *names, limit=1, withdrawn=False)
+            found = await receipts.errands(connection, *names, limit=100)
+            listed = await tasks.with_errands(connection, self.world.tenant, limit=100)
+            (last,) = await receipts.errands(connection, *names, limit=1, withdrawn=False)
             for errand in found:
-                assert await errands.find(connection, self.world.tenant, errand.id) == errand
+                assert await receipts.errand(connection, self.world.tenant, errand.id) == errand
         assert last in found
         assert {task.id: task.last for task in listed}[self.route.task_id] is last.state
         return found[::-1]
@@ -46,7 +46,7 @@ class Told:
 
     async def stop(self, errand_id: UUID) -> TaskState:
         async with self.world.pool.transaction() as connection:
-            return (await errands.stop(connection, self.route, errand_id, "somebody")).box.state
+            return (await control.stop_errand(connection, self.route, errand_id, "somebody")).box.state
 
 
 async def told(world: World) -> Told:
@@ -268,13 +268,13 @@ async def test_pages(world: World) -> None:
     sent = [await world.send(task.route, f"number {n}") for n in range(1, 6)]
     names = (world.tenant, task.route.task_id)
     async with world.pool.connection() as connection:
-        newest = await errands.page(connection, *names, limit=2)
+        newest = await receipts.errands(connection, *names, limit=2)
         assert [errand.seq for errand in newest] == [5, 4]
-        rest = await errands.page(connection, *names, limit=10, highest=3)
+        rest = await receipts.errands(connection, *names, limit=10, highest=3)
         assert [errand.seq for errand in rest] == [3, 2, 1, 0]
-        assert await errands.find(connection, uuid4(), sent[0].message_id) is None
-        assert await errands.page(connection, uuid4(), task.route.task_id, limit=10) == []
-        assert await errands.find(connection, world.tenant, uuid4()) is None
+        assert await receipts.errand(connection, uuid4(), sent[0].message_id) is None
+        assert await receipts.errands(connection, uuid4(), task.route.task_id, limit=10) == []
+        assert await receipts.errand(connection, world.tenant, uuid4()) is None
 
 
 async def test_what_was_said_last(world: World) -> None:
@@ -283,7 +283,7 @@ async def test_what_was_said_last(world: World) -> None:
     await world.send(task.route, metadata={"other": "x"})
     await world.send(task.route, metadata={"mood": "hasty"})
     async with world.pool.connection() as connection:
-        said = [await errands.last_said(connection, world.tenant, task.route.task_id, seq, "mood") for seq in range(4)]
+        said = [await receipts.last_said(connection, world.tenant, task.route.task_id, seq, "mood") for seq in range(4)]
     assert said == [None, "calm", "calm", "hasty"]
 
 
@@ -291,17 +291,17 @@ async def test_archived_tasks_are_not_listed(world: World) -> None:
     routes = [await world.task() for _ in range(3)]
     other = await world.task(await world.new_agent())
     async with world.pool.connection() as connection:
-        assert await errands.archive(connection, world.tenant, routes[1].task_id)
-        assert await errands.archive(connection, world.tenant, routes[1].task_id)
-        assert not await errands.archive(connection, uuid4(), routes[0].task_id)
-        listed = await errands.tasks_with_errands(connection, world.tenant, limit=10)
+        assert await tasks.archive(connection, world.tenant, routes[1].task_id)
+        assert await tasks.archive(connection, world.tenant, routes[1].task_id)
+        assert not await tasks.archive(connection, uuid4(), routes[0].task_id)
+        listed = await tasks.with_errands(connection, world.tenant, limit=10)
         assert [task.id for task in listed] == [other.task_id, routes[2].task_id, routes[0].task_id]
         before = listed[1].number
-        rest = await errands.tasks_with_errands(connection, world.tenant, limit=10, before=before)
+        rest = await tasks.with_errands(connection, world.tenant, limit=10, before=before)
         assert [task.id for task in rest] == [routes[0].task_id]
-        own = await errands.tasks_with_errands(connection, world.tenant, limit=10, agent_id=other.agent_id)
+        own = await tasks.with_errands(connection, world.tenant, limit=10, agent_id=other.agent_id)
         assert [task.id for task in own] == [other.task_id]
-        assert await errands.tasks_with_errands(connection, uuid4(), limit=10) == []
+        assert await tasks.with_errands(connection, uuid4(), limit=10) == []
 
 
 async def test_a_task_by_its_slug(world: World) -> None:
@@ -309,12 +309,12 @@ async def test_a_task_by_its_slug(world: World) -> None:
     row = await world.row(route)
     slug = slug_of(row["title"], row["number"])
     async with world.pool.connection() as connection:
-        assert await tasks.route(connection, world.tenant, TaskBySlug(slug)) == route
+        assert await routes.route(connection, world.tenant, TaskBySlug(slug)) == route
         for wrong in (f"x{slug}", slug.replace("task", "tusk"), f"{slug}0", "plan", str(row["number"])):
             with pytest.raises(TaskNotFound):
-                await tasks.route(connection, world.tenant, TaskBySlug(wrong))
+                await routes.route(connection, world.tenant, TaskBySlug(wrong))
         with pytest.raises(TaskNotFound):
-            await tasks.route(connection, uuid4(), TaskBySlug(slug))
+            await routes.route(connection, uuid4(), TaskBySlug(slug))
 
 
 async def test_files_that_come_with_a_description(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from baton.domain.events import EventType, TaskStarted
 from baton.domain.states import ExecutionState, TaskState
-from baton.store import events, executions, views
+from baton.store import events, executions
 from baton.store.executions import NewExecution, NewTask
 from tests.store.world import World
 
@@ -40,7 +40,7 @@ async def test_a_plan_begins_pending(world: World) -> None:
     made = new(world, *tasks)
     async with world.pool.connection() as connection:
         await executions.create(connection, made, ring_seconds=3)
-        view = await views.execution(connection, world.tenant, made.id)
+        view = await executions.view(connection, world.tenant, made.id)
         log = await events.after(connection, world.tenant, made.id, 0, 10)
     assert view is not None
     assert view.tasks is not None
@@ -69,7 +69,7 @@ async def test_a_single_task_runs_at_once(world: World) -> None:
     made = new(world, task, in_plan=False)
     async with world.pool.connection() as connection:
         await executions.create(connection, made, ring_seconds=3)
-        view = await views.execution(connection, world.tenant, made.id)
+        view = await executions.view(connection, world.tenant, made.id)
         log = await events.after(connection, world.tenant, made.id, 0, 10)
     assert view is not None
     assert view.started_at is not None
@@ -88,7 +88,7 @@ async def test_nothing_is_left_of_what_could_not_be_made(world: World) -> None:
     async with world.pool.connection() as connection:
         with pytest.raises(asyncpg.UniqueViolationError):
             await executions.create(connection, twice, ring_seconds=3)
-        assert await views.execution(connection, world.tenant, twice.id) is None
+        assert await executions.view(connection, world.tenant, twice.id) is None
         assert await events.after(connection, world.tenant, twice.id, 0, 10) == []
 
 
@@ -96,7 +96,7 @@ async def test_a_large_plan_is_one_statement(world: World) -> None:
     made = new(world, *(NewTask(uuid4(), n, f"t{n}", "x" * 100, (n - 1,) if n else ()) for n in range(2000)))
     async with world.pool.connection() as connection:
         await executions.create(connection, made, ring_seconds=3)
-        view = await views.execution(connection, world.tenant, made.id)
+        view = await executions.view(connection, world.tenant, made.id)
     assert view is not None
     assert view.tasks is not None
     assert [task.position for task in view.tasks] == list(range(2000))

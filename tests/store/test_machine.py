@@ -12,7 +12,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Receipt
 from baton.domain.states import ExecutionState, SendMode
-from baton.store import tasks, tools
+from baton.store import rings, tools
 from baton.store.steps import StepAttempt
 from tests.store.world import Run, World, call, key
 from tests.support.mailbox_machine import MailboxMachine
@@ -116,9 +116,9 @@ class StoreMachine(MailboxMachine):
         assert (bell.version, bell.interrupt) == super().bell()
         return bell.version, bell.interrupt
 
-    async def _bell(self) -> tasks.Bell:
+    async def _bell(self) -> rings.Bell:
         async with self.world.pool.connection() as connection:
-            return await tasks.bell(connection, self.real.route)
+            return await rings.bell(connection, self.real.route)
 
     @invariant()
     def the_rows_are_what_the_rules_say(self) -> None:

@@ -17,7 +17,7 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Standing
 from baton.domain.messages import Edit, Receipt
 from baton.domain.states import MessageState, SendMode, TaskState
-from baton.store import questions, receipts, rings, tasks, transcripts, views
+from baton.store import messages, questions, receipts, rings, routes, transcripts
 from baton.store.receipts import Changed
 from baton.store.steps import StepAttempt
 from tests.store.races import Race
@@ -54,7 +54,7 @@ async def redrive(world: World, sent: Receipt, if_versions: tuple[int, ...] | No
 
 async def route_of(world: World, sent: Receipt) -> TaskRoute:
     async with world.pool.connection() as connection:
-        return await tasks.route(connection, world.tenant, TaskById(sent.task_id))
+        return await routes.route(connection, world.tenant, TaskById(sent.task_id))
 
 
 async def message(world: World, sent: Receipt) -> asyncpg.Record:
@@ -680,17 +680,17 @@ async def test_the_dead_are_listed_oldest_end_first(world: World) -> None:
         dead += sent
     await world.send(await world.task())
     async with world.pool.connection() as connection:
-        listed = await views.dead_messages(connection, world.tenant, limit=100)
+        listed = await messages.dead(connection, world.tenant, limit=100)
         ends = [one.ended_at for one in listed if one.ended_at is not None]
         assert len(ends) == len(listed)
         assert {one.id for one in listed} == {one.message_id for one in dead}
         assert ends == sorted(ends)
-        rest = await views.dead_messages(connection, world.tenant, limit=3, after=(ends[1], listed[1].id))
+        rest = await messages.dead(connection, world.tenant, limit=3, after=(ends[1], listed[1].id))
         assert rest == listed[2:5]
         route = dead[0].task_id
-        assert len(await views.messages(connection, world.tenant, route, after=0, limit=9, states=[M.DEAD])) == 2
-        assert await views.messages(connection, world.tenant, route, after=0, limit=9, states=[M.ACCEPTED]) == []
-        assert await views.dead_messages(connection, uuid4(), limit=100) == []
+        assert len(await messages.page(connection, world.tenant, route, after=0, limit=9, states=[M.DEAD])) == 2
+        assert await messages.page(connection, world.tenant, route, after=0, limit=9, states=[M.ACCEPTED]) == []
+        assert await messages.dead(connection, uuid4(), limit=100) == []
 
 
 # -- who is faster ----------------------------------------------------------------------------------------------------

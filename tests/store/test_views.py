@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from baton.domain.conversation import Usage
 from baton.domain.states import ExecutionState, MessageState, TaskState
-from baton.store import views
+from baton.store import executions, messages, tasks
 from tests.store.world import World
 
 
@@ -14,11 +14,11 @@ async def test_a_task_as_it_is(world: World) -> None:
     done = await world.in_state(TaskState.SUCCEEDED)
     await world.send(done, "more")
     async with world.pool.connection() as connection:
-        one = await views.task(connection, world.tenant, waiting.task_id)
-        other = await views.task(connection, world.tenant, done.task_id)
-        execution = await views.execution(connection, world.tenant, waiting.execution_id)
-        assert await views.task(connection, uuid4(), waiting.task_id) is None
-        assert await views.execution(connection, uuid4(), waiting.execution_id) is None
+        one = await tasks.view(connection, world.tenant, waiting.task_id)
+        other = await tasks.view(connection, world.tenant, done.task_id)
+        execution = await executions.view(connection, world.tenant, waiting.execution_id)
+        assert await tasks.view(connection, uuid4(), waiting.task_id) is None
+        assert await executions.view(connection, uuid4(), waiting.execution_id) is None
     assert one is not None
     assert (one.state, [question.id for question in one.questions]) == (TaskState.WAITING, ["q"])
     assert one.waiting_since is not None
@@ -39,12 +39,12 @@ async def test_pages_of_executions(world: World) -> None:
     await world.cancel(routes[0])
     newest_first = [plan.execution_id, *(route.execution_id for route in reversed(routes))]
     async with world.pool.connection() as connection:
-        seen = await views.executions(connection, world.tenant, limit=4)
+        seen = await executions.page(connection, world.tenant, limit=4)
         assert [view.id for view in seen] == newest_first[:4]
         assert seen[0].counts == {TaskState.PENDING: 2}
-        after = await views.executions(connection, world.tenant, limit=10, after=(seen[-1].created_at, seen[-1].id))
+        after = await executions.page(connection, world.tenant, limit=10, after=(seen[-1].created_at, seen[-1].id))
         assert [view.id for view in after] == newest_first[4:]
-        offset = await views.executions(connection, world.tenant, limit=2, offset=3)
+        offset = await executions.page(connection, world.tenant, limit=2, offset=3)
         assert [view.id for view in offset] == newest_first[3:5]
         filtered: list[tuple[dict[str, Any], list[UUID]]] = [
             ({"in_plan": True}, newest_first[:1]),
@@ -55,32 +55,32 @@ async def test_pages_of_executions(world: World) -> None:
             ({"agent_id": uuid4()}, []),
         ]
         for filters, expected in filtered:
-            found = await views.executions(connection, world.tenant, limit=10, **filters)
+            found = await executions.page(connection, world.tenant, limit=10, **filters)
             assert [view.id for view in found] == expected
-            count = await views.count_executions(connection, world.tenant, **filters)
+            count = await executions.count(connection, world.tenant, **filters)
             assert count == len(expected)
-        assert await views.executions(connection, uuid4(), limit=10) == []
-        assert await views.count_executions(connection, uuid4()) == 0
-        singles = await views.single_tasks(connection, world.tenant, limit=10)
+        assert await executions.page(connection, uuid4(), limit=10) == []
+        assert await executions.count(connection, uuid4()) == 0
+        singles = await tasks.single_tasks(connection, world.tenant, limit=10)
         assert [task.execution_id for task, _ in singles] == newest_first[1:]
         assert all(usage == Usage() for _, usage in singles)
-        assert await views.single_tasks(connection, uuid4(), limit=10) == []
+        assert await tasks.single_tasks(connection, uuid4(), limit=10) == []
 
 
 async def test_who_waits_longest_comes_first(world: World) -> None:
     waiting = [await world.in_state(TaskState.WAITING) for _ in range(4)]
     await world.in_state(TaskState.RUNNING)
     async with world.pool.connection() as connection:
-        first = await views.waiting_tasks(connection, world.tenant, limit=3)
+        first = await tasks.waiting(connection, world.tenant, limit=3)
         assert [task.id for task in first] == [route.task_id for route in waiting[:3]]
         since = first[-1].waiting_since
         assert since is not None
-        rest = await views.waiting_tasks(connection, world.tenant, limit=3, after=(since, first[-1].id))
+        rest = await tasks.waiting(connection, world.tenant, limit=3, after=(since, first[-1].id))
         assert [task.id for task in rest] == [waiting[3].task_id]
-        assert await views.waiting_tasks(connection, uuid4(), limit=3) == []
+        assert await tasks.waiting(connection, uuid4(), limit=3) == []
     await world.send(waiting[0], "an answer")
     async with world.pool.connection() as connection:
-        left = await views.waiting_tasks(connection, world.tenant, limit=9)
+        left = await tasks.waiting(connection, world.tenant, limit=9)
     assert [task.id for task in left] == [route.task_id for route in waiting[1:]]
 
 
@@ -88,14 +88,14 @@ async def test_tasks_by_state_and_execution(world: World) -> None:
     plan = await world.plan((), (1,), (1,))
     single = await world.task()
     async with world.pool.connection() as connection:
-        everything = await views.tasks(connection, world.tenant, limit=10)
+        everything = await tasks.page(connection, world.tenant, limit=10)
         assert [task.id for task in everything] == [single.task_id, *(route.task_id for route in reversed(plan))]
-        older = await views.tasks(connection, world.tenant, limit=2, before=everything[1].number)
+        older = await tasks.page(connection, world.tenant, limit=2, before=everything[1].number)
         assert [task.id for task in older] == [plan[1].task_id, plan[0].task_id]
-        of_plan = await views.tasks(connection, world.tenant, limit=9, execution_id=plan[0].execution_id)
+        of_plan = await tasks.page(connection, world.tenant, limit=9, execution_id=plan[0].execution_id)
         assert len(of_plan) == 3
-        assert await views.tasks(connection, world.tenant, limit=9, states=[TaskState.FAILED]) == []
-        assert await views.tasks(connection, uuid4(), limit=9) == []
+        assert await tasks.page(connection, world.tenant, limit=9, states=[TaskState.FAILED]) == []
+        assert await tasks.page(connection, uuid4(), limit=9) == []
 
 
 async def test_messages_and_what_became_of_them(world: World) -> None:
@@ -104,17 +104,17 @@ async def test_messages_and_what_became_of_them(world: World) -> None:
     await world.start(route, 1)
     third = await world.send(route, "three")
     async with world.pool.connection() as connection:
-        listed = await views.messages(connection, world.tenant, route.task_id, after=0, limit=2)
+        listed = await messages.page(connection, world.tenant, route.task_id, after=0, limit=2)
         assert [(m.seq, m.text, m.state, m.turn) for m in listed] == [
             (1, "one", MessageState.CLAIMED, 1),
             (2, "two", MessageState.CLAIMED, 1),
         ]
         assert [m.id for m in listed] == [first.message_id, second.message_id]
-        (rest,) = await views.messages(connection, world.tenant, route.task_id, after=2, limit=2)
+        (rest,) = await messages.page(connection, world.tenant, route.task_id, after=2, limit=2)
         assert (rest.id, rest.state, rest.claimed_at) == (third.message_id, MessageState.ACCEPTED, None)
-        assert await views.message(connection, world.tenant, third.message_id) == rest
-        assert await views.message(connection, uuid4(), third.message_id) is None
-        assert await views.messages(connection, uuid4(), route.task_id, after=0, limit=2) == []
+        assert await messages.view(connection, world.tenant, third.message_id) == rest
+        assert await messages.view(connection, uuid4(), third.message_id) is None
+        assert await messages.page(connection, uuid4(), route.task_id, after=0, limit=2) == []
 
 
 async def test_what_an_execution_has_used(world: World) -> None:
@@ -125,6 +125,6 @@ async def test_what_an_execution_has_used(world: World) -> None:
             "UPDATE steps SET input_tokens = 11, output_tokens = 7 WHERE tenant_id = $1", world.tenant
         )
         for task in (None, route.task_id):
-            assert await views.usage(connection, world.tenant, route.execution_id, task) == Usage(11, 7)
-        assert await views.usage(connection, world.tenant, route.execution_id, uuid4()) == Usage()
-        assert await views.usage(connection, uuid4(), route.execution_id) == Usage()
+            assert await executions.usage(connection, world.tenant, route.execution_id, task) == Usage(11, 7)
+        assert await executions.usage(connection, world.tenant, route.execution_id, uuid4()) == Usage()
+        assert await executions.usage(connection, uuid4(), route.execution_id) == Usage()

@@ -18,7 +18,7 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
-from baton.store import agents, control, events, executions, messages, steps, tasks, tenants
+from baton.store import agents, control, events, executions, mailboxes, messages, routes, steps, tenants
 from baton.store.executions import NewExecution, NewTask
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
@@ -81,7 +81,7 @@ class World:
         )
         async with self.pool.connection() as connection:
             await executions.create(connection, new, ring_seconds=60)
-            return [await tasks.route(connection, self.tenant, TaskById(task.id)) for task in new.tasks]
+            return [await routes.route(connection, self.tenant, TaskById(task.id)) for task in new.tasks]
 
     async def in_state(self, state: TaskState, *, turn_open: bool = False) -> TaskRoute:
         """A task of a plan in ``state``, brought there as it would be: a waiting one asks one question, `q`."""
@@ -186,7 +186,7 @@ class World:
     async def box(self, route: TaskRoute) -> Mailbox:
         """The task's mailbox as it is now."""
         async with self.pool.transaction() as connection:
-            return (await tasks.lock(connection, self.tenant, route.execution_id, route.task_id)).box
+            return (await mailboxes.lock(connection, self.tenant, route.execution_id, route.task_id)).box
 
     async def row(self, route: TaskRoute) -> asyncpg.Record:
         """The task's row."""

@@ -1,0 +1,97 @@
+"""Where tasks live: by each of the names that callers have for them. None of that ever changes."""
+
+import asyncpg
+
+from baton.domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
+from baton.domain.ids import (
+    AgentId,
+    ExecutionId,
+    TaskAddress,
+    TaskById,
+    TaskByNumber,
+    TaskBySlug,
+    TaskInPlan,
+    TaskRoute,
+    TenantId,
+)
+from baton.domain.slugs import number_in, slug_of
+from baton.store.pool import Connection
+from baton.store.queries import fetchrow, fetchval
+
+
+async def route(
+    connection: Connection, tenant_id: TenantId, address: TaskAddress, *, agent_id: AgentId | None = None
+) -> TaskRoute:
+    """Where a task lives: never changes, may be cached. ``agent_id``: whose alone counts, None for any agent's.
+
+    Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`.
+    """
+    whose = {"tenant": tenant_id, "agent": agent_id}
+    match address:
+        case TaskInPlan(execution, position):
+            row = await fetchrow(connection, "route_by_position", **whose, execution=execution, position=position)
+        case TaskById(task):
+            row = await fetchrow(connection, "route_by_task", **whose, task=task)
+        case TaskByNumber(number, _):
+            row = await fetchrow(connection, "route_by_number", **whose, number=number)
+        case TaskBySlug(slug):
+            row = await _named(connection, tenant_id, slug, agent_id)
+        case _:
+            row = await fetchrow(connection, "route_by_either", **whose, id=address.execution)
+    if row is None:
+        if isinstance(address, TaskInPlan):
+            if not await fetchval(connection, "execution_exists", **whose, execution=address.execution):
+                raise ExecutionNotFound("there is no such execution")
+            raise TaskNotFound(f"the execution has no task {address.position}")
+        raise TaskNotFound("there is no such task")
+    if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
+        raise AgentNotFound("the task belongs to another agent")
+    return _route_of(tenant_id, row)
+
+
+async def only_task(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:
+    """Where the only task of an execution lives; None if that is a plan, or not there."""
+    row = await fetchrow(connection, "route_by_execution", tenant=tenant_id, execution=execution_id)
+    return None if row is None else _route_of(tenant_id, row)
+
+
+async def addressed(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, question: str | None = None
+) -> TaskRoute:
+    """The task that a message to a whole execution is for, which must be locked.
+
+    See `baton.domain.ids.Addressee`; ``question`` is the one that the message answers. Raises `Conflict` where that
+    names none, and `ExecutionNotFound`.
+    """
+    row = await fetchrow(connection, "route_for_message", tenant=tenant_id, execution=execution_id, question=question)
+    if row is None:
+        execution = await fetchrow(connection, "log_head", tenant=tenant_id, execution=execution_id)
+        if execution is None:
+            raise ExecutionNotFound("there is no such execution")
+        state = execution["state"]
+        raise Conflict(f"the execution is {state}, and none of its tasks waits: send to one of them", state)
+    return _route_of(tenant_id, row)
+
+
+def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
+    return TaskRoute(
+        tenant_id=tenant_id,
+        tenant=row["tenant"],
+        execution_id=row["execution_id"],
+        task_id=row["task_id"],
+        position=row["position"],
+        in_plan=row["in_plan"],
+        queue=row["queue"],
+        agent=row["agent"],
+        agent_id=row["agent_id"],
+    )
+
+
+async def _named(
+    connection: Connection, tenant_id: TenantId, slug: str, agent_id: AgentId | None
+) -> asyncpg.Record | None:
+    number = number_in(slug)
+    if number is None:
+        return None
+    row = await fetchrow(connection, "route_by_number", tenant=tenant_id, agent=agent_id, number=number)
+    return row if row is not None and slug_of(row["title"], number) == slug else None
