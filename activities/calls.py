@@ -3,7 +3,7 @@
 import logging
 
 from activities.notes import CallNotes
-from baton.agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, missing_tool
+from baton.agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, check_arguments, missing_tool
 from baton.domain.agents import Agent
 from baton.domain.conversation import ModelReply, ToolCall, ToolResult
 from baton.domain.errors import Unavailable
@@ -25,14 +25,31 @@ async def make_call(pool: Pool, key: StepKey, call: ToolCall) -> ToolResult:
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - a tool's bug is a result that the model reads, and the log names it
-        _log.error("the tool %s failed: %s", call.name, whereabouts(error))
-        return ToolResult(call.id, f"{call.name} failed with {type(error).__name__}.", failed=True)
+        return ToolResult(call.id, _broken(call, error), failed=True)
 
 
-def missing_calls(agent: Agent, reply: ModelReply) -> list[ToolResult]:
-    """What the model is told of calls of tools that its agent does not have."""
+def impossible_calls(agent: Agent, reply: ModelReply) -> list[ToolResult]:
+    """What the model is told of calls that cannot be made: its agent does not have the tool, or it cannot take the
+    arguments."""
     return [
-        ToolResult(call.id, missing.message, failed=True)
+        ToolResult(call.id, told, failed=True)
         for call in reply.calls
-        if call.name != ASK_USER and (missing := missing_tool(agent, call.name))
+        if call.name != ASK_USER and (told := _impossible(agent, call))
     ]
+
+
+def _impossible(agent: Agent, call: ToolCall) -> str | None:
+    if missing := missing_tool(agent, call.name):
+        return missing.message
+    try:
+        check_arguments(call.name, call.arguments)
+    except ToolFailed as error:
+        return error.message
+    except Exception as error:  # noqa: BLE001 - a validator of the tool's own; as above
+        return _broken(call, error)
+    return None
+
+
+def _broken(call: ToolCall, error: Exception) -> str:
+    _log.error("the tool %s failed: %s", call.name, whereabouts(error))
+    return f"{call.name} failed with {type(error).__name__}."

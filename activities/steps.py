@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.calls import make_call, missing_calls
+from activities.calls import impossible_calls, make_call
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
 from activities.heartbeats import heartbeats
@@ -137,7 +137,7 @@ class StepActivities:
         self, key: StepKey, started: StepAttempt, agent: Agent, reply: ModelReply, stream: DeltaStream
     ) -> Standing:
         asked, refused = _questions(reply, key.turn)
-        refused += missing_calls(agent, reply)
+        refused += impossible_calls(agent, reply)
         rest = await stream.rest()
         return await self._patiently(
             steps.record_step, key, started.attempt, reply, asked, refused, rest, rules_of(agent)

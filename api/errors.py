@@ -14,6 +14,7 @@ from api.dialect import ErrorStatus, ErrorTable, Failure, Problem, Render
 from api.routing import allowed_methods
 from baton.domain.errors import (
     AnswerRefused,
+    ArgumentsRefused,
     DomainError,
     InvalidInput,
     InvalidPlan,
@@ -91,8 +92,9 @@ def _problems(error: DomainError) -> tuple[Problem, ...]:
     if isinstance(error, InvalidInput):
         return (Problem(error.where, error.message, error.kind),)
     if isinstance(error, AnswerRefused):
-        return tuple(Problem(("body", "message"), problem, error.code) for problem in error.problems) or (
-            Problem(("body", "message"), error.message, error.code),
+        where = ("body", "arguments" if isinstance(error, ArgumentsRefused) else "message")
+        return tuple(Problem(where, problem, error.code) for problem in error.problems) or (
+            Problem(where, error.message, error.code),
         )
     if isinstance(error, KeyReused):
         return (Problem(("header", "Idempotency-Key"), error.message, error.code),)

@@ -1,4 +1,4 @@
-"""Whether an answer obeys its question's JSON Schema."""
+"""Whether what a person says obeys a JSON Schema: an answer its question's, edited arguments their tool's."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from typing import Final
 
 from baton.domain.answer_rules import AnswerRule, BadSchema, rule_of
 from baton.domain.conversation import Question
-from baton.domain.json import JsonValue, deeper_than
+from baton.domain.json import JsonObject, JsonValue, deeper_than
 
 #: What a caller is told of at most.
 _PROBLEMS: Final = 5
@@ -46,12 +46,27 @@ def problems(question: Question, text: str) -> tuple[str, ...]:
     return _explained(rule, value, len(text))
 
 
-def _explained(rule: AnswerRule, value: JsonValue, characters: int) -> tuple[str, ...]:
+def argument_problems(schema: JsonObject, arguments: JsonObject) -> tuple[str, ...]:
+    """What is wrong with ``arguments`` as those of a tool whose JSON Schema is ``schema``, at the same cost at most.
+
+    Nothing where they cannot be judged by it: then the tool itself does, when it is called.
+    """
+    try:
+        rule = rule_of(schema)
+    except BadSchema:
+        return ()
+    characters = len(json.dumps(arguments, ensure_ascii=False))
+    if characters > (longest := _MAX_COST // rule.weight):
+        return (f"arguments: they are longer than the {longest} characters that the tool's schema allows for",)
+    return () if rule.validator.is_valid(arguments) else _explained(rule, arguments, characters, "arguments")
+
+
+def _explained(rule: AnswerRule, value: JsonValue, characters: int, what: str = "answer") -> tuple[str, ...]:
     if rule.weight * characters > _MAX_COST_TO_EXPLAIN:
-        return ("answer: it does not obey the question's schema",)
+        return (f"{what}: not valid by the schema",)
     errors = sorted(rule.validator.iter_errors(value), key=lambda error: list(map(str, error.instance_path)))
     return tuple(
-        f"{'/'.join(map(str, error.instance_path)) or 'answer'}: {_shortened(error.message)}"
+        f"{'/'.join(map(str, error.instance_path)) or what}: {_shortened(error.message)}"
         for error in errors[:_PROBLEMS]
     )
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -89,10 +89,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ToolRules:
-    """What an agent may do with its tools: its ``policies``, and which tools are ``harmless``: they change nothing."""
+    """What an agent may do with its tools: its ``policies``, and which tools are ``harmless``: they change nothing.
+
+    ``parameters``: by tool, the JSON Schema that arguments must obey, where they can be judged by one.
+    """
 
     policies: Mapping[str, object]
     harmless: Collection[str] = ()
+    parameters: Mapping[str, JsonObject] = field(default_factory=dict[str, JsonObject])
 
     def policy(self, tool: str, granted: Collection[str]) -> Policy:
         """What holds for ``tool`` in a task in which the ``granted`` tools were consented to, whatever their calls.

@@ -167,6 +167,12 @@ class AnswerRefused(DomainError):
         self.problems = problems
 
 
+class ArgumentsRefused(AnswerRefused):
+    """Edited arguments break their tool's schema: the approval stays open. ``problems`` says where."""
+
+    code = "arguments_refused"
+
+
 class KeyReused(DomainError):
     """The Idempotency-Key was used for another message."""
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from baton.domain.agents import Principal
+from baton.domain.answers import argument_problems
 from baton.domain.approvals import Decision
-from baton.domain.errors import ApprovalNotFound, InvalidInput, Outdated, TaskNotFound
-from baton.domain.ids import ApprovalId, TaskAddress, TaskRoute
+from baton.domain.errors import ApprovalNotFound, ArgumentsRefused, InvalidInput, Outdated, TaskNotFound
+from baton.domain.ids import ApprovalId, TaskAddress, TaskRoute, TenantId
 from baton.domain.mailbox import Standing, Then
 from baton.domain.messages import Draft, Receipt
 from baton.domain.views import ApprovalView, TaskView
@@ -35,7 +36,8 @@ async def decide_all(
 
     The task runs as soon as it asks for nothing any more. The same decision again changes nothing. Raises
     `ApprovalNotFound`, `ApprovalDecided` (with the state that the approval is in instead), `Outdated`
-    where the decider saw another call, `InvalidInput`, `Unavailable`.
+    where the decider saw another call, `ArgumentsRefused` for edited arguments that the tool cannot take,
+    `InvalidInput`, `Unavailable`.
     """
     for _, decision in decisions:
         decision.check()
@@ -45,11 +47,24 @@ async def decide_all(
     if len({approval.task.id for approval in seen}) > 1:
         raise InvalidInput("all decisions must be about approvals of one task")
     route = seen[0].task.route
+    await _check_arguments(baton, route.tenant_id, decisions)
     async with baton.pool.transaction() as connection:
         after = await approvals.decide_all(connection, route, decisions, who.subject)
         decided = [await _view(connection, approval) for approval in seen]
     _ring(baton, route, after)
     return decided
+
+
+async def _check_arguments(baton: Baton, tenant_id: TenantId, decisions: Sequence[tuple[ApprovalId, Decision]]) -> None:
+    """Raises `ArgumentsRefused` for arguments that break their tool's schema: judged without a lock, for a schema may
+    take its time. What a call must obey never changes."""
+    for approval_id, decision in decisions:
+        if decision.arguments is None:
+            continue
+        async with baton.pool.connection() as connection:
+            schema = await approvals.parameters(connection, tenant_id, approval_id)
+        if schema is not None and (wrong := argument_problems(schema, decision.arguments)):
+            raise ArgumentsRefused("the arguments break the tool's schema: the approval stays open", wrong)
 
 
 async def _view(connection: Connection, seen: SeenPart) -> ApprovalView:
@@ -79,6 +94,7 @@ async def decide_and_answer(
     for draft in answers:
         check_draft(draft)
     route = (await find_task(baton, who, address)).route
+    await _check_arguments(baton, route.tenant_id, decisions)
     after: Standing | None = None
     async with baton.pool.transaction() as connection:
         await messages.hold(connection, route.tenant_id, route.execution_id)

@@ -55,6 +55,12 @@ async def view(connection: Connection, tenant_id: TenantId, approval_id: Approva
     return None if row is None else _view_of(row)
 
 
+async def parameters(connection: Connection, tenant_id: TenantId, approval_id: ApprovalId) -> JsonObject | None:
+    """The JSON Schema that edited arguments must obey; None for an approval that is not open, and where none is
+    known: the call was recorded by older code, or its tool's cannot be judged at a known cost."""
+    return await fetchval(connection, "approval_parameters", tenant=tenant_id, approval=approval_id)
+
+
 async def decide_all(
     connection: Connection, route: TaskRoute, decisions: Sequence[tuple[ApprovalId, Decision]], by: str
 ) -> Standing:

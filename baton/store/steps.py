@@ -168,7 +168,7 @@ async def record_step(
     if not calls:
         return await change.end_turn(Ending.ANSWERED, asked, reply.text)
     held, denied = _judged(change, rules, calls, {result.call_id for result in refused})
-    await add_calls(change, key, calls, held)
+    await add_calls(change, key, calls, held, rules.parameters)
     for result in (*refused, *denied):
         await end_call(change, key, result)
     return await after_call(change, key)

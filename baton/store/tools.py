@@ -1,6 +1,6 @@
 """Tool calls of a recorded step: each recorded once; the last one decides how the turn goes on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -87,8 +87,15 @@ async def record_tool(connection: Connection, key: StepKey, result: ToolResult) 
     return await after_call(change, key)
 
 
-async def add_calls(change: Change, key: StepKey, calls: Sequence[ToolCall], held: Collection[str] = ()) -> None:
-    """Add the calls that a step has asked for. ``held``: the ids of those that wait for consent."""
+async def add_calls(
+    change: Change,
+    key: StepKey,
+    calls: Sequence[ToolCall],
+    held: Collection[str],
+    parameters: Mapping[str, JsonObject],
+) -> None:
+    """Add the calls that a step has asked for. ``held``: the ids of those that wait for consent; ``parameters``: as
+    `ToolRules` has them."""
     await execute(
         change.connection,
         "add_tool_calls",
@@ -97,6 +104,7 @@ async def add_calls(change: Change, key: StepKey, calls: Sequence[ToolCall], hel
         names=[call.name for call in calls],
         arguments=[call.arguments for call in calls],
         states=[CallState.HELD if call.id in held else CallState.PENDING for call in calls],
+        parameters=[parameters.get(call.name) if call.id in held else None for call in calls],
     )
 
 

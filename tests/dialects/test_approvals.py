@@ -12,6 +12,7 @@ from baton.domain.agents import Scope
 from baton.domain.approvals import ToolRules, digest_of
 from baton.domain.conversation import ModelReply, ToolCall
 from baton.domain.ids import StepKey
+from baton.domain.json import JsonObject
 from baton.store import mailboxes, steps, tools
 from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
@@ -28,7 +29,7 @@ async def key_of(api: RunningApi, task_id: str, turn: int = 1) -> StepKey:
     return StepKey(await api.tenant_id(), execution, UUID(task_id), turn, 0)
 
 
-async def hold(api: RunningApi, task_id: str, *calls: ToolCall) -> list[Json]:
+async def hold(api: RunningApi, task_id: str, *calls: ToolCall, rules: ToolRules = RULES) -> list[Json]:
     """Have a worker take the task's first turn, in which the agent asks for ``calls``; the open approvals."""
     key = await key_of(api, task_id)
     async with api.pool.transaction() as connection:
@@ -36,7 +37,7 @@ async def hold(api: RunningApi, task_id: str, *calls: ToolCall) -> list[Json]:
         assert isinstance(started, StepAttempt)
     asked = calls or (ToolCall("c1", "write", {"path": "/tmp/a"}),)
     async with api.pool.transaction() as connection:
-        await steps.record_step(connection, key, 1, ModelReply("", asked, {"text": ""}), (), (), (), RULES)
+        await steps.record_step(connection, key, 1, ModelReply("", asked, {"text": ""}), (), (), (), rules)
     task = (await api.http.get(f"{V1}/tasks/{task_id}")).json()
     TaskOut.model_validate(task)
     assert task["state"] == "waiting"
@@ -121,6 +122,28 @@ async def test_approve_with_other_arguments(api: RunningApi) -> None:
     async with api.pool.transaction() as connection:
         made = await tools.start_tool(connection, await key_of(api, task["id"]), "c1")
     assert made == ToolCall("c1", "write", {"path": "/tmp/b"})
+
+
+SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {"path": {"type": "string"}},
+    "required": ["path"],
+    "additionalProperties": False,
+}
+
+
+async def test_arguments_that_break_the_tools_schema_are_refused(api: RunningApi) -> None:
+    rules = ToolRules({"*": "ask"}, parameters={"write": SCHEMA})
+    task = (await start_task(api.http))["tasks"][0]
+    (approval,) = await hold(api, task["id"], rules=rules)
+    for wrong in ({}, {"path": 7}, {"path": "/tmp/b", "mode": "w"}):
+        found = problem(await post(api, approval, decision="approve", arguments=wrong), 422, "arguments_refused")
+        assert found["problems"][0]["where"] == ["body", "arguments"]
+    now = (await api.http.get(f"{V1}/tasks/{task['id']}")).json()
+    assert (now["state"], now["approvals"]) == ("waiting", [approval])
+    assert (await post(api, approval, decision="approve", arguments={"path": "/tmp/b"})).status_code == 200
+    found = problem(await post(api, approval, decision="approve", arguments={}), 409, "approval_decided")
+    assert found["state"] == "approved"
 
 
 async def test_decline(api: RunningApi) -> None:

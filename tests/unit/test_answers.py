@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.domain.answers import problems
+from baton.domain.answers import argument_problems, problems
 from baton.domain.conversation import Question
 from baton.domain.json import JsonObject, JsonValue
 
@@ -135,3 +135,22 @@ def test_json_of_a_type_is_of_that_type(value: JsonValue) -> None:
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e400", "1" * 400])
 def test_what_no_number_can_hold_is_no_number(text: str) -> None:
     assert problems(asking({"type": "number", "multipleOf": 0.5}), text)
+
+
+def test_arguments_are_judged_like_answers() -> None:
+    schema: JsonObject = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    assert argument_problems(schema, {"n": 3}) == ()
+    (wrong,) = argument_problems(schema, {"n": "3"})
+    assert wrong.startswith("n: ")
+    (missing,) = argument_problems(schema, {})
+    assert missing.startswith("arguments: ")
+    assert argument_problems({"$ref": "#"}, {"n": "3"}) == (), "what cannot be judged is left to the tool"
+
+
+def test_no_arguments_take_long() -> None:
+    schema: JsonObject = {"type": "object", "additionalProperties": {"pattern": "^(a+)+$"}}
+    started = time.process_time()
+    (wrong,) = argument_problems(schema, {"text": "a" * 1_000_000 + "b"})
+    assert "longer than" in wrong
+    argument_problems(schema, {"text": "a" * 20_000 + "b"})
+    assert time.process_time() - started < 2

@@ -29,6 +29,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.MessageTaken: errors.MessageTaken("no", "claimed", 3),
     errors.Outdated: errors.Outdated("no", 7, ("q1",)),
     errors.AnswerRefused: errors.AnswerRefused("no", ("must be a number",)),
+    errors.ArgumentsRefused: errors.ArgumentsRefused("no", ("must be a number",)),
     errors.CursorExpired: errors.CursorExpired("no", 12),
     errors.TooLarge: errors.TooLarge("no", 1024),
     errors.RateLimited: errors.RateLimited("no", 7),

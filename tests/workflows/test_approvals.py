@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import pytest
 from temporalio.client import WorkflowHandle
 
 from baton.domain.approvals import Approval, Decision, Verdict
+from baton.domain.errors import ArgumentsRefused
 from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskById
 from baton.domain.states import SendMode
@@ -68,9 +70,34 @@ async def test_the_agent_is_told_of_edited_arguments(system: System) -> None:
     assert row["result"] == ('record: {"called_with_changed_arguments":{"text":"a part"},"result":"recorded a part"}')
 
 
-async def test_edited_arguments_that_the_tool_cannot_take_are_a_result(system: System) -> None:
+async def test_nobody_is_asked_about_a_call_that_cannot_be_made(system: System) -> None:
+    task = await asking(system, '!tool record {"txet": "it"}\n!tool record {"text": 7}\n!results')
+    await system.until(task, "succeeded")
+    assert calls_of(task) == []
+    told = [event.data["content"] for event in await log(system, task, EventType.TOOL_COMPLETED)]
+    assert len(told) == 2
+    assert all(str(one).startswith("record was not called. text: ") for one in told)
+    assert await log(system, task, EventType.APPROVAL_ASKED) == []
+
+
+async def test_edited_arguments_that_the_tool_cannot_take_are_refused(system: System) -> None:
     task = await asking(system, '!tool record {"text": "it"}')
     (approval,) = await open_approvals(system, task)
+    with pytest.raises(ArgumentsRefused) as refused:
+        await decide(system, approval, Decision(Verdict.APPROVE, arguments={"txet": "it"}))
+    assert any("text" in problem for problem in refused.value.problems)
+    assert (await open_approvals(system, task)) == (approval,)
+    await decide(system, approval, Decision(Verdict.APPROVE, arguments={"text": "that"}))
+    await system.until(task, "succeeded")
+    assert calls_of(task) == [("record", "that")]
+
+
+async def test_edited_arguments_of_a_call_without_a_schema_are_judged_when_it_is_made(system: System) -> None:
+    """As older code has recorded them."""
+    task = await asking(system, '!tool record {"text": "it"}')
+    (approval,) = await open_approvals(system, task)
+    async with system.baton.pool.connection() as connection:
+        await connection.execute("UPDATE tool_calls SET parameters = NULL WHERE task_id = $1", task)
     await decide(system, approval, Decision(Verdict.APPROVE, arguments={"txet": "it"}))
     row = await system.until(task, "succeeded")
     assert calls_of(task) == []

@@ -31,6 +31,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageTaken: ErrorStatus(409, "message_taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),
     errors.AnswerRefused: ErrorStatus(422, "answer_refused"),
+    errors.ArgumentsRefused: ErrorStatus(422, "arguments_refused"),
     errors.KeyReused: ErrorStatus(422, "idempotency_key_reused"),
     errors.CursorExpired: ErrorStatus(410, "cursor_expired"),
     errors.TooLarge: ErrorStatus(413, "too_large"),

@@ -32,6 +32,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageTaken: ErrorStatus(409, "message_taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),
     errors.AnswerRefused: ErrorStatus(422, _INVALID),
+    errors.ArgumentsRefused: ErrorStatus(422, _INVALID),
     errors.KeyReused: ErrorStatus(422, _INVALID),
     errors.CursorExpired: ErrorStatus(410, "cursor_expired"),
     errors.TooLarge: ErrorStatus(413, "too_large"),

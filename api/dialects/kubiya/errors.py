@@ -30,6 +30,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageTaken: ErrorStatus(409),
     errors.Outdated: ErrorStatus(412),
     errors.AnswerRefused: ErrorStatus(422),
+    errors.ArgumentsRefused: ErrorStatus(422),
     errors.KeyReused: ErrorStatus(422),
     errors.CursorExpired: ErrorStatus(410),
     errors.TooLarge: ErrorStatus(413),

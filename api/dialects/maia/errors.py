@@ -31,6 +31,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageTaken: ErrorStatus(409, "message-taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),
     errors.AnswerRefused: ErrorStatus(422, "answer-refused"),
+    errors.ArgumentsRefused: ErrorStatus(422, "arguments-refused"),
     errors.KeyReused: ErrorStatus(422, "idempotency-key-reused"),
     errors.CursorExpired: ErrorStatus(410, "cursor-expired"),
     errors.TooLarge: ErrorStatus(413, "too-large"),

@@ -34,6 +34,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageTaken: ErrorStatus(409, "conflict"),
     errors.Outdated: ErrorStatus(412, "precondition_failed"),
     errors.AnswerRefused: ErrorStatus(400, _INVALID),
+    errors.ArgumentsRefused: ErrorStatus(400, _INVALID),
     errors.KeyReused: ErrorStatus(422, "idempotency_key_reused"),
     errors.CursorExpired: ErrorStatus(410, "cursor_expired"),
     errors.TooLarge: ErrorStatus(413, "payload_too_large"),

@@ -1,4 +1,4 @@
-"""Whether a JSON Schema can be a rule for answers, in words for the model."""
+"""Whether a JSON Schema can be a rule for what people say, in words for the model."""
 
 from baton.domain.answer_rules import BadSchema, rule_of
 from baton.domain.json import JsonObject

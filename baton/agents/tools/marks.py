@@ -6,6 +6,9 @@ from typing import Any, Final, TypeVar
 
 from pydantic_ai.tools import Tool
 
+from baton.agents.tools.answer_schema import schema_problem
+from baton.domain.json import JsonObject
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 _MARK: Final = "__baton_tool__"
 
@@ -13,10 +16,14 @@ _MARK: Final = "__baton_tool__"
 @dataclass(frozen=True, slots=True)
 class AgentTool:
     """A tool that agents may have. ``function`` with its schema; ``changes_things``: whether a call leaves anything
-    different from what it was, so that a task that may only plan does not make it."""
+    different from what it was, so that a task that may only plan does not make it.
+
+    ``parameters``: the schema of its arguments, None where they cannot be judged by it at a known cost.
+    """
 
     function: Tool[None]
     changes_things: bool
+    parameters: JsonObject | None
 
 
 def tool(*, changes_things: bool = True) -> Callable[[_F], _F]:
@@ -44,4 +51,6 @@ def tool_of(function: Callable[..., Any]) -> AgentTool:
 
     Raises what pydantic-ai does for a signature that has no JSON Schema.
     """
-    return AgentTool(Tool[None](function, takes_ctx=False), bool(getattr(function, _MARK, True)))
+    made = Tool[None](function, takes_ctx=False)
+    parameters = made.tool_def.parameters_json_schema
+    return AgentTool(made, bool(getattr(function, _MARK, True)), None if schema_problem(parameters) else parameters)

@@ -108,7 +108,8 @@ def tools_of(agent: Agent) -> Iterator[str]:
 def rules_of(agent: Agent) -> ToolRules:
     """What ``agent`` may do with its tools."""
     harmless = frozenset(name for name, tool in _TOOLS.items() if not tool.changes_things)
-    return ToolRules(agent.policies, harmless)
+    parameters = {name: schema for name in tools_of(agent) if (schema := _TOOLS[name].parameters) is not None}
+    return ToolRules(agent.policies, harmless, parameters)
 
 
 def missing_tool(agent: Agent, name: str) -> ToolFailed | None:
@@ -117,6 +118,21 @@ def missing_tool(agent: Agent, name: str) -> ToolFailed | None:
     if name in names:
         return None
     return ToolFailed(UNKNOWN_TOOL, f"There is no tool {name!r}. Tools: {', '.join((*names, ASK_USER))}.")
+
+
+def check_arguments(name: str, arguments: JsonObject) -> None:
+    """Raises ToolFailed as `call_tool` would before the call: nobody is asked to consent to what cannot be called."""
+    _validated(name, arguments)
+
+
+def _validated(name: str, arguments: JsonObject) -> tuple[AgentTool, dict[str, Any]]:
+    tool = _TOOLS.get(name)
+    if tool is None:
+        raise ToolFailed(UNKNOWN_TOOL, f"There is no tool {name!r}. Tools: {', '.join((*_TOOLS, ASK_USER))}.")
+    try:
+        return tool, tool.function.function_schema.validator.validate_python(arguments)
+    except ValidationError as error:
+        raise bad_arguments(name, error) from error
 
 
 @lru_cache(maxsize=256)
@@ -131,14 +147,8 @@ async def call_tool(name: str, arguments: JsonObject, context: CallContext | Non
     ``context``: what the tool gets as `current_call`. Raises ToolFailed where the tool says so, is not known, or cannot
     take the arguments. Anything else that it raises is an error in the tool, and is not caught.
     """
-    tool = _TOOLS.get(name)
-    if tool is None:
-        raise ToolFailed(UNKNOWN_TOOL, f"There is no tool {name!r}. Tools: {', '.join((*_TOOLS, ASK_USER))}.")
+    tool, validated = _validated(name, arguments)
     schema = tool.function.function_schema
-    try:
-        validated: dict[str, Any] = schema.validator.validate_python(arguments)
-    except ValidationError as error:
-        raise bad_arguments(name, error) from error
     with nullcontext() if context is None else calling(context):
         if schema.is_async:
             result = await schema.function(**validated)

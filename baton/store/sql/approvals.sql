@@ -10,6 +10,13 @@ SELECT :tenant, id, :task, turn, step, call_id, tool, arguments, digest, asked_a
 SELECT c.task_id FROM approvals c JOIN tasks t ON t.tenant_id = c.tenant_id AND t.id = c.task_id
  WHERE c.tenant_id = :tenant AND c.id = :approval AND ${of_agent};
 
+-- name: approval_parameters
+-- What the arguments must obey that an open approval is given with; NULL where nothing is known of that.
+SELECT c.parameters
+  FROM approvals a JOIN tool_calls c ON c.tenant_id = a.tenant_id AND c.task_id = a.task_id AND c.turn = a.turn
+                                    AND c.step = a.step AND c.call_id = a.call_id
+ WHERE a.tenant_id = :tenant AND a.id = :approval AND a.state = :approval.open;
+
 -- name: last_approvals
 -- What became of the approvals that a turn up to this one asked for last.
 SELECT id, state FROM approvals

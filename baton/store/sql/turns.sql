@@ -67,10 +67,11 @@ UPDATE steps
 RETURNING true;
 
 -- name: add_tool_calls
-INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, arguments, state)
-SELECT :tenant, :task, :turn, :step, call_id, n, name, arguments, state
-  FROM unnest(:call_ids::text[], :names::text[], :arguments::jsonb[], :states::text[])
-       WITH ORDINALITY AS new (call_id, name, arguments, state, n);
+-- parameters: the schemas of the arguments, NULL for calls that nobody is asked about.
+INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, arguments, state, parameters)
+SELECT :tenant, :task, :turn, :step, call_id, n, name, arguments, state, parameters
+  FROM unnest(:call_ids::text[], :names::text[], :arguments::jsonb[], :states::text[], :parameters::jsonb[])
+       WITH ORDINALITY AS new (call_id, name, arguments, state, parameters, n);
 
 -- name: tool_calls_left
 -- The calls of a step that are still to be made or to be decided on, in the order of the model.
