@@ -13,7 +13,8 @@ from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, 
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
-from baton.store import asked, events, mailboxes
+from baton.store import events, mailboxes
+from baton.store.codecs import APPROVALS
 from baton.store.mailboxes import LockedTask
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch
@@ -170,7 +171,7 @@ class Change:
             "open_approvals",
             tenant=self.task.tenant_id,
             task=self.task.id,
-            approvals=[asked.approval_json(approval) for approval in approvals],
+            approvals=APPROVALS.write(approvals),
         )
         for approval in approvals:
             self.say(ApprovalAsked.of(approval))

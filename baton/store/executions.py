@@ -23,7 +23,7 @@ from baton.domain.ids import (
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import ExecutionView, TaskView
-from baton.store.attachments import attachments_json
+from baton.store.codecs import ATTACHMENTS
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 from baton.store.routes import only_task
@@ -76,7 +76,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
             "position": task.position,
             "title": task.title,
             "description": task.description,
-            "attachments": cast("list[JsonValue]", attachments_json(task.attachments)),
+            "attachments": cast("list[JsonValue]", ATTACHMENTS.write(task.attachments)),
             "depends_on": cast("list[JsonValue]", list(task.depends_on)),
             "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
             "plan_only": task.plan_only,

@@ -9,7 +9,7 @@ from baton.domain.errors import TaskNotFound
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
-from baton.store.asked import approvals_of, questions_of
+from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import fetchrow
 
@@ -62,8 +62,8 @@ async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) ->
         interrupted=row["turn_open"] and row["interrupt_turn"] >= row["turn"],
         unclaimed=row["unclaimed"],
         oldest_unclaimed=row["oldest_unclaimed"],
-        questions=questions_of(row["open_questions"]),
-        approvals=approvals_of(row["open_approvals"]),
+        questions=QUESTIONS.read(row["open_questions"]),
+        approvals=APPROVALS.read(row["open_approvals"]),
         ring_at=row["ring_at"],
         rings=row["rings"],
         timer_at=row["timer_at"],

@@ -16,7 +16,7 @@ from baton.domain.ids import (
 )
 from baton.domain.mailbox import Mailbox, Rest
 from baton.domain.states import ExecutionState, TaskState, execution_state
-from baton.store.asked import approval_json, approvals_of, question_json, questions_of
+from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.events import columns
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
@@ -77,14 +77,14 @@ async def lock(connection: Connection, tenant_id: TenantId, execution_id: Execut
             interrupt_turn=row["interrupt_turn"],
             accepted_seq=row["accepted_seq"],
             unclaimed=row["unclaimed"],
-            questions=questions_of(row["open_questions"]),
-            approvals=approvals_of(row["open_approvals"]),
+            questions=QUESTIONS.read(row["open_questions"]),
+            approvals=APPROVALS.read(row["open_approvals"]),
             held_step=row["held_step"],
             rest=Rest(
                 TaskState(row["rested"]),
-                questions_of(row["rested_questions"]),
+                QUESTIONS.read(row["rested_questions"]),
                 row["rested_seq"],
-                approvals_of(row["rested_approvals"]),
+                APPROVALS.read(row["rested_approvals"]),
             ),
         ),
         execution_state=ExecutionState(row["execution_state"]),
@@ -126,14 +126,14 @@ async def save(
         turn_open=box.turn_open,
         interrupt_turn=box.interrupt_turn,
         unclaimed=box.unclaimed,
-        open_questions=[question_json(question) for question in box.questions],
+        open_questions=QUESTIONS.write(box.questions),
         answers_ruled=any(question.schema is not None for question in box.questions),
-        open_approvals=[approval_json(approval) for approval in box.approvals],
+        open_approvals=APPROVALS.write(box.approvals),
         held_step=box.held_step,
         timer_at=datetime.fromisoformat(box.next_timer) if box.next_timer else None,
         rested=box.rest.state,
-        rested_questions=[question_json(question) for question in box.rest.questions],
-        rested_approvals=[approval_json(approval) for approval in box.rest.approvals],
+        rested_questions=QUESTIONS.write(box.rest.questions),
+        rested_approvals=APPROVALS.write(box.rest.approvals),
         rested_seq=box.rest.seq,
         ring_seconds=ring_seconds,
         keep_ring=keep_ring,
@@ -150,8 +150,8 @@ async def standings(connection: Connection, tenant_id: TenantId, execution_id: E
             row["position"],
             row["title"],
             TaskState(row["state"]),
-            questions_of(row["open_questions"]),
-            approvals_of(row["open_approvals"]),
+            QUESTIONS.read(row["open_questions"]),
+            APPROVALS.read(row["open_approvals"]),
             row["waiting_since"],
         )
         for row in rows

@@ -31,8 +31,7 @@ from baton.domain.ids import (
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState, TaskState
 from baton.domain.views import MessageView
-from baton.store.asked import questions_of
-from baton.store.attachments import attachments_json, attachments_of
+from baton.store.codecs import ATTACHMENTS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 
@@ -95,7 +94,7 @@ async def send_message(
             task=route.task_id,
             message=message_id,
             text=draft.text,
-            attachments=attachments_json(draft.attachments),
+            attachments=ATTACHMENTS.write(draft.attachments),
             metadata=draft.metadata,
             origin=draft.origin,
             sender=sender,
@@ -247,7 +246,7 @@ def _told(row: asyncpg.Record, draft: Draft) -> Receipt:
 
 
 def _refused(row: asyncpg.Record) -> Unchecked:
-    state, questions = row["was"], questions_of(row["open_questions"])
+    state, questions = row["was"], QUESTIONS.read(row["open_questions"])
     match row["verdict"]:
         case "closed":
             raise TaskClosed(f"the task is {state}: it takes no more messages", state)
@@ -274,7 +273,7 @@ def _message_of(row: asyncpg.Record) -> MessageView:
         state=MessageState(row["state"]),
         turn=row["turn"],
         text=row["text"],
-        attachments=attachments_of(row["attachments"]),
+        attachments=ATTACHMENTS.read(row["attachments"]),
         origin=row["origin"],
         sender=row["sender"],
         answers=tuple(row["answers"]),

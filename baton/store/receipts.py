@@ -34,9 +34,8 @@ from baton.domain.json import INT64_MAX
 from baton.domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState, TaskState
-from baton.store.asked import questions_of
-from baton.store.attachments import attachments_json
 from baton.store.changes import RING_SECONDS, Change, asked_approvals, asked_questions
+from baton.store.codecs import ATTACHMENTS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval
 from baton.store.tasks import errand_state_of
@@ -77,7 +76,7 @@ async def home(
 async def answered(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> tuple[Question, ...]:
     """The questions that a message answered when it was accepted: they, and that it did, never change."""
     rows = await fetch(connection, "questions_answered", tenant=tenant_id, message=message_id)
-    return tuple({question.id: question for question in questions_of([row["question"] for row in rows])}.values())
+    return tuple({question.id: question for question in QUESTIONS.read([row["question"] for row in rows])}.values())
 
 
 async def errands(
@@ -146,7 +145,7 @@ async def edit_message(
     """
     change, row = await _locked(connection, route, message_id)
     text = row["text"] if edit.text is None else edit.text
-    attachments = row["attachments"] if edit.attachments is None else attachments_json(edit.attachments)
+    attachments = row["attachments"] if edit.attachments is None else ATTACHMENTS.write(edit.attachments)
     if (text, attachments) == (row["text"], row["attachments"]):
         return _unchanged(change)
     _check(change, row, if_versions, "edited")
@@ -296,7 +295,7 @@ def _errand_of(row: asyncpg.Record) -> Errand:
         text=row["text"],
         metadata=row["metadata"],
         answer=row["answer"],
-        asked=questions_of(row["asked"]),
+        asked=QUESTIONS.read(row["asked"]),
         held=tuple((tool, arguments) for tool, arguments in row["held"]),
         error=row["error"],
         given_at=row["given_at"],

@@ -24,8 +24,8 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for, standing
 from baton.domain.states import StepState
 from baton.store import approvals, events
-from baton.store.asked import question_json
 from baton.store.changes import Change, told
+from baton.store.codecs import CALLS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 from baton.store.tools import add_calls, after_call, after_step, end_call
@@ -290,8 +290,8 @@ async def _end_step(
         state=state,
         text=text,
         response=response,
-        calls=[_call(call) for call in calls],
-        questions={question.call_id: question_json(question) for question in asked},
+        calls=CALLS.write(calls),
+        questions={question.call_id: QUESTIONS.write_one(question) for question in asked},
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
     )
@@ -304,7 +304,3 @@ def _say_completed(
     change.events += [delta.event() for delta in streamed]
     completed = StepCompleted(turn=key.turn, step=key.step, text=text, calls=tuple(calls), interrupted=interrupted)
     change.say(completed)
-
-
-def _call(call: ToolCall) -> JsonObject:
-    return {"id": call.id, "name": call.name, "arguments": call.arguments}

@@ -16,7 +16,7 @@ from baton.domain.ids import (
 )
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
 from baton.domain.views import AgentRef, TaskDetails, TaskView
-from baton.store.asked import approvals_of, questions_of
+from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 
@@ -182,8 +182,8 @@ def task_of(row: asyncpg.Record) -> TaskView:
         version=row["version"],
         turn=row["turn"],
         queued=row["queued"],
-        questions=questions_of(row["open_questions"]),
-        approvals=approvals_of(row["open_approvals"]),
+        questions=QUESTIONS.read(row["open_questions"]),
+        approvals=APPROVALS.read(row["open_approvals"]),
         granted_tools=tuple(row["granted_tools"]),
         plan_only=row["plan_only"],
         waiting_since=row["waiting_since"],

@@ -15,8 +15,8 @@ from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, Then
 from baton.domain.states import CallState
-from baton.store import asked
 from baton.store.changes import Change
+from baton.store.codecs import QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 
@@ -196,4 +196,4 @@ async def _interrupt(change: Change, key: StepKey) -> Standing:
 async def _asked(change: Change, key: StepKey) -> tuple[Question, ...]:
     """The questions that a recorded step asked beside its calls, in the order of the model."""
     rows = await fetch(change.connection, "step_questions", **of_step(key))
-    return asked.questions_of([row["question"] for row in rows])
+    return QUESTIONS.read([row["question"] for row in rows])

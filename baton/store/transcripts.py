@@ -11,18 +11,15 @@ from baton.domain.conversation import (
     ReadMessage,
     RecordedStep,
     RecordedTurn,
-    ToolCall,
     ToolResult,
     Transcript,
 )
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import TaskId, TenantId
-from baton.domain.json import JsonObject
 from baton.domain.states import MessageState, StepState
 from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
 from baton.store.agents import agent_of
-from baton.store.asked import questions_of
-from baton.store.attachments import attachments_of
+from baton.store.codecs import ATTACHMENTS, CALLS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 
@@ -59,7 +56,7 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
         agent=agent_of(task),
         title=task["title"],
         description=task["description"],
-        attachments=attachments_of(task["attachments"]),
+        attachments=ATTACHMENTS.read(task["attachments"]),
         dependencies=tuple(
             DependencyResult(item["position"], item["title"], item["result"]) for item in task["dependencies"]
         ),
@@ -87,7 +84,7 @@ async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId)
                 step=row["step"],
                 state=StepState(row["state"]),
                 text=row["text"],
-                asked=questions_of(row["asked"]),
+                asked=QUESTIONS.read(row["asked"]),
                 error=row["error_code"],
                 started_at=row["started_at"],
                 ended_at=row["ended_at"],
@@ -130,7 +127,7 @@ def _message(row: asyncpg.Record) -> ReadMessage:
         row["seq"],
         row["text"],
         tuple(row["answers"]),
-        attachments_of(row["attachments"]),
+        ATTACHMENTS.read(row["attachments"]),
     )
 
 
@@ -140,16 +137,8 @@ def _step(row: asyncpg.Record, results: tuple[ToolResult, ...]) -> RecordedStep:
         state=StepState(row["state"]),
         text=row["text"],
         response=row["response"],
-        calls=calls_of(row["calls"]),
+        calls=CALLS.read(row["calls"]),
         results=results,
         questions=tuple((call, cast("str", asked["id"])) for call, asked in row["questions"].items()),
         error=row["error_code"],
-    )
-
-
-def calls_of(items: list[JsonObject]) -> tuple[ToolCall, ...]:
-    """Tool calls from a step's row."""
-    return tuple(
-        ToolCall(cast("str", item["id"]), cast("str", item["name"]), cast("JsonObject", item["arguments"]))
-        for item in items
     )

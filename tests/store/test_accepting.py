@@ -13,7 +13,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Mailbox, Rest
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
-from baton.store.asked import approval_json, question_json
+from baton.store import codecs
 from tests.store.world import Run, World, question
 
 S = TaskState
@@ -78,9 +78,9 @@ async def put(world: World, route: TaskRoute, box: Mailbox) -> None:
         box.interrupt_turn,
         box.accepted_seq,
         box.unclaimed,
-        [question_json(one) for one in box.questions],
+        codecs.QUESTIONS.write(box.questions),
         any(one.schema is not None for one in box.questions),
-        [approval_json(one) for one in box.approvals],
+        codecs.APPROVALS.write(box.approvals),
     )
 
 

@@ -14,7 +14,7 @@ from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskById
 from baton.domain.states import SendMode
 from baton.service import approvals, control
-from baton.store import asked as stored
+from baton.store.codecs import APPROVALS
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
 from workflows.contracts import task_workflow_id
@@ -31,7 +31,7 @@ async def asking(system: System, prompt: str, *tools: str, **options: Any) -> UU
 async def open_approvals(system: System, task: UUID) -> Sequence[Approval]:
     """What a task waits for, once it does."""
     row = await system.until(task, "waiting")
-    return stored.approvals_of(row["open_approvals"])
+    return APPROVALS.read(row["open_approvals"])
 
 
 async def decide(system: System, approval: Approval, decision: Decision = APPROVE) -> None:
@@ -182,7 +182,7 @@ async def test_a_decision_typed_into_temporal(system: System) -> None:
 
 
 async def _next_approval(system: System, task: UUID, before: Approval) -> Approval | None:
-    found = stored.approvals_of((await system.row(task))["open_approvals"])
+    found = APPROVALS.read((await system.row(task))["open_approvals"])
     return found[0] if found and found[0].id != before.id else None
 
 
@@ -246,7 +246,7 @@ async def test_many_rounds_of_approvals_continue_as_new(rolling: System) -> None
     for _ in range(6):
 
         async def asked() -> Approval | None:
-            found = stored.approvals_of((await rolling.row(task))["open_approvals"])
+            found = APPROVALS.read((await rolling.row(task))["open_approvals"])
             return found[0] if found and found[0].id not in seen else None
 
         approval = await eventually(asked)
