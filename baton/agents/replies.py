@@ -19,6 +19,8 @@ GO_ON_CHOICES: Final = ("Go on", "Stop here")
 
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LENGTH: Final = "length"
+#: What pydantic-ai takes for arguments that are no JSON, like any others that were cut.
+_CUT_ARGUMENTS: Final = "{"
 
 
 def is_cut(response: ModelResponse) -> bool:
@@ -59,7 +61,7 @@ def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
     ``text`` is all of their text. A last one that is cut, too, becomes a question: whether to go on.
     """
     last = responses[-1]
-    parts = list(last.parts)
+    parts = _without_guesses(last)
     if len(responses) > 1 or is_cut(last):
         others = [part for part in parts if not isinstance(part, TextPart)]
         at = next((n for n, part in enumerate(others) if isinstance(part, ToolCallPart)), len(others))
@@ -78,6 +80,14 @@ def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
         sum(response.usage.output_tokens for response in responses),
     )
     return ModelReply(text, calls, encoded(whole), usage, reason_given(last) or "")
+
+
+def _without_guesses(response: ModelResponse) -> list[ModelResponsePart]:
+    """The parts of ``response``. A call that the token limit cut before its arguments is not one without any."""
+    parts = list(response.parts)
+    if response.finish_reason == _LENGTH and parts and isinstance(call := parts[-1], ToolCallPart) and not call.args:
+        parts[-1] = replace(call, args=_CUT_ARGUMENTS)
+    return parts
 
 
 def _bounded(call_id: str) -> str:

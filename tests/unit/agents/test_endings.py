@@ -69,6 +69,7 @@ async def test_an_answer_cut_by_the_token_limit_is_continued(
     assert len(openai_server.asked) == 3
     assert CONTINUE in str(openai_server.asked[1].body)
     assert "One two" in str(openai_server.asked[1].body)
+    assert all("Be brief." in str(asked.body) for asked in openai_server.asked)
 
 
 @APIS
@@ -110,6 +111,16 @@ async def test_a_call_whose_arguments_were_cut_off_is_not_made(
     talk = Talk(models, "What time is it?", model=name)
     assert await talk.turn() == "I see."
     assert [result.failed for result in talk.steps[0].results] == [False, True]
+
+
+@APIS
+async def test_a_call_that_was_cut_before_its_arguments_is_not_made(
+    models: Models, openai_server: OpenAIServer, name: str
+) -> None:
+    openai_server.reply(Reply((), (Called("clock", ""),), finish_reason="length"), Reply(("I see.",)))
+    talk = Talk(models, "What time is it?", model=name)
+    assert await talk.turn() == "I see."
+    assert [result.failed for result in talk.steps[0].results] == [True]
 
 
 async def test_reasoning_without_an_answer_is_no_answer(models: Models, openai_server: OpenAIServer) -> None:
