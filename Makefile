@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo fmt check test-fast test bench faults
+.PHONY: help setup run demo fmt check test-fast test coverage bench faults
 
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/baton
 UV := $(CACHE)/uv/bin/uv
@@ -20,6 +20,7 @@ help:
 	@echo 'make check      format, lint, types, import rules'
 	@echo 'make test-fast  the rules and the SQL, in parallel'
 	@echo 'make test       set up, check, run the tests'
+	@echo 'make coverage   run the tests that need no processes, and print which lines they reach'
 	@echo 'make bench      measure (some twenty minutes)'
 	@echo 'make faults     kill, pause and slow down every part under load, count what was lost (some 15 minutes)'
 
@@ -47,6 +48,10 @@ $(UV):
 
 FORCE:
 
+# Two processes: what they start (servers, workers, command lines) keeps more cores than two busy, and tests that watch
+# the clock get enough of them. A file's tests stay together, with the servers that they share.
+IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 define find_python
 for python in $${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.14; do \
     if command -v "$$python" >/dev/null && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
@@ -71,10 +76,13 @@ check: setup
 	$(BIN)/lint-imports
 
 test-fast: setup
-	$(BIN)/pytest tests/unit tests/store -n auto $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit tests/store $(IN_PARALLEL) -n auto --hypothesis-profile fast $(PYTEST_ARGS)
 
 test: check
-	$(BIN)/pytest -m 'not faults' $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'not faults' $(IN_PARALLEL) $(PYTEST_ARGS)
+
+coverage: setup
+	$(BIN)/pytest tests/unit tests/store tests/dialects $(IN_PARALLEL) --cov --cov-report term $(PYTEST_ARGS)
 
 faults: setup
 	$(BIN)/pytest tests/faults tests/e2e/test_two_apis.py $(PYTEST_ARGS)

@@ -4,11 +4,19 @@ import logging
 import os
 import sys
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.temporal import SHORT_HISTORIES, RunningTemporal, running_temporal
+
+#: `make test-fast` takes it: properties are tried with fewer examples (`tests.support.examples`).
+settings.register_profile("fast", max_examples=20)
+
+#: The slowest first, so that no process is left with one of them when the others have ended.
+_FIRST: Final = ("faults", "e2e", "cli", "workflows", "hostile", "walks", "dialects")
 
 _exit_code: int | None = None
 
@@ -40,6 +48,16 @@ async def short_history_temporal_server(tmp_path_factory: pytest.TempPathFactory
     """One that suggests to continue as new after 20 events."""
     async with running_temporal(tmp_path_factory.mktemp("temporal"), SHORT_HISTORIES) as server:
         yield server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the slow folders first where several processes share the work."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: _rank(item.path.relative_to(config.rootpath / "tests").parts[0]))
+
+
+def _rank(folder: str) -> int:
+    return _FIRST.index(folder) if folder in _FIRST else len(_FIRST)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlparse
 from uuid import UUID
 
+import psutil
 import pytest
 
 from api import connection as connections
@@ -320,6 +321,8 @@ async def not_read(api: RunningApi) -> None:
     """Begin to follow a log, read nothing, and have the server end that."""
     execution = await start_task(api.http)
     task = UUID(execution["tasks"][0]["id"])
+    for n in range(100):  # before it is followed: a stream of little that has grown old ends as it should
+        await api.append(execution["id"], delta(f"{n:05}" * 20_000, task), positions={task: 1})
     where = urlparse(api.url)
     stuck = socket.socket()
     stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -327,9 +330,9 @@ async def not_read(api: RunningApi) -> None:
     topics = api.app.state.baton.feed._topics
     with stuck:
         stuck.sendall(head(api, "GET", f"/baton/v1/executions/{execution['id']}/events"))
-        for n in range(100):
-            await api.append(execution["id"], delta(f"{n:05}" * 20_000, task), positions={task: 1})
         async with asyncio.timeout(20):
+            while UUID(execution["id"]) not in topics:
+                await asyncio.sleep(0.01)
             while UUID(execution["id"]) in topics:
                 await asyncio.sleep(0.05)
         said = await asyncio.to_thread(rest, stuck)
@@ -345,8 +348,18 @@ async def test_an_answer_that_nobody_reads_is_dropped(quick_api: RunningApi) -> 
     stuck.connect((where.hostname, where.port))
     with stuck:
         stuck.sendall(head(quick_api, "GET", f"/baton/v1/executions/{execution['id']}") * 5)
-        await asyncio.sleep(5)  # longer than idle connections are kept, and than their end is waited for
+        async with asyncio.timeout(30):
+            while not _is_held(stuck):
+                await asyncio.sleep(0.01)
+            while _is_held(stuck):
+                await asyncio.sleep(0.05)
         assert len(await asyncio.to_thread(rest, stuck)) < 14_000_000
+
+
+def _is_held(connection: socket.socket) -> bool:
+    """Whether the server, which runs in this process, still has its end of ``connection``."""
+    ends = (connection.getpeername(), connection.getsockname())
+    return any((one.laddr, one.raddr) == ends for one in psutil.Process().net_connections("tcp4"))
 
 
 def rest(connection: socket.socket) -> bytes:

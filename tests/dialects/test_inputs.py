@@ -98,9 +98,11 @@ async def test_a_client_that_goes_away_in_the_middle_of_its_body(
     with socket.create_connection((where.hostname, where.port)) as connection:
         connection.sendall(
             f"POST /baton/v1/executions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"
-            "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
+            "Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n".encode()
         )
-        await asyncio.sleep(0.2)
+        said = await asyncio.wait_for(asyncio.to_thread(connection.recv, 100), 10)
+        assert said.startswith(b"HTTP/1.1 100 "), "it reads the body"
+        connection.sendall(b"{")
     assert (await api.http.get("/health")).status_code == 200
     assert not [record for record in caplog.records if "failed" in record.message]
 

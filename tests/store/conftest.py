@@ -6,23 +6,30 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.store.world import Run, World
+from baton.store.pool import Pool
+from tests.store.world import Run, World, opened_pool
 from tests.support.postgres import PostgresServer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def shared_database(postgres: PostgresServer) -> AsyncGenerator[str]:
-    """A database with Baton's schema, of one module's tests."""
+    """A database with Baton's schema, which the tests of this folder share; they keep apart by tenant."""
     dsn = await postgres.create_database()
     yield dsn
     await postgres.drop_database(dsn)
 
 
+@pytest.fixture(scope="session")
+async def shared_pool(shared_database: str) -> AsyncGenerator[Pool]:
+    """Its connections. Most of what a test costs PostgreSQL is planning again what other connections have planned."""
+    async with opened_pool(shared_database) as pool:
+        yield pool
+
+
 @pytest.fixture
-async def world(shared_database: str) -> AsyncGenerator[World]:
+async def world(shared_database: str, shared_pool: Pool) -> World:
     """A fresh tenant, in a database that holds others, too."""
-    async with World.open(shared_database) as world:
-        yield world
+    return await World.create(shared_database, shared_pool)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
 from baton.store import codecs
 from tests.store.world import Run, World, question
+from tests.support.examples import examples
 
 S = TaskState
 AT_WORK = st.sampled_from([S.RUNNING, S.PAUSED])
@@ -125,7 +126,7 @@ def test_the_statement_does_what_the_rule_says(in_a_loop: tuple[Run, World]) -> 
     route = run(world.task())
 
     @settings(
-        max_examples=300,
+        max_examples=examples(300),
         deadline=None,
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow],

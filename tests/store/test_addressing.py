@@ -1,7 +1,6 @@
 """Which task is a message to a whole execution for, and does its key count across all of them?"""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import uuid4
 
@@ -17,13 +16,6 @@ from tests.store.world import World, question
 
 S = TaskState
 ROUNDS = 32
-
-
-@pytest.fixture
-async def world(shared_database: str) -> AsyncGenerator[World]:
-    """A tenant whose callers each find a connection."""
-    async with World.open(shared_database, connections=24) as world:
-        yield world
 
 
 async def send(world: World, execution: TaskRoute, text: str = "hello", **draft: Any) -> Receipt:

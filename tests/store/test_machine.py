@@ -15,6 +15,7 @@ from baton.domain.states import ExecutionState, SendMode
 from baton.store import rings, tools
 from baton.store.steps import StepAttempt
 from tests.store.world import Run, World, call, key
+from tests.support.examples import examples
 from tests.support.mailbox_machine import MailboxMachine
 from tests.support.mailbox_model import Sent
 
@@ -172,7 +173,7 @@ def test_the_store_does_what_the_rules_say(in_a_loop: tuple[Run, World]) -> None
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=40,
+            max_examples=examples(40),
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller would take minutes

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -23,13 +22,6 @@ from tests.store.world import World, items, question
 S, T = TaskState, EventType
 
 ROUNDS = 48
-
-
-@pytest.fixture
-async def world(shared_database: str) -> AsyncGenerator[World]:
-    """A tenant whose callers and workers each find a connection."""
-    async with World.open(shared_database, connections=24) as world:
-        yield world
 
 
 async def work_off(world: World, route: TaskRoute) -> None:

@@ -9,6 +9,7 @@ from baton.domain.messages import Edit
 from baton.store import receipts
 from tests.store.test_machine import Real, StoreMachine
 from tests.store.world import Run, World
+from tests.support.examples import examples
 from tests.support.receipts_machine import MOVED, ReceiptsMachine
 
 
@@ -56,7 +57,7 @@ def test_the_store_does_what_the_rules_of_receipts_say(in_a_loop: tuple[Run, Wor
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller would take minutes

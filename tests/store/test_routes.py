@@ -9,7 +9,8 @@ from baton.service.routes import Routes
 from tests.store.world import World
 
 
-async def test_what_is_not_in_use_is_forgotten_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_not_in_use_is_forgotten_first(lone_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = lone_world
     monkeypatch.setattr(routes, "_REMEMBERED", 2)
     remembered = Routes(world.pool)
     hot, cold, new = [await world.task() for _ in range(3)]

@@ -30,6 +30,16 @@ NO_RULES = ToolRules({})
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
+@asynccontextmanager
+async def opened_pool(dsn: str, connections: int = 24) -> AsyncGenerator[Pool]:
+    """Up to ``connections`` to ``dsn``, with time limits for a slow machine."""
+    pool = await open_pool(dsn, min_size=1, max_size=connections, statement_seconds=30, acquire_seconds=30)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
 @dataclass(slots=True)
 class World:
     """A tenant with one agent."""
@@ -42,16 +52,18 @@ class World:
     @classmethod
     @asynccontextmanager
     async def open(cls, dsn: str, *, connections: int = 16) -> "AsyncGenerator[World]":
-        """A new tenant in the database at ``dsn``."""
-        pool = await open_pool(dsn, min_size=1, max_size=connections, statement_seconds=30, acquire_seconds=30)
-        try:
-            async with pool.connection() as connection:
-                tenant = await tenants.ensure(connection, f"tenant-{uuid4()}")
-            world = cls(pool, dsn, tenant, Agent(tenant, uuid4(), 0, "assistant", "scripted"))
-            world.agent = await world.new_agent()
-            yield world
-        finally:
-            await pool.close()
+        """A new tenant in the database at ``dsn``, with connections of its own."""
+        async with opened_pool(dsn, connections) as pool:
+            yield await cls.create(dsn, pool)
+
+    @classmethod
+    async def create(cls, dsn: str, pool: Pool) -> "World":
+        """A new tenant in the database at ``dsn``, which ``pool`` is connected to."""
+        async with pool.connection() as connection:
+            tenant = await tenants.ensure(connection, f"tenant-{uuid4()}")
+        world = cls(pool, dsn, tenant, Agent(tenant, uuid4(), 0, "assistant", "scripted"))
+        world.agent = await world.new_agent()
+        return world
 
     async def new_agent(self, mode: SendMode = SendMode.QUEUE) -> Agent:
         """Another agent, whose messages have this mode unless they say otherwise."""

@@ -8,6 +8,7 @@ from hypothesis import settings
 from baton.domain.conversation import Question
 from baton.domain.mailbox import Ending, Mailbox, Next, Then, begin, due, end, next_for, standing
 from baton.domain.states import TaskState
+from tests.support.examples import examples
 from tests.support.mailbox_machine import MailboxMachine
 
 S = TaskState
@@ -16,7 +17,7 @@ OPEN = replace(IDLE, turn=2, turn_open=True, unclaimed=0)
 Q = Question("q", "Which?")
 
 TestAnyOrder = MailboxMachine.TestCase
-TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = settings(max_examples=examples(150), stateful_step_count=40, deadline=None)
 
 
 def test_a_turn_claims_all_that_was_accepted() -> None:

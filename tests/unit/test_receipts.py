@@ -21,6 +21,7 @@ from baton.domain.mailbox import (
     withdraw,
 )
 from baton.domain.states import TaskState
+from tests.support.examples import examples
 from tests.support.receipts_machine import ReceiptsMachine
 
 S = TaskState
@@ -31,7 +32,7 @@ WAITING = Mailbox(
 )
 
 TestAnyOrder = ReceiptsMachine.TestCase
-TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = settings(max_examples=examples(150), stateful_step_count=40, deadline=None)
 
 
 def sent(box: Mailbox, *answers: Question) -> Mailbox:

@@ -13,7 +13,7 @@ from baton.client.schemas.messages import MessageOut
 from baton.client.shapes import Event
 from baton.domain.conversation import Question
 from baton.domain.states import TaskState
-from tests.unit.cli.events import Log, execution
+from tests.support.cli_events import Log, execution
 
 
 def told(board: Board, *events: Event) -> list[Happening]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
@@ -160,7 +161,13 @@ async def test_a_workflow_that_is_cancelled_in_temporal_while_something_is_typed
         for n in range(3):
             await handle.signal("user_message", f"typed {n}")
         await handle.cancel()
-        await asyncio.sleep(0.5)
+
+        async def has_heard() -> bool:
+            kinds = [event.event_type async for event in handle.fetch_history_events()]
+            cancel = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+            return cancel in kinds and EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in kinds[kinds.index(cancel) :]
+
+        await eventually(has_heard)
     await system.until(task, "cancelled", seconds=20)
     async with asyncio.timeout(20):
         with pytest.raises(WorkflowFailureError):

@@ -18,6 +18,7 @@ from baton.agents.notes import begun_in
 from baton.agents.responses import decoded
 from baton.domain.conversation import ReadMessage, RecordedStep
 from baton.domain.states import StepState
+from tests.support.examples import examples
 from tests.unit.agents.talk import Talk
 
 MANY = 60
@@ -149,7 +150,9 @@ TURNS = st.lists(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(description=st.lists(KIND.filter(lambda kind: kind != "plain"), min_size=1, max_size=8), turns=TURNS)
 async def test_every_directive_is_performed_once_and_in_order(

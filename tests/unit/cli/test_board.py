@@ -5,7 +5,7 @@ from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, 
 from baton.client.shapes import Event
 from baton.domain.conversation import Question
 from baton.domain.states import ExecutionState, TaskState
-from tests.unit.cli.events import START, Log, execution
+from tests.support.cli_events import START, Log, execution
 
 
 def _told(board: Board, *events: Event) -> list[Happening]:

@@ -17,8 +17,8 @@ from baton.client.responses import as_json, decoded
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.server import Server, find_server, state_directory
 from baton.domain.states import TaskState
-from tests.unit.cli.fake_baton import KEY, FakeBaton
-from tests.unit.cli.plans import plan
+from tests.support.fake_baton import KEY, FakeBaton
+from tests.support.plans import plan
 
 
 def _note(environment: dict[str, str], name: str, **more: object) -> None:

@@ -19,8 +19,8 @@ from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import Line
 from baton.domain.conversation import Question
 from baton.runtime.terminal import harmless, harmless_json, one_line
+from tests.support.cli_events import START, Log, execution
 from tests.support.terminal import Screen
-from tests.unit.cli.events import START, Log, execution
 
 
 def _console(width: int = 80, height: int = 24) -> Console:

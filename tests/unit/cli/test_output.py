@@ -21,14 +21,9 @@ from baton.domain.keys import Key
 from baton.domain.states import SendMode
 from baton.runtime.console import console
 from baton.runtime.terminal import harmless, print_error, print_json, print_text, say
-from tests.unit.cli.conftest import ROOT, Command
-from tests.unit.cli.fake_baton import FakeBaton
-from tests.unit.cli.plans import plan
+from tests.support.hostile_text import COMMANDS, MARKUP
 
-#: Rich would end in a MarkupError, make a link, or draw a face.
-MARKUP = "[/x] [link=http://evil.example]click[/link] [red] :smile:"
-#: Of the screen's title, of colours in C1, and of reading direction.
-COMMANDS = "\x1b]0;t\x07\x9b31m\u202eabc\u2066\u200f\u061c\x85"
+ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TENANT: TenantId = UUID(int=3)
 
@@ -80,21 +75,6 @@ def test_lines_and_json_command_nothing(capsys: pytest.CaptureFixture[str]) -> N
     out, err = capsys.readouterr()
     assert harmless(out + err) == out + err
     assert json.loads(out.splitlines()[-2].partition(":")[2]) == COMMANDS  # what JSON says is what it said
-
-
-async def test_titles_are_text_in_every_command(baton: Command, fake: FakeBaton, tmp_path: Path) -> None:
-    given = plan("!ask Well?", title=MARKUP + COMMANDS)
-    given["tasks"][0]["title"] = MARKUP + COMMANDS
-    file = tmp_path / "plan.json"
-    file.write_text(json.dumps(given))
-    started = await baton("run", str(file), "--no-input")
-    assert started.code == 3, started.err
-    execution = next(iter(fake.executions))
-    asked, sent = await baton("inbox"), await baton("send", f"{execution}/1", "yes")
-    for ran in (started, asked, sent, await baton("watch", execution)):
-        assert ran.err == ""
-        assert harmless(ran.out) == ran.out
-    assert MARKUP in (await baton("watch", execution)).out
 
 
 def test_nothing_else_makes_a_console() -> None:

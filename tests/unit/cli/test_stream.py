@@ -10,8 +10,8 @@ from baton.client.http import Client
 from baton.client.server import Server
 from baton.client.stream import follow
 from baton.domain.states import TaskState
-from tests.unit.cli.fake_baton import KEY, FakeBaton
-from tests.unit.cli.plans import plan
+from tests.support.fake_baton import KEY, FakeBaton
+from tests.support.plans import plan
 
 
 async def _seqs(client: Client, execution_id: str, after: int = 0) -> list[int]:

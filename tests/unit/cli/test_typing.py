@@ -23,13 +23,14 @@ from baton.client.http import Client
 from baton.domain.conversation import Question
 from baton.domain.json import JsonObject
 from baton.runtime.terminal import harmless
-from tests.unit.cli.events import Log, execution
+from tests.support.cli_events import Log, execution
+from tests.support.examples import examples
 
 _BYTES = "grüße\x1b[A日本\x1b[200~two\rlines\x1b[201~\x7f\x1b[1;5D\x1bb!\x1b\rx\x1bOC\x05\x06".encode()
 
 
 @given(st.lists(st.integers(0, len(_BYTES)), max_size=12))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_keys_are_the_same_however_their_bytes_are_cut(cuts: list[int]) -> None:
     async def typed() -> str:
         async with _Sitting() as sitting:
@@ -42,7 +43,7 @@ def test_keys_are_the_same_however_their_bytes_are_cut(cuts: list[int]) -> None:
 
 
 @given(st.lists(st.binary(max_size=20), max_size=10))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_no_bytes_bring_more_than_text_into_an_answer(pieces: list[bytes]) -> None:
     async def typed() -> str:
         async with _Sitting() as sitting:

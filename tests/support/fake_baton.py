@@ -22,8 +22,8 @@ from starlette.routing import Route
 from baton.domain.errors import InvalidPlan
 from baton.domain.plans import parse_plan
 from baton.domain.states import TaskState
-from tests.unit.cli.fake_player import play
-from tests.unit.cli.fake_state import FakeExecution, FakeTask, Json
+from tests.support.fake_player import play
+from tests.support.fake_state import FakeExecution, FakeTask, Json
 
 KEY = "baton_test-key"
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from baton.domain.states import TaskState
-from tests.unit.cli.fake_state import FakeExecution, FakeTask
+from tests.support.fake_state import FakeExecution, FakeTask
 
 
 async def play(execution: FakeExecution, pace: float) -> None:
