@@ -105,7 +105,7 @@ class AgentTaskWorkflow(Listener):
         state = self._progress.state
         ref = StepRef(self._ref, state.turn, state.step)
         outcome = await self._run([start_step(model_step, ref, f"turn {ref.turn} · step {ref.step}")], ref)
-        while outcome is not None and outcome.next == TOOLS:
+        while outcome is not None and outcome.next == TOOLS and not self._cancelled:
             ref = StepRef(self._ref, outcome.turn, outcome.step)
             outcome = await self._run([self._start_tool(ref, call) for call in outcome.calls], ref)
         if outcome is not None:
