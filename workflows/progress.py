@@ -18,7 +18,8 @@ class Progress:
     def heard(self, seq: int, interrupt: int, *, unheard: bool = False) -> None:
         """A doorbell rang. ``unheard``: nobody has looked since, whatever the version says."""
         self.state.heard = max(self.state.heard, seq, self.state.seq + 1 if unheard and not self.is_working else 0)
-        self.state.interrupt = max(self.state.interrupt, interrupt)
+        # No turn is asked to stop before there is one, whatever number somebody sends from Temporal's own UI.
+        self.state.interrupt = max(self.state.interrupt, min(interrupt, self.state.turn))
 
     def saw(self, outcome: Outcome, now: float = 0.0) -> None:
         """An activity came back at ``now``. It may report a lower version than the one before it.

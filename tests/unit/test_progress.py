@@ -136,3 +136,13 @@ def test_what_is_known_is_carried_over(happened: list[tuple[int, int] | Outcome]
         else:
             straight.heard(*item)
     assert progress == straight
+
+
+@given(st.integers(1, 5), st.integers(0, 2**63))
+def test_an_interrupt_is_for_no_turn_that_is_to_come(turn: int, interrupt: int) -> None:
+    """Anybody may send a doorbell from Temporal's UI: it stops the turn under way at most."""
+    progress = Progress(ProgressState(turn=turn))
+    progress.heard(1, interrupt)
+    assert progress.interrupts_this_turn == (interrupt >= turn)
+    progress.saw(Outcome(STEP, turn + 1, 0, 1, "running"))
+    assert not progress.interrupts_this_turn
