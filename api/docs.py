@@ -25,7 +25,8 @@ td, th { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
 """
 _SENDS: Final = """Every send accepts the headers `Idempotency-Key` (a repeat within the task's lifetime gets the first
 response), `Baton-Mode` (`queue`, `interrupt` or `reject`), `Baton-Question` (the id of the question being answered) and
-`If-Match` (the task's `ETag`). The response carries `Baton-Message-Id`, `Baton-Execution-Id` and `ETag`."""
+`If-Match` (the task's `ETag`). The response carries `Baton-Message-Id`, `Baton-Execution-Id` and `ETag`. What starts or
+creates something takes `Idempotency-Key`, too: for 24 hours, a repeat with the same body gets the first response."""
 _CODE: Final = re.compile("`([^`]+)`")
 _DEPTH: Final = 3
 _METHODS: Final = ("get", "post", "put", "patch", "delete")

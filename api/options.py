@@ -52,6 +52,15 @@ async def send_options(request: Request) -> SendOptions:
 Options = Annotated[SendOptions, Depends(send_options)]
 
 
+async def start_key(request: Request) -> str | None:
+    """The `Idempotency-Key` of a request that starts or makes something. Raises `InvalidInput`."""
+    key = request.headers.get("Idempotency-Key")
+    return None if key is None else _plain("Idempotency-Key", key)
+
+
+StartKey = Annotated[str | None, Depends(start_key)]
+
+
 def _plain(name: str, value: str) -> str:
     value = value.strip()
     if not 0 < len(value) <= _LONGEST_KEY or not _PRINTABLE.fullmatch(value):
@@ -76,6 +85,15 @@ def _versions(value: str) -> tuple[int, ...] | None:
     found = (int(tag[1] or tag[2]) for tag in _VERSION.finditer(value) if tag[1] or tag[2])
     return tuple(version for version in found if version <= INT64_MAX)
 
+
+#: What the OpenAPI document says of `Idempotency-Key`, for routes that start or make something.
+START_KEY_PARAMETER: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "For at least a day, a repeat with this key and the same body gets the first response.",
+    "schema": {"type": "string", "maxLength": _LONGEST_KEY},
+}
 
 #: What the OpenAPI document says of `If-Match`, for routes that change something of a task.
 IF_MATCH_PARAMETER: Final[dict[str, Any]] = {

@@ -46,9 +46,7 @@ def receipt_headers(receipt: Receipt) -> dict[str, str]:
         "Baton-Execution-Id": str(receipt.execution_id),
         "ETag": etag(receipt.version),
     }
-    if receipt.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return headers
+    return headers | replayed_header(replayed=receipt.replayed)
 
 
 def receipts_headers(receipts: Sequence[Receipt]) -> dict[str, str]:
@@ -60,6 +58,11 @@ def receipts_headers(receipts: Sequence[Receipt]) -> dict[str, str]:
     return headers
 
 
-def execution_headers(execution_id: UUID) -> dict[str, str]:
-    """What tells who has started an execution, in any dialect, which it was."""
-    return {"Baton-Execution-Id": str(execution_id)}
+def execution_headers(execution_id: UUID, *, replayed: bool = False) -> dict[str, str]:
+    """What tells who has started an execution, in any dialect, which it was, and whether it was before."""
+    return {"Baton-Execution-Id": str(execution_id)} | replayed_header(replayed=replayed)
+
+
+def replayed_header(*, replayed: bool) -> dict[str, str]:
+    """What says that a response is the first one again, to a repeat under the same Idempotency-Key."""
+    return {"Idempotent-Replayed": "true"} if replayed else {}

@@ -43,9 +43,9 @@ class Sent:
 class Client:
     """Calls Baton. Every method raises Refused (the server said no) or Unreachable.
 
-    While the server is away, reads and sends (which carry an Idempotency-Key) are retried for ``patience_seconds``,
-    but only once the server has answered: if it never has, the first failure is raised. Starting an execution is never
-    retried, since it might start twice.
+    While the server is away, every call is retried for ``patience_seconds``, but only once the server has answered: if
+    it never has, the first failure is raised. What sends or starts something carries an Idempotency-Key, so that it is
+    done once.
     """
 
     def __init__(self, server: Server, *, patience_seconds: float = 30.0) -> None:
@@ -86,13 +86,14 @@ class Client:
         await self.http.aclose()
 
     async def start_plan(self, plan: Json, *, queue: str | None = None, agent: str | None = None) -> StartedExecution:
-        """Start a plan. After Unreachable it is unknown whether it was started."""
+        """Start a plan, once, however often the request has to be retried. After Unreachable it is unknown whether it
+        was started."""
         body: Json = {"plan": plan}
         if queue:
             body["queue"] = queue
         if agent:
             body["agent"] = int(agent) if agent.isdecimal() else agent
-        return decoded(StartedExecution, await self._call("POST", "/executions", json=body, repeat=False))
+        return decoded(StartedExecution, await self._call("POST", "/executions", json=body, headers=_new_key()))
 
     async def execution(self, execution_id: UUID | str) -> ExecutionOut:
         """An execution with its tasks."""
@@ -148,8 +149,9 @@ class Client:
         return decoded(WholeAgent, await self._call("GET", f"/agents/{quote(name, safe='')}"))
 
     async def create_agent(self, agent: Json) -> WholeAgent:
-        """Create an agent. After Unreachable it is unknown whether it was created."""
-        return decoded(WholeAgent, await self._call("POST", "/agents", json=agent, repeat=False))
+        """Create an agent, once, however often the request has to be retried. After Unreachable it is unknown whether
+        it was created."""
+        return decoded(WholeAgent, await self._call("POST", "/agents", json=agent, headers=_new_key()))
 
     async def change_agent(self, name: str, change: Json, *, if_version: int | None = None) -> WholeAgent:
         """Change an agent. Safe to repeat."""
@@ -212,9 +214,8 @@ class Client:
         json: Json | None = None,
         headers: dict[str, str] | None = None,
         query: Mapping[str, str | list[str]] | None = None,
-        repeat: bool = True,
     ) -> httpx.Response:
-        patience_seconds = self._patience_seconds if repeat and self._was_there else 0.0
+        patience_seconds = self._patience_seconds if self._was_there else 0.0
         deadline = time.monotonic() + patience_seconds
         while True:
             try:
@@ -241,6 +242,10 @@ class Client:
 def _check_text(text: str) -> None:
     if reason := unstorable_text(text):
         raise UsageError(f"this cannot be sent: {reason}")
+
+
+def _new_key() -> dict[str, str]:
+    return {"Idempotency-Key": str(uuid4())}
 
 
 def _if_match(version: int | None) -> dict[str, str]:

@@ -16,6 +16,10 @@ _DIRECTORY: Final = os.environ.get("BATON_FAULTPOINTS")
 SEND_CHECKED: Final = "send.checked"
 #: A message is committed, nobody has been told.
 SEND_COMMITTED: Final = "send.committed"
+#: A start has been checked, nothing is committed.
+START_CHECKED: Final = "start.checked"
+#: A start is committed, nobody has been told.
+START_COMMITTED: Final = "start.committed"
 #: Temporal has brought the step to a worker, nothing is claimed.
 STEP_ARRIVED: Final = "step.arrived"
 #: A turn has claimed its messages, and nothing else has happened.
@@ -25,7 +29,8 @@ STEP_ANSWERED: Final = "step.answered"
 #: The answer is recorded, Temporal has not been told.
 STEP_RECORDED: Final = "step.recorded"
 
-ALL: Final = (SEND_CHECKED, SEND_COMMITTED, STEP_ARRIVED, STEP_CLAIMED, STEP_ANSWERED, STEP_RECORDED)
+STARTS: Final = (START_CHECKED, START_COMMITTED)
+MESSAGES: Final = (SEND_CHECKED, SEND_COMMITTED, STEP_ARRIVED, STEP_CLAIMED, STEP_ANSWERED, STEP_RECORDED)
 
 
 def at(name: str) -> None:

@@ -8,13 +8,17 @@ from baton.domain.agent_limits import check_limits
 from baton.domain.agents import Agent, AgentReference, Principal
 from baton.domain.approvals import check_policies
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
+from baton.domain.ids import AgentId
 from baton.domain.json import JsonObject, unstorable, unstorable_text
+from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.views import Page
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, decode_cursor, encode_cursor
+from baton.service.once import once
 from baton.service.visibility import find_agent
 from baton.store import agents
+from baton.store.pool import Connection
 
 _NAME_CHARACTERS: Final = 255
 _INSTRUCTIONS_CHARACTERS: Final = 100_000
@@ -54,9 +58,17 @@ async def get_agent(baton: Baton, who: Principal, reference: AgentReference) -> 
         return await find_agent(connection, who, reference)
 
 
-async def create_agent(baton: Baton, who: Principal, change: AgentChange) -> Agent:
-    """Make an agent; it needs a name and a model. Raises `InvalidInput`, `Conflict` for a name that is taken, and
-    `Forbidden` for a key that is for one agent."""
+@dataclass(frozen=True, slots=True)
+class CreatedAgent:
+    """An agent as it was made. ``replayed``: before, by a request under the same Idempotency-Key."""
+
+    agent: Agent
+    replayed: bool
+
+
+async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key: str | None = None) -> CreatedAgent:
+    """Make an agent; it needs a name and a model. ``key``: the Idempotency-Key. Raises `InvalidInput`, `KeyReused`,
+    `Conflict` for a name that is taken, and `Forbidden` for a key that is for one agent."""
     if who.is_for_one_agent:
         raise Forbidden("a key bound to one agent cannot create others")
     for name in ("name", "model"):
@@ -64,11 +76,23 @@ async def create_agent(baton: Baton, who: Principal, change: AgentChange) -> Age
             raise InvalidInput(f"an agent needs a {name}", ("body", name), "missing")
     _check(change)
     new = Agent(tenant_id=who.tenant_id, id=uuid4(), number=0, **change.given())
-    async with baton.pool.transaction() as connection:
-        if new.is_default:
-            await agents.lock_all(connection, who.tenant_id)
-            await agents.unset_default(connection, who.tenant_id)
-        return await agents.insert(connection, new)
+    start = keyed(who, key, "agent", change.given())
+
+    async def make(connection: Connection) -> CreatedAgent:
+        async with connection.transaction():
+            if new.is_default:
+                await agents.lock_all(connection, who.tenant_id)
+                await agents.unset_default(connection, who.tenant_id)
+            return CreatedAgent(await agents.insert(connection, new), replayed=False)
+
+    async def again(connection: Connection, agent_id: AgentId) -> CreatedAgent:
+        found = await agents.by_id(connection, who.tenant_id, agent_id)
+        if found is None:
+            raise AgentNotFound("what was created under this Idempotency-Key has been deleted")
+        at = found.created_at
+        return CreatedAgent(replace(new, id=found.id, number=found.number, created_at=at, updated_at=at), replayed=True)
+
+    return await once(baton.pool, start, new.id, make, again)
 
 
 async def change_agent(

@@ -11,9 +11,11 @@ from baton.domain.errors import InvalidInput
 from baton.domain.ids import AgentId, TenantId
 from baton.domain.json import unstorable_text
 from baton.domain.keys import Key, digest_of, new_key
+from baton.domain.starts import keyed
 from baton.domain.views import Page
 from baton.service.auth import Authenticator
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.once import once
 from baton.service.visibility import find_agent, find_key
 from baton.store import keys
 from baton.store.pool import Connection, Pool
@@ -75,7 +77,29 @@ async def create_key(baton: Keyring, who: Principal, new: NewKey, agent: AgentRe
     """
     async with baton.pool.transaction() as connection:
         agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
-        return await _insert(connection, who.tenant_id, new, agent_id)
+        return await _insert(connection, who.tenant_id, uuid4(), new, agent_id)
+
+
+async def create_key_once(
+    baton: Keyring, who: Principal, new: NewKey, agent: AgentReference, idempotency_key: str
+) -> tuple[Key, str | None]:
+    """Make a key like `create_key`, or find the one that was made under the same Idempotency-Key.
+
+    That one comes as it is now, and without its text: nobody has it but who was told then. Whoever was not revokes the
+    key and makes another. Raises `KeyReused`, too.
+    """
+    asked = {"name": new.name, "scopes": sorted(set(new.scopes)), "per_minute": new.per_minute}
+    asked |= {"seconds": new.expires_in and new.expires_in.total_seconds()}
+    new_id = uuid4()
+
+    async def make(connection: Connection) -> tuple[Key, str | None]:
+        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
+        return await _insert(connection, who.tenant_id, new_id, new, agent_id)
+
+    async def again(connection: Connection, made_id: UUID) -> tuple[Key, str | None]:
+        return await find_key(connection, who, made_id), None
+
+    return await once(baton.pool, keyed(who, idempotency_key, "key", asked, agent), new_id, make, again)
 
 
 async def list_keys(
@@ -112,9 +136,9 @@ async def revoke_key(baton: Keyring, who: Principal, key_id: UUID) -> Key:
 
 
 async def _insert(
-    connection: Connection, tenant_id: TenantId, new: NewKey, agent_id: AgentId | None
+    connection: Connection, tenant_id: TenantId, key_id: UUID, new: NewKey, agent_id: AgentId | None
 ) -> tuple[Key, str]:
-    text, key_id = new_key(), uuid4()
+    text = new_key()
     await keys.insert(
         connection,
         tenant_id,

@@ -18,7 +18,7 @@ from baton.runtime.loop import Loop
 from baton.service.runs import Runs
 from baton.service.stuck import StuckRuns
 from baton.service.temporal import Temporal, TemporalRefused
-from baton.store import sweeps
+from baton.store import starts, sweeps
 from baton.store.notify import Notifier
 from baton.store.pool import Pool
 from baton.store.sweeps import OpenTurn
@@ -32,6 +32,8 @@ _KNOWN_GOOD_SECONDS: Final = 15.0
 _BACK: Final = timedelta(minutes=3)
 _BATCH: Final = 200
 _AT_ONCE: Final = 8
+#: How long a repeated start is told of the first: what the API promises.
+_STARTS_KEPT_SECONDS: Final = 24 * 3600.0
 #: A worker that has not swept for so many intervals may be gone: another one takes over.
 _LEASE_INTERVALS: Final = 1.5
 
@@ -83,6 +85,7 @@ class Sweeper:
             if not await sweeps.take_lease(connection, self._holder, _LEASE_INTERVALS * self._interval_seconds):
                 return
         await self._mend()
+        await self._forget()
         try:
             await self._closed_workflows()
             await self._silent_turns()
@@ -104,6 +107,13 @@ class Sweeper:
                 derived,
                 rung,
             )
+
+    async def _forget(self) -> None:
+        """Forget what was started under Idempotency-Keys more than a day ago, a batch at a time."""
+        forgotten = _BATCH
+        while forgotten == _BATCH:
+            async with self._pool.connection() as connection:
+                forgotten = await starts.expire(connection, _STARTS_KEPT_SECONDS, _BATCH)
 
     async def _closed_workflows(self) -> None:
         """Workflows that Temporal's users ended, by what Temporal lists."""

@@ -80,3 +80,19 @@ async def test_another_message_under_a_key_that_the_other_process_has_seen(apis:
     assert (first.status_code, second.status_code, again.status_code) == (202, 422, 202)
     assert second.json()["code"] == "idempotency_key_reused"
     assert again.content == first.content
+
+
+async def test_64_identical_starts_at_once_are_one_execution(apis: list[httpx.AsyncClient]) -> None:
+    body, headers = {"prompt": "!say once", "title": "the only start"}, {"Idempotency-Key": "start"}
+    answers = await asyncio.gather(
+        *(apis[n % 2].post("/baton/v1/executions", json=body, headers=headers) for n in range(64))
+    )
+    assert [answer.status_code for answer in answers] == [201] * 64
+    assert len({answer.content for answer in answers}) == 1
+    replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
+    assert (replayed.count(None), replayed.count("true")) == (1, 63)
+    await _until(apis[1], answers[0].json()["tasks"][0]["id"], "succeeded")
+    later = await apis[1].post("/baton/v1/executions", json=body, headers=headers)
+    assert later.content == answers[0].content, "as it was when it was started"
+    items = (await apis[0].get("/baton/v1/executions", params={"limit": 200})).json()["items"]
+    assert [item["title"] for item in items].count("the only start") == 1

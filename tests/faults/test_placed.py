@@ -17,7 +17,7 @@ _LONG = (faultpoints.STEP_ARRIVED, faultpoints.STEP_ANSWERED)
 
 @pytest.mark.parametrize(
     "point",
-    [pytest.param(point, marks=pytest.mark.faults if point in _LONG else ()) for point in faultpoints.ALL],
+    [pytest.param(point, marks=pytest.mark.faults if point in _LONG else ()) for point in faultpoints.MESSAGES],
 )
 async def test_a_process_dies_at(point: str, stack: DevStack, work: Workload, armed: Path) -> None:
     task = await work.start("!ask Go?")
@@ -52,6 +52,27 @@ async def test_committed_but_never_signalled_is_still_processed(stack: DevStack,
     await stack.restarted("api", old)
     done = await work.until(task["id"], "succeeded", seconds=30)
     assert done["result"] == "You said: lone"
+
+
+@pytest.mark.parametrize("point", faultpoints.STARTS)
+async def test_a_start_is_repeated_after_the_api_has_died(
+    point: str, stack: DevStack, work: Workload, armed: Path
+) -> None:
+    """The caller cannot know whether it was started: under the same key it is, once, and runs."""
+    old = stack.pids["api"]
+    (armed / point).touch()
+    body, headers = {"prompt": "!say once", "title": point}, {"Idempotency-Key": point}
+    with pytest.raises(Exception, match=r"disconnected|closed|reset|peer"):
+        await work.client.post("/baton/v1/executions", json=body, headers=headers)
+    await stack.restarted("api", old)
+    again = await work.client.post("/baton/v1/executions", json=body, headers=headers)
+    assert again.status_code == 201
+    committed = point == faultpoints.START_COMMITTED
+    assert again.headers.get("Idempotent-Replayed") == ("true" if committed else None)
+    done = await work.until(again.json()["tasks"][0]["id"], "succeeded", seconds=30)
+    assert done["result"] == "once"
+    items = (await work.client.get("/baton/v1/executions", params={"limit": 200})).json()["items"]
+    assert [item["title"] for item in items].count(point) == 1
 
 
 @pytest.mark.faults

@@ -13,8 +13,8 @@ from baton.domain.ids import TaskBySlug, TaskRoute
 from baton.domain.messages import Receipt
 from baton.domain.slugs import slug_of
 from baton.domain.states import SendMode, TaskState
-from baton.store import control, executions, receipts, routes, tasks, transcripts
-from baton.store.executions import NewExecution, NewTask
+from baton.store import control, creation, receipts, routes, tasks, transcripts
+from baton.store.creation import NewExecution, NewTask
 from tests.store.test_approvals import decide, waiting
 from tests.store.world import World, question
 
@@ -330,5 +330,5 @@ async def test_files_that_come_with_a_description(world: World) -> None:
         tasks=(NewTask(task_id, 1, "t", "d", attachments=(file,)),),
     )
     async with world.pool.connection() as connection:
-        await executions.create(connection, new, ring_seconds=60)
+        await creation.create(connection, new, ring_seconds=60)
         assert (await transcripts.read(connection, world.tenant, task_id)).attachments == (file,)

@@ -7,8 +7,8 @@ import pytest
 
 from baton.domain.events import EventType, TaskStarted
 from baton.domain.states import ExecutionState, TaskState
-from baton.store import events, executions
-from baton.store.executions import NewExecution, NewTask
+from baton.store import creation, events, executions
+from baton.store.creation import NewExecution, NewTask
 from tests.store.world import World
 
 
@@ -39,7 +39,7 @@ async def test_a_plan_begins_pending(world: World) -> None:
     tasks = (NewTask(uuid4(), 7, "b", "do b", (-3,)), NewTask(uuid4(), -3, "a", "do\na", ()))
     made = new(world, *tasks)
     async with world.pool.connection() as connection:
-        await executions.create(connection, made, ring_seconds=3)
+        await creation.create(connection, made, ring_seconds=3)
         view = await executions.view(connection, world.tenant, made.id)
         log = await events.after(connection, world.tenant, made.id, 0, 10)
     assert view is not None
@@ -68,7 +68,7 @@ async def test_a_single_task_runs_at_once(world: World) -> None:
     task = NewTask(uuid4(), 1, "a", "do a")
     made = new(world, task, in_plan=False)
     async with world.pool.connection() as connection:
-        await executions.create(connection, made, ring_seconds=3)
+        await creation.create(connection, made, ring_seconds=3)
         view = await executions.view(connection, world.tenant, made.id)
         log = await events.after(connection, world.tenant, made.id, 0, 10)
     assert view is not None
@@ -87,7 +87,7 @@ async def test_nothing_is_left_of_what_could_not_be_made(world: World) -> None:
     twice = new(world, NewTask(uuid4(), 1, "a", "x"), NewTask(uuid4(), 1, "b", "x"))
     async with world.pool.connection() as connection:
         with pytest.raises(asyncpg.UniqueViolationError):
-            await executions.create(connection, twice, ring_seconds=3)
+            await creation.create(connection, twice, ring_seconds=3)
         assert await executions.view(connection, world.tenant, twice.id) is None
         assert await events.after(connection, world.tenant, twice.id, 0, 10) == []
 
@@ -95,7 +95,7 @@ async def test_nothing_is_left_of_what_could_not_be_made(world: World) -> None:
 async def test_a_large_plan_is_one_statement(world: World) -> None:
     made = new(world, *(NewTask(uuid4(), n, f"t{n}", "x" * 100, (n - 1,) if n else ()) for n in range(2000)))
     async with world.pool.connection() as connection:
-        await executions.create(connection, made, ring_seconds=3)
+        await creation.create(connection, made, ring_seconds=3)
         view = await executions.view(connection, world.tenant, made.id)
     assert view is not None
     assert view.tasks is not None

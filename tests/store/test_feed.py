@@ -18,8 +18,8 @@ from baton.service.routes import Routes
 from baton.service.tenants import default_agent
 from baton.service.visibility import find_execution
 from baton.settings import Settings
-from baton.store import events, executions
-from baton.store.executions import NewExecution, NewTask
+from baton.store import creation, events
+from baton.store.creation import NewExecution, NewTask
 from baton.store.notify import EVENTS
 from baton.store.pool import Pool, open_pool
 from tests.support.events import delta, ended
@@ -49,7 +49,7 @@ class Log:
             tasks=(NewTask(self.task, 1, "t", "d"),),
         )
         async with self.pool.connection() as connection:
-            await executions.create(connection, new, ring_seconds=60)
+            await creation.create(connection, new, ring_seconds=60)
 
     async def append(self, count: int = 1, state: ExecutionState | None = None, *, hint: bool = True) -> int:
         """Append events, the last with the execution's state."""

@@ -45,10 +45,12 @@ INSERT INTO tool_calls (tenant_id, task_id, turn, step, call_id, ordinal, name, 
 SELECT tenant_id, task_id, turn, step, 'c', 1, 'n', '{}' FROM steps;
 INSERT INTO events (tenant_id, execution_id, seq, type, task_id, data)
 SELECT tenant_id, id, n, 'text.delta', NULL, '{}' FROM executions, generate_series(1, 12) n;
+INSERT INTO starts (tenant_id, scope, idempotency_key, digest, made_id, created_at)
+SELECT tenant_id, tenant_id, 'k' || id, '', id, now() - interval '1 hour' * row_number() OVER () / 20 FROM executions;
 """
 
 #: Tables whose size grows with use: none is ever read as a whole, whatever it costs.
-_LARGE = frozenset({"executions", "tasks", "messages", "turns", "steps", "tool_calls", "events", "keys"})
+_LARGE = frozenset({"executions", "tasks", "messages", "turns", "steps", "tool_calls", "events", "keys", "starts"})
 
 #: What a caller waits for, or what runs all the time: an index on its own columns, and little read beside.
 _HOT = {
@@ -83,6 +85,8 @@ _HOT = {
     "list_errands": {"messages_pkey", "messages_by_turn", "turns_pkey", "steps_pkey"},
     "errand_home": {"messages_id_unique", "tasks_pkey"},
     "key_by_digest": {"keys_digest_unique"},
+    "start_by_key": {"starts_key_unique"},
+    "created_execution": {"executions_pkey", "tasks_position_unique"},
 }
 
 #: What the relay and the sweeper look for in all tenants, and what says who calls.
@@ -98,6 +102,7 @@ _ACROSS_TENANTS = {
     "unheard_tasks",
     "miscounted",
     "states_by_execution",
+    "expire_starts",
 }
 
 #: The sweeper and `baton verify` read everything now and then.

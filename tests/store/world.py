@@ -18,8 +18,8 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
-from baton.store import agents, control, events, executions, mailboxes, messages, routes, steps, tenants
-from baton.store.executions import NewExecution, NewTask
+from baton.store import agents, control, creation, events, mailboxes, messages, routes, steps, tenants
+from baton.store.creation import NewExecution, NewTask
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
 from baton.store.steps import Delta, StepAttempt
@@ -92,7 +92,7 @@ class World:
             tasks=tuple(NewTask(uuid4(), n, f"task {n}", "do it", need) for n, need in enumerate(needs, 1)),
         )
         async with self.pool.connection() as connection:
-            await executions.create(connection, new, ring_seconds=60)
+            await creation.create(connection, new, ring_seconds=60)
             return [await routes.route(connection, self.tenant, TaskById(task.id)) for task in new.tasks]
 
     async def in_state(self, state: TaskState, *, turn_open: bool = False) -> TaskRoute:

@@ -17,7 +17,7 @@ from baton.domain.ids import TaskById, TaskInPlan
 from baton.domain.json import JsonObject
 from baton.domain.messages import Draft, Receipt
 from baton.domain.plans import Plan, PlanTask
-from baton.service import executions, messages
+from baton.service import messages, starts
 from baton.service.context import Baton, open_baton
 from baton.service.tenants import ensure_tenant
 from baton.settings import Settings
@@ -41,7 +41,7 @@ class System:
 
     async def start(self, prompt: str, agent: UUID | None = None, **options: Any) -> UUID:
         """Start a single task, of the default agent if none is named; its id."""
-        started = await executions.start_task(
+        started = await starts.start_task(
             self.baton, self.who, prompt, title="a task", queue=self.queue, agent=agent, **options
         )
         return started.tasks[0]
@@ -64,7 +64,7 @@ class System:
         """Start a plan of (description, positions that it needs), numbered from 1; the execution's id."""
         numbered = tuple(PlanTask(n, f"task {n}", text, needs) for n, (text, needs) in enumerate(tasks, 1))
         plan = Plan("a plan", "", numbered, source={})
-        return (await executions.start_plan(self.baton, self.who, plan, queue=self.queue)).execution_id
+        return (await starts.start_plan(self.baton, self.who, plan, queue=self.queue)).execution_id
 
     async def send(self, task: UUID | tuple[UUID, int], text: str, **options: Any) -> Receipt:
         """Send a message to a task, by its id or by (execution, position)."""

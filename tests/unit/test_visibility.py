@@ -80,7 +80,8 @@ def unlooked(tree: ast.Module, finders: set[str]) -> Iterator[str]:
                 yield f"{function.name} looks nothing up"
             is_one = not kinds & {"Sequence", "Collection", "list", "tuple", "dict"}
             inside = {id(node) for call in looked for node in ast.walk(call)}
-            inside |= {id(n) for node in ast.walk(function) if called(node) == "isinstance" for n in ast.walk(node)}
+            harmless = ("isinstance", "keyed")  # the second makes a digest of what was asked for
+            inside |= {id(n) for node in ast.walk(function) if called(node) in harmless for n in ast.walk(node)}
             inside |= {id(n) for n in ast.walk(function) if isinstance(n, ast.Compare) for n in ast.walk(n)}
             for node in ast.walk(function):
                 if isinstance(node, ast.Name) and node.id == name and is_one and id(node) not in inside:

@@ -9,12 +9,13 @@ from api.dialects.asteroid import translate
 from api.dialects.asteroid.paths import AGENT_ID, AgentInPath
 from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, ExecuteAgentRequest, Started
 from api.openapi import body_of
+from api.options import START_KEY_PARAMETER, StartKey
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import parse_reference
 from baton.domain.states import ExecutionState
-from baton.service import executions
+from baton.service import starts
 
 router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
 
@@ -25,20 +26,23 @@ router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
     summary="Execute an agent",
     status_code=202,
     responses=BODY_ERRORS | {202: {"model": Started}},
-    openapi_extra=body_of(ExecuteAgentRequest, [AGENT_ID]),
+    openapi_extra=body_of(ExecuteAgentRequest, [AGENT_ID, START_KEY_PARAMETER]),
 )
-async def execute_agent(who: CanWrite, agent_id: AgentInPath, body: JsonBody, baton: Service) -> Response:
+async def execute_agent(
+    who: CanWrite, agent_id: AgentInPath, body: JsonBody, key: StartKey, baton: Service
+) -> Response:
     """Start an execution with a single task. The inputs become its description."""
     request = validated(ExecuteAgentRequest, body)
-    started = await executions.start_task(
+    started = await starts.start_task(
         baton,
         who,
         translate.description_of({**(request.dynamicData or {}), **(request.inputs or {})}),
         agent=parse_reference(agent_id),
         metadata=request.metadata,
+        key=key,
     )
     return JsonResponse(
         {"executionId": str(started.execution_id), "status": translate.STATUS[ExecutionState.RUNNING]},
         202,
-        execution_headers(started.execution_id),
+        execution_headers(started.execution_id, replayed=started.replayed),
     )

@@ -11,8 +11,8 @@ from api.dialects.baton import translate
 from api.dialects.baton.problems import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.openapi import body_of
-from api.options import IF_MATCH_PARAMETER, Options
-from api.responses import JsonResponse, etag
+from api.options import IF_MATCH_PARAMETER, START_KEY_PARAMETER, Options, StartKey
+from api.responses import JsonResponse, etag, replayed_header
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.client.schemas.agents import Agents, ChangeAgent, CreateAgent, WholeAgent
@@ -38,13 +38,15 @@ async def list_agents(
 @router.post(
     "",
     status_code=201,
-    openapi_extra=body_of(CreateAgent),
+    openapi_extra=body_of(CreateAgent, (START_KEY_PARAMETER,)),
     responses=CHANGE_AGENT_PROBLEMS | {201: {"model": WholeAgent}},
 )
-async def create_agent(who: CanChangeAgents, body: JsonBody, baton: Service) -> Response:
+async def create_agent(who: CanChangeAgents, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Create an agent. Every API accepts its uuid, integer or name."""
-    agent = await agents.create_agent(baton, who, _change(validated(CreateAgent, body)))
-    return JsonResponse(translate.agent(agent), 201, _headers(agent) | {"Location": f"{PREFIX}/agents/{agent.id}"})
+    created = await agents.create_agent(baton, who, _change(validated(CreateAgent, body)), key=key)
+    agent = created.agent
+    headers = _headers(agent) | replayed_header(replayed=created.replayed)
+    return JsonResponse(translate.agent(agent), 201, headers | {"Location": f"{PREFIX}/agents/{agent.id}"})
 
 
 @router.get("/{agent_id}", responses={200: {"model": WholeAgent}})

@@ -16,6 +16,7 @@ from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
+from api.options import START_KEY_PARAMETER, StartKey
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -26,15 +27,20 @@ from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId
 from baton.domain.plans import parse_plan
 from baton.domain.states import ExecutionState
-from baton.service import control, executions
+from baton.service import control, executions, starts
 from baton.service.context import Baton
 
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["executions"], responses=PROBLEMS, route_class=DirectRoute)
 
 
-@router.post("", status_code=201, openapi_extra=body_of(StartExecution), responses={201: {"model": StartedExecution}})
-async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a plan, or a single task from a prompt."""
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=body_of(StartExecution, (START_KEY_PARAMETER,)),
+    responses={201: {"model": StartedExecution}},
+)
+async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
+    """Start a plan, or a single task from a prompt. The response shows it as it was when it was started."""
     request = validated(StartExecution, body)
     if (request.plan is None) == (request.prompt is None):
         raise InvalidInput("give either a plan or a prompt", ("body",), "missing")
@@ -44,7 +50,7 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
             raise InvalidInput("a plan has its own title", ("body", "title"))
         plan = parse_plan(request.plan)
         warnings = plan.warnings
-        started = await executions.start_plan(
+        started = await starts.start_plan(
             baton,
             who,
             plan,
@@ -53,10 +59,11 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
             metadata=request.metadata,
             granted_tools=tuple(request.granted_tools),
             plan_only=request.plan_only,
+            key=key,
         )
     else:
         assert request.prompt is not None
-        started = await executions.start_task(
+        started = await starts.start_task(
             baton,
             who,
             request.prompt,
@@ -66,10 +73,11 @@ async def start_execution(who: CanWrite, body: JsonBody, baton: Service) -> Resp
             metadata=request.metadata,
             granted_tools=tuple(request.granted_tools),
             plan_only=request.plan_only,
+            key=key,
         )
-    execution = await executions.get_execution(baton, who, started.execution_id)
-    headers = execution_headers(execution.id) | {"Location": f"{PREFIX}/executions/{execution.id}"}
-    shown = translate.execution(execution) | ({"warnings": warnings} if warnings else {})
+    headers = execution_headers(started.execution_id, replayed=started.replayed)
+    headers["Location"] = f"{PREFIX}/executions/{started.execution_id}"
+    shown = translate.execution(started.view()) | ({"warnings": warnings} if warnings else {})
     return JsonResponse(shown, 201, headers)
 
 

@@ -13,7 +13,8 @@ from api.dialects.baton import translate
 from api.dialects.baton.problems import BODY_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber, parse_uuid
 from api.openapi import body_of
-from api.responses import JsonResponse
+from api.options import START_KEY_PARAMETER, StartKey
+from api.responses import JsonResponse, replayed_header
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.client.schemas.keys import CreateKey, KeyOut, Keys, NewKeyOut
@@ -40,14 +41,25 @@ async def list_keys(
 
 
 @router.post(
-    "", status_code=201, openapi_extra=body_of(CreateKey), responses=BODY_PROBLEMS | {201: {"model": NewKeyOut}}
+    "",
+    status_code=201,
+    openapi_extra=body_of(CreateKey, (START_KEY_PARAMETER,)),
+    responses=BODY_PROBLEMS | {201: {"model": NewKeyOut}},
 )
-async def create_key(who: IsAdmin, body: JsonBody, baton: Service) -> Response:
-    """Create a key. Its secret is shown only in this response. A key bound to one agent creates keys for that agent."""
+async def create_key(who: IsAdmin, body: JsonBody, idempotency_key: StartKey, baton: Service) -> Response:
+    """Create a key. Its secret is shown only in this response. A key bound to one agent creates keys for that agent.
+
+    A repeat under the same `Idempotency-Key` creates nothing and gets the key as it is now, with null for the secret,
+    which is not kept: if the first response was lost, revoke the key and create another.
+    """
     request = validated(CreateKey, body)
     new = NewKey(request.scopes, request.name, _lasting(request.expires_in_seconds), request.per_minute)
-    key, text = await keys.create_key(baton, who, new, request.agent)
-    headers = _PRIVATE | {"Location": f"{PREFIX}/keys/{key.id}"}
+    text: str | None
+    if idempotency_key is None:
+        key, text = await keys.create_key(baton, who, new, request.agent)
+    else:
+        key, text = await keys.create_key_once(baton, who, new, request.agent, idempotency_key)
+    headers = _PRIVATE | {"Location": f"{PREFIX}/keys/{key.id}"} | replayed_header(replayed=text is None)
     return JsonResponse(translate.key(key) | {"key": text}, 201, headers)
 
 

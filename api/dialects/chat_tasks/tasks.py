@@ -23,14 +23,14 @@ from api.dialects.chat_tasks.stream import ENDS, task_encoder
 from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.openapi import STREAM, body_of
+from api.options import START_KEY_PARAMETER, StartKey
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
 from baton.domain.errors import InvalidInput
-from baton.domain.ids import TaskById
 from baton.domain.views import TaskView
-from baton.service import executions, log, messages, tasks
+from baton.service import log, messages, starts, tasks
 from baton.service.visibility import find_task
 
 router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], route_class=DirectRoute)
@@ -39,19 +39,19 @@ router = APIRouter(prefix=PREFIX, tags=["Chat tasks"], route_class=DirectRoute)
 @router.post(
     "",
     status_code=202,
-    openapi_extra=body_of(CreateTaskRequest),
+    openapi_extra=body_of(CreateTaskRequest, (START_KEY_PARAMETER,)),
     responses=WRITE_ERRORS | {202: {"model": CreateTaskResponse}},
 )
-async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Start a task with the user's first message."""
     request = validated(CreateTaskRequest, body)
     if not request.message.content.strip():
         raise InvalidInput("a message needs text", ("body", "message", "content"))
-    started = await executions.start_task(
-        baton, who, request.message.content, agent=request.agent_id, metadata=request.metadata
+    started = await starts.start_task(
+        baton, who, request.message.content, agent=request.agent_id, metadata=request.metadata, key=key
     )
-    task = await tasks.get_task(baton, who, TaskById(started.tasks[0]))
-    return JsonResponse(translate.created(task), 202, execution_headers(task.execution_id))
+    headers = execution_headers(started.execution_id, replayed=started.replayed)
+    return JsonResponse(translate.created(started.task), 202, headers)
 
 
 @router.get("/{task_id}", responses=READ_ERRORS | {200: {"model": TaskInfoResponse}})

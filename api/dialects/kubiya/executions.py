@@ -17,7 +17,7 @@ from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
-from api.options import Options
+from api.options import START_KEY_PARAMETER, Options, StartKey
 from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -28,7 +28,7 @@ from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskOfExecution
 from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import TaskView
-from baton.service import control, executions, messages, tasks
+from baton.service import control, executions, messages, starts, tasks
 from baton.service.context import Baton
 from baton.service.executions import Found
 from workflows.contracts import task_workflow_id
@@ -38,17 +38,18 @@ _EXECUTIONS: Final = "/api/v1/executions"
 router = APIRouter(tags=["executions"], route_class=DirectRoute)
 
 
-@router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent))
-async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, baton: Service) -> Response:
+@router.post("/api/v1/agents/{agent_id}/execute", openapi_extra=body_of(ExecuteAgent, (START_KEY_PARAMETER,)))
+async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Start a single task with an agent, given by uuid, integer or name."""
     request = validated(ExecuteAgent, body)
-    started = await executions.start_task(
+    started = await starts.start_task(
         baton,
         who,
         request.prompt,
         queue=request.worker_queue_id,
         agent=parse_reference(agent_id),
         metadata=request.user_metadata,
+        key=key,
     )
     return JsonResponse(
         {
@@ -57,7 +58,7 @@ async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, baton: Ser
             "status": translate.EXECUTION_STATUS[TaskState.RUNNING],
             "message": "The task is running.",
         },
-        headers=execution_headers(started.execution_id),
+        headers=execution_headers(started.execution_id, replayed=started.replayed),
     )
 
 

@@ -15,7 +15,7 @@ from api.frames import cursor_of
 from api.ids import WholeNumber, in_range
 from api.ids import execution_id as parse_execution_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
-from api.options import Options
+from api.options import START_KEY_PARAMETER, Options, StartKey
 from api.responses import JsonResponse, execution_headers, receipt_headers, receipts_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -24,7 +24,7 @@ from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import TaskInPlan
 from baton.domain.plans import parse_plan
 from baton.domain.views import ExecutionView
-from baton.service import executions, messages
+from baton.service import executions, messages, starts
 
 PREFIX: Final = "/api/v1/tasks/plan"
 
@@ -53,21 +53,22 @@ async def send_task_message(
     return JsonResponse(translate.sent(execution_id, task_id, sent), headers=receipt_headers(sent.receipt))
 
 
-@router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan))
-async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+@router.post("/execute", status_code=201, openapi_extra=body_of(ExecutePlan, (START_KEY_PARAMETER,)))
+async def execute_plan(who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Start a plan: it is validated, stored as a whole, and run.
 
     Keys that look misspelt, and so were not read, are named in `warnings`.
     """
     request = validated(ExecutePlan, body)
     plan = parse_plan(body["plan"])
-    started = await executions.start_plan(
+    started = await starts.start_plan(
         baton,
         who,
         plan,
         queue=request.worker_queue_id,
         agent=request.agent_id,
         plan_generation_id=request.plan_generation_id,
+        key=key,
     )
     answer: dict[str, object] = {
         "execution_id": str(started.execution_id),
@@ -77,7 +78,7 @@ async def execute_plan(who: CanWrite, body: JsonBody, baton: Service) -> Respons
     }
     if plan.warnings:
         answer["warnings"] = plan.warnings
-    return JsonResponse(answer, 201, execution_headers(started.execution_id))
+    return JsonResponse(answer, 201, execution_headers(started.execution_id, replayed=started.replayed))
 
 
 @router.get("/plan-executions")

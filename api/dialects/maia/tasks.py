@@ -14,12 +14,13 @@ from api.dialects.maia.schemas import PREFIX, CreateTaskRequest, Status
 from api.dialects.maia.shapes import CreateTaskResponse, StopTaskResponse, TaskDetail, TaskList
 from api.ids import WholeNumber
 from api.openapi import body_of
+from api.options import START_KEY_PARAMETER, StartKey
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.ids import TaskById
 from baton.domain.views import TaskDetails
-from baton.service import control, executions, tasks
+from baton.service import control, starts, tasks
 
 router = APIRouter(prefix=PREFIX, tags=["AI Agent Tasks"], route_class=DirectRoute)
 
@@ -30,17 +31,17 @@ _LAST_PAGE = 2**31 - 1
     "",
     status_code=201,
     operation_id="createTask",
-    openapi_extra=body_of(CreateTaskRequest),
+    openapi_extra=body_of(CreateTaskRequest, (START_KEY_PARAMETER,)),
     responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse, "description": "The task was created and is running"}},
 )
-async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response:
+async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Start a task. In PLAN mode its agent calls no tool that changes things until a message says ACT.
 
     `grantedPermissions` are the tools whose calls need no permission.
     """
     request = validated(CreateTaskRequest, body)
     config = request.agentConfig
-    started = await executions.start_task(
+    started = await starts.start_task(
         baton,
         who,
         request.message,
@@ -48,9 +49,10 @@ async def create_task(who: CanWrite, body: JsonBody, baton: Service) -> Response
         metadata={translate.CONFIG: config.model_dump(exclude_unset=True)},
         granted_tools=translate.grants_of(request.grantedPermissions),
         plan_only=config.mode == translate.PLAN,
+        key=key,
     )
-    task = await tasks.get_task(baton, who, TaskById(started.tasks[0]))
-    return JsonResponse(translate.created(request, task), 201, execution_headers(task.execution_id))
+    headers = execution_headers(started.execution_id, replayed=started.replayed)
+    return JsonResponse(translate.created(request, started.task), 201, headers)
 
 
 @router.get(

@@ -23,17 +23,17 @@ from api.dialects.twill.schemas import (
     TaskDoneResponse,
 )
 from api.openapi import body_of
+from api.options import START_KEY_PARAMETER, StartKey
 from api.origin import origin_of
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
-from baton.domain.agents import AgentReference, Principal, parse_reference
+from baton.domain.agents import Principal, parse_reference
 from baton.domain.errands import ErrandState
-from baton.domain.errors import AgentNotFound, InvalidInput
-from baton.domain.ids import TaskAddress, TaskById
-from baton.service import control, executions, messages, tasks
+from baton.domain.errors import InvalidInput
+from baton.domain.ids import TaskAddress
+from baton.service import control, messages, starts, tasks
 from baton.service.context import Baton
-from baton.service.executions import StartedExecution
 from baton.service.visibility import find_task
 
 _TASKS: Final = 20
@@ -46,23 +46,37 @@ router = APIRouter(prefix=f"{API}/tasks", tags=["Tasks"], route_class=DirectRout
     "",
     status_code=201,
     operation_id="createTask",
-    openapi_extra=body_of(CreateTaskRequest),
+    openapi_extra=body_of(CreateTaskRequest, (START_KEY_PARAMETER,)),
     responses=WRITE_ERRORS | {201: {"model": CreateTaskResponse}},
 )
-async def create_task(request: Request, who: CanWrite, body: JsonBody, baton: Service) -> Response:
-    """Start a task with a command, its first job."""
+async def create_task(request: Request, who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
+    """Start a task with a command, its first job.
+
+    A name of the vendor's that no agent here has stands for the default one.
+    """
     wanted = validated(CreateTaskRequest, body)
     if not wanted.command.strip():
         raise InvalidInput("a task needs a command", ("body", "command"))
-    started = await _start(baton, who, wanted)
-    task = await tasks.get_task(baton, who, TaskById(started.tasks[0]))
+    started = await starts.start_task(
+        baton,
+        who,
+        wanted.command,
+        title=wanted.title,
+        agent=None if wanted.agent is None else parse_reference(wanted.agent),
+        or_default=wanted.agent is not None and translate.is_vendors_agent(wanted.agent),
+        metadata=translate.metadata(wanted.user_intent),
+        plan_only=translate.looks_only(wanted.user_intent),
+        attachments=translate.attachments(wanted.files),
+        key=key,
+    )
+    task = started.task
     return JsonResponse(
         {
             "task": translate.task_summary(task.id, task.number, task.title, origin_of(request)),
             "job": translate.job_ref(task.id, ErrandState.PENDING),
         },
         201,
-        execution_headers(task.execution_id),
+        execution_headers(task.execution_id, replayed=started.replayed),
     )
 
 
@@ -142,29 +156,6 @@ async def _done(baton: Baton, who: Principal, task: TaskAddress) -> Response:
     route = (await find_task(baton, who, task)).route
     body = {"success": True, "task": {"id": str(route.task_id)}}
     return JsonResponse(body, headers=execution_headers(route.execution_id))
-
-
-async def _start(baton: Baton, who: Principal, wanted: CreateTaskRequest) -> StartedExecution:
-    """Start a task with the agent that is named; a name of the vendor's that nobody here has stands for the default."""
-
-    async def start(agent: AgentReference) -> StartedExecution:
-        return await executions.start_task(
-            baton,
-            who,
-            wanted.command,
-            title=wanted.title,
-            agent=agent,
-            metadata=translate.metadata(wanted.user_intent),
-            plan_only=translate.looks_only(wanted.user_intent),
-            attachments=translate.attachments(wanted.files),
-        )
-
-    try:
-        return await start(None if wanted.agent is None else parse_reference(wanted.agent))
-    except AgentNotFound:
-        if wanted.agent is None or not translate.is_vendors_agent(wanted.agent):
-            raise
-        return await start(None)
 
 
 async def _intent(baton: Baton, who: Principal, task: TaskAddress, seq: int) -> str:

@@ -40,9 +40,12 @@ class KeyOut(Shape):
 
 
 class NewKeyOut(KeyOut):
-    """A key that was made just now. ``key`` is what callers present: shown this once, stored as a digest."""
+    """A key that was made just now. ``key`` is what callers present: shown this once, stored as a digest.
 
-    key: str
+    It is null in the response to a repeat under the same `Idempotency-Key`.
+    """
+
+    key: str | None
 
 
 class Keys(Page[KeyOut]):

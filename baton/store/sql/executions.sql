@@ -39,7 +39,7 @@ WITH e AS (
            AS task (id uuid, position bigint, title text, description text, attachments jsonb, depends_on bigint[],
                     granted_tools text[], plan_only boolean)
      ORDER BY position
-    RETURNING id, position
+    RETURNING id, position, number
 ), ev AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
     SELECT :tenant, :execution, n, type, t.id, t.position, CASE WHEN t.id IS NOT NULL THEN :state END,
@@ -47,7 +47,15 @@ WITH e AS (
       FROM unnest(:types::text[], :data::jsonb[]) WITH ORDINALITY AS new (type, data, n)
            LEFT JOIN t ON NOT :in_plan AND n > 1
 )
-SELECT created_at FROM e;
+SELECT created_at, ARRAY(SELECT number FROM t ORDER BY position) AS numbers FROM e;
+
+-- name: created_execution
+-- What never changes of an execution that was made; its tasks by position.
+SELECT e.created_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, t.tasks, t.numbers
+  FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id,
+       LATERAL (SELECT array_agg(id ORDER BY position) AS tasks, array_agg(number ORDER BY position) AS numbers
+                  FROM tasks WHERE tenant_id = e.tenant_id AND execution_id = e.id) t
+ WHERE e.tenant_id = :tenant AND e.id = :execution;
 
 -- name: execution_route
 -- Where an execution lives. None of that ever changes.
