@@ -27,6 +27,7 @@ from activities.interrupts import Interrupts
 from activities.messages import MessageActivities
 from activities.plans import PlanActivities
 from activities.questions import QuestionActivities
+from activities.rings import Bellringer
 from activities.steps import StepActivities
 from baton.agents.models import Models
 from baton.agents.tools import load_tools, tool_modules
@@ -127,8 +128,9 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
         words=words,
         transcript_max_bytes=settings.transcript_max_bytes,
     )
-    typed = MessageActivities(pool, doorbell, hint, core.notifier.interrupt, words=words)
-    approvals = ApprovalActivities(pool, hint, words=words)
+    bellringer = Bellringer(doorbell, hint, core.notifier.interrupt)
+    typed = MessageActivities(pool, bellringer, words=words)
+    approvals = ApprovalActivities(pool, bellringer, words=words)
     questions = QuestionActivities(pool, hint, words=words)
     plans = PlanActivities(pool, doorbell, hint)
     return [

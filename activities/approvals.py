@@ -1,12 +1,13 @@
 """Decisions on tool calls that somebody typed into Temporal's own UI or CLI."""
 
 import logging
-from collections.abc import Callable
 from uuid import UUID
 
 from temporalio import activity
 
+from activities.rings import Bellringer
 from activities.typed import sender, typed_outcome
+from baton.domain import bells
 from baton.domain.approvals import Decision, Verdict
 from baton.domain.errors import DomainError, InvalidInput, Unavailable
 from baton.domain.ids import ApprovalId, TaskById, TaskRoute
@@ -20,9 +21,9 @@ _log = logging.getLogger(__name__)
 class ApprovalActivities:
     """Records what was typed into Temporal exactly like a decision by REST; by whom, Temporal says."""
 
-    def __init__(self, pool: Pool, notify: Callable[[UUID], None], *, words: bool = True) -> None:
+    def __init__(self, pool: Pool, bellringer: Bellringer, *, words: bool = True) -> None:
         self._pool = pool
-        self._notify = notify
+        self._bellringer = bellringer
         self._words = words
 
     @activity.defn(name="decide_approvals")
@@ -39,9 +40,9 @@ class ApprovalActivities:
         except DomainError as error:
             _log.warning("a decision typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
             refused = error
-        self._notify(route.execution_id)
         async with self._pool.transaction() as connection:
             where = await approvals.decide_all(connection, route, (), sender(typed.sender))
+        self._bellringer.ring(route, bells.of_decision(where, heard=True))
         return typed_outcome(where, words=self._words, refused=refused, approvals=tuple(map(str, decided)))
 
     async def _decide(self, route: TaskRoute, typed: TypedDecision) -> tuple[ApprovalId, ...]:

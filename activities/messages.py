@@ -1,13 +1,13 @@
 """Messages that somebody typed into Temporal's own UI or CLI."""
 
 import logging
-from collections.abc import Callable
 from uuid import UUID
 
 from temporalio import activity
 
-from activities.rings import Ringer
+from activities.rings import Bellringer
 from activities.typed import sender, typed_outcome
+from baton.domain import bells
 from baton.domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
 from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
@@ -27,18 +27,13 @@ class MessageActivities:
     def __init__(
         self,
         pool: Pool,
-        ringer: Ringer,
-        notify: Callable[[UUID], None],
-        interrupt: Callable[[UUID, int], None],
+        bellringer: Bellringer,
         *,
         words: bool = True,
     ) -> None:
-        """``notify`` hints that an execution's log has grown, ``interrupt`` tells the worker of a task which turn is to
-        stop; ``words``: whether Temporal may show why something was refused."""
+        """``words``: whether Temporal may show why something was refused."""
         self._pool = pool
-        self._ringer = ringer
-        self._notify = notify
-        self._interrupt = interrupt
+        self._bellringer = bellringer
         self._words = words
 
     @activity.defn(name="accept_message")
@@ -86,10 +81,6 @@ class MessageActivities:
         by = sender(message.sender)
         async with self._pool.connection() as connection:
             receipt = await messages.accept(connection, route, draft, by, relay_seconds=RING_SECONDS)
-        self._notify(route.execution_id)
-        if receipt.interrupts:
-            self._interrupt(route.task_id, receipt.interrupts)
-        if receipt.interrupts or not message.task:  # the plan's workflow heard it: the task's own has to be told
-            turn = receipt.turn + (not receipt.turn_open)
-            self._ringer.ring_task(route, receipt.version, turn, receipt.interrupts)
+        heard = bool(message.task)  # else the plan's workflow heard it, and the task's own has to be told
+        self._bellringer.ring(route, bells.of_message(receipt, in_plan=route.in_plan, heard=heard))
         return receipt

@@ -65,6 +65,16 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanRoute:
+    """Where a plan lives: what never changes after its creation. ``queue`` is the Temporal task queue."""
+
+    tenant_id: TenantId
+    tenant: str
+    execution_id: ExecutionId
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRoute:
     """Where a task lives: what never changes after its creation, so that it may be cached.
 
@@ -80,6 +90,11 @@ class TaskRoute:
     queue: str
     agent: str
     agent_id: AgentId
+
+    @property
+    def plan(self) -> PlanRoute:
+        """Where its plan lives, of a task that is ``in_plan``."""
+        return PlanRoute(self.tenant_id, self.tenant, self.execution_id, self.queue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +121,3 @@ class StepKey:
     task_id: TaskId
     turn: int
     step: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRoute:
-    """Where a plan lives: what never changes after its creation. ``queue`` is the Temporal task queue."""
-
-    tenant_id: TenantId
-    tenant: str
-    execution_id: ExecutionId
-    queue: str

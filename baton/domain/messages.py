@@ -86,5 +86,6 @@ class Receipt:
 
     @property
     def rings(self) -> bool:
-        """Whether the task's workflow is to look: not while the task is pending or other questions are still open."""
+        """Whether the task's workflow has something to look at: not while the task is pending or other questions are
+        still open."""
         return self.state is TaskState.RUNNING

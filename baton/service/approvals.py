@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
+from baton.domain import bells
 from baton.domain.agents import Principal
 from baton.domain.answers import argument_problems
 from baton.domain.approvals import Decision
 from baton.domain.errors import ApprovalNotFound, ArgumentsRefused, InvalidInput, Outdated, TaskNotFound
 from baton.domain.ids import ApprovalId, TaskAddress, TaskRoute, TenantId
-from baton.domain.mailbox import Standing, Then
+from baton.domain.mailbox import Standing
 from baton.domain.messages import Draft, Receipt
 from baton.domain.views import ApprovalView, TaskView
+from baton.service.bells import ring
 from baton.service.context import Baton
 from baton.service.messages import check_draft, tell
 from baton.service.visibility import SeenPart, find_approval, find_task
@@ -51,7 +53,7 @@ async def decide_all(
     async with baton.pool.transaction() as connection:
         after = await approvals.decide_all(connection, route, decisions, who.subject)
         decided = [await _view(connection, approval) for approval in seen]
-    _ring(baton, route, after)
+    ring(baton, route, bells.of_decision(after))
     return decided
 
 
@@ -114,7 +116,7 @@ async def decide_and_answer(
         if task is None:
             raise TaskNotFound("there is no such task")
     if after is not None:
-        _ring(baton, route, after)
+        ring(baton, route, bells.of_decision(after))
     await tell(baton, [(route, receipt) for receipt in receipts])
     return task, tuple(receipts)
 
@@ -124,10 +126,3 @@ async def _check_version(connection: Connection, route: TaskRoute, if_versions: 
     if box.version not in if_versions:
         message = "the task has changed: read it again"
         raise Outdated(message, box.version, tuple(question.id for question in box.questions))
-
-
-def _ring(baton: Baton, route: TaskRoute, after: Standing) -> None:
-    """Tell the streams and the workflow. A repeat rings again: nobody may have heard the first."""
-    baton.notifier.events(route.execution_id)
-    if after.then is not Then.REST:
-        baton.doorbell.ring_task(route, after.box.version, after.turn)

@@ -9,7 +9,6 @@ from baton.domain.mailbox import Standing
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.messages import read_errand
-from baton.service.routes import plan_of
 from baton.service.visibility import SeenTask, find_errand, find_execution, find_task
 from baton.store import control, events, rings, routes
 from baton.store.pool import Connection
@@ -71,7 +70,7 @@ async def _change(
         bell = await rings.bell(connection, route)
     _ring(baton, route, bell)
     if after.ended:
-        baton.doorbell.ring_plan(plan_of(route), after.event_seq)
+        baton.doorbell.ring_plan(route.plan, after.event_seq)
     return after.box.state
 
 
@@ -90,7 +89,7 @@ async def _all(
     for route, bell in zip(where, bells, strict=True):
         _ring(baton, route, bell)
     if log and where and where[0].in_plan:
-        baton.doorbell.ring_plan(plan_of(where[0]), log.head)
+        baton.doorbell.ring_plan(where[0].plan, log.head)
 
 
 def _ring(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:

@@ -13,10 +13,9 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from baton.domain.bells import TaskBell
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
-from baton.domain.messages import Receipt
-from baton.domain.states import TaskState
 from baton.service.temporal import Temporal, TemporalRefused
 
 _log = logging.getLogger(__name__)
@@ -82,24 +81,18 @@ class Doorbell:
             ),
         )
 
-    def ring_for(self, route: TaskRoute, receipt: Receipt) -> asyncio.Future[bool]:
-        """Ring for a message that was accepted.
+    def ring_for(self, route: TaskRoute, bell: TaskBell) -> asyncio.Future[bool]:
+        """Ring as ``bell`` says.
 
-        The turn after the last one begun will claim it. Once Temporal takes a ring for that turn the workflow comes to
-        it, unless the task ceases to run: until then it is not told again, however many messages come.
+        Once Temporal takes a ring for the turn that claims a message the workflow comes to it, unless the task ceases
+        to run: until then it is not told again, however many messages come.
         """
-        claiming = receipt.turn + 1
         told = self._told.get(route.task_id)
-        if told and told[0] == claiming and receipt.was is TaskState.RUNNING and not receipt.interrupts:
+        if told and told[0] == bell.claims and bell.at_work:
             return told[1]
-        rung = self.ring_task(
-            route,
-            receipt.version,
-            receipt.turn + (not receipt.turn_open),
-            receipt.interrupts,
-            runs=receipt.turn > 0 and not receipt.reopened,
-        )
-        self._remember(route.task_id, claiming, rung)
+        rung = self.ring_task(route, bell.version, bell.turn, bell.interrupt, runs=bell.runs)
+        if bell.claims:
+            self._remember(route.task_id, bell.claims, rung)
         return rung
 
     def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False) -> asyncio.Future[bool]:

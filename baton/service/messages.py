@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from baton.domain import bells
 from baton.domain.agents import Principal
 from baton.domain.errands import Errand
 from baton.domain.errors import InvalidInput, MessageNotFound, TaskNotFound
@@ -16,9 +17,9 @@ from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState
 from baton.domain.views import MessageView, Page
 from baton.runtime import faultpoints
+from baton.service.bells import ring
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
-from baton.service.routes import plan_of
 from baton.service.visibility import (
     SeenExecution,
     SeenPart,
@@ -131,23 +132,14 @@ def check_text(text: str) -> None:
 
 
 async def tell(baton: Baton, sent: Sequence[tuple[TaskRoute, Receipt]], budget_seconds: float = 0.0) -> bool:
-    """After the commit: hint to the streams, interrupt, ring. Returns whether Temporal is known to have been told."""
-    rings: list[asyncio.Future[bool]] = []
-    for route, receipt in sent:
-        if receipt.replayed:
-            continue
-        baton.notifier.events(route.execution_id)
-        if receipt.interrupts:
-            baton.notifier.interrupt(route.task_id, receipt.interrupts)
-        if receipt.rings:
-            rings.append(baton.doorbell.ring_for(route, receipt))
-        if receipt.reopened and route.in_plan:
-            baton.doorbell.ring_plan(plan_of(route), receipt.event_seq)
+    """Ring for messages that were committed. Returns whether Temporal is known to have been told."""
+    rung = [ring(baton, route, bells.of_message(receipt, in_plan=route.in_plan)) for route, receipt in sent]
+    rings = [one for one in rung if one is not None]
     if not rings:
         return all(receipt.replayed for _, receipt in sent)
     if budget_seconds:
         await asyncio.wait(rings, timeout=budget_seconds)
-    return all(ring.done() and ring.result() for ring in rings)
+    return all(one.done() and one.result() for one in rings)
 
 
 async def get_message(baton: Baton, who: Principal, message_id: MessageId) -> MessageView:

@@ -6,6 +6,7 @@ One commit, then the doorbell, like a message.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from baton.domain import bells
 from baton.domain.agents import Principal
 from baton.domain.answers import problems
 from baton.domain.errors import AnswerRefused, InvalidInput, MessageNotFound
@@ -13,9 +14,9 @@ from baton.domain.ids import MessageId, TaskRoute
 from baton.domain.messages import Edit
 from baton.domain.states import TaskState
 from baton.domain.views import MessageView
+from baton.service.bells import ring
 from baton.service.context import Baton
 from baton.service.messages import check_text
-from baton.service.routes import plan_of
 from baton.service.visibility import SeenPart, find_message
 from baton.store import messages, receipts
 from baton.store.pool import Connection
@@ -96,11 +97,8 @@ async def _change(baton: Baton, seen: SeenPart, do: Callable[[Connection, TaskRo
         message = await messages.view(connection, seen.tenant_id, seen.id)
     if message is None:
         raise MessageNotFound("there is no such message")
-    if changed.changed:
-        baton.notifier.events(route.execution_id)
-    if changed.rings:
-        box = changed.box
-        baton.doorbell.ring_task(route, box.version, box.turn + (not box.turn_open))
-    if changed.rings_plan:
-        baton.doorbell.ring_plan(plan_of(route), changed.event_seq)
+    due = bells.of_change(
+        changed.box, changed.event_seq, changed=changed.changed, looks=changed.rings, plan_looks=changed.rings_plan
+    )
+    ring(baton, route, due)
     return Settled(message, changed.box.state)

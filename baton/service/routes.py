@@ -15,7 +15,6 @@ from baton.domain.ids import (
     ExecutionId,
     ExecutionRoute,
     MessageId,
-    PlanRoute,
     TaskAddress,
     TaskById,
     TaskOfExecution,
@@ -87,8 +86,3 @@ class Routes:
         if execution.only is not None:
             self._tasks[tenant_id, TaskById(execution.only.task_id)] = execution.only
             self._tasks[tenant_id, TaskOfExecution(execution.execution_id)] = execution.only
-
-
-def plan_of(route: TaskRoute) -> PlanRoute:
-    """The plan that a task belongs to."""
-    return PlanRoute(route.tenant_id, route.tenant, route.execution_id, route.queue)

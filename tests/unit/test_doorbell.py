@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from baton.domain.bells import TaskBell, of_message
 from baton.domain.errors import Unavailable
 from baton.domain.ids import TaskRoute
 from baton.domain.messages import Receipt
@@ -44,12 +45,16 @@ def doorbell(bells: Bells) -> Doorbell:
     return Doorbell(cast("Temporal", bells), 8)
 
 
-def accepted(was: TaskState, version: int, turn: int = 1, *, turn_open: bool = False, interrupts: int = 0) -> Receipt:
+def accepted(was: TaskState, version: int, turn: int = 1, *, turn_open: bool = False, interrupts: int = 0) -> TaskBell:
+    """The bell of a message that was accepted."""
     running = TaskState.RUNNING
-    return Receipt(
+    receipt = Receipt(
         uuid4(), version, ROUTE.task_id, ROUTE.execution_id, datetime.now(UTC), running, version, turn, turn_open,
         interrupts, was,
     )  # fmt: skip
+    bell = of_message(receipt, in_plan=False).task
+    assert bell is not None
+    return bell
 
 
 async def test_messages_for_a_turn_that_is_due_ring_once(bells: Bells, doorbell: Doorbell) -> None:
@@ -97,7 +102,7 @@ async def test_a_ring_that_was_not_taken_is_not_relied_on(bells: Bells, doorbell
 
 
 @pytest.mark.parametrize(
-    ("receipt", "runs"),
+    ("bell", "runs"),
     [
         (accepted(TaskState.RUNNING, 2, turn=0), False),
         (accepted(TaskState.WAITING, 2), True),
@@ -106,9 +111,9 @@ async def test_a_ring_that_was_not_taken_is_not_relied_on(bells: Bells, doorbell
     ],
 )
 async def test_a_workflow_is_started_where_none_is_likely_to_run(
-    bells: Bells, doorbell: Doorbell, receipt: Receipt, runs: bool
+    bells: Bells, doorbell: Doorbell, bell: TaskBell, runs: bool
 ) -> None:
-    await doorbell.ring_for(ROUTE, receipt)
+    await doorbell.ring_for(ROUTE, bell)
     assert bells.rung[0]["runs"] is runs
 
 

@@ -11,6 +11,7 @@ from activities.deltas import DeltaWriter
 from activities.interrupts import Interrupts
 from activities.steps import StepActivities
 from baton.agents.models import Models
+from baton.domain.bells import TaskBell
 from baton.domain.ids import PlanRoute, StepKey, TaskRoute
 from baton.store import steps
 from baton.store.steps import StepAttempt
@@ -31,6 +32,9 @@ class NobodyRings:
     """A single task's step rings nothing."""
 
     def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0) -> object:
+        raise AssertionError
+
+    def ring_for(self, route: TaskRoute, bell: TaskBell) -> object:
         raise AssertionError
 
     def ring_plan(self, route: PlanRoute, seq: int) -> object:

@@ -7,7 +7,9 @@ from baton.domain.events import EventType
 from baton.domain.states import ExecutionState
 from baton.service import control
 from baton.store import events as event_store
-from tests.support.system import System, eventually
+from tests.support.postgres import PostgresServer
+from tests.support.system import System, eventually, running_system
+from tests.support.temporal import RunningTemporal
 from workflows.contracts import plan_workflow_id
 
 
@@ -75,6 +77,26 @@ async def test_kubiyas_signal_reaches_a_task_through_the_plan(system: System) ->
     await handle.signal("continue_task_signal", {"task_id": 1, "user_message": "typed"})
     await eventually(lambda: over(system, execution, ExecutionState.SUCCEEDED))
     assert (await system.tasks_of(execution))[1]["result"] == "You said: typed"
+
+
+async def test_what_is_typed_and_reopens_a_task_rings_its_plan(
+    postgres: PostgresServer, temporal_server: RunningTemporal
+) -> None:
+    """As a message by REST does: nobody is left to the relay, which does not ring here."""
+    dsn = await postgres.create_database()
+    async with running_system(dsn, temporal_server, relay_interval_seconds=3600) as system:
+        execution = await system.start_plan(("!ask go?", ()), ("!finish two", ()))
+        await eventually(lambda: _states(system, execution, {1: "waiting", 2: "succeeded"}))
+        handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+
+        async def shows(state: str) -> bool:
+            return await handle.query("status") == state
+
+        await eventually(lambda: shows("waiting"))
+        await handle.signal("continue_task_signal", {"task_id": 2, "user_message": "!sleep 600"})
+        await eventually(lambda: shows("running"))
+        await control.cancel_execution(system.baton, system.who, execution)
+        await eventually(lambda: over(system, execution, ExecutionState.CANCELLED))
 
 
 async def test_cancelling_an_execution_cancels_all_its_tasks(system: System) -> None:

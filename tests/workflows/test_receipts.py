@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from baton.domain.bells import of_message
 from baton.domain.errors import MessageTaken
 from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskById
@@ -189,7 +190,9 @@ async def test_a_message_that_was_taken_back_starts_no_turn(system: System) -> N
         sent = await messages.send_message(connection, route, Draft("red", "test"), "tester", relay_seconds=60)
         assert isinstance(sent, Receipt)
         await withdraw_message(connection, route, sent.message_id)
-    assert await system.baton.doorbell.ring_for(route, sent)
+    bell = of_message(sent, in_plan=route.in_plan).task
+    assert bell is not None
+    assert await system.baton.doorbell.ring_for(route, bell)
 
     async def heard() -> bool:
         return (await system.row(task))["ring_at"] is None
