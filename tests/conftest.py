@@ -12,8 +12,11 @@ from hypothesis import settings
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.temporal import SHORT_HISTORIES, RunningTemporal, running_temporal
 
+# A busy machine is no failure: how long a test may take, pytest-timeout says.
+settings.register_profile("whole", deadline=None)
+settings.load_profile("whole")
 #: `make test-fast` takes it: properties are tried with fewer examples (`tests.support.examples`).
-settings.register_profile("fast", max_examples=20)
+settings.register_profile("fast", settings.get_profile("whole"), max_examples=20)
 
 #: The slowest first, so that no process is left with one of them when the others have ended.
 _FIRST: Final = ("faults", "e2e", "cli", "workflows", "hostile", "walks", "dialects")

@@ -7,13 +7,12 @@ from contextlib import aclosing
 from typing import Final
 
 import httpx
-import orjson
-from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
+from httpx_sse import SSEError, aconnect_sse
 
 from baton.client.errors import Unreachable
 from baton.client.http import Client
+from baton.client.log import Entry, read_entry
 from baton.client.responses import refusal
-from baton.client.shapes import Event
 
 #: The server says something at least every 15 s; a connection that is silent for longer is dead.
 _SILENCE_SECONDS: Final = 45.0
@@ -29,7 +28,7 @@ async def follow(
     give_up_seconds: float | None = None,
     on_connection: Callable[[str | None], None] = lambda _: None,
     pause_seconds: float | None = None,
-) -> AsyncGenerator[Event]:
+) -> AsyncGenerator[Entry]:
     """Events of an execution with seq > ``after``, then live: each exactly once, in order, without gaps.
 
     A connection that breaks, or that the server ends, is resumed after the last event that was seen. ``on_connection``
@@ -45,13 +44,13 @@ async def follow(
     while True:
         reason: Exception | None = None
         try:
-            async with aclosing(reader.read(client, execution_id)) as events:
-                async for event in events:
+            async with aclosing(reader.read(client, execution_id)) as entries:
+                async for entry in entries:
                     if lost_since is not None:
                         lost_since, failures = None, 0
                         on_connection(None)
-                    if event is not None:
-                        yield event
+                    if entry is not None:
+                        yield entry
         except (httpx.TransportError, SSEError, Unreachable) as error:
             reason = error
         if reader.ended:
@@ -84,7 +83,7 @@ class _Reader:
         self.pause_seconds = pause_seconds
         self._fixed = fixed
 
-    async def read(self, client: Client, execution_id: str) -> AsyncGenerator[Event | None]:
+    async def read(self, client: Client, execution_id: str) -> AsyncGenerator[Entry | None]:
         """The new events of one connection; None once it stands. Returns when the connection ends."""
         async with aconnect_sse(
             client.http,
@@ -106,16 +105,13 @@ class _Reader:
                 if frame.event == "end":
                     self.ended = True
                     return
-                event = self._decode(frame)
-                if event is None or event.seq <= self.seen:
+                if not frame.data or not frame.id:  # a comment, a hint to the client
                     continue
-                if event.seq != self.seen + 1:
-                    raise SSEError(f"event {self.seen + 1} is missing before event {event.seq}")
-                self.seen = event.seq
-                yield event
-
-    def _decode(self, frame: ServerSentEvent) -> Event | None:
-        """The event in a frame; None for one that carries none (a comment, a hint to the client)."""
-        if not frame.data or not frame.id:
-            return None
-        return Event.of(orjson.loads(frame.data), frame.data)
+                entry = read_entry(frame.data)
+                seq = entry.event.seq
+                if seq <= self.seen:
+                    continue
+                if seq != self.seen + 1:
+                    raise SSEError(f"event {self.seen + 1} is missing before event {seq}")
+                self.seen = seq
+                yield entry

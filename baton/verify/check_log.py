@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from baton.domain.events import Event
 from baton.verify.evidence import ExecutionEvidence
 from baton.verify.findings import Category, Finding
-from baton.verify.readers import Seen
 
 
 def check_log(execution: ExecutionEvidence) -> Iterator[Finding]:
@@ -13,13 +13,13 @@ def check_log(execution: ExecutionEvidence) -> Iterator[Finding]:
     yield from _sequence(execution, "a live reader", execution.live)
     for hole in execution.holes:
         yield Finding(Category.GAPS, execution.id, f"a live reader was told of a gap: {hole}")
-    written = {event.seq: event.raw for event in execution.log}
+    written = {event.seq: event for event in execution.log}
     for event in execution.live:
-        if event.seq in written and written[event.seq] != event.raw:
+        if event.seq in written and written[event.seq] != event:
             yield Finding(Category.DIFFERING, execution.id, f"event {event.seq}: a live reader saw another one")
 
 
-def _sequence(execution: ExecutionEvidence, whose: str, events: Sequence[Seen]) -> Iterator[Finding]:
+def _sequence(execution: ExecutionEvidence, whose: str, events: Sequence[Event]) -> Iterator[Finding]:
     expected = 1
     for event in events:
         if event.seq != expected:

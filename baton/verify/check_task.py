@@ -4,14 +4,13 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
-from baton.client.schemas.base import Json
-from baton.domain.events import EventType
+from baton.domain.events import Event, StepCompleted, TurnStarted
 from baton.domain.states import MessageState
 from baton.verify.evidence import TaskEvidence
 from baton.verify.findings import Category, Finding
 from baton.verify.ledger import Acknowledged, GivenUp
-from baton.verify.readers import Seen
 from baton.verify.workload import SAID
 
 _ENDED = (MessageState.PROCESSED, MessageState.WITHDRAWN, MessageState.DEAD)
@@ -33,11 +32,11 @@ class TaskLedger:
         return list({entry.outgoing.key: entry for entry in reversed(self.acknowledged)}.values())[::-1]
 
 
-def check_task(task: TaskEvidence, ledger: TaskLedger, log: Sequence[Seen]) -> Iterator[Finding]:
+def check_task(task: TaskEvidence, ledger: TaskLedger, log: Sequence[Event]) -> Iterator[Finding]:
     """Everything that is wrong with a task's messages."""
     if not task.is_over:
         yield Finding(Category.UNFINISHED, task.id, f"the task is {task.state}")
-    mine = [event.raw for event in log if event.raw["task_id"] == task.id]
+    mine = [event for event in log if str(event.task_id) == task.id]
     yield from _check_keys(task, ledger)
     yield from _check_receipts(task, ledger)
     yield from _check_order_of_sending(task, ledger)
@@ -88,7 +87,7 @@ def _check_order_of_sending(task: TaskEvidence, ledger: TaskLedger) -> Iterator[
                 yield Finding(Category.REORDERED, task.id, what)
 
 
-def _check_said(task: TaskEvidence, ledger: TaskLedger, log: Sequence[Json]) -> Iterator[Finding]:
+def _check_said(task: TaskEvidence, ledger: TaskLedger, log: Sequence[Event]) -> Iterator[Finding]:
     """The agent has said each message's token once, in the order of their numbers."""
     tokens = ledger.tokens()
     said = said_tokens(log)
@@ -113,7 +112,7 @@ def _check_said(task: TaskEvidence, ledger: TaskLedger, log: Sequence[Json]) -> 
             yield Finding(Category.REORDERED, task.id, what)
 
 
-def said_tokens(log: Sequence[Json]) -> list[str]:
+def said_tokens(log: Sequence[Event]) -> list[str]:
     """What the agent said that it had read, in order.
 
     What it said in a step that was interrupted counts only if it was not said again: where a worker was killed in that
@@ -121,25 +120,24 @@ def said_tokens(log: Sequence[Json]) -> list[str]:
     """
     said: list[tuple[str, bool]] = []
     for event in log:
-        if event["type"] == EventType.STEP_COMPLETED:
-            cut_short = bool(event["data"].get("interrupted"))
-            lines = event["data"]["text"].splitlines()
-            said += [(line.removeprefix(SAID), cut_short) for line in lines if line.startswith(SAID)]
+        if isinstance(step := event.body, StepCompleted):
+            lines = [line for line in step.text.splitlines() if line.startswith(SAID)]
+            said += [(line.removeprefix(SAID), step.interrupted) for line in lines]
     last = {token: n for n, (token, _) in enumerate(said)}
     return [token for n, (token, cut_short) in enumerate(said) if not cut_short or n == last[token]]
 
 
-def _check_turns(task: TaskEvidence, log: Sequence[Json]) -> Iterator[Finding]:
+def _check_turns(task: TaskEvidence, log: Sequence[Event]) -> Iterator[Finding]:
     """Every message was taken by one turn, in order."""
     last = 0
-    taken: set[str] = set()
-    for event in log:
-        if event["type"] != EventType.TURN_STARTED:
+    taken: set[UUID] = set()
+    for turn in (event.body for event in log):
+        if not isinstance(turn, TurnStarted):
             continue
-        for message in event["data"]["messages"]:
-            if message["message_id"] in taken:
-                yield Finding(Category.DOUBLED, task.id, f"message {message['seq']} was taken by two turns")
-            elif message["seq"] < last:
-                yield Finding(Category.REORDERED, task.id, f"message {message['seq']} was taken after {last}")
-            taken.add(message["message_id"])
-            last = max(last, message["seq"])
+        for message in turn.messages:
+            if message.message_id in taken:
+                yield Finding(Category.DOUBLED, task.id, f"message {message.seq} was taken by two turns")
+            elif message.seq < last:
+                yield Finding(Category.REORDERED, task.id, f"message {message.seq} was taken after {last}")
+            taken.add(message.message_id)
+            last = max(last, message.seq)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from baton.client.schemas.base import Json
 from baton.client.schemas.executions import ExecutionOut
+from baton.domain.events import Event
 from baton.verify.door import Door
-from baton.verify.readers import Reader, Seen, read_log
+from baton.verify.readers import Reader, read_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class ExecutionEvidence:
     is_over: bool
     last_event: int
     tasks: Sequence[TaskEvidence]
-    log: Sequence[Seen]
-    live: Sequence[Seen]
+    log: Sequence[Event]
+    live: Sequence[Event]
     holes: Sequence[str]
 
 

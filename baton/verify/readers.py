@@ -5,23 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
-import orjson
 from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
 
-from baton.client.schemas.base import Json
+from baton.client.log import read_entry
+from baton.domain.events import Event
 from baton.verify.door import Door
 
 _SILENCE_SECONDS = 20.0  #: the server says something every 15 s
 _AGAIN_SECONDS = 0.3
 _LOOK_AGAIN_SECONDS = 1.0  #: after the execution's end, which a message may undo
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An event as it came through a stream."""
-
-    seq: int
-    raw: Json
 
 
 @dataclass(slots=True)
@@ -35,7 +27,7 @@ class Reader:
     door: Door
     execution_id: str
     nth: int = 0
-    seen: list[Seen] = field(default_factory=list[Seen])
+    seen: list[Event] = field(default_factory=list[Event])
     holes: list[str] = field(default_factory=list[str])
     resumed: int = 0
 
@@ -85,11 +77,10 @@ class Reader:
         if frame.event == "gap":
             self.holes.append(frame.data)
         elif frame.data:
-            raw = orjson.loads(frame.data)
-            self.seen.append(Seen(raw["seq"], raw))
+            self.seen.append(read_entry(frame.data).event)
 
 
-async def read_log(door: Door, execution_id: str, last: int, nth: int = 0) -> Sequence[Seen]:
+async def read_log(door: Door, execution_id: str, last: int, nth: int = 0) -> Sequence[Event]:
     """An execution's log from its beginning up to event ``last``, read anew; shorter if that does not come."""
     reader = Reader(door, execution_id, nth)
     await reader.catch_up(last, door.patience_seconds)

@@ -4,16 +4,25 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
+from baton.domain.events import Body, Event, StepCompleted, TurnStarted, Unknown
+from baton.domain.events.parts import MessageRef
 from baton.verify.audit import audit, count
 from baton.verify.evidence import ExecutionEvidence, TaskEvidence
 from baton.verify.findings import Category
 from baton.verify.ledger import Acknowledged, GivenUp, Outgoing
-from baton.verify.readers import Seen
+from tests.support.events import AT
 
-TASK, EXECUTION = "task", "execution"
+TASK_ID: Final = UUID(int=7)
+TASK, EXECUTION = str(TASK_ID), "execution"
+
+
+def _id(n: int) -> UUID:
+    """The id of message n."""
+    return UUID(int=n)
 
 
 class Story:
@@ -24,31 +33,35 @@ class Story:
         self.given_up: list[GivenUp] = []
         self.receipts: list[dict[str, Any]] = []
         self.state = "succeeded"
-        self.log: list[dict[str, Any]] = []
-        self.live: list[dict[str, Any]] | None = None
+        self.log: list[Event] = []
+        self.live: list[Event] | None = None
         self.holes: list[str] = []
         for n in range(1, messages + 1):
             self.acknowledge(n)
-            self.receipts.append({"id": f"m{n}", "seq": n, "text": f"t{n}", "state": "processed"})
+            self.receipts.append({"id": str(_id(n)), "seq": n, "text": f"t{n}", "state": "processed"})
         self.turn(*range(1, messages // 2 + 1))
         self.turn(*range(messages // 2 + 1, messages + 1))
 
     def acknowledge(self, n: int, **changed: Any) -> None:
         """Message n, from one of two senders."""
         outgoing = Outgoing(f"t{n}", f"s{n % 2}", n, TASK, f"t{n}", f"k{n}")
-        receipt: dict[str, Any] = {"id": f"m{n}", "seq": n} | changed
+        receipt: dict[str, Any] = {"id": str(_id(n)), "seq": n} | changed
         self.acknowledged.append(Acknowledged(outgoing, receipt["id"], receipt["seq"], receipt, 0.0, 0.0))
 
     def turn(self, *messages: int, says: list[int] | None = None, interrupted: bool = False) -> None:
         """A turn that takes ``messages`` and says ``says``, else all of them."""
-        taken = [{"message_id": f"m{n}", "seq": n} for n in messages]
-        self.event("turn.started", messages=taken)
+        taken = tuple(MessageRef(message_id=_id(n), seq=n) for n in messages)
+        self.event(TurnStarted(turn=1, messages=taken))
         text = "\n".join(["t1 t2", *(f"You said: t{n}" for n in (messages if says is None else says))])
-        self.event("step.completed", text=text, interrupted=interrupted)
+        self.event(StepCompleted(turn=1, step=0, text=text, interrupted=interrupted))
 
-    def event(self, kind: str, **data: Any) -> None:
+    def event(self, body: Body) -> None:
         """An event at the end of the log."""
-        self.log.append({"seq": len(self.log) + 1, "type": kind, "task_id": TASK, "data": data})
+        self.log.append(Event(len(self.log) + 1, AT, body, {}, TASK_ID, 1, None, None))
+
+    def bend(self, n: int, body: Body) -> None:
+        """Replace what the event at ``n`` says."""
+        self.log[n] = replace(self.log[n], body=body)
 
     def audit(self) -> dict[str, int]:
         """The figures that are not zero."""
@@ -60,8 +73,8 @@ class Story:
             over,
             len(self.log),
             [TaskEvidence(TASK, self.state, over, self.receipts)],
-            [Seen(event["seq"], event) for event in self.log],
-            [Seen(event["seq"], event) for event in live],
+            self.log,
+            live,
             self.holes,
         )
         found = count(audit(self.acknowledged, self.given_up, [execution]))
@@ -87,7 +100,7 @@ def _is_dead(story: Story) -> None:
 
 
 def _is_never_spoken_of(story: Story) -> None:
-    story.log[1]["data"]["text"] = "You said: t1\nYou said: t3"
+    story.bend(1, StepCompleted(turn=1, step=0, text="You said: t1\nYou said: t3"))
 
 
 def _is_left_behind(story: Story) -> None:
@@ -102,8 +115,8 @@ def _waits_in_a_task_at_work(story: Story) -> None:
 
 
 def _becomes_two(story: Story) -> None:
-    story.acknowledge(3, id="m7", seq=7)
-    story.receipts.append({"id": "m7", "seq": 7, "text": "t3", "state": "processed"})
+    story.acknowledge(3, id=str(_id(7)), seq=7)
+    story.receipts.append({"id": str(_id(7)), "seq": 7, "text": "t3", "state": "processed"})
     story.turn(7, says=[3])
 
 
@@ -116,11 +129,13 @@ def _is_taken_twice(story: Story) -> None:
 
 
 def _is_read_too_late(story: Story) -> None:
-    story.log[1]["data"]["text"] = "You said: t2\nYou said: t1\nYou said: t3"
+    story.bend(1, StepCompleted(turn=1, step=0, text="You said: t2\nYou said: t1\nYou said: t3"))
 
 
 def _is_taken_too_late(story: Story) -> None:
-    story.log[0]["data"]["messages"].reverse()
+    began = story.log[0].body
+    assert isinstance(began, TurnStarted)
+    story.bend(0, replace(began, messages=began.messages[::-1]))
 
 
 def _is_numbered_before_what_was_sent_before(story: Story) -> None:
@@ -169,10 +184,10 @@ def test_a_message(bend: Callable[[Story], None], found: dict[str, int]) -> None
 def test_what_was_given_up_may_have_arrived_once() -> None:
     story = Story()
     story.given_up.append(GivenUp(Outgoing("t7", "s1", 7, TASK, "t7", "k7"), "no answer"))
-    story.receipts.append({"id": "m7", "seq": 7, "text": "t7", "state": "processed"})
+    story.receipts.append({"id": str(_id(7)), "seq": 7, "text": "t7", "state": "processed"})
     story.turn(7)
     assert story.audit() == {"unsent": 1}
-    story.receipts.append({"id": "m8", "seq": 8, "text": "t7", "state": "processed"})
+    story.receipts.append({"id": str(_id(8)), "seq": 8, "text": "t7", "state": "processed"})
     story.turn(8, says=[7])
     assert story.audit() == {"unsent": 1, "doubled": 2}
 
@@ -183,7 +198,7 @@ def test_what_an_interrupted_step_said_may_be_said_again() -> None:
     story.log.clear()
     for n in (1, 2):
         story.acknowledge(n)
-        story.receipts.append({"id": f"m{n}", "seq": n, "text": f"t{n}", "state": "processed"})
+        story.receipts.append({"id": str(_id(n)), "seq": n, "text": f"t{n}", "state": "processed"})
     story.turn(1, interrupted=True)
     story.turn(2, says=[1, 2])
     assert story.audit() == {}
@@ -198,7 +213,10 @@ BENT_LOGS: Final[list[tuple[Callable[[Story], object], dict[str, int]]]] = [
     (lambda story: setattr(story, "live", story.log[:-1]), {"gaps": 1}),
     (lambda story: setattr(story, "live", []), {"gaps": 1}),
     (lambda story: setattr(story, "live", [*story.log, story.log[-1]]), {"gaps": 1}),
-    (lambda story: setattr(story, "live", [{**story.log[0], "type": "other"}, *story.log[1:]]), {"differing": 1}),
+    (
+        lambda story: setattr(story, "live", [replace(story.log[0], body=Unknown("other", {})), *story.log[1:]]),
+        {"differing": 1},
+    ),
     (lambda story: story.holes.append("oldest 3"), {"gaps": 1}),
 ]
 
@@ -218,5 +236,5 @@ def test_an_execution_that_comes_to_no_end() -> None:
 
 def test_a_task_that_is_gone() -> None:
     outgoing = Outgoing("t1", "s1", 1, "another task", "t1", "k1")
-    [finding] = audit([Acknowledged(outgoing, "m1", 1, {}, 0.0, 0.0)], [], [])
+    [finding] = audit([Acknowledged(outgoing, str(_id(1)), 1, {}, 0.0, 0.0)], [], [])
     assert (finding.category, finding.where) == (Category.LOST, "another task")

@@ -2,20 +2,29 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Final
+from uuid import UUID
 
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.schemas.tasks import TaskOut
-from baton.client.shapes import Event
+from baton.domain import events
+from baton.domain.events import Body, Event
+from baton.domain.events.parts import AskedQuestion, MessageRef
+from baton.domain.mailbox import Ending
 from baton.domain.states import ExecutionState, TaskState
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+def task_id(number: int) -> UUID:
+    """The id of a task."""
+    return UUID(int=number)
+
+
 def execution(*needs: Iterable[int], kind: str = "plan") -> ExecutionOut:
-    """An execution of tasks numbered from 1, each with what it depends on. Task N has the id `tN`."""
+    """An execution of tasks numbered from 1, each with what it depends on. Task N has the id `task_id(N)`."""
     tasks = tuple(
-        TaskOut.model_construct(id=f"t{n}", position=n, title=f"Task {n}", depends_on=list(need))
+        TaskOut.model_construct(id=task_id(n), position=n, title=f"Task {n}", depends_on=list(need))
         for n, need in enumerate(needs, start=1)
     )
     return ExecutionOut.model_construct(id="e", kind=kind, title="A plan", summary="", tasks=list(tasks), last_event=0)
@@ -28,21 +37,66 @@ class Log:
         self.seq = 0
 
     def __call__(
-        self,
-        type: str,
-        task: int | None = None,
-        state: str | None = None,
-        execution_state: str | None = None,
-        **data: Any,
+        self, body: Body, task: int | None = None, state: str | None = None, execution_state: str | None = None
     ) -> Event:
         self.seq += 1
         return Event(
-            self.seq,
-            type,
-            START + timedelta(seconds=self.seq),
-            f"t{task}" if task else None,
-            task,
-            TaskState(state) if state else None,
-            ExecutionState(execution_state) if execution_state else None,
-            data,
+            seq=self.seq,
+            at=START + timedelta(seconds=self.seq),
+            body=body,
+            data={},
+            task_id=task_id(task) if task else None,
+            position=task,
+            task_state=TaskState(state) if state else None,
+            execution_state=ExecutionState(execution_state) if execution_state else None,
         )
+
+
+CREATED: Final = events.ExecutionCreated(title="A plan")
+STARTED: Final = events.TaskStarted()
+STEP: Final = events.StepStarted(turn=1, step=0)
+
+
+def said(text: str) -> events.StepCompleted:
+    """A step that said ``text``."""
+    return events.StepCompleted(turn=1, step=0, text=text)
+
+
+def question(id: str, text: str = "?", choices: tuple[str, ...] = ()) -> AskedQuestion:
+    """A question, as events tell it."""
+    return AskedQuestion(question_id=id, text=text, choices=choices)
+
+
+def asked(id: str, text: str = "?", choices: tuple[str, ...] = ()) -> events.QuestionAsked:
+    """A question is asked."""
+    return events.QuestionAsked(question_id=id, text=text, choices=choices)
+
+
+def accepted(seq: int, text: str, *answers: str, sender: str = "ada") -> events.MessageAccepted:
+    """A message is accepted; it answers the questions with these ids."""
+    return events.MessageAccepted(
+        message_id=UUID(int=seq), seq=seq, text=text, origin="baton", sender=sender, answers=answers
+    )
+
+
+def taken(*seqs: int) -> tuple[MessageRef, ...]:
+    """Messages by their numbers."""
+    return tuple(MessageRef(message_id=UUID(int=seq), seq=seq) for seq in seqs)
+
+
+def turn(*seqs: int) -> events.TurnStarted:
+    """A turn begins with these messages."""
+    return events.TurnStarted(turn=1, messages=taken(*seqs))
+
+
+def over(result: str | None = None, error: str | None = None) -> events.TurnEnded:
+    """A turn ends."""
+    ending = Ending.FAILED if error else Ending.ANSWERED
+    return events.TurnEnded(turn=1, outcome=ending, result=result, error=error)
+
+
+def withdrawn(
+    seq: int, *questions: AskedQuestion, result: str | None = None, error: str | None = None
+) -> events.MessageWithdrawn:
+    """A message is withdrawn."""
+    return events.MessageWithdrawn(message_id=UUID(int=seq), seq=seq, result=result, error=error, questions=questions)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from baton.domain.errors import InvalidPlan
+from baton.domain.events import MessageAccepted
 from baton.domain.plans import parse_plan
 from baton.domain.states import TaskState
 from tests.support.fake_player import play
@@ -207,12 +208,19 @@ class FakeBaton:
 
     async def accept(self, task: FakeTask, text: str, answered: list[str], sender: str = "ada") -> Json:
         """Accept a message as a send does, whoever it is from."""
-        message = {"message_id": str(uuid4()), "seq": len(task.messages) + 1, "text": text, "answers": answered}
+        message: Json = {"message_id": str(uuid4()), "seq": len(task.messages) + 1, "text": text, "answers": answered}
         task.messages.append(message)
         task.questions = [asked for asked in task.questions if asked["id"] not in answered]
         runs = task.state is TaskState.WAITING and not task.questions
-        data = {**message, "origin": "baton", "sender": sender}
-        await task.execution.emit("message.accepted", data, task, TaskState.RUNNING if runs else None)
+        accepted = MessageAccepted(
+            message_id=UUID(message["message_id"]),
+            seq=message["seq"],
+            text=text,
+            origin="baton",
+            sender=sender,
+            answers=tuple(answered),
+        )
+        await task.execution.emit(accepted, task, TaskState.RUNNING if runs else None)
         if runs:
             task.waiting_since = None
             task.answered.set()

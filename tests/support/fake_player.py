@@ -4,16 +4,22 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from baton.domain import events
+from baton.domain.events.executions import PlannedTask
+from baton.domain.events.parts import MessageRef
+from baton.domain.mailbox import Ending
 from baton.domain.states import TaskState
 from tests.support.fake_state import FakeExecution, FakeTask
 
 
 async def play(execution: FakeExecution, pace: float) -> None:
     """Run a plan to its end. ``pace``: what a second of `!sleep` takes."""
-    tasks = [{"id": task.id, "position": task.plan.position, "title": task.plan.title} for task in execution.tasks]
-    await execution.emit("execution.created", {"title": execution.title, "tasks": tasks})
+    tasks = tuple(
+        PlannedTask(id=UUID(task.id), position=task.plan.position, title=task.plan.title) for task in execution.tasks
+    )
+    await execution.emit(events.ExecutionCreated(title=execution.title, tasks=tasks))
     async with asyncio.TaskGroup() as group:
         while not execution.state.is_over:
             count = len(execution.events)
@@ -30,11 +36,11 @@ async def _starts(task: FakeTask) -> bool:
     needs = [task.execution.task(position).state for position in task.plan.depends_on]
     if any(state in (TaskState.FAILED, TaskState.CANCELLED) for state in needs):
         task.error = "dependency_failed"
-        await task.execution.emit("task.failed", {"code": "dependency_failed"}, task, TaskState.FAILED)
+        await task.execution.emit(events.TaskFailed(code="dependency_failed"), task, TaskState.FAILED)
         return False
     starts = all(state is TaskState.SUCCEEDED for state in needs)
     if starts:
-        await task.execution.emit("task.started", {}, task, TaskState.RUNNING)
+        await task.execution.emit(events.TaskStarted(), task, TaskState.RUNNING)
     return starts
 
 
@@ -43,31 +49,26 @@ async def _run(task: FakeTask, pace: float) -> None:
     said: list[str] = []
 
     async def begin() -> None:
-        claimed = [{"message_id": m["message_id"], "seq": m["seq"]} for m in task.messages if not m.get("turn")]
+        claimed = tuple(
+            MessageRef(message_id=UUID(m["message_id"]), seq=m["seq"]) for m in task.messages if not m.get("turn")
+        )
         for message in task.messages:
             message.setdefault("turn", turn)
-        await emit("turn.started", {"turn": turn, "messages": claimed}, task)
-        await emit("step.started", {"turn": turn, "step": step}, task)
+        await emit(events.TurnStarted(turn=turn, messages=claimed), task)
+        await emit(events.StepStarted(turn=turn, step=step), task)
 
     async def say(text: str) -> None:
         for word in ("\n" if said else "", *text.splitlines(keepends=True)):
             if word:
-                await emit("text.delta", {"turn": turn, "step": step, "attempt": 1, "text": word}, task)
+                await emit(events.TextDelta(turn=turn, step=step, attempt=1, text=word), task)
         said.append(text)
 
     async def complete() -> None:
-        await emit("step.completed", {"turn": turn, "step": step, "text": "\n".join(said), "calls": []}, task)
+        await emit(events.StepCompleted(turn=turn, step=step, text="\n".join(said)), task)
 
-    async def end(state: TaskState, **more: Any) -> None:
-        data: dict[str, Any] = {
-            "turn": turn,
-            "outcome": str(state),
-            "result": None,
-            "error": None,
-            "messages": [],
-            **more,
-        }
-        await emit("turn.ended", data, task, state)
+    async def end(state: TaskState, *, result: str | None = None, error: str | None = None) -> None:
+        outcome = Ending.FAILED if error else Ending.ANSWERED
+        await emit(events.TurnEnded(turn=turn, outcome=outcome, result=result, error=error), task, state)
 
     await begin()
     for line in task.plan.description.splitlines():
@@ -82,16 +83,18 @@ async def _run(task: FakeTask, pace: float) -> None:
                 await say(f"{needed.plan.title}: {needed.result}")
         elif word == "!fail":
             for attempt in range(1, int(rest.split()[0]) + 1):
-                which = {"turn": turn, "step": step, "attempt": attempt}
-                await emit("step.failed", {**which, "code": "scripted_failure", "retrying": True}, task)
-                await emit("step.voided", which, task)
+                failed = events.StepFailed(
+                    turn=turn, step=step, attempt=attempt, code="scripted_failure", retrying=True
+                )
+                await emit(failed, task)
+                await emit(events.StepVoided(turn=turn, step=step, attempt=attempt), task)
         elif word == "!fatal":
             task.error = "scripted_fatal"
-            await end(TaskState.FAILED, error={"code": "scripted_fatal"})
+            await end(TaskState.FAILED, error=task.error)
             return
         elif word == "!ask":
             asked = json.loads(rest) if rest.startswith("{") else {"question": rest}
-            question = {
+            question: dict[str, Any] = {
                 "id": f"q_{uuid4().hex[:8]}",
                 "text": asked["question"],
                 "choices": asked.get("choices", []),
@@ -102,8 +105,13 @@ async def _run(task: FakeTask, pace: float) -> None:
             task.questions.append(question)
             task.waiting_since = datetime.now(UTC).isoformat()
             task.answered.clear()
-            data = {"question_id": question["id"], **{k: question[k] for k in ("text", "choices", "schema")}}
-            await emit("question.asked", data, task)
+            body = events.QuestionAsked(
+                question_id=question["id"],
+                text=question["text"],
+                choices=tuple(question["choices"]),
+                schema=question["schema"],
+            )
+            await emit(body, task)
             await end(TaskState.WAITING)
             await task.answered.wait()
             turn += 1

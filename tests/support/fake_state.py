@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from baton.domain.events import KnownBody, NewEvent
+from baton.domain.events.codec import encode
 from baton.domain.plans import PlanTask
 from baton.domain.states import ExecutionState, TaskState, execution_state
 
@@ -90,7 +92,7 @@ class FakeExecution:
     def task(self, position: int) -> FakeTask:
         return next(task for task in self.tasks if task.plan.position == position)
 
-    async def emit(self, type: str, data: Json, task: FakeTask | None = None, state: TaskState | None = None) -> None:
+    async def emit(self, body: KnownBody, task: FakeTask | None = None, state: TaskState | None = None) -> None:
         """Append an event, with the states it brings about."""
         if task is not None and state is not None:
             task.state = state
@@ -99,14 +101,14 @@ class FakeExecution:
         changed, self.state = now != self.state, now
         event = {
             "seq": len(self.events) + 1,
-            "type": type,
+            "type": body.type,
             "at": datetime.now(UTC).isoformat(),
             "execution_id": self.id,
             "task_id": task.id if task else None,
             "position": task.plan.position if task else None,
             "task_state": state,
             "execution_state": now if changed else None,
-            "data": data,
+            "data": encode(NewEvent(body)),
         }
         async with self.grown:
             self.events.append(event)

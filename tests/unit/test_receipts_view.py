@@ -10,34 +10,32 @@ from baton.cli.commands.messages import messages_table
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Asked, Ended, Happening, Noted
 from baton.client.schemas.messages import MessageOut
-from baton.client.shapes import Event
 from baton.domain.conversation import Question
+from baton.domain.events import Event, MessageEdited, MessageRedriven, MessagesDead
 from baton.domain.states import TaskState
-from tests.support.cli_events import Log, execution
+from tests.support.cli_events import STARTED, Log, accepted, asked, execution, over, question, taken, task_id, withdrawn
 
 
 def told(board: Board, *events: Event) -> list[Happening]:
     return [happening for event in events for happening in board.apply(event)]
 
 
-def asked(log: Log) -> list[Event]:
+def asked_and_answered(log: Log) -> list[Event]:
     """A task has asked, and was answered."""
-    question: dict[str, Any] = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
     return [
-        log("task.started", 1, "running"),
-        log("question.asked", 1, **question),
-        log("turn.ended", 1, "waiting", "waiting", turn=1),
-        log("message.accepted", 1, "running", "running", message_id="m", seq=1, text="a", answers=["q"], sender="ada"),
+        log(STARTED, 1, "running"),
+        log(asked("q", "Which?"), 1),
+        log(over(), 1, "waiting", "waiting"),
+        log(accepted(1, "a", "q"), 1, "running", "running"),
     ]
 
 
 def test_a_withdrawn_answer_is_asked_again() -> None:
     board, log = Board(execution([])), Log()
-    told(board, *asked(log))
-    task = board.tasks["t1"]
+    told(board, *asked_and_answered(log))
+    task = board.tasks[str(task_id(1))]
     assert (task.questions, task.queued) == ({}, {1})
-    question: dict[str, Any] = {"question_id": "q", "text": "Which?", "choices": [], "schema": None}
-    gone = log("message.withdrawn", 1, "waiting", "waiting", message_id="m", seq=1, questions=[question], result=None)
+    gone = log(withdrawn(1, question("q", "Which?")), 1, "waiting", "waiting")
     happened = told(board, gone)
     assert [type(one) for one in happened] == [Noted, Asked]
     assert happened[1] == Asked(task, Question("q", "Which?"))
@@ -47,22 +45,23 @@ def test_a_withdrawn_answer_is_asked_again() -> None:
 
 def test_a_task_that_is_over_after_all() -> None:
     board, log = Board(execution([])), Log()
-    task = board.tasks["t1"]
-    told(board, log("task.started", 1, "running"), log("turn.ended", 1, "succeeded", "succeeded", result="Done."))
-    told(board, log("message.accepted", 1, "running", "running", seq=1, text="and?", answers=[], sender="ada"))
+    task = board.tasks[str(task_id(1))]
+    told(board, log(STARTED, 1, "running"), log(over("Done."), 1, "succeeded", "succeeded"))
+    told(board, log(accepted(1, "and?"), 1, "running", "running"))
     assert task.result is None
-    gone = log("message.withdrawn", 1, "succeeded", "succeeded", seq=1, questions=[], result="Done.", error=None)
+    gone = log(withdrawn(1, result="Done."), 1, "succeeded", "succeeded")
     assert told(board, gone)[-1] == Ended(task, TaskState.SUCCEEDED, "Done.", None)
-    told(board, log("message.accepted", 1, "running", "running", seq=2, text="and?", answers=[], sender="ada"))
-    gone = log("message.withdrawn", 1, "failed", "failed", seq=2, questions=[], result=None, error="broken")
+    told(board, log(accepted(2, "and?"), 1, "running", "running"))
+    gone = log(withdrawn(2, error="broken"), 1, "failed", "failed")
     assert told(board, gone)[-1] == Ended(task, TaskState.FAILED, None, "broken")
 
 
 def test_an_edit_and_another_try() -> None:
     board, log = Board(execution([])), Log()
-    task = board.tasks["t1"]
-    told(board, log("task.started", 1, "running"), log("messages.dead", 1, messages=[{"seq": 1}], reason="broken"))
-    happened = told(board, log("message.redriven", 1, seq=2, text="a"), log("message.edited", 1, seq=2, text="b"))
+    task = board.tasks[str(task_id(1))]
+    told(board, log(STARTED, 1, "running"), log(MessagesDead(messages=taken(1), reason="broken"), 1))
+    again = MessageRedriven(message_id=UUID(int=1), seq=2, was_seq=1, text="a", origin="baton", sender="ada")
+    happened = told(board, log(again, 1), log(MessageEdited(message_id=UUID(int=1), seq=2, text="b"), 1))
     assert [type(one) for one in happened] == [Noted, Noted]
     assert task.queued == {2}
 

@@ -46,9 +46,9 @@ def watch(
 
 async def _print_events(client: Client, execution: ExecutionOut, position: int | None, after: int) -> int:
     """Print the raw events until the execution is over; with ``position`` those of one task, and of none."""
-    async for event in follow(client, str(execution.id), after=after):
-        if position is None or event.position in (None, position):
-            print_raw_json(event.raw)
+    async for entry in follow(client, str(execution.id), after=after):
+        if position is None or entry.event.position in (None, position):
+            print_raw_json(entry.raw)
     ended = await client.execution(execution.id)
     states = [str(task.state) for task in ended.tasks if task.position == position] or [str(ended.state)]
     return EXIT_SUCCEEDED if states == ["succeeded"] else EXIT_FAILED

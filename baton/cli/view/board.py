@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, cast
+from typing import assert_never
 
 import orjson
 
@@ -17,11 +17,9 @@ from baton.cli.view.happenings import (
     ToolUsed,
 )
 from baton.cli.view.task import TaskView
-from baton.client.schemas.base import Json
 from baton.client.schemas.executions import ExecutionOut
-from baton.client.shapes import Event
-from baton.domain.conversation import Question
-from baton.domain.events import EventType
+from baton.domain import events
+from baton.domain.events import Event
 from baton.domain.states import ExecutionState, TaskState
 
 
@@ -51,7 +49,7 @@ class Board:
             self.started_at = event.at
         if event.execution_state is not None:
             self.state = event.execution_state
-        task = self.tasks.get(event.task_id or "")
+        task = self.tasks.get(str(event.task_id))
         if task is None:
             return []
         was = task.state
@@ -62,63 +60,79 @@ class Board:
         return happenings
 
     def _told(self, task: TaskView, event: Event) -> Iterable[Happening]:
-        data = event.data
-        match event.type:
-            case EventType.TEXT_DELTA:
-                task.text += str(data.get("text") or "")
-            case EventType.STEP_STARTED:
+        match body := event.body:
+            case events.TextDelta(text=text):
+                task.text += text
+            case events.StepStarted():
                 task.text = ""
-            case EventType.STEP_VOIDED:
+            case events.StepVoided():
                 if task.text:
                     yield Noted(task, "starts this step again; what it had said is void")
                 task.text = ""
-            case EventType.STEP_COMPLETED:
-                text = str(data.get("text") or "")
+            case events.StepCompleted(text=text, interrupted=interrupted):
                 task.text = ""
                 if text.strip():
-                    yield Said(task, text, cut_off=bool(data.get("interrupted")))
-            case EventType.STEP_FAILED:
-                if data.get("retrying"):  # else the end of the task tells it
-                    code = _code(data.get("code")) or "an error"
-                    yield Noted(task, f"attempt {data.get('attempt')} failed ({code}); it is tried again")
-            case EventType.TOOL_STARTED:
-                if data.get("name") != "ask_user":
-                    yield ToolUsed(task, str(data.get("name")), data.get("arguments"))
-            case EventType.QUESTION_ASKED:
-                question = _question(data)
+                    yield Said(task, text, cut_off=interrupted)
+            case events.StepFailed(attempt=attempt, code=code, retrying=retrying):
+                if retrying:  # else the end of the task tells it
+                    yield Noted(task, f"attempt {attempt} failed ({code}); it is tried again")
+            case events.ToolStarted(name=name, arguments=arguments):
+                if name != "ask_user":
+                    yield ToolUsed(task, name, arguments)
+            case events.QuestionAsked():
+                question = body.question
                 task.questions[question.id] = question
                 yield Asked(task, question)
-            case EventType.APPROVAL_ASKED:
-                call = f"{data.get('tool')} {orjson.dumps(data.get('arguments')).decode()}"
-                yield Noted(task, f"needs consent: baton approve {data.get('approval_id')} (calls {call})")
-            case EventType.APPROVAL_DECIDED:
-                yield Noted(task, f"the call of {data.get('tool')} was {data.get('decision')} by {data.get('by')}")
-            case EventType.MESSAGE_ACCEPTED:
-                yield from _accepted(task, data)
-            case EventType.MESSAGE_WITHDRAWN:
-                yield from _withdrawn(task, data)
-            case EventType.MESSAGE_EDITED:
+            case events.ApprovalAsked(approval_id=approval_id, tool=tool, arguments=arguments):
+                call = f"{tool} {orjson.dumps(arguments).decode()}"
+                yield Noted(task, f"needs consent: baton approve {approval_id} (calls {call})")
+            case events.ApprovalDecided(tool=tool, decision=decision, by=by):
+                yield Noted(task, f"the call of {tool} was {decision} by {by}")
+            case events.MessageAccepted(seq=seq, text=text, answers=answers, sender=sender):
+                for question_id in answers:
+                    task.questions.pop(question_id, None)
+                task.queued.add(seq)
+                yield Answered(task, text, answers, sender)
+            case events.MessageWithdrawn():
+                yield from _withdrawn(task, body)
+            case events.MessageEdited():
                 yield Noted(task, "a message was edited before it was read")
-            case EventType.MESSAGE_REDRIVEN:
-                task.queued.add(int(data.get("seq") or 0))
+            case events.MessageRedriven(seq=seq):
+                task.queued.add(seq)
                 yield Noted(task, "a message that was not delivered is sent again")
-            case EventType.MESSAGES_DEAD:
-                task.queued.difference_update(_numbers(data))
-                yield Noted(task, f"messages were not delivered: {data.get('reason')}")
-            case EventType.TURN_STARTED:
-                task.queued.difference_update(_numbers(data))
+            case events.MessagesDead(messages=messages, reason=reason):
+                task.queued.difference_update(message.seq for message in messages)
+                yield Noted(task, f"messages were not delivered: {reason}")
+            case events.TurnStarted(messages=messages):
+                task.queued.difference_update(message.seq for message in messages)
                 if task.started_at is None:
                     task.started_at = event.at
-            case EventType.TURN_ENDED:
+            case events.TurnEnded(result=result, error=error):
                 task.text = ""
-                if task.state is TaskState.SUCCEEDED:
-                    task.result = data.get("result")
-                if task.state is TaskState.FAILED:
-                    task.error = _code(data.get("error"))
-            case EventType.TASK_FAILED:
-                task.error = _code(data.get("code"))
+                _over(task, result, error)
+            case events.TaskFailed(code=code):
+                task.error = code
+            case (
+                events.ExecutionCreated()
+                | events.ExecutionChanged()
+                | events.TaskStarted()
+                | events.TasksStarted()
+                | events.TaskReset()
+                | events.TaskPaused()
+                | events.TaskResumed()
+                | events.TaskCancelled()
+                | events.TaskRepaired()
+                | events.WorkflowLost()
+                | events.WorkflowReplaced()
+                | events.ToolCompleted()
+                | events.NoteWritten()
+                | events.QuestionReminded()
+                | events.QuestionEscalated()
+                | events.Unknown()
+            ):
+                pass  # states tell it
             case _:
-                pass
+                assert_never(body)
 
 
 def _state_changed(task: TaskView, was: TaskState, event: Event) -> Iterable[Happening]:
@@ -145,40 +159,19 @@ def _state_changed(task: TaskView, was: TaskState, event: Event) -> Iterable[Hap
         yield Ended(task, task.state, task.result, task.error)
 
 
-def _accepted(task: TaskView, data: dict[str, Any]) -> Iterable[Happening]:
-    answers: list[str] = data.get("answers") or []
-    for question_id in answers:
-        task.questions.pop(question_id, None)
-    task.queued.add(int(data.get("seq") or 0))
-    yield Answered(task, str(data.get("text") or ""), tuple(answers), str(data.get("sender")))
-
-
-def _withdrawn(task: TaskView, data: dict[str, Any]) -> Iterable[Happening]:
+def _withdrawn(task: TaskView, body: events.MessageWithdrawn) -> Iterable[Happening]:
     """The task is what it was before the message: what that answered is asked again."""
-    task.queued.discard(int(data.get("seq") or 0))
+    task.queued.discard(body.seq)
     yield Noted(task, "a message was withdrawn")
-    if task.state is TaskState.SUCCEEDED:
-        task.result = data.get("result")
-    if task.state is TaskState.FAILED:
-        task.error = _code(data.get("error"))
-    for question in map(_question, data.get("questions") or ()):
+    _over(task, body.result, body.error)
+    for question in (asked.question for asked in body.questions):
         if question.id not in task.questions:
             task.questions[question.id] = question
             yield Asked(task, question)
 
 
-def _question(data: Json) -> Question:
-    """The question in `question.asked`, or one of those in `message.withdrawn`."""
-    question_id = str(data.get("question_id") or data.get("id") or "")
-    return Question(question_id, str(data.get("text") or ""), tuple(data.get("choices") or ()), data.get("schema"))
-
-
-def _numbers(data: dict[str, Any]) -> set[int]:
-    return {int(message["seq"]) for message in data.get("messages") or ()}
-
-
-def _code(error: Any) -> str | None:
-    """An error's stable code, whether it comes alone or in an object."""
-    if isinstance(error, dict):
-        error = cast("Json", error).get("code")
-    return str(error) if error else None
+def _over(task: TaskView, result: str | None, error: str | None) -> None:
+    if task.state is TaskState.SUCCEEDED:
+        task.result = result
+    if task.state is TaskState.FAILED:
+        task.error = error

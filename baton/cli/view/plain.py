@@ -51,9 +51,9 @@ async def follow_lines(
 
 async def _print_events(session: Session, console: Console, *, as_json: bool) -> None:
     async with aclosing(session.events()) as events:
-        async for event, lines in events:
+        async for entry, lines in events:
             if as_json:
-                print_raw_json(event.raw)
+                print_raw_json(entry.raw)
                 continue
             for line in lines:
                 console.print(line)

@@ -12,8 +12,8 @@ from baton.cli.view.happenings import Answered
 from baton.cli.view.narrate import Narrator
 from baton.client.errors import EXIT_FAILED, EXIT_SUCCEEDED
 from baton.client.http import Client
+from baton.client.log import Entry
 from baton.client.schemas.executions import ExecutionOut
-from baton.client.shapes import Event
 from baton.client.stream import follow
 from baton.domain.states import ExecutionState, TaskState
 
@@ -41,21 +41,21 @@ class Session:
         self.board = Board(self.execution)
         self.narrator = Narrator(self.board, how_to_answer=self.desk is None, us=self.us, is_ours=self._is_ours)
 
-    async def events(self) -> AsyncGenerator[tuple[Event, list[RenderableType]]]:
+    async def events(self) -> AsyncGenerator[tuple[Entry, list[RenderableType]]]:
         """Every event, applied to the board, with the lines that tell it. Ends when there is nothing left to follow.
 
         Raises Refused, and Unreachable once the server was away for too long.
         """
-        async for event in follow(
+        async for entry in follow(
             self.client, str(self.execution.id), give_up_seconds=self.give_up_seconds, on_connection=self._connection
         ):
-            happenings = self.board.apply(event)
+            happenings = self.board.apply(entry.event)
             told = [happening for happening in happenings if self.only in (None, happening.task.position)]
             lines = [self.narrator.tell(happening) for happening in told]
             if self.desk is not None and self.is_current:
                 self.desk.look(self.board, self.only)
             self.touch()
-            yield event, lines
+            yield entry, lines
             if self.only is not None and self.is_current and self._only_task_state.is_over:
                 return
 

@@ -72,6 +72,11 @@ class AskedQuestion:
         """What an event says of a question."""
         return cls(question_id=question.id, text=question.text, choices=question.choices, schema=question.schema)
 
+    @property
+    def question(self) -> Question:
+        """The question itself."""
+        return Question(self.question_id, self.text, self.choices, self.schema)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedApproval(OfCall):

@@ -2,10 +2,24 @@
 
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started
-from baton.client.shapes import Event
 from baton.domain.conversation import Question
+from baton.domain.events import Event, StepVoided, TaskFailed, TaskReset, Unknown
 from baton.domain.states import ExecutionState, TaskState
-from tests.support.cli_events import START, Log, execution
+from tests.support.cli_events import (
+    CREATED,
+    START,
+    STARTED,
+    STEP,
+    Log,
+    accepted,
+    asked,
+    execution,
+    over,
+    said,
+    task_id,
+    turn,
+)
+from tests.support.events import delta
 
 
 def _told(board: Board, *events: Event) -> list[Happening]:
@@ -16,21 +30,21 @@ def test_a_question_and_its_answer() -> None:
     board, log = Board(execution([], [])), Log()
     told = _told(
         board,
-        log("execution.created", execution_state="running"),
-        log("task.started", 1, "running"),
-        log("turn.started", 1, turn=1, messages=[]),
-        log("step.started", 1, turn=1, step=1),
-        log("text.delta", 1, text="Let me "),
-        log("text.delta", 1, text="see."),
+        log(CREATED, execution_state="running"),
+        log(STARTED, 1, "running"),
+        log(turn(), 1),
+        log(STEP, 1),
+        log(delta("Let me "), 1),
+        log(delta("see."), 1),
     )
-    task = board.tasks["t1"]
+    task = board.tasks[str(task_id(1))]
     assert [type(happening) for happening in told] == [Started]
     assert task.text == "Let me see."
     told = _told(
         board,
-        log("step.completed", 1, text="Let me see.", calls=[]),
-        log("question.asked", 1, question_id="q1", text="Which?", choices=["a", "b"], schema=None),
-        log("turn.ended", 1, "waiting", "waiting", turn=1, outcome="waiting"),
+        log(said("Let me see."), 1),
+        log(asked("q1", "Which?", ("a", "b")), 1),
+        log(over(), 1, "waiting", "waiting"),
     )
     assert told == [Said(task, "Let me see."), Asked(task, Question("q1", "Which?", ("a", "b")))]
     assert (task.text, list(task.questions), task.state) == ("", ["q1"], TaskState.WAITING)
@@ -38,9 +52,9 @@ def test_a_question_and_its_answer() -> None:
     assert board.state is ExecutionState.WAITING
     told = _told(
         board,
-        log("message.accepted", 1, "running", "running", message_id="m", seq=1, text="a", answers=["q1"], sender="ada"),
-        log("turn.started", 1, turn=2, messages=[{"message_id": "m", "seq": 1}]),
-        log("turn.ended", 1, "succeeded", "succeeded", turn=2, result="Done with a."),
+        log(accepted(1, "a", "q1"), 1, "running", "running"),
+        log(turn(1), 1),
+        log(over("Done with a."), 1, "succeeded", "succeeded"),
     )
     assert told == [Answered(task, "a", ("q1",), "ada"), Ended(task, TaskState.SUCCEEDED, "Done with a.", None)]
     assert not task.questions
@@ -53,23 +67,23 @@ def test_a_question_and_its_answer() -> None:
 
 def test_a_voided_step_takes_its_text_back() -> None:
     board, log = Board(execution([])), Log()
-    task = board.tasks["t1"]
-    _told(board, log("task.started", 1, "running"), log("step.started", 1), log("text.delta", 1, text="half a "))
-    told = _told(board, log("step.voided", 1, turn=1, step=1, attempt=1))
+    task = board.tasks[str(task_id(1))]
+    _told(board, log(STARTED, 1, "running"), log(STEP, 1), log(delta("half a "), 1))
+    told = _told(board, log(StepVoided(turn=1, step=0, attempt=1), 1))
     assert [type(happening) for happening in told] == [Noted]
     assert task.text == ""
-    _told(board, log("text.delta", 1, text="whole"))
+    _told(board, log(delta("whole"), 1))
     assert task.text == "whole"
 
 
 def test_a_message_to_a_task_at_work_is_queued_until_a_turn_takes_it() -> None:
     board, log = Board(execution([])), Log()
-    task = board.tasks["t1"]
-    _told(board, log("task.started", 1, "running"))
-    told = _told(board, log("message.accepted", 1, message_id="m", seq=1, text="hurry", answers=[], sender="ada"))
+    task = board.tasks[str(task_id(1))]
+    _told(board, log(STARTED, 1, "running"))
+    told = _told(board, log(accepted(1, "hurry"), 1))
     assert told == [Answered(task, "hurry", (), "ada")]
     assert task.queued == {1}
-    _told(board, log("turn.started", 1, turn=2, messages=[{"message_id": "m", "seq": 1}]))
+    _told(board, log(turn(1), 1))
     assert not task.queued
 
 
@@ -77,16 +91,16 @@ def test_failure_and_what_depended_on_it_and_a_reopening() -> None:
     board, log = Board(execution([], [1])), Log()
     _told(
         board,
-        log("task.started", 1, "running", "running"),
-        log("turn.ended", 1, "failed", turn=1, error={"code": "scripted_fatal"}),
-        log("task.failed", 2, "failed", "failed", code="dependency_failed"),
+        log(STARTED, 1, "running", "running"),
+        log(over(error="scripted_fatal"), 1, "failed"),
+        log(TaskFailed(code="dependency_failed"), 2, "failed", "failed"),
     )
     first, second = board.tasks.values()
     assert (first.error, second.error, board.state) == ("scripted_fatal", "dependency_failed", ExecutionState.FAILED)
     told = _told(
         board,
-        log("message.accepted", 1, "running", "running", message_id="m", seq=1, text="again", answers=[], sender=""),
-        log("task.reset", 2, "pending"),
+        log(accepted(1, "again"), 1, "running", "running"),
+        log(TaskReset(), 2, "pending"),
     )
     assert [type(happening) for happening in told] == [Answered, Started, Noted]
     assert (first.error, second.error, second.state) == (None, None, TaskState.PENDING)
@@ -94,6 +108,8 @@ def test_failure_and_what_depended_on_it_and_a_reopening() -> None:
 
 def test_an_event_that_is_newer_than_this_client_changes_states_only() -> None:
     board, log = Board(execution([])), Log()
-    assert _told(board, log("task.teleported", 1, "paused", "paused")) == [Noted(board.tasks["t1"], "is paused")]
-    assert _told(board, log("something.else")) == []
-    assert board.tasks["t1"].state is TaskState.PAUSED
+    assert _told(board, log(Unknown("task.teleported", {}), 1, "paused", "paused")) == [
+        Noted(board.tasks[str(task_id(1))], "is paused")
+    ]
+    assert _told(board, log(Unknown("something.else", {}))) == []
+    assert board.tasks[str(task_id(1))].state is TaskState.PAUSED

@@ -18,8 +18,10 @@ from baton.cli.view.texts import ago, clock
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import Line
 from baton.domain.conversation import Question
+from baton.domain.events import TaskFailed
 from baton.runtime.terminal import harmless, harmless_json, one_line
-from tests.support.cli_events import START, Log, execution
+from tests.support.cli_events import CREATED, START, STARTED, Log, asked, execution, over
+from tests.support.events import delta
 from tests.support.terminal import Screen
 
 
@@ -37,18 +39,18 @@ def _tree(board: Board, width: int = 60, height: int = 20, only: int | None = No
 
 def _running(*needs: list[int]) -> tuple[Board, Log]:
     board, log = Board(execution(*needs)), Log()
-    board.apply(log("execution.created", execution_state="running"))
+    board.apply(log(CREATED, execution_state="running"))
     return board, log
 
 
 def test_a_tree_of_tasks_with_their_states() -> None:
     board, log = _running([], [], [1, 2], [3], [3])
     for event in (
-        log("task.started", 1, "running"),
-        log("task.started", 2, "running"),
-        log("turn.ended", 1, "succeeded", result="ok"),
-        log("question.asked", 2, question_id="q", text="?"),
-        log("turn.ended", 2, "waiting"),
+        log(STARTED, 1, "running"),
+        log(STARTED, 2, "running"),
+        log(over("ok"), 1, "succeeded"),
+        log(asked("q"), 2),
+        log(over(), 2, "waiting"),
     ):
         board.apply(event)
     assert _tree(board) == (
@@ -64,9 +66,9 @@ def test_a_tree_of_tasks_with_their_states() -> None:
 
 def test_a_running_task_shows_the_end_of_what_it_says() -> None:
     board, log = _running([], [1])
-    board.apply(log("task.started", 1, "running"))
+    board.apply(log(STARTED, 1, "running"))
     for number in range(1, 40):
-        board.apply(log("text.delta", 1, text=f"line {number}\n"))
+        board.apply(log(delta(f"line {number}\n"), 1))
     lines = _tree(board, height=6).splitlines()
     assert lines[2:5] == ["    │ line 37", "    │ line 38", "    │ line 39"]
 
@@ -74,8 +76,8 @@ def test_a_running_task_shows_the_end_of_what_it_says() -> None:
 def test_where_there_is_no_room_only_lively_tasks_are_shown() -> None:
     board, log = _running(*(list[int]() for _ in range(30)))
     for number in (7, 9):
-        board.apply(log("task.started", number, "running"))
-    board.apply(log("task.failed", 3, "failed", code="x"))
+        board.apply(log(STARTED, number, "running"))
+    board.apply(log(TaskFailed(code="x"), 3, "failed"))
     lines = _tree(board, height=8).splitlines()
     assert lines[1] == "  2 of 30 tasks; the others: 27 pending, 1 failed"
     assert [line.split()[1] for line in lines[2:]] == ["7", "9"]
@@ -102,8 +104,8 @@ def test_whatever_is_said_the_drawing_fits(
     board, log = _running(*[[number] if number % 3 else [] for number in range(len(titles))])
     for task, title in zip(board.tasks.values(), titles, strict=True):
         task.title = title
-    board.apply(log("task.started", 1, "running"))
-    board.apply(log("text.delta", 1, text=text))
+    board.apply(log(STARTED, 1, "running"))
+    board.apply(log(delta(text), 1))
     _tree(board, width, height)
     ask = Ask(TaskView("t", 1, titles[0]), Question("q", text or "?", tuple(choices)))
     line = Line(changed=ask.forget_trouble)

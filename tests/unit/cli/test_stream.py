@@ -15,7 +15,7 @@ from tests.support.plans import plan
 
 
 async def _seqs(client: Client, execution_id: str, after: int = 0) -> list[int]:
-    return [event.seq async for event in follow(client, execution_id, after=after, pause_seconds=0.01)]
+    return [entry.event.seq async for entry in follow(client, execution_id, after=after, pause_seconds=0.01)]
 
 
 async def test_every_event_once_when_every_connection_breaks(fake: FakeBaton) -> None:
@@ -44,13 +44,13 @@ async def test_it_survives_a_server_that_goes_and_comes_back(fake: FakeBaton) ->
     execution = fake.begin(plan("!ask Go on?"))
     heard: list[bool] = []
     async with Client(Server(fake.url, KEY)) as client:
-        events = follow(
+        entries = follow(
             client, execution.id, pause_seconds=0.01, on_connection=lambda trouble: heard.append(trouble is None)
         )
         seqs: list[int] = []
-        async for event in events:
-            seqs.append(event.seq)
-            if event.task_state is TaskState.WAITING:
+        async for entry in entries:
+            seqs.append(entry.event.seq)
+            if entry.event.task_state is TaskState.WAITING:
                 await fake.stop()
                 await fake.start()
                 task = execution.task(1)

@@ -23,7 +23,7 @@ from baton.client.http import Client
 from baton.domain.conversation import Question
 from baton.domain.json import JsonObject
 from baton.runtime.terminal import harmless
-from tests.support.cli_events import Log, execution
+from tests.support.cli_events import Log, accepted, asked, execution, over
 from tests.support.examples import examples
 
 _BYTES = "grüße\x1b[A日本\x1b[200~two\rlines\x1b[201~\x7f\x1b[1;5D\x1bb!\x1b\rx\x1bOC\x05\x06".encode()
@@ -169,12 +169,12 @@ class _Sitting:
         ask.sent = True
 
     def ask(self, task: int, question_id: str, *choices: str) -> None:
-        self.board.apply(self.log("question.asked", task, question_id=question_id, text="?", choices=choices))
-        self.board.apply(self.log("turn.ended", task, "waiting"))
+        self.board.apply(self.log(asked(question_id, choices=choices), task))
+        self.board.apply(self.log(over(), task, "waiting"))
         self.desk.look(self.board)
 
     def answered_elsewhere(self, task: int, question_id: str) -> None:
-        self.board.apply(self.log("message.accepted", task, "running", seq=1, text="x", answers=[question_id]))
+        self.board.apply(self.log(accepted(1, "x", question_id), task, "running"))
         self.desk.look(self.board)
         self.typist.look()
 
