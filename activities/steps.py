@@ -13,14 +13,23 @@ from temporalio.exceptions import ApplicationError
 from activities.calls import impossible_calls, make_call
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
+from activities.failures import LONGEST_PAUSE, LimitReached, check_limits, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
-from baton.agents.errors import STEP_BROKEN, STEP_TOO_LONG, TRANSCRIPT_TOO_LARGE, WORKER_DIED, ModelFailed
+from baton.agents.errors import (
+    OF_THIS_WORKER,
+    STEP_BROKEN,
+    STEP_TOO_LONG,
+    TRANSCRIPT_TOO_LARGE,
+    WORKER_DIED,
+    ModelFailed,
+)
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
 from baton.agents.tools import ASK_USER, ToolFailed, question_of, rules_of
 from baton.domain.agents import Agent
+from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
 from baton.domain.answers import problems
 from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
@@ -28,19 +37,15 @@ from baton.domain.ids import StepKey, TaskById
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
-from baton.store import control, plans, routes, steps, tools, transcripts
+from baton.store import agents, control, failures, plans, routes, steps, tools, transcripts
+from baton.store.failures import Failure, Verdict
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt
 from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
-#: A step whose model has failed so often has failed for good.
-MODEL_ATTEMPTS: Final = 6
 #: A step whose workers died so often, one after another, is given up.
 MOST_DEATHS: Final = 3
-MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
-#: What a provider asks for beyond that is not waited for.
-LONGEST_PAUSE: Final = 3600.0
 #: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: What a call gives that took longer.
@@ -102,34 +107,38 @@ class StepActivities:
         partial = PartialReply()
         try:
             async with asyncio.timeout(LONGEST_STEP):
-                agent, reply = await reach.run(self._ask(key, started, partial, stream))
+                agent, reply = await reach.run(self._reply(key, started, partial, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
             standing = await finish(self._record(key, started, agent, reply, stream))
         except asyncio.CancelledError:
             if not _is_interrupted(reach):
-                raise await finish(self._given_up(steps.survived, key, started.attempt)) from None
+                raise await finish(self._given_up(failures.survived, key, started.attempt)) from None
             return await finish(self._record_interrupted(key, started, partial, stream))
         except TimeoutError:
-            raise await finish(self._failed(key, started, ModelFailed(STEP_TOO_LONG), stream)) from None
+            return await finish(self._failed(key, started, ModelFailed(STEP_TOO_LONG), partial, stream))
         except ModelFailed as error:
-            raise await finish(self._failed(key, started, error, stream)) from None
+            return await finish(self._failed(key, started, error, partial, stream))
+        except LimitReached as limit:
+            return await finish(self._ask(key, started, limit.name, limit.question, partial))
         except Unavailable:
-            await finish(self._given_up(steps.survived, key, started.attempt))
+            await finish(self._given_up(failures.survived, key, started.attempt))
             raise
         except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
             _log.error("unexpected error in a step: %s", whereabouts(error))
-            raise await finish(self._failed(key, started, ModelFailed(STEP_BROKEN), stream)) from None
+            return await finish(self._failed(key, started, ModelFailed(STEP_BROKEN), partial, stream))
         faultpoints.at(faultpoints.STEP_RECORDED)
         return standing
 
-    async def _ask(
+    async def _reply(
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
     ) -> tuple[Agent, ModelReply]:
         async with self._pool.connection() as connection:
-            size = await transcripts.size_bytes(connection, key.tenant_id, key.task_id)
+            budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
+            size = budget.transcript_bytes
             if size > self._transcript_max_bytes:
                 raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {self._transcript_max_bytes} at most")
             transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
+        check_limits(transcript.agent.limits, budget, key.turn)
         reply = await take_step(self._models, transcript, started.failures + 1, partial, stream.write)
         return transcript.agent, reply
 
@@ -147,22 +156,51 @@ class StepActivities:
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
     ) -> Standing:
         rest = await stream.rest()
-        response = partial.response()
-        return await self._in_transaction(steps.record_interrupted, key, started.attempt, partial.text, response, rest)
+        reply = ModelReply(partial.text, (), partial.response(), partial.usage)
+        return await self._in_transaction(steps.record_interrupted, key, started.attempt, reply, rest)
 
     async def _failed(
-        self, key: StepKey, started: StepAttempt, error: ModelFailed, stream: DeltaStream
-    ) -> ApplicationError:
-        """Count the model's failure; the error that tells Temporal when to try again, if at all."""
-        limit = MODEL_ATTEMPTS if error.retryable else 1
+        self, key: StepKey, started: StepAttempt, error: ModelFailed, partial: PartialReply, stream: DeltaStream
+    ) -> Standing:
+        """Count the model's failure. Raises the error that tells Temporal when to try again, if at all; where patience
+        is at its end the task asks, and that ends the step."""
+        if error.code in OF_THIS_WORKER:
+            _log.error("this worker cannot ask a model: %s (%s)", error.code, error.detail)
+        async with self._pool.connection() as connection:
+            limits = await agents.limits_of_task(connection, key.tenant_id, key.task_id)
+        failing = 0.0
+
+        def judge(failures: int, seconds: float) -> tuple[Verdict, float]:
+            nonlocal failing
+            failing = seconds
+            return verdict_on(error, failures, seconds, limits)
+
+        asked_seconds = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
+        failure = Failure(error.code, error.detail, asked_seconds, partial.usage)
         rest = await stream.rest()
-        failures = await self._in_transaction(steps.count_failure, key, started.attempt, error.code, rest, limit)
+        verdict, pause = await self._in_transaction(failures.count_failure, key, started.attempt, failure, rest, judge)
         self._notify(key.execution_id)
-        if failures >= limit:
-            return ApplicationError(error.code, type=error.code, non_retryable=True)
-        asked = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
-        pause = max(asked, MODEL_BACKOFF[min(failures, len(MODEL_BACKOFF)) - 1])
-        return ApplicationError(error.code, type=error.code, next_retry_delay=timedelta(seconds=pause))
+        match verdict:
+            case Verdict.ASK:
+                return await self._ask(key, started, PATIENCE, gone_for(failing), partial)
+            case Verdict.GIVE_UP:
+                raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
+            case Verdict.TRY_AGAIN:
+                delay = timedelta(seconds=pause)
+                raise ApplicationError(error.code, type=error.code, next_retry_delay=delay) from None
+
+    async def _ask(self, key: StepKey, started: StepAttempt, limit: str, text: str, partial: PartialReply) -> Standing:
+        """Let the task ask what a limit asks, and wait."""
+        question = Question(
+            id=str(uuid4()),
+            text=text,
+            choices=(GO_ON, STOP),
+            call_id=PREFIX + limit,
+            turn=key.turn,
+            asked_at=datetime.now(UTC).isoformat(),
+        )
+        said = bool(partial.text)
+        return await self._in_transaction(failures.ask_instead, key, started.attempt, question, said)
 
     @activity.defn(name="tool_step")
     async def tool_step(self, call: ToolRef) -> Outcome:
@@ -201,7 +239,7 @@ class StepActivities:
     async def fail_turn(self, failed: TurnFailed) -> Outcome:
         """See `workflows.contracts.fail_turn`."""
         key = step_key(failed)
-        return await self._done(key, await self._in_transaction(steps.fail_turn, key, failed.code))
+        return await self._done(key, await self._in_transaction(failures.fail_turn, key, failed.code))
 
     @activity.defn(name="cancel_task")
     async def cancel_task(self, cancelled: CancelTask) -> Outcome:

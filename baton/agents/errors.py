@@ -26,6 +26,7 @@ NOT_INSTALLED: Final = "provider_not_installed"  #: this worker lacks the provid
 STEP_TOO_LONG: Final = "step_too_long"  #: the model had come to no end in the time that a step has
 WORKER_DIED: Final = "worker_died"  #: its workers were killed one after another while they were at it
 TRANSCRIPT_TOO_LARGE: Final = "transcript_too_large"  #: more than a step may read
+LIMIT_REACHED: Final = "limit_reached"  #: and whoever was asked said to stop
 STEP_BROKEN: Final = "step_broken"  #: failed in a way that no rule foresees
 SCRIPTED_FAILURE: Final = "scripted_failure"
 SCRIPTED_FATAL: Final = "scripted_fatal"
@@ -45,14 +46,17 @@ class ModelFailed(Exception):
     ``str()`` is the code alone. ``detail`` says more, with secrets masked, and may quote what the user or the provider
     wrote: it may be stored beside the conversation, but belongs in no log and not in Temporal; neither does
     ``__cause__``.
-    ``retry_after_seconds`` is what the provider asked for, None where it did not say.
+    ``retry_after_seconds`` is what the provider asked for, None where it did not say. ``final``: it is not tried again,
+    whatever the code.
     """
 
-    def __init__(self, code: str, detail: str = "", retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str = "", retry_after_seconds: float | None = None, *, final: bool = False
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
-        self.retryable = code in RETRYABLE
+        self.retryable = code in RETRYABLE and not final
         self.retry_after_seconds = retry_after_seconds
 
 

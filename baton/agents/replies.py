@@ -75,10 +75,7 @@ def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
         for part in whole.parts
         if isinstance(part, ToolCallPart)
     )
-    usage = Usage(
-        sum(response.usage.input_tokens for response in responses),
-        sum(response.usage.output_tokens for response in responses),
-    )
+    usage = sum(map(usage_of, responses), Usage())
     return ModelReply(text, calls, encoded(whole), usage, reason_given(last) or "")
 
 
@@ -88,6 +85,19 @@ def _without_guesses(response: ModelResponse) -> list[ModelResponsePart]:
     if response.finish_reason == _LENGTH and parts and isinstance(call := parts[-1], ToolCallPart) and not call.args:
         parts[-1] = replace(call, args=_CUT_ARGUMENTS)
     return parts
+
+
+def usage_of(response: ModelResponse) -> Usage:
+    """What one request used, as far as the provider has said."""
+    used = response.usage
+    return Usage(
+        used.input_tokens,
+        used.output_tokens,
+        used.cache_read_tokens,
+        used.output_reasoning_tokens,
+        None if used.cost is None else float(used.cost),
+        1,
+    )
 
 
 def _bounded(call_id: str) -> str:

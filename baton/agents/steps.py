@@ -10,12 +10,12 @@ from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
 from baton.agents.models import Models
-from baton.agents.replies import check_end, is_cut, reply_of
+from baton.agents.replies import check_end, is_cut, reply_of, usage_of
 from baton.agents.responses import encoded
 from baton.agents.streaming import Asking, streamed_texts
 from baton.agents.tools import definitions
 from baton.agents.transcript import model_messages
-from baton.domain.conversation import ModelReply, Transcript
+from baton.domain.conversation import ModelReply, Transcript, Usage
 from baton.domain.json import JsonObject
 
 CONTINUATIONS: Final = 8
@@ -24,24 +24,33 @@ CONTINUATIONS: Final = 8
 CONTINUE: Final = "Your answer reached the token limit. Continue exactly where it ended, and repeat nothing."
 
 
+_NOTHING: Final = Usage()
+
+
 @dataclass(slots=True)
 class PartialReply:
     """What a step has come to so far. The caller keeps it, so that an interrupted step's part is known.
 
-    ``pieces`` and ``stream`` are filled by `take_step`.
+    All is filled by `take_step`; ``ended`` is what requests before the present one have used.
     """
 
     pieces: list[str] = field(default_factory=list[str])
     stream: StreamedResponse | None = None
+    ended: Usage = _NOTHING
 
     @property
     def text(self) -> str:
         """All text that was streamed."""
         return "".join(self.pieces)
 
+    @property
+    def usage(self) -> Usage:
+        """What the attempt has used so far, as far as the provider has said."""
+        return self.ended if self.stream is None else self.ended + usage_of(self.stream.get())
+
     def opened(self, stream: StreamedResponse) -> None:
         """The model has been reached, and answers by ``stream``."""
-        self.stream = stream
+        self.ended, self.stream = self.usage, stream
 
     def response(self) -> JsonObject | None:
         """The text so far as a recorded response; None while the model has not been reached.

@@ -116,6 +116,8 @@ class _Conversation:
 
     def _add_step(self, step: RecordedStep) -> None:
         """Add a step that is over. One that a turn's end left running was interrupted between two attempts."""
+        if step.response is None and step.state is StepState.RECORDED:
+            return  # Baton asked, not the model: the answer is a message like any other
         response = None if step.response is None else decoded(step.response)
         if response is not None and step.state is StepState.INTERRUPTED and not step.calls:
             response.parts = [TextPart(f"{step.text}\n\n{INTERRUPTED_MARK}")] if step.text else []

@@ -1,12 +1,8 @@
 """What bounds an agent's work in one task: kept with the agent as data."""
 
-from typing import Final
-
+from baton.domain.allowance import LIMITS
 from baton.domain.errors import InvalidInput
 from baton.domain.json import JsonObject
-
-#: Each with whether it is a whole number. Money is US dollars, time is seconds.
-LIMITS: Final = {"max_turns": True, "max_tokens": True, "max_usd": False, "max_seconds": False}
 
 
 def check_limits(limits: JsonObject, where: tuple[str | int, ...] = ("body", "limits")) -> None:

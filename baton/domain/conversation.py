@@ -110,22 +110,40 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a step used."""
+    """What was used: tokens, with the cached ones among those of the input and those of reasoning among those of the
+    output; what they cost in US dollars as far as prices are known (None: not known); and requests to models."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    usd: float | None = None
+    calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together; the cost is that which is known."""
+        known = [usd for usd in (self.usd, other.usd) if usd is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            sum(known) if known else None,
+            self.calls + other.calls,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What a model step came to: its text, the tool calls it asks for, and the reply in full for the record.
+    """What a model step came to: its text, the tool calls it asks for, and the reply in full for the record (None: the
+    model was not reached).
 
     ``finish_reason`` is the provider's word for why the reply ended.
     """
 
     text: str
     calls: tuple[ToolCall, ...]
-    response: JsonObject
+    response: JsonObject | None
     usage: Usage = Usage()
     finish_reason: str = ""
 

@@ -28,7 +28,8 @@ class TaskView:
 
     ``queued`` counts the messages that no turn has claimed, ``questions`` and ``approvals`` are the open ones,
     ``granted_tools`` were consented to for the rest of the task, ``plan_only``: it may call none that changes things;
-    ``result`` is what the last turn that ended it said, ``error`` a stable code.
+    ``result`` is what the last turn that ended it said, ``error`` a stable code, ``error_message`` what
+    was wrong in words.
     """
 
     id: UUID
@@ -50,6 +51,7 @@ class TaskView:
     waiting_since: datetime | None
     result: str | None
     error: str | None
+    error_message: str
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None

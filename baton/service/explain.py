@@ -61,8 +61,9 @@ def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
         case TaskState.RUNNING:
             yield Reason("due", f"turn {facts.turn + 1} is due; no worker has taken it up yet", facts.updated_at)
         case TaskState.FAILED:
-            data = {"error": facts.error_code}
-            yield Reason("failed", f"failed: {facts.error_code}; a message reopens it", facts.completed_at, {**data})
+            data = {"error": facts.error_code, "message": facts.error_message}
+            text = _with(f"failed: {facts.error_code}", facts.error_message)
+            yield Reason("failed", f"{text}; a message reopens it", facts.completed_at, {**data})
         case TaskState.SUCCEEDED:
             yield Reason("succeeded", "is done; a message reopens it", facts.completed_at)
         case TaskState.CANCELLED:
@@ -84,9 +85,14 @@ def _at_work(facts: TaskFacts) -> Iterator[Reason]:
         text += f": step {facts.step}, attempt {facts.attempt}"
     yield Reason("turn", text, facts.step_started_at, {"turn": facts.turn, "step": facts.step})
     if facts.failures:
-        yield Reason("model_failing", f"the model has failed {facts.failures} time(s) in this step")
+        text = _with(f"the model has failed {facts.failures} time(s) in this step", facts.error_message)
+        yield Reason("model_failing", text, data={"failures": facts.failures, "message": facts.error_message})
     if facts.interrupted:
         yield Reason("interrupting", "the turn was asked to stop", facts.updated_at)
+
+
+def _with(text: str, said: str) -> str:
+    return f"{text} ({said})" if said else text
 
 
 async def _of_temporal(baton: Baton, facts: TaskFacts) -> list[Reason]:

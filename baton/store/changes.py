@@ -105,10 +105,12 @@ class Change:
         asked: Sequence[Question] = (),
         text: str = "",
         code: str | None = None,
+        message: str = "",
         ring_seconds: float | None = None,
         held: Sequence[Approval] = (),
     ) -> Standing:
-        """End the open turn, and write that. ``text`` is the task's result where that ends it, ``code`` why it failed.
+        """End the open turn, and write that. ``text`` is the task's result where that ends it, ``code`` why it failed,
+        ``message`` that in words.
 
         ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. All other calls
         that were not made are done, with a result that says so. ``ring_seconds``: when the relay rings if another turn
@@ -153,6 +155,7 @@ class Change:
             outcome=ending,
             result=text if self.box.state.is_over else None,
             error=code,
+            error_message=message,
             messages=told(rows),
             questions=asked_questions(self.box),
             approvals=asked_approvals(self.box),

@@ -156,6 +156,7 @@ def as_created(new: NewExecution, agent: AgentRef, created: Created) -> Executio
             waiting_since=None,
             result=None,
             error=None,
+            error_message="",
             created_at=created.at,
             started_at=started_at,
             completed_at=None,

@@ -38,6 +38,7 @@ class TaskFacts:
     updated_at: datetime
     completed_at: datetime | None
     error_code: str | None
+    error_message: str
     step: int | None
     attempt: int
     failures: int
@@ -71,6 +72,7 @@ async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) ->
         updated_at=row["updated_at"],
         completed_at=row["completed_at"],
         error_code=row["error_code"],
+        error_message=row["error_message"] or "",
         step=row["step"],
         attempt=row["attempt"] or 0,
         failures=row["failures"] or 0,

@@ -9,25 +9,23 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from baton.domain.approvals import Policy, ToolRules
-from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult, Usage
+from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult
 from baton.domain.events import (
     NewEvent,
     StepCompleted,
-    StepFailed,
     StepStarted,
     StepVoided,
     TextDelta,
     TurnStarted,
 )
 from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
-from baton.domain.json import JsonObject
-from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for, standing
+from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for
 from baton.domain.states import StepState
 from baton.store import approvals, events
 from baton.store.changes import Change, told
-from baton.store.codecs import CALLS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
+from baton.store.queries import execute, fetch, fetchrow, of_step
+from baton.store.step_rows import end_step, locked, stand
 from baton.store.tools import add_calls, after_call, after_step, end_call
 
 _NO_RULES: Final = ToolRules({})
@@ -70,7 +68,7 @@ async def start_step(connection: Connection, key: StepKey) -> StepAttempt | Stan
 
     A `Standing` says that there is nothing to do here: the step is recorded, or the task stands elsewhere.
     """
-    change = await _change(connection, key)
+    change = await locked(connection, key)
     match next_for(change.task.box, key.turn, key.step):
         case Next.BEGIN:
             return await _begin_turn(change, key)
@@ -118,7 +116,7 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
         return await after_step(change, key)
     if task.box.interrupted(key.turn):
         if row is not None and row["streamed"]:  # by a worker that is gone: what callers have seen is kept
-            return await _interrupt(change, key, row["attempt"], row["streamed"], None, ())
+            return await _interrupt(change, key, row["attempt"], ModelReply(row["streamed"], (), None), ())
         return await change.end_turn(Ending.INTERRUPTED)
     if row is None:
         return await _held_calls(change, key) or await _begin_step(change, key)
@@ -155,14 +153,23 @@ async def record_step(
     calls are made, held back for an approval, or refused. An attempt that was overtaken, or
     whose turn is over, records nothing.
     """
-    change = await _change(connection, key)
+    change = await locked(connection, key)
     if change.task.box.interrupted(key.turn):
-        return await _interrupt(change, key, attempt, reply.text, reply.response, streamed)
-    if not await _end_step(
-        change, key, attempt, StepState.RECORDED, reply.text, reply.response, reply.calls, asked, reply.usage
+        return await _interrupt(change, key, attempt, replace(reply, calls=()), streamed)
+    if not await end_step(
+        change,
+        key,
+        attempt,
+        StepState.RECORDED,
+        reply.text,
+        reply.response,
+        reply.calls,
+        asked,
+        reply.usage,
+        reply.finish_reason,
     ):
-        return _stand(change, key)
-    _say_completed(change, key, streamed, reply.text, reply.calls, interrupted=False)
+        return stand(change, key)
+    _say_completed(change, key, streamed, reply, interrupted=False)
     asking = {question.call_id for question in asked}
     calls = [call for call in reply.calls if call.id not in asking]
     if not calls:
@@ -195,52 +202,20 @@ async def record_interrupted(
     connection: Connection,
     key: StepKey,
     attempt: int,
-    text: str,
-    response: JsonObject | None,
+    reply: ModelReply,
     streamed: Sequence[Delta],
 ) -> Standing:
     """Record what a step had streamed when it was interrupted; its turn ends, its messages count as processed."""
-    return await _interrupt(await _change(connection, key), key, attempt, text, response, streamed)
+    return await _interrupt(await locked(connection, key), key, attempt, reply, streamed)
 
 
 async def _interrupt(
-    change: Change, key: StepKey, attempt: int, text: str, response: JsonObject | None, streamed: Sequence[Delta]
+    change: Change, key: StepKey, attempt: int, reply: ModelReply, streamed: Sequence[Delta]
 ) -> Standing:
-    if not await _end_step(change, key, attempt, StepState.INTERRUPTED, text, response):
-        return _stand(change, key)
-    _say_completed(change, key, streamed, text, (), interrupted=True)
+    if not await end_step(change, key, attempt, StepState.INTERRUPTED, reply.text, reply.response, usage=reply.usage):
+        return stand(change, key)
+    _say_completed(change, key, streamed, reply, interrupted=True)
     return await change.end_turn(Ending.INTERRUPTED)
-
-
-async def count_failure(
-    connection: Connection, key: StepKey, attempt: int, code: str, streamed: Sequence[Delta], limit: int
-) -> int:
-    """Count an attempt that the model failed, and say so in the log. Returns how many it has failed by now.
-
-    ``limit``: from this many on it has failed for good. 0 is returned for an attempt that was overtaken.
-    """
-    change = await _change(connection, key)
-    failures = await fetchval(connection, "count_failure", **of_step(key), attempt=attempt)
-    if failures is None:
-        return 0
-    change.events += [delta.event() for delta in streamed]
-    retrying = failures < limit
-    change.say(StepFailed(turn=key.turn, step=key.step, attempt=attempt, code=code, retrying=retrying))
-    await change.write()
-    return failures
-
-
-async def survived(connection: Connection, key: StepKey, attempt: int) -> None:
-    """Note that an attempt came to nothing although its worker lives: it was given up, or could not be recorded."""
-    await execute(connection, "step_survived", **of_step(key), attempt=attempt)
-
-
-async def fail_turn(connection: Connection, key: StepKey, code: str) -> Standing:
-    """Record that a turn failed for good: its messages are dead, and the task failed unless another message waits."""
-    change = await _change(connection, key)
-    if not change.task.box.makes_calls_of(key.turn, key.step):
-        return change.standing()
-    return await change.end_turn(Ending.FAILED, code=code)
 
 
 async def append_deltas(
@@ -256,51 +231,18 @@ async def append_deltas(
     )
 
 
-async def _change(connection: Connection, key: StepKey) -> Change:
-    return await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
-
-
-def _stand(change: Change, key: StepKey) -> Standing:
-    """Where the task stands for an attempt that comes too late to record."""
-    if change.has_open(key.turn):
-        return Standing(Then.STEP, key.turn, key.step, change.task.box, event_seq=change.task.event_seq)
-    return standing(change.task.box, event_seq=change.task.event_seq)
-
-
-async def _end_step(
-    change: Change,
-    key: StepKey,
-    attempt: int,
-    state: StepState,
-    text: str,
-    response: JsonObject | None,
-    calls: Sequence[ToolCall] = (),
-    asked: Sequence[Question] = (),
-    usage: Usage | None = None,
-) -> bool:
-    """Record what ``attempt`` came to, if it may: its turn is open, its step is not over, nobody tried again."""
-    if not change.has_open(key.turn):
-        return False
-    usage = usage or Usage()
-    ended = await fetchval(
-        change.connection,
-        "end_step",
-        **of_step(key),
-        attempt=attempt,
-        state=state,
-        text=text,
-        response=response,
-        calls=CALLS.write(calls),
-        questions={question.call_id: QUESTIONS.write_one(question) for question in asked},
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-    )
-    return ended is True
-
-
 def _say_completed(
-    change: Change, key: StepKey, streamed: Sequence[Delta], text: str, calls: Sequence[ToolCall], *, interrupted: bool
+    change: Change, key: StepKey, streamed: Sequence[Delta], reply: ModelReply, *, interrupted: bool
 ) -> None:
     change.events += [delta.event() for delta in streamed]
-    completed = StepCompleted(turn=key.turn, step=key.step, text=text, calls=tuple(calls), interrupted=interrupted)
-    change.say(completed)
+    change.say(
+        StepCompleted(
+            turn=key.turn,
+            step=key.step,
+            text=reply.text,
+            calls=reply.calls,
+            interrupted=interrupted,
+            finish_reason=reply.finish_reason,
+            usage=reply.usage if reply.usage.calls else None,
+        )
+    )

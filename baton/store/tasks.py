@@ -189,6 +189,7 @@ def task_of(row: asyncpg.Record) -> TaskView:
         waiting_since=row["waiting_since"],
         result=row["result"],
         error=row["error_code"],
+        error_message=row["error_message"] or "",
         created_at=row["created_at"],
         started_at=row["started_at"],
         completed_at=row["completed_at"],

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import asyncpg
 
+from baton.domain.allowance import Asked, Spent
 from baton.domain.conversation import (
     DependencyResult,
     ReadMessage,
@@ -21,7 +23,7 @@ from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
 from baton.store.agents import agent_of
 from baton.store.codecs import ATTACHMENTS, CALLS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval
+from baton.store.queries import fetch, fetchrow
 
 
 async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
@@ -109,9 +111,28 @@ async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId)
     )
 
 
-async def size_bytes(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> int:
-    """About how much `read` would read."""
-    return int(await fetchval(connection, "transcript_bytes", tenant=tenant_id, task=task_id) or 0)
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a task is about to read, about, in bytes; what it has used up, and what its limits have asked so far."""
+
+    transcript_bytes: int
+    spent: Spent
+    asked: tuple[Asked, ...]
+
+
+async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, turn: int) -> Budget:
+    """A task's budget in ``turn``, which is under way. Raises `TaskNotFound`."""
+    row = await fetchrow(connection, "step_budget", tenant=tenant_id, task=task_id, turn=turn)
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    asked: list[asyncpg.Record] = []
+    if row["asked"]:
+        asked = await fetch(connection, "asked_by_limits", tenant=tenant_id, task=task_id)
+    return Budget(
+        int(row["transcript_bytes"]),
+        Spent(turn, row["calls"], row["calls_in_turn"], int(row["tokens"]), float(row["usd"]), float(row["seconds"])),
+        tuple(Asked(one["limit"], one["answer"], one["turn"]) for one in asked),
+    )
 
 
 def _closed(task: asyncpg.Record, sent: Sequence[asyncpg.Record], steps: Sequence[asyncpg.Record]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from baton.client.schemas.messages import ChangedMessage, MessageOut, Messages
 from baton.domain.agents import Scope
 from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.ids import StepKey, TaskById
-from baton.store import control, routes, steps
+from baton.store import control, failures, routes, steps
 from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi
@@ -72,7 +72,7 @@ class Work:
         """End the turn: it has failed for good."""
         key = await self.key()
         async with self.api.pool.transaction() as connection:
-            await steps.fail_turn(connection, key, "model_broken")
+            await failures.fail_turn(connection, key, "model_broken")
 
 
 async def waiting(api: RunningApi, *asks: str, schema: Json | None = None) -> Work:

@@ -15,7 +15,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.domain.views import ApprovalView
-from baton.store import approvals, receipts, steps, tools, transcripts
+from baton.store import approvals, failures, receipts, steps, tools, transcripts
 from baton.store.changes import OVERTAKEN
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
@@ -445,7 +445,7 @@ async def test_a_turn_that_fails_for_good_leaves_no_approved_call_hanging(world:
     await world.start(route, 2)
     await begin(world, route, "w")
     async with world.pool.transaction() as connection:
-        where = await steps.fail_turn(connection, key(route, 1), "tool_broken")
+        where = await failures.fail_turn(connection, key(route, 1), "tool_broken")
     assert (where.box.state, where.box.held_step) == (S.FAILED, None)
     assert await rows(world, route) == [("w", "done", "interrupted")]
     assert [message["state"] for message in await world.messages(route)] == ["dead"]

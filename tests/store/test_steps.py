@@ -1,17 +1,20 @@
 """Turns and steps: claimed once, recorded once, whoever comes late or twice."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from baton.domain.conversation import ModelReply, ToolCall, Usage
 from baton.domain.errors import TaskNotFound
-from baton.domain.events import Event, EventType
+from baton.domain.events import Event, EventType, StepFailed
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
-from baton.store import steps, transcripts
+from baton.store import failures, steps, transcripts
+from baton.store.failures import Failure, Verdict
 from baton.store.steps import Delta, StepAttempt
 from tests.store.world import World, call, items, key, question
 
@@ -109,7 +112,9 @@ async def test_an_overtaken_attempt_records_nothing(world: World) -> None:
     ):
         assert stands(await come) == (Then.STEP, 1, 0)
     async with world.pool.transaction() as connection:
-        assert await steps.count_failure(connection, key(route, 1), 1, "rate_limited", late, 6) == 0
+        judged: list[int] = []
+        await failures.count_failure(connection, key(route, 1), 1, Failure("rate_limited"), late, judge(judged, 6))
+        assert judged == []
     assert (await world.row(route), await world.steps(route), await world.log(route)) == before
     assert stands(await world.record(route, 1, attempt=2)) == (Then.REST, 1, 0)
 
@@ -150,7 +155,8 @@ async def test_an_answer_without_calls_ends_turn_and_task(world: World) -> None:
     one, two, completed, ended = (await world.log(route))[-4:]
     assert [event.data["text"] for event in (one, two)] == ["the ans", "wer"]
     assert completed.type is T.STEP_COMPLETED
-    assert completed.data == {"turn": 1, "step": 0, "text": "the answer", "calls": [], "interrupted": False}
+    told: dict[str, Any] = {"turn": 1, "step": 0, "text": "the answer", "calls": [], "interrupted": False}
+    assert completed.data == {**told, "finish_reason": "", "usage": None}
     assert (ended.type, ended.seq) == (T.TURN_ENDED, where.event_seq)
     assert (ended.task_state, ended.execution_state) == (S.SUCCEEDED, ExecutionState.SUCCEEDED)
     assert ended.data == {
@@ -158,6 +164,7 @@ async def test_an_answer_without_calls_ends_turn_and_task(world: World) -> None:
         "outcome": "answered",
         "result": "the answer",
         "error": None,
+        "error_message": "",
         "messages": [{"message_id": str(message["id"]), "seq": 1}],
         "questions": [],
         "approvals": [],
@@ -236,17 +243,32 @@ async def test_a_failed_turn_does_not_take_a_waiting_message_with_it(world: Worl
     assert (await world.row(route))["error_code"] is None
 
 
+def judge(judged: list[int], limit: int) -> Callable[[int, float], tuple[Verdict, float]]:
+    """Gives up after ``limit`` failures; ``judged`` has those that it was asked about."""
+
+    def verdict(failures: int, seconds: float) -> tuple[Verdict, float]:
+        assert seconds >= 0
+        judged.append(failures)
+        return (Verdict.GIVE_UP, 0.0) if failures >= limit else (Verdict.TRY_AGAIN, 1.0)
+
+    return verdict
+
+
 async def test_failures_are_counted_by_attempt(world: World) -> None:
     route = await world.task()
     await world.start(route, 1)
     for attempt in (1, 2, 3):
         async with world.pool.transaction() as connection:
             delta = Delta(route.task_id, 1, 1, 0, attempt, "part")
-            assert await steps.count_failure(connection, key(route, 1), attempt, "rate_limited", [delta], 3) == attempt
-        failed = (await world.log(route))[-1]
-        assert failed.data == {
-            "turn": 1, "step": 0, "attempt": attempt, "code": "rate_limited", "retrying": attempt < 3
-        }  # fmt: skip
+            failure = Failure("rate_limited", "Too many.", usage=Usage(10, 2, calls=1))
+            judged: list[int] = []
+            await failures.count_failure(connection, key(route, 1), attempt, failure, [delta], judge(judged, 3))
+            assert judged == [attempt]
+        failed = (await world.log(route))[-1].body
+        assert isinstance(failed, StepFailed)
+        assert (failed.attempt, failed.code, failed.message) == (attempt, "rate_limited", "Too many.")
+        assert (failed.retrying, bool(failed.retry_at)) == (attempt < 3, attempt < 3)
+        assert failed.usage == Usage(10, 2, calls=1)
         again = started(await world.start(route, 1))
         assert (again.attempt, again.failures) == (attempt + 1, attempt)
     assert (await kinds(world, route)).count(T.STEP_VOIDED) == 3

@@ -18,7 +18,7 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
-from baton.store import agents, control, creation, events, mailboxes, messages, routes, steps, tenants
+from baton.store import agents, control, creation, events, failures, mailboxes, messages, routes, steps, tenants
 from baton.store.creation import NewExecution, NewTask
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
@@ -159,14 +159,15 @@ class World:
     ) -> Standing:
         """A worker records what a step had when it was interrupted."""
         async with self.pool.transaction() as connection:
+            partial = ModelReply(text, (), {"text": text})
             return await steps.record_interrupted(
-                connection, key(route, turn, step), attempt, text, {"text": text}, rest.get("streamed", ())
+                connection, key(route, turn, step), attempt, partial, rest.get("streamed", ())
             )
 
     async def fail(self, route: TaskRoute, turn: int, code: str = "model_broken") -> Standing:
         """A turn has failed for good."""
         async with self.pool.transaction() as connection:
-            return await steps.fail_turn(connection, key(route, turn, 0), code)
+            return await failures.fail_turn(connection, key(route, turn, 0), code)
 
     async def stream(self, route: TaskRoute, turn: int, text: str, step: int = 0, attempt: int = 1) -> Delta:
         """A step has streamed ``text``, and the log has it."""

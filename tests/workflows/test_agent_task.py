@@ -279,7 +279,7 @@ async def test_a_step_that_fails_as_nobody_foresaw_is_not_tried_for_ever(
 
     with monkeypatch.context() as patched:
         patched.setattr("activities.steps.take_step", broken)
-        patched.setattr("activities.steps.MODEL_ATTEMPTS", 2)
+        patched.setattr("activities.failures.MODEL_ATTEMPTS", 2)
         task = await system.start("!say hello")
         row = await system.until(task, "failed")
     assert (row["error_code"], tried) == ("step_broken", 2)

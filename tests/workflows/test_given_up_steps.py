@@ -13,7 +13,7 @@ from activities.steps import StepActivities
 from baton.agents.models import Models
 from baton.domain.bells import TaskBell
 from baton.domain.ids import PlanRoute, StepKey, TaskRoute
-from baton.store import steps
+from baton.store import failures, steps
 from baton.store.steps import StepAttempt
 from tests.store.world import World
 from tests.support.system import eventually, running_system
@@ -101,7 +101,7 @@ async def test_a_step_that_no_worker_survives_is_given_up_for_good(database_url:
 
         first = await start()
         async with world.pool.connection() as connection:
-            await steps.survived(connection, key, first.attempt)
+            await failures.survived(connection, key, first.attempt)
         assert [(await start()).deaths for _ in range(3)] == [0, 1, 2]
         ref = StepRef(TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id)), 1, 0)
         with pytest.raises(ApplicationError) as failure:

@@ -22,7 +22,7 @@ async def test_a_model_that_takes_too_long_fails_and_is_counted(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("activities.steps.LONGEST_STEP", 0.5)
-    monkeypatch.setattr("activities.steps.MODEL_ATTEMPTS", 2)
+    monkeypatch.setattr("activities.failures.MODEL_ATTEMPTS", 2)
     task = await system.start("!sleep 600")
     row = await system.until(task, "failed", seconds=20)
     assert row["error_code"] == "step_too_long"

@@ -84,7 +84,7 @@ def task(view: TaskView) -> Json:
         "plan_only": view.plan_only,
         "waiting_since": view.waiting_since,
         "result": view.result,
-        "error": None if view.error is None else {"code": view.error},
+        "error": None if view.error is None else {"code": view.error, "message": view.error_message},
         "created_at": view.created_at,
         "started_at": view.started_at,
         "completed_at": view.completed_at,

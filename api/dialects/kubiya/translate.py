@@ -222,7 +222,7 @@ def task_execution(task: TaskView, usage: Usage) -> JsonObject:
         "status": EXECUTION_STATUS[task.state],
         "prompt": task.description,
         "response": task.result,
-        "error_message": task.error,
+        "error_message": task.error_message or task.error,
         "usage": {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,

@@ -7,11 +7,17 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictStr
 
 from baton.client.schemas.base import Page, Shape, Text, Tools
-from baton.domain.agent_limits import LIMITS
+from baton.domain.allowance import CALLS_PER_TURN, LIMITS
 from baton.domain.states import SendMode
 
 Policies = Annotated[dict[str, Any], Field(description='By tool, or `"*"` for all others: `allow`, `ask` or `deny`.')]
-Limits = Annotated[dict[str, Any], Field(description=f"Positive numbers by name: {', '.join(LIMITS)}.")]
+Limits = Annotated[
+    dict[str, Any],
+    Field(
+        description=f"Positive numbers by name: {', '.join(LIMITS)}. A task that reaches one asks whether to go on. "
+        f"`max_calls_per_turn` is {CALLS_PER_TURN} unless given."
+    ),
+]
 Mode = Annotated[
     SendMode, Field(description="What a message does to a task at work where neither caller nor dialect says.")
 ]

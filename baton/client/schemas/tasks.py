@@ -25,9 +25,10 @@ class QuestionOut(Shape):
 
 
 class ErrorOut(Shape):
-    """Why a task failed."""
+    """Why a task failed: a stable code, and what is known in words, such as the model provider's sentence."""
 
     code: str
+    message: str
 
 
 class TaskOut(Shape):

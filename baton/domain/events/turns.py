@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from baton.domain.conversation import ToolCall
+from baton.domain.conversation import ToolCall, Usage
 from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, OfCall, OfStep, OfTurn
 from baton.domain.events.types import EventType
 from baton.domain.json import JsonObject, JsonValue
@@ -49,7 +49,8 @@ class TextDelta(OfStep):
 class StepCompleted(OfStep):
     """A step is recorded, with all its text and the calls that it asks for.
 
-    ``interrupted``: it was cut off, and ``text`` is what it had said by then.
+    ``interrupted``: it was cut off, and ``text`` is what it had said by then. ``finish_reason`` is the provider's word
+    for why the answer ended, ``usage`` what this attempt used.
     """
 
     type: ClassVar = EventType.STEP_COMPLETED
@@ -57,17 +58,26 @@ class StepCompleted(OfStep):
     text: str
     calls: tuple[ToolCall, ...] = ()
     interrupted: bool = False
+    finish_reason: str = ""
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed(OfStep):
-    """An attempt of a step failed. ``code`` is stable; ``retrying``: there will be another attempt."""
+    """An attempt of a step failed.
+
+    ``code`` is stable, ``message`` the provider's sentence with secrets masked; ``retrying``: there will be another
+    attempt, at ``retry_at`` (RFC 3339, "" where nobody knows). ``usage`` is what this attempt used all the same.
+    """
 
     type: ClassVar = EventType.STEP_FAILED
 
     attempt: int
     code: str
     retrying: bool
+    message: str = ""
+    retry_at: str = ""
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +115,8 @@ class NoteWritten(OfCall):
 class TurnEnded(OfTurn):
     """A turn came to its end; ``messages`` are those that it had claimed.
 
-    ``result`` is the task's, if it is over, ``error`` a stable code if the turn failed; ``questions`` and ``approvals``
-    are open now.
+    ``result`` is the task's, if it is over, ``error`` a stable code if the turn failed, ``error_message`` says it in
+    words; ``questions`` and ``approvals`` are open now.
     """
 
     type: ClassVar = EventType.TURN_ENDED
@@ -114,6 +124,7 @@ class TurnEnded(OfTurn):
     outcome: Ending
     result: str | None = None
     error: str | None = None
+    error_message: str = ""
     messages: tuple[MessageRef, ...] = ()
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()

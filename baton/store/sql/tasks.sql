@@ -2,7 +2,11 @@
 -- A task `t` with its agent `a`.
 t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
 t.turn_open, t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since,
-t.result, t.error_code, t.created_at, t.started_at, t.completed_at, t.updated_at,
+t.result, t.error_code,
+CASE WHEN t.error_code IS NOT NULL THEN
+    (SELECT s.error_message FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id AND s.turn = t.turn
+      ORDER BY s.step DESC LIMIT 1) END AS error_message,
+t.created_at, t.started_at, t.completed_at, t.updated_at,
 a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
 
 -- name: task_view
@@ -118,7 +122,7 @@ UPDATE tasks SET archived_at = coalesce(archived_at, now()) WHERE tenant_id = :t
 -- A task, the step that is at work or was last tried, and the tool calls that are being made.
 SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.unclaimed, t.open_questions,
        t.open_approvals, t.ring_at, t.rings, t.timer_at, t.waiting_since, t.updated_at, t.error_code, t.completed_at,
-       e.queue, s.step, s.attempt, s.failures, s.started_at AS step_started_at,
+       e.queue, s.step, s.attempt, s.failures, s.error_message, s.started_at AS step_started_at,
        (SELECT min(m.accepted_at) FROM messages m
          WHERE m.tenant_id = :tenant AND m.task_id = t.id AND m.state = :message.accepted) AS oldest_unclaimed,
        ARRAY(SELECT c.name FROM tool_calls c
@@ -133,7 +137,8 @@ SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrup
        JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
        LEFT JOIN LATERAL (
            SELECT * FROM steps s
-            WHERE s.tenant_id = :tenant AND s.task_id = t.id AND s.turn = t.turn AND t.turn_open
+            WHERE s.tenant_id = :tenant AND s.task_id = t.id AND s.turn = t.turn
+              AND (t.turn_open OR t.state = :task.failed)
             ORDER BY s.step DESC
             LIMIT 1
        ) s ON true

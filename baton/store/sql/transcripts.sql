@@ -49,8 +49,19 @@ SELECT c.turn, c.step, c.call_id, c.name, c.arguments, c.state = :call.done AS d
  WHERE c.tenant_id = :tenant AND c.task_id = :task
  ORDER BY c.turn, c.step, c.ordinal;
 
--- name: transcript_bytes
--- How much a step would read, without reading it: texts as they are, JSON as it is stored.
+-- name: asked_by_limits
+-- The questions that limits raised, in order, with what was answered.
+SELECT substr(q.key, 7) AS limit, m.text AS answer, m.turn
+  FROM steps s
+       CROSS JOIN jsonb_each(s.questions) q
+       LEFT JOIN messages m ON m.tenant_id = s.tenant_id AND m.task_id = s.task_id
+            AND q.value ->> 'id' = ANY (m.answers) AND m.state <> :message.withdrawn
+ WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.response IS NULL AND q.key LIKE 'baton:%'
+ ORDER BY s.turn, s.step, m.seq;
+
+-- name: step_budget
+-- How much a step would read, without reading it (texts as they are, JSON as it is stored), and what its task has used
+-- up; an attempt that nobody recorded counts as one call. asked: a limit has raised a question.
 SELECT coalesce(octet_length(t.description), 0)
        + coalesce((SELECT sum(octet_length(d.result)) FROM tasks d
                     WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
@@ -63,4 +74,14 @@ SELECT coalesce(octet_length(t.description), 0)
                     WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running), 0)
        + coalesce((SELECT sum(coalesce(pg_column_size(c.content), 0)) FROM tool_calls c
                     WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.state = :call.done), 0)
-  FROM tasks t WHERE t.tenant_id = :tenant AND t.id = :task;
+       AS transcript_bytes, spent.*
+  FROM tasks t
+       CROSS JOIN (
+           SELECT coalesce(sum(greatest(model_calls, attempt - 1)), 0) AS calls,
+                  coalesce(sum(greatest(model_calls, attempt - 1)) FILTER (WHERE turn = :turn), 0) AS calls_in_turn,
+                  coalesce(sum(input_tokens + output_tokens), 0) AS tokens, coalesce(sum(usd), 0) AS usd,
+                  coalesce(sum(extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)), 0) AS seconds,
+                  coalesce(bool_or(response IS NULL AND questions <> '{}'), false) AS asked
+             FROM steps WHERE tenant_id = :tenant AND task_id = :task
+       ) spent
+ WHERE t.tenant_id = :tenant AND t.id = :task;

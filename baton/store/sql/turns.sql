@@ -1,3 +1,10 @@
+-- part: used
+-- What another attempt at a step used is added to what those before it did.
+input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
+cached_tokens = cached_tokens + :cached_tokens, reasoning_tokens = reasoning_tokens + :reasoning_tokens,
+model_calls = model_calls + :model_calls,
+usd = CASE WHEN :usd::double precision IS NULL THEN usd ELSE coalesce(usd, 0) + :usd::double precision END
+
 -- name: begin_turn
 -- Begin a turn of a locked task: claim all accepted messages. first_event: the number that the event of its first step
 -- will have, NULL where calls were held back: then the messages' texts are reasons, and the step begins later.
@@ -51,17 +58,28 @@ UPDATE tool_calls SET survived = survived + 1
    AND state = :call.running;
 
 -- name: count_failure
--- An attempt that the model failed; a later attempt's row is left alone.
-UPDATE steps SET failures = failures + 1
+-- An attempt that the model failed; a later attempt's row is left alone. failing_seconds: for how long its attempts
+-- have failed, less the waits that the provider asked for.
+UPDATE steps
+   SET failures = failures + 1, error_message = :error_message,
+       failing_since = coalesce(failing_since, clock_timestamp()), asked_seconds = asked_seconds + :asked_seconds,
+       ${used}
  WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
    AND state = :step.running
-RETURNING failures;
+RETURNING failures,
+          extract(epoch FROM clock_timestamp() - failing_since)::double precision - asked_seconds + :asked_seconds
+          AS failing_seconds;
+
+-- name: failure_of
+-- What was wrong, in words, with the step that failed last in a turn.
+SELECT error_message FROM steps
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn ORDER BY step DESC LIMIT 1;
 
 -- name: end_step
 -- Record what a step came to, unless it is over or a later attempt has it.
 UPDATE steps
    SET state = :state, text = :text, response = :response, calls = :calls, questions = :questions,
-       input_tokens = :input_tokens, output_tokens = :output_tokens, ended_at = clock_timestamp()
+       finish_reason = :finish_reason, ended_at = clock_timestamp(), ${used}
  WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
    AND state = :step.running
 RETURNING true;

@@ -1,0 +1,54 @@
+"""What becomes of a step that cannot be taken: tried again, asked about, or given up."""
+
+from typing import Final
+
+from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, RATE_LIMITED, UNAVAILABLE, ModelFailed
+from baton.domain.allowance import patience_seconds, reached, told_to_stop
+from baton.domain.json import JsonObject
+from baton.store.failures import Verdict
+from baton.store.transcripts import Budget
+
+#: A step whose model has failed so often has failed for good, unless the provider is away.
+MODEL_ATTEMPTS: Final = 6
+#: The same for a reply that is empty or makes no sense: each was paid for.
+BAD_REPLIES: Final = 2
+MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+#: What a provider asks for beyond that is not waited for.
+LONGEST_PAUSE: Final = 3600.0
+
+#: What passes while the provider is away or has too much to do: waited out for as long as the agent's patience lasts.
+_PASSING: Final = frozenset({RATE_LIMITED, UNAVAILABLE})
+
+
+class LimitReached(Exception):
+    """The agent may not ask its model again before somebody has said so. ``question`` is what the task asks."""
+
+    def __init__(self, name: str, question: str) -> None:
+        super().__init__(name)
+        self.name = name
+        self.question = question
+
+
+def check_limits(limits: JsonObject, budget: Budget, turn: int) -> None:
+    """Raises LimitReached where the task has to ask, and ModelFailed where the answer was to stop."""
+    if told_to_stop(budget.asked, turn):
+        raise ModelFailed(UNAVAILABLE, "The provider was away, and the answer was not to wait for it.", final=True)
+    limit = reached(limits, budget.spent, budget.asked, turn)
+    if limit is None:
+        return
+    if limit.question is None:
+        raise ModelFailed(LIMIT_REACHED, f"The limit {limit.limit} is reached, and the answer was to stop.")
+    raise LimitReached(limit.limit, limit.question)
+
+
+def verdict_on(error: ModelFailed, failures: int, seconds: float, limits: JsonObject) -> tuple[Verdict, float]:
+    """What becomes of a step of which ``failures`` attempts have failed, for ``seconds`` without the waits that the
+    provider asked for; and the seconds until the next attempt."""
+    pause = MODEL_BACKOFF[min(max(failures, 1), len(MODEL_BACKOFF)) - 1]
+    pause = max(min(error.retry_after_seconds or 0.0, LONGEST_PAUSE), pause)
+    if not error.retryable:
+        return Verdict.GIVE_UP, 0.0
+    if error.code in _PASSING:
+        return (Verdict.ASK if seconds >= patience_seconds(limits) else Verdict.TRY_AGAIN), pause
+    most = BAD_REPLIES if error.code == BAD_REPLY else MODEL_ATTEMPTS
+    return (Verdict.GIVE_UP if failures >= most else Verdict.TRY_AGAIN), pause

@@ -1,0 +1,110 @@
+"""Attempts at a step that came to nothing, and turns that failed: counted, said, and asked about."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+
+from baton.domain.conversation import Question, Usage
+from baton.domain.events import StepFailed, StepVoided
+from baton.domain.ids import StepKey
+from baton.domain.mailbox import Ending, Standing
+from baton.domain.states import StepState
+from baton.store.pool import Connection
+from baton.store.queries import execute, fetchrow, fetchval, of_step
+from baton.store.step_rows import NOTHING, end_step, locked, stand, used
+from baton.store.steps import Delta
+
+
+class Verdict(Enum):
+    """What becomes of a step whose attempt has failed."""
+
+    TRY_AGAIN = auto()
+    ASK = auto()  #: patience is at its end: a person says whether to go on
+    GIVE_UP = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed: a stable code, and in words. ``asked_seconds``: the wait that the provider asked for;
+    ``usage``: what the attempt used all the same."""
+
+    code: str
+    message: str = ""
+    asked_seconds: float = 0.0
+    usage: Usage = NOTHING
+
+
+async def count_failure(
+    connection: Connection,
+    key: StepKey,
+    attempt: int,
+    failure: Failure,
+    streamed: Sequence[Delta],
+    judge: Callable[[int, float], tuple[Verdict, float]],
+) -> tuple[Verdict, float]:
+    """Count an attempt that the model failed, and say so in the log. Returns what becomes of the step.
+
+    ``judge`` decides that, by how many attempts have failed and for how many seconds they have, less the waits that
+    the provider asked for: a verdict, and the seconds until the next attempt. An attempt that was overtaken is judged
+    by the one that overtook it.
+    """
+    change = await locked(connection, key)
+    row = await fetchrow(
+        connection,
+        "count_failure",
+        **of_step(key),
+        attempt=attempt,
+        error_message=failure.message,
+        asked_seconds=failure.asked_seconds,
+        **used(failure.usage),
+    )
+    if row is None:
+        return Verdict.TRY_AGAIN, 0.0
+    verdict, pause = judge(row["failures"], row["failing_seconds"])
+    retrying = verdict is Verdict.TRY_AGAIN
+    retry_at = datetime.now(UTC) + timedelta(seconds=pause)
+    change.events += [delta.event() for delta in streamed]
+    change.say(
+        StepFailed(
+            turn=key.turn,
+            step=key.step,
+            attempt=attempt,
+            code=failure.code,
+            retrying=retrying,
+            message=failure.message,
+            retry_at=retry_at.isoformat() if retrying else "",
+            usage=failure.usage,
+        )
+    )
+    await change.write()
+    return verdict, pause
+
+
+async def ask_instead(connection: Connection, key: StepKey, attempt: int, question: Question, said: bool) -> Standing:
+    """End a step by a question that the model has not asked, and the turn with it: a limit is reached.
+
+    ``said``: the attempt had streamed something, which is void.
+    """
+    change = await locked(connection, key)
+    if change.task.box.interrupted(key.turn):
+        return await change.end_turn(Ending.INTERRUPTED)
+    if not await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,)):
+        return stand(change, key)
+    if said:
+        change.say(StepVoided(turn=key.turn, step=key.step, attempt=attempt))
+    return await change.end_turn(Ending.ANSWERED, (question,))
+
+
+async def survived(connection: Connection, key: StepKey, attempt: int) -> None:
+    """Note that an attempt came to nothing although its worker lives: it was given up, or could not be recorded."""
+    await execute(connection, "step_survived", **of_step(key), attempt=attempt)
+
+
+async def fail_turn(connection: Connection, key: StepKey, code: str) -> Standing:
+    """Record that a turn failed for good: its messages are dead, and the task failed unless another message waits."""
+    change = await locked(connection, key)
+    if not change.task.box.makes_calls_of(key.turn, key.step):
+        return change.standing()
+    message = await fetchval(connection, "failure_of", tenant=key.tenant_id, task=key.task_id, turn=key.turn)
+    return await change.end_turn(Ending.FAILED, code=code, message=message or "")

@@ -1,0 +1,118 @@
+"""What an agent may spend: which limit is reached, what is asked, and what an answer allows."""
+
+import pytest
+
+from activities.failures import MODEL_ATTEMPTS, LimitReached, check_limits, verdict_on
+from baton.agents import errors
+from baton.agents.errors import ModelFailed
+from baton.domain.allowance import (
+    CALLS_PER_TURN,
+    GO_ON,
+    PATIENCE,
+    PATIENCE_SECONDS,
+    STOP,
+    Asked,
+    Reached,
+    Spent,
+    gone_for,
+    reached,
+)
+from baton.domain.json import JsonObject
+from baton.store.failures import Verdict
+from baton.store.transcripts import Budget
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "asks"),
+    [
+        ({"max_tokens": 1000}, Spent(tokens=1024), "Used 1,024 tokens of 1,000 tokens. Go on with 1,000 more?"),
+        ({"max_usd": 0.01}, Spent(usd=0.0213), "Used 0.0213 USD of 0.01 USD. Go on with 0.01 more?"),
+        ({"max_calls": 3}, Spent(calls=3), "Used 3 model calls of 3 model calls. Go on with 3 more?"),
+        ({"max_turns": 2}, Spent(turns=3), "Used 2 turns of 2 turns. Go on with 2 more?"),
+        ({"max_seconds": 90}, Spent(seconds=120), "Used 2 min of 1.5 min. Go on with 1.5 min more?"),
+        (
+            {},
+            Spent(calls_in_turn=CALLS_PER_TURN),
+            "Used 50 model calls in this turn of 50 model calls in this turn. Go on with 50 more?",
+        ),
+    ],
+)
+def test_what_is_asked_at_a_limit(limits: JsonObject, spent: Spent, asks: str) -> None:
+    found = reached(limits, spent, (), 3)
+    assert found is not None
+    assert found.question == asks
+
+
+def test_nothing_is_asked_below_a_limit() -> None:
+    limits: JsonObject = {"max_tokens": 10, "max_usd": 1, "max_calls": 3, "max_turns": 2, "max_seconds": 5}
+    assert reached(limits, Spent(2, 2, 2, 9, 0.99, 4.9), (), 2) is None
+    assert reached({}, Spent(10_000, 10_000, 49, 10**9, 1e6, 1e9), (), 1) is None
+
+
+def test_each_go_on_allows_as_much_again() -> None:
+    once = (Asked("max_tokens", GO_ON, 2),)
+    assert reached({"max_tokens": 10}, Spent(tokens=19), once, 2) is None
+    again = reached({"max_tokens": 10}, Spent(tokens=20), once, 2)
+    assert again is not None
+    assert again.question is not None
+    assert again.question.startswith("Used 20 tokens of 20 tokens.")
+    assert reached({"max_tokens": 10}, Spent(tokens=29), (*once, Asked("max_tokens", "but be brief", 3)), 3) is None
+
+
+@pytest.mark.parametrize("answer", [STOP, "stop", " Stop. ", "no", "N"])
+def test_a_stop_ends_the_turn_that_read_it_and_a_later_one_asks_again(answer: str) -> None:
+    asked = (Asked("max_tokens", answer, 2),)
+    assert reached({"max_tokens": 10}, Spent(tokens=10), asked, 2) == Reached("max_tokens", None)
+    later = reached({"max_tokens": 10}, Spent(tokens=10), asked, 3)
+    assert later is not None
+    assert later.question is not None
+
+
+def test_what_nobody_answered_allows_nothing() -> None:
+    found = reached({"max_tokens": 10}, Spent(tokens=10), (Asked("max_tokens", None, None),), 2)
+    assert found is not None
+    assert found.question is not None
+
+
+def test_the_limit_of_another_kind_is_not_extended() -> None:
+    assert reached({"max_calls": 1}, Spent(calls=1), (Asked("max_tokens", GO_ON, 2),), 2) is not None
+
+
+def test_stopping_fails_the_step_for_good() -> None:
+    budget = Budget(0, Spent(tokens=10), (Asked("max_tokens", STOP, 2),))
+    with pytest.raises(ModelFailed) as failed:
+        check_limits({"max_tokens": 10}, budget, 2)
+    assert (failed.value.code, failed.value.retryable) == (errors.LIMIT_REACHED, False)
+    with pytest.raises(LimitReached):
+        check_limits({"max_tokens": 10}, budget, 3)
+    gone = Budget(0, Spent(), (Asked(PATIENCE, STOP, 2),))
+    with pytest.raises(ModelFailed) as failed:
+        check_limits({}, gone, 2)
+    assert (failed.value.code, failed.value.retryable) == (errors.UNAVAILABLE, False)
+    check_limits({}, gone, 3)
+
+
+@pytest.mark.parametrize("code", [errors.UNAVAILABLE, errors.RATE_LIMITED])
+def test_what_passes_is_waited_out_by_time_and_then_asked_about(code: str) -> None:
+    error = ModelFailed(code)
+    assert verdict_on(error, 500, PATIENCE_SECONDS - 1, {})[0] is Verdict.TRY_AGAIN
+    assert verdict_on(error, 1, PATIENCE_SECONDS, {})[0] is Verdict.ASK
+    assert verdict_on(error, 1, 5, {"patience_seconds": 5})[0] is Verdict.ASK
+    assert gone_for(PATIENCE_SECONDS) == "The model's provider has been away for 4 h. Go on trying?"
+
+
+@pytest.mark.parametrize("code", [errors.KEY_REJECTED, errors.NOT_FOUND, errors.QUOTA, errors.FILTERED, errors.REFUSED])
+def test_what_cannot_pass_is_given_up_at_once(code: str) -> None:
+    assert verdict_on(ModelFailed(code), 1, 0, {})[0] is Verdict.GIVE_UP
+
+
+def test_empty_replies_are_tried_twice_and_others_more_often() -> None:
+    bad, cut = ModelFailed(errors.BAD_REPLY), ModelFailed(errors.CUT_OFF)
+    assert [verdict_on(bad, n, 0, {})[0] for n in (1, 2)] == [Verdict.TRY_AGAIN, Verdict.GIVE_UP]
+    verdicts = [verdict_on(cut, n, 0, {})[0] for n in range(1, MODEL_ATTEMPTS + 1)]
+    assert verdicts == [Verdict.TRY_AGAIN] * (MODEL_ATTEMPTS - 1) + [Verdict.GIVE_UP]
+
+
+@pytest.mark.parametrize(("failures", "asked", "pause"), [(1, None, 1), (3, None, 4), (99, None, 30), (1, 17, 17)])
+def test_pauses_grow_and_the_provider_s_wish_counts(failures: int, asked: float | None, pause: float) -> None:
+    assert verdict_on(ModelFailed(errors.RATE_LIMITED, "", asked), failures, 0, {}) == (Verdict.TRY_AGAIN, pause)

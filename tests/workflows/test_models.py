@@ -1,0 +1,184 @@
+"""Real models' bad minutes, by a provider of the tests: what becomes of the task, and what its person reads."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from uuid import UUID, uuid4
+
+import pytest
+
+from baton.domain.agents import Agent
+from baton.domain.events import EventType, StepCompleted, StepFailed
+from baton.domain.ids import TaskById
+from baton.domain.json import JsonObject
+from baton.domain.states import SendMode
+from baton.service import tasks
+from baton.service.explain import explain_task
+from baton.store import agents
+from tests.support.openai_server import OpenAIServer, Refusal, Reply, running_openai_server
+from tests.support.postgres import PostgresServer
+from tests.support.system import System, running_system
+from tests.support.temporal import RunningTemporal
+
+MODEL = "openai-chat:gpt-5-mini"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Generator[OpenAIServer]:
+    """Where the worker of this module finds its models."""
+    with running_openai_server() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", server.url)
+        patch.setenv("OPENAI_API_KEY", "sk-of-the-tests-0123456789")
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def served(
+    provider: OpenAIServer, postgres: PostgresServer, temporal_server: RunningTemporal
+) -> AsyncGenerator[System]:
+    """A tenant's view of Baton whose worker asks ``provider``."""
+    dsn = await postgres.create_database()
+    async with running_system(dsn, temporal_server) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def forget(provider: OpenAIServer) -> Generator[None]:
+    """Each test has the provider for itself."""
+    yield
+    provider.replies.clear()
+    provider.asked.clear()
+
+
+def away(refusal: Refusal) -> Callable[[JsonObject], Refusal]:
+    """A provider that refuses everything."""
+
+    def refuse(_: JsonObject) -> Refusal:
+        return refusal
+
+    return refuse
+
+
+async def new_agent(system: System, **limits: float) -> UUID:
+    bounds: JsonObject = dict(limits.items())
+    new = Agent(system.who.tenant_id, uuid4(), 0, f"agent-{uuid4()}", MODEL, limits=bounds)
+    async with system.baton.pool.connection() as connection:
+        return (await agents.insert(connection, new)).id
+
+
+async def failures(system: System, task: UUID) -> list[StepFailed]:
+    log = await system.log(await system.execution_of(task))
+    return [event.body for event in log if isinstance(event.body, StepFailed)]
+
+
+async def asked(system: System, task: UUID) -> str:
+    """What a waiting task asks."""
+    row = await system.until(task, "waiting")
+    (question,) = row["open_questions"]
+    return str(question["text"])
+
+
+async def test_half_an_answer_is_tried_again(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Reply(("Half ", "an "), unfinished=True), Reply(("A whole ", "answer.")))
+    task = await served.start("Answer.", await new_agent(served))
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "A whole answer."
+    (failed,) = await failures(served, task)
+    assert (failed.code, failed.retrying) == ("model_cut_off", True)
+    assert failed.retry_at
+
+
+async def test_a_wrong_key_fails_at_once_and_says_so(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Refusal(401, "invalid_api_key", "Incorrect API key provided: sk-of-the-tests-0123456789."))
+    task = await served.start("Answer.", await new_agent(served))
+    await served.until(task, "failed", seconds=10)
+    view = await tasks.get_task(served.baton, served.who, TaskById(task))
+    assert (view.error, view.error_message) == ("model_key_rejected", "Incorrect API key provided: [secret].")
+    (failed,) = await failures(served, task)
+    assert failed.message == view.error_message
+    (reason,) = (await explain_task(served.baton, served.who, TaskById(task))).reasons
+    assert "Incorrect API key provided: [secret]." in reason.text
+
+
+async def test_a_provider_that_is_away_is_waited_for_then_asked_about(served: System, provider: OpenAIServer) -> None:
+    provider.otherwise, before = away(Refusal(503, message="Over capacity.")), provider.otherwise
+    try:
+        task = await served.start("Answer.", await new_agent(served, patience_seconds=0.5))
+        assert "has been away for" in await asked(served, task)
+        assert {failed.message for failed in await failures(served, task)} == {"Over capacity."}
+    finally:
+        provider.otherwise = before
+    provider.reply(Reply(("Here ", "again.")))
+    await served.send(task, "Go on")
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "Here again."
+
+
+async def test_a_provider_that_is_not_to_be_waited_for(served: System, provider: OpenAIServer) -> None:
+    provider.otherwise, before = away(Refusal(500, message="Away.")), provider.otherwise
+    try:
+        task = await served.start("Answer.", await new_agent(served, patience_seconds=0.5))
+        await asked(served, task)
+        await served.send(task, "Stop")
+        row = await served.until(task, "failed")
+        assert row["error_code"] == "model_unavailable"
+    finally:
+        provider.otherwise = before
+
+
+async def test_a_limit_asks_and_goes_on_when_told(served: System, provider: OpenAIServer) -> None:
+    provider.reply(*(Reply(("Answer.",), input_tokens=40, output_tokens=10) for _ in range(9)))
+    task = await served.start("Answer.", await new_agent(served, max_tokens=100))
+    await served.until(task, "succeeded")
+    await served.send(task, "And again.")
+    await served.until(task, "succeeded")
+    await served.send(task, "And again.")
+    assert await asked(served, task) == "Used 100 tokens of 100 tokens. Go on with 100 more?"
+    assert len(provider.asked) == 2
+    await served.send(task, "Go on")
+    await served.until(task, "succeeded")
+    assert len(provider.asked) == 3
+    await served.send(task, "And again.")
+    await served.until(task, "succeeded")
+    await served.send(task, "And again.")
+    assert await asked(served, task) == "Used 200 tokens of 200 tokens. Go on with 100 more?"
+    await served.send(task, "Stop")
+    row = await served.until(task, "failed")
+    assert row["error_code"] == "limit_reached"
+    assert len(provider.asked) == 4
+
+
+async def test_what_was_used_is_what_the_events_say(served: System, provider: OpenAIServer) -> None:
+    provider.reply(
+        Reply(("One ",), finish_reason="length", input_tokens=10, output_tokens=1),
+        Reply(("two ",), unfinished=True),
+        Reply(("One ",), finish_reason="length", input_tokens=10, output_tokens=1),
+        Reply(("two.",), input_tokens=20, output_tokens=3),
+    )
+    task = await served.start("Count.", await new_agent(served))
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "One two."
+    log = await served.log(await served.execution_of(task))
+    usages = [
+        event.body.usage for event in log if isinstance(event.body, StepCompleted | StepFailed) and event.body.usage
+    ]
+    assert sum(usage.calls for usage in usages) == len(provider.asked) == 4
+    assert sum(usage.input_tokens for usage in usages) == 40
+    assert sum(usage.output_tokens for usage in usages) == 5
+    assert [event.body.finish_reason for event in log if isinstance(event.body, StepCompleted)] == ["stop"]
+
+
+async def test_an_interrupt_ends_the_wait_for_a_provider(served: System, provider: OpenAIServer) -> None:
+    provider.otherwise, before = away(Refusal(503, message="Away.")), provider.otherwise
+    try:
+        task = await served.start("Answer.", await new_agent(served))
+        async with asyncio.timeout(20):
+            while not await failures(served, task):
+                await asyncio.sleep(0.05)
+    finally:
+        provider.otherwise = before
+    provider.reply(Reply(("Well ", "then.")))
+    await served.send(task, "Answer this instead.", mode=SendMode.INTERRUPT)
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "Well then."
+    types = [event.type for event in await served.log(await served.execution_of(task))]
+    assert EventType.STEP_FAILED in types
