@@ -21,7 +21,8 @@ async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState
 
 
 async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
-    """Let a paused task go on. Raises `NotFound`, `Conflict`. Returns the task's state."""
+    """Let a paused task go on. Resuming again changes nothing. Raises `NotFound`, `Conflict`. Returns the task's
+    state."""
     seen = await find_task(baton, who, address)
     return await _change(baton, seen, lambda c, route: control.resume(c, route, who.subject))
 

@@ -21,7 +21,7 @@ from baton.domain.ids import (
 )
 from baton.domain.mailbox import Ending, Standing, standing
 from baton.domain.states import MessageState, TaskState, TurnState
-from baton.store import approvals, mailboxes, receipts
+from baton.store import approvals, events, mailboxes, receipts
 from baton.store.changes import CANCELLED, RING_SECONDS, Change, asked_approvals, asked_questions, told
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
@@ -51,11 +51,15 @@ async def _pause(change: Change, by: str) -> Standing:
 async def resume(connection: Connection, route: TaskRoute, by: str) -> Standing:
     """Let a paused task go on: it waits again if a question is open, else it takes a new turn.
 
-    Raises `TaskNotFound`, and `Conflict` for a task that is not paused.
+    Resuming again changes nothing, until the next pause or a cancel: whoever does not know whether the first was
+    committed is told what the task is at. Raises `TaskNotFound`, and `Conflict` for a task that is not paused, and has
+    not been resumed.
     """
     change = await _change(connection, route)
     state = change.task.box.state
     if state is not TaskState.PAUSED:
+        if state is not TaskState.CANCELLED and await events.was_resumed(connection, route):
+            return change.standing()
         raise Conflict(f"the task is {state}, not paused", state)
     return await _resume(change, by)
 

@@ -120,6 +120,19 @@ async def of_task(
     return [event_of(row) for row in rows]
 
 
+async def was_resumed(connection: Connection, route: TaskRoute) -> bool:
+    """Whether the last that somebody has done to a task, of pausing and resuming it, was to resume it."""
+    done = await fetchval(
+        connection,
+        "last_of_types",
+        tenant=route.tenant_id,
+        execution=route.execution_id,
+        task=route.task_id,
+        types=[EventType.TASK_PAUSED, EventType.TASK_RESUMED],
+    )
+    return done == EventType.TASK_RESUMED
+
+
 def event_of(row: asyncpg.Record) -> Event:
     """An event from its row."""
     data = row["data"]

@@ -414,7 +414,8 @@ async def test_pausing_resuming_cancelling(api: RunningApi) -> None:
         return str((await api.http.get(f"{EXECUTIONS}/{execution}")).json()["status"])
 
     assert "not paused" in refused(await post("resume"), 409)
-    for action, becomes in (("pause", "paused"), ("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+    actions = ("pause", "pause", "resume", "resume", "cancel")
+    for action, becomes in zip(actions, ("paused", "paused", "running", "running", "cancelled"), strict=True):
         answer = await post(action)
         assert answer.status_code == 200
         assert fits(answer.json(), "StatusChange") == {"executionId": execution, "status": becomes}

@@ -271,7 +271,7 @@ async def test_controlling_a_task_and_an_execution(api: RunningApi) -> None:
     execution = await start_task(api.http)
     task = execution["tasks"][0]["id"]
     for base in (f"{V1}/tasks/{task}", f"{V1}/executions/{execution['id']}"):
-        for verb, state in (("pause", "paused"), ("resume", "running")):
+        for verb, state in (("pause", "paused"), ("resume", "running"), ("resume", "running")):
             answer = await api.http.post(f"{base}/{verb}")
             assert answer.status_code == 200
             (TaskOut if "tasks" in base else ExecutionOut).model_validate(answer.json())

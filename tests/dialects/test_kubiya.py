@@ -447,7 +447,8 @@ async def test_pause_resume_cancel(api: RunningApi) -> None:
     for n in ids:
         await api.set_task(ids[n], state="running")
     for execution in (single, ids[1], plan):
-        for verb, status in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        resumed = ("resume", "running")
+        for verb, status in (("pause", "paused"), resumed, resumed, ("cancel", "cancelled")):
             answer = await api.http.post(f"/api/v1/executions/{execution}/{verb}")
             assert answer.status_code == 200, answer.text
             body = answer.json()

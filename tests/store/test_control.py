@@ -90,6 +90,49 @@ async def test_only_what_is_paused_is_resumed(world: World, state: TaskState) ->
     assert await world.row(route) == before
 
 
+async def gone_on(world: World, state: TaskState, *, turn_open: bool = False) -> TaskRoute:
+    """A task that somebody has resumed, and that has come to a state since."""
+    route = await world.in_state(S.PAUSED)
+    await world.resume(route)
+    if turn_open or state is not S.RUNNING:
+        await world.start(route, 2)
+    if state is S.WAITING:
+        await world.record(route, 2, asks=[question("a")])
+    elif state is S.SUCCEEDED:
+        await world.record(route, 2)
+    elif state is S.FAILED:
+        await world.fail(route, 2)
+    return route
+
+
+@pytest.mark.parametrize(
+    ("state", "turn_open"),
+    [(S.RUNNING, False), (S.RUNNING, True), (S.WAITING, False), (S.SUCCEEDED, False), (S.FAILED, False)],
+)
+async def test_resuming_again_changes_nothing(world: World, state: TaskState, turn_open: bool) -> None:
+    """Whoever has not heard of the first commit is told that it is done, whatever the task has come to since."""
+    route = await gone_on(world, state, turn_open=turn_open)
+    before = await world.row(route), await world.log(route)
+    again = await world.resume(route)
+    assert (again.box.state, again.box.turn_open) == (state, turn_open)
+    assert (await world.row(route), await world.log(route)) == before
+
+
+async def test_a_resume_counts_until_the_next_pause(world: World) -> None:
+    route = await gone_on(world, S.RUNNING)
+    await world.pause(route)
+    await world.send(route)
+    with pytest.raises(Conflict):
+        await world.resume(route)
+
+
+async def test_a_task_that_was_resumed_and_cancelled_is_not_resumed(world: World) -> None:
+    route = await gone_on(world, S.RUNNING)
+    await world.cancel(route)
+    with pytest.raises(Conflict):
+        await world.resume(route)
+
+
 async def test_resume_takes_a_new_turn(world: World) -> None:
     route = await world.in_state(S.PAUSED)
     where = await world.resume(route)

@@ -64,6 +64,15 @@ SELECT ${event}
  ORDER BY e.seq
  LIMIT :limit;
 
+-- name: last_of_types
+-- Which of some types, each of which changes a task's state, was said of it last.
+SELECT e.type
+  FROM events e
+ WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.task_id = :task
+   AND e.task_state IS NOT NULL AND e.type = ANY (:types::text[])
+ ORDER BY e.seq DESC
+ LIMIT 1;
+
 -- name: log_head
 -- The number of an execution's last event, of the oldest that can still be read, and the execution's state.
 SELECT event_seq AS head, state,
