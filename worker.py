@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import uvloop
-from temporalio.worker import Worker, WorkflowRunner
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -28,10 +28,12 @@ from activities.messages import MessageActivities
 from activities.plans import PlanActivities
 from activities.questions import QuestionActivities
 from activities.rings import Bellringer
+from activities.shares import FairSteps
 from activities.steps import StepActivities
 from baton.agents.models import Models
 from baton.agents.tools import load_tools, tool_modules
 from baton.domain.errors import Unavailable
+from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
 from baton.runtime.process import leave
@@ -46,6 +48,9 @@ from workflows.plan import PlanWorkflow
 from workflows.runner import BatonRunner
 
 _log = logging.getLogger("baton.worker")
+
+#: Slots beyond those of the steps: for what is handed back, and for activities that only write.
+_SPARE_SLOTS: Final = 100
 
 
 def sandbox() -> WorkflowRunner:
@@ -87,10 +92,13 @@ async def serve(
         activities=_activities(core, interrupts),
         workflow_runner=sandbox(),
         workflow_failure_exception_types=[Exception] if fail_fast else [],
-        interceptors=[ErrorsAsCodes(), Callers()],
+        interceptors=[ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers()],
         max_cached_workflows=settings.max_cached_workflows,
-        max_concurrent_activities=settings.max_concurrent_activities,
+        max_concurrent_activities=settings.max_concurrent_activities + _SPARE_SLOTS,
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+        # Half are for runs that are new to this worker: with one poller, as it comes, those would wait for each other.
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(6),
+        nonsticky_to_sticky_poll_ratio=0.5,
         # A step that is interrupted or whose worker dies is to be known soon.
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
@@ -172,6 +180,7 @@ def main(queue: str | None = None) -> NoReturn:
     """Run the process to its end, which is here: taking down a Temporal client's threads can crash the interpreter."""
     settings = settings_or_exit()
     configure(settings.log_level, tool_modules(settings.tools_modules))
+    raise_file_limit()
     sys.path.append(os.getcwd())  # tools of one's own may lie there; nothing of ours is shadowed by them
     code = 0
     try:

@@ -40,7 +40,7 @@ class ApprovalActivities:
         except DomainError as error:
             _log.warning("a decision typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
             refused = error
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(route.execution_id) as connection:
             where = await approvals.decide_all(connection, route, (), sender(typed.sender))
         self._bellringer.ring(route, bells.of_decision(where, heard=True))
         return typed_outcome(where, words=self._words, refused=refused, approvals=tuple(map(str, decided)))
@@ -48,7 +48,7 @@ class ApprovalActivities:
     async def _decide(self, route: TaskRoute, typed: TypedDecision) -> tuple[ApprovalId, ...]:
         decision, by = _decision(typed), sender(typed.sender)
         decision.check()
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(route.execution_id) as connection:
             if not typed.approval:
                 return await approvals.decide_every_open(connection, route, decision, by, typed.turn)
             approval = _id(typed.approval)

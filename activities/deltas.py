@@ -68,7 +68,7 @@ class _ExecutionLog:
             if not batch:
                 return False
             try:
-                async with self._pool.connection() as connection:
+                async with self._pool.connection(self._execution_id) as connection:
                     await steps.append_deltas(connection, self._tenant_id, self._execution_id, _deltas(batch))
             except Unavailable:
                 # May or may not be committed; the step that streams it will meet the same database and be retried.

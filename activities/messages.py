@@ -54,7 +54,7 @@ class MessageActivities:
         except DomainError as error:
             _log.warning("a message typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
             refused = error
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(route.execution_id) as connection:
             locked = await mailboxes.lock(connection, tenant, route.execution_id, route.task_id)
         accepted = str(receipt.message_id) if receipt else ""
         return typed_outcome(standing(locked.box), words=self._words, refused=refused, message=accepted)
@@ -79,7 +79,7 @@ class MessageActivities:
             only_if_waiting=message.answers,
         )
         by = sender(message.sender)
-        async with self._pool.connection() as connection:
+        async with self._pool.connection(route.execution_id) as connection:
             receipt = await messages.accept(connection, route, draft, by, relay_seconds=RING_SECONDS)
         heard = bool(message.task)  # else the plan's workflow heard it, and the task's own has to be told
         self._bellringer.ring(route, bells.of_message(receipt, in_plan=route.in_plan, heard=heard))

@@ -15,7 +15,7 @@ class CallNotes:
 
     async def write(self, name: str, text: str) -> bool:
         """See `baton.agents.tools.call.Notes`."""
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(self._key.execution_id) as connection:
             return await notes.write(connection, self._key, self._call_id, name, text)
 
     async def read(self) -> dict[str, str]:

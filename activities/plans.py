@@ -26,7 +26,7 @@ class PlanActivities:
     async def advance_plan(self, plan: PlanStart) -> PlanOutcome:
         """See `workflows.contracts.advance_plan`."""
         tenant, execution = UUID(plan.tenant), UUID(plan.execution)
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(execution) as connection:
             standing = await plans.advance_plan(connection, tenant, execution)
         self._notify(execution)
         await self._ring(tenant, standing.to_ring)
@@ -36,7 +36,7 @@ class PlanActivities:
     async def cancel_plan(self, plan: PlanStart) -> PlanOutcome:
         """See `workflows.contracts.cancel_plan`."""
         tenant, execution = UUID(plan.tenant), UUID(plan.execution)
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(execution) as connection:
             stopped = await control.cancel_all(connection, tenant, execution, "temporal", "cancelled in Temporal")
             standing = await plans.advance_plan(connection, tenant, execution)
         self._notify(execution)

@@ -25,7 +25,7 @@ class QuestionActivities:
         """See `workflows.contracts.tick`."""
         async with self._pool.connection() as connection:
             route = await routes.route(connection, UUID(task.tenant), TaskById(UUID(task.task)))
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(route.execution_id) as connection:
             standing = await questions.tick(connection, route)
         self._notify(route.execution_id)
         return outcome(standing, words=self._words)

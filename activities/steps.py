@@ -33,7 +33,7 @@ from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
 from baton.domain.answers import problems
 from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
-from baton.domain.ids import StepKey, TaskById
+from baton.domain.ids import StepKey, TaskById, TaskRoute
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
@@ -56,6 +56,7 @@ RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
+_Where = TypeVar("_Where", StepKey, TaskRoute)
 
 
 class StepActivities:
@@ -251,7 +252,11 @@ class StepActivities:
         return await self._done(key, standing)
 
     async def _patiently(
-        self, record: Callable[Concatenate[Connection, _P], Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+        self,
+        record: Callable[Concatenate[Connection, StepKey, _P], Awaitable[_T]],
+        key: StepKey,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
     ) -> _T:
         """Record what was done, for a while also with a database that is away.
 
@@ -259,16 +264,20 @@ class StepActivities:
         """
         for pause in RECORD_PAUSES:
             try:
-                return await self._in_transaction(record, *args, **kwargs)
+                return await self._in_transaction(record, key, *args, **kwargs)
             except Unavailable:
                 await asyncio.sleep(pause)
-        return await self._in_transaction(record, *args, **kwargs)
+        return await self._in_transaction(record, key, *args, **kwargs)
 
     async def _in_transaction(
-        self, work: Callable[Concatenate[Connection, _P], Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+        self,
+        work: Callable[Concatenate[Connection, _Where, _P], Awaitable[_T]],
+        where: _Where,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
     ) -> _T:
-        async with self._pool.transaction() as connection:
-            return await work(connection, *args, **kwargs)
+        async with self._pool.transaction(where.execution_id) as connection:
+            return await work(connection, where, *args, **kwargs)
 
     async def _done(self, key: StepKey, standing: Standing) -> Outcome:
         self._notify(key.execution_id)

@@ -18,6 +18,7 @@ from api.dialects import all_dialects
 from api.errors import Refuse
 from api.heads import fault_of
 from api.quotas import telling_quota
+from api.room import Room
 from api.root import root_app
 from api.routing import routable
 from baton.runtime.logging import whereabouts
@@ -54,6 +55,7 @@ class BatonApp:
         self.state.stopping = asyncio.Event()
         self.dialects: Sequence[Dialect] = all_dialects()
         self.settings = settings
+        self.room = Room(settings.max_connections)
         self._root = root_app(self.dialects, self._lifespan)
         self._routes = sorted(
             ((tuple(prefix.split("/")), dialect.app) for dialect in self.dialects for prefix in dialect.prefixes),

@@ -6,6 +6,7 @@ a byte now and then holds a connection for a limited time, whatever it is waitin
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from api.http1 import Http1, Phase
+from api.room import Room
 from baton.settings import Settings
 
 #: Where a request's scope has what ends its connection at once, without waiting for the client to read.
@@ -32,6 +34,7 @@ class Refuses(Protocol):
     """An application that words the refusal of a request that it did not get to see."""
 
     settings: Settings
+    room: Room
 
     def refuse(self, scope: Scope, status: int, message: str) -> Response:
         """The answer, in the shape of the dialect whose path it is."""
@@ -51,6 +54,7 @@ class Connection(Http1):
         "_paused_since",
         "_progress_at",
         "_refuse",
+        "_room",
         "_unwritten",
         "_was_asked",
     )
@@ -65,6 +69,7 @@ class Connection(Http1):
         super().__init__(config, server_state, app_state, _loop)
         app = cast("Refuses", config.app)
         self._refuse = app.refuse
+        self._room = app.room
         self._head_seconds = app.settings.header_timeout_seconds
         self._body_seconds = app.settings.body_timeout_seconds
         self._look: asyncio.TimerHandle | None = None
@@ -82,8 +87,11 @@ class Connection(Http1):
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._look_again()
+        if not self._room.enter(self):
+            self.malformed(503, "too many connections: try again")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._room.leave(self)
         if self._look is not None:
             self._look.cancel()
         super().connection_lost(exc)
@@ -98,10 +106,13 @@ class Connection(Http1):
         super().on_headers_complete()
         if self.phase is Phase.BODY:
             self._was_asked = True
+            self._room.busy(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._idle_since = self.loop.time()
+        if not self._is_busy and not self.transport.is_closing():
+            self._room.idle(self)
         if self._garbage is not None and not self._is_busy and not self.transport.is_closing():
             self._write_refusal(*self._garbage)
 
@@ -152,6 +163,10 @@ class Connection(Http1):
             return self._head_seconds
         return self._body_seconds if self.phase is Phase.BODY else KEEP_ALIVE_SECONDS
 
+    def make_room(self) -> None:
+        """End the connection at once: it is idle, and another needs its place."""
+        self.transport.abort()
+
     def _abort(self) -> None:
         self.transport.abort()
 
@@ -174,7 +189,7 @@ class Connection(Http1):
                 self._write_refusal(status, message)
 
     def _write_refusal(self, status: int, message: str) -> None:
-        target = self.url.partition(b"?")[0]
+        target = (self.url or b"/").partition(b"?")[0]
         scope: Scope = {
             "type": "http",
             "method": "GET",
@@ -184,6 +199,8 @@ class Connection(Http1):
         }
         response = self._refuse(scope, status, message)
         head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            head += b"retry-after: 1\r\n"
         self.transport.write(STATUS_LINE[status] + head + b"connection: close\r\n\r\n" + bytes(response.body))
         self.transport.close()
 

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Generator
-from typing import Protocol
+from typing import Final, Protocol
 
 import uvicorn
 import uvloop
@@ -14,11 +14,16 @@ import uvloop
 from api.app import create_app
 from api.connection import server_config
 from baton.domain.errors import Unavailable
+from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
 from baton.service.context import check_database
 from baton.settings import Settings
 
+#: Open files but those of clients and of the database pool: logs, Temporal, notifications, Redis, libraries.
+_OTHER_FILES: Final = 64
+#: Connections that are tried to be served whatever the limit says.
+_FEWEST: Final = 10
 _log = logging.getLogger(__name__)
 
 
@@ -55,12 +60,30 @@ class _Server(uvicorn.Server):
         self._app.stopping.set()
 
 
+def within_files(files: int, settings: Settings) -> Settings:
+    """The settings, with as many connections and streams as ``files`` open ones allow. Logs where those are fewer."""
+    room = files - settings.pool_max_size - _OTHER_FILES
+    if room >= settings.max_connections:
+        return settings
+    room = max(room, _FEWEST)
+    streams = min(settings.max_streams, room * 4 // 5)
+    _log.warning(
+        "the process may have %d files open, too few for BATON_MAX_CONNECTIONS=%d: it takes %d connections, %d streams",
+        files,
+        settings.max_connections,
+        room,
+        streams,
+    )
+    return settings.model_copy(update={"max_connections": room, "max_streams": streams})
+
+
 def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve on ``listener`` until SIGTERM or SIGINT, then finish what was begun, `shutdown_seconds` at most.
 
     Returns the exit code: 1 if PostgreSQL cannot be used, which is logged in a line.
     """
     configure(settings.log_level)
+    settings = within_files(raise_file_limit(), settings)
     try:  # uvicorn would say so with a traceback
         uvloop.run(check_database(settings))
     except Unavailable as error:

@@ -6,6 +6,7 @@ Who reconnects after an end frame, as browsers do by themselves, gets a 204 whil
 import asyncio
 import time
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final, cast
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from baton.domain.events import Event
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.feed import OVER, Subscription
-from baton.service.visibility import find_execution
+from baton.service.visibility import SeenExecution, find_execution
 
 #: How long to wait before reading on after an end that was none any more.
 _AGAIN_SECONDS: Final = 0.1
@@ -54,10 +55,32 @@ async def open_stream(
     of the states that it ``ends`` with. A 204 for who has seen the end, and nothing has come since.
 
     Events that are gone for good become a `gap` frame, with ``snapshot``: the path where the present state can be read.
-    Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, and `Unavailable`.
+    Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, `RateLimited` for a stream too many, and
+    `Unavailable`.
     """
-    gap: Frame | None = None
     execution = await find_execution(baton, who, execution_id)
+    baton.streams.open(who)
+    try:
+        response = await _open(baton, who, execution, cursor, encoder, snapshot, task_id, ends)
+    except BaseException:
+        baton.streams.closed(who)
+        raise
+    if not isinstance(response, EventStream):
+        baton.streams.closed(who)
+    return response
+
+
+async def _open(
+    baton: Baton,
+    who: Principal,
+    execution: SeenExecution,
+    cursor: Cursor,
+    encoder: Encoder,
+    snapshot: str,
+    task_id: UUID | None,
+    ends: Collection[TaskState],
+) -> Response:
+    gap: Frame | None = None
     try:
         subscription = await baton.feed.subscribe(execution, cursor.after, task_id=task_id, ends=ends)
     except CursorExpired as expired:
@@ -70,7 +93,7 @@ async def open_stream(
     if cursor.is_end and await _is_still_over(subscription, encoder, cursor):
         subscription.close()
         return Response(status_code=204)
-    return EventStream(subscription, encoder, cursor, baton, gap)
+    return EventStream(subscription, encoder, cursor, baton, who, gap)
 
 
 async def _is_still_over(subscription: Subscription, encoder: Encoder, cursor: Cursor) -> bool:
@@ -92,6 +115,7 @@ class EventStream(Response):
         encoder: Encoder,
         cursor: Cursor,
         baton: Baton,
+        who: Principal,
         first: Frame | None = None,
     ) -> None:
         super().__init__(headers=_HEADERS)
@@ -101,6 +125,7 @@ class EventStream(Response):
         self._cursor = cursor
         self._settings = baton.settings
         self._authenticator = baton.authenticator
+        self._close = partial(baton.streams.closed, who)
         self._first = first
         self._is_live = False
         self._last: tuple[Frame, int] | None = None
@@ -128,6 +153,7 @@ class EventStream(Response):
         finally:
             watcher.cancel()
             self._subscription.close()
+            self._close()
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     # --- The API ---------------------------------------------------------------------------------------------------
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port the API listens on; 0 picks a free one.")
+    max_connections: int = Field(
+        default=5000,
+        ge=10,
+        description="Maximum number of clients' connections to an API process, as far as its limit of open files "
+        "allows. At the limit, the connection that has been idle for longest is closed for a new one.",
+    )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Largest request body the API accepts; a larger one gets a 413."
     )
@@ -146,7 +152,10 @@ class Settings(BaseSettings):
 
     # --- The worker --------------------------------------------------------------------------------------------------
     max_concurrent_activities: int = Field(
-        default=200, ge=1, description="Maximum number of steps that a worker runs at once."
+        default=400,
+        ge=1,
+        description="Maximum number of steps that a worker runs at once. A tenant gets another slot only while more "
+        "are free than it holds: half of them if it is alone. What finds none waits.",
     )
     transcript_max_bytes: int = Field(
         default=8 * 1024 * 1024,
@@ -183,6 +192,18 @@ class Settings(BaseSettings):
     )
     stream_max_seconds: float = Field(
         default=600.0, gt=0, description="Seconds after which the server ends a stream; clients reconnect and resume."
+    )
+    max_streams: int = Field(
+        default=4000,
+        ge=1,
+        description="Maximum number of open streams in an API process. A tenant gets another one only while more are "
+        "free than it holds: half of them if it is alone.",
+    )
+    streams_per_key: int = Field(
+        default=1000,
+        ge=0,
+        description="Maximum number of open streams per key in an API process; 0: as many as its tenant's share. A key "
+        "without a limit of requests has none of streams.",
     )
     stream_retry_seconds: float = Field(
         default=1.0, ge=0, description="Reconnection delay that streams send to clients (`retry:`)."

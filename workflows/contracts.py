@@ -38,6 +38,9 @@ TOOLS: Final = "tools"  #: make `Outcome.calls`, then take the next step
 STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
 REST: Final = "rest"  #: nothing to do until somebody rings
 
+#: The code of an attempt that found no free slot. Its one detail is how many steps of its tenant were at work there.
+NO_SLOT: Final = "no_slot"
+
 
 @dataclass(slots=True)
 class ProgressState:

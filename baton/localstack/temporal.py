@@ -12,8 +12,13 @@ from baton.localstack.ports import hold_port, listens
 _HOST = "127.0.0.1"
 
 #: With eager activities a turn's step goes to the worker in the answer to its workflow task: several times the turns a
-#: second. deploy/README.md has the same flag for any server.
-DYNAMIC_CONFIGURATION = {"system.enableActivityEagerExecution": "true"}
+#: second. With fairness what waits is taken from the tenants in turn, not in the order in which it came.
+#: deploy/README.md has the same flags for any server.
+DYNAMIC_CONFIGURATION = {
+    "system.enableActivityEagerExecution": "true",
+    "matching.useNewMatcher": "true",
+    "matching.enableFairness": "true",
+}
 
 #: Survives a killed process. What a power cut takes is rung again: PostgreSQL is the truth.
 _PRAGMAS = {"journal_mode": "wal", "synchronous": "normal"}

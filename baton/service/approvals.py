@@ -50,7 +50,7 @@ async def decide_all(
         raise InvalidInput("all decisions must be about approvals of one task")
     route = seen[0].task.route
     await _check_arguments(baton, route.tenant_id, decisions)
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(route.execution_id) as connection:
         after = await approvals.decide_all(connection, route, decisions, who.subject)
         decided = [await _view(connection, approval) for approval in seen]
     ring(baton, route, bells.of_decision(after))
@@ -98,7 +98,7 @@ async def decide_and_answer(
     route = (await find_task(baton, who, address)).route
     await _check_arguments(baton, route.tenant_id, decisions)
     after: Standing | None = None
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(route.execution_id) as connection:
         await messages.hold(connection, route.tenant_id, route.execution_id)
         earlier = [await messages.earlier(connection, route, draft) for draft in answers]
         if if_versions is not None and not any(earlier):

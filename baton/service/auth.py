@@ -24,7 +24,7 @@ from baton.service.jwks import KeySet
 from baton.service.last_uses import LastUses
 from baton.settings import Settings
 from baton.store import keys, tenants
-from baton.store.pool import Pool
+from baton.store.pool import Pool, spending
 
 #: Principals that are remembered at most: bounded, however many keys there are.
 _REMEMBERED: Final = 10_000
@@ -33,6 +33,8 @@ _LONGEST: Final = 16_384
 #: What a JWT may do that says nothing of scopes: all that the published APIs offer, nothing of keys and agents.
 _DEFAULT_SCOPES: Final = frozenset({Scope.READ, Scope.SEND, Scope.WRITE})
 _SCOPES: Final = frozenset(Scope)
+#: Whose share of the database's connections is used to find out who calls.
+_STRANGERS: Final = UUID(int=0)
 #: Later than any clock here shows, and little enough to reckon with.
 _FAR: Final = 2**40
 
@@ -92,11 +94,13 @@ class Authenticator:
         digest = digest_of(token)
         known = self._known.get(digest)
         if known is None:
+            spending.set(_STRANGERS)
             known = await self._look_up(token, digest)
         elif known.refresh_at <= time.monotonic() and digest not in self._refreshing:
             self._refreshing[digest] = asyncio.create_task(self._refresh(token, digest), name="look up a credential")
         if known.key is not None:
             self._uses.note(known.key)
+        spending.set(known.principal.tenant_id)
         return known.principal
 
     def forget(self, key_id: str | None = None) -> None:

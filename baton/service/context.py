@@ -10,6 +10,7 @@ from baton.service.quotas import Quotas
 from baton.service.relay import Relay
 from baton.service.routes import Routes
 from baton.service.runs import Runs
+from baton.service.streams import Streams
 from baton.service.temporal import Temporal, connect
 from baton.settings import Settings
 from baton.store import health
@@ -60,6 +61,7 @@ class Baton(Core):
         self.feed = Feed(pool, settings)
         self.authenticator = Authenticator(pool, settings)
         self.quotas = Quotas(settings)
+        self.streams = Streams(settings)
 
     def start(self) -> None:
         """Begin what runs in the background. Needs a running event loop."""

@@ -66,7 +66,7 @@ async def _change(
     Raises `NotFound`, and what ``do`` raises.
     """
     route = seen.route
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(route.execution_id) as connection:
         after = await do(connection, route)
         bell = await rings.bell(connection, route)
     _ring(baton, route, bell)
@@ -82,7 +82,7 @@ async def _all(
     do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
 ) -> None:
     seen = await find_execution(baton, who, execution_id)
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(seen.id) as connection:
         changed = await do(connection, seen.tenant_id, seen.id, who.subject)
         where = [await routes.route(connection, seen.tenant_id, TaskById(task_id)) for task_id in changed]
         bells = [await rings.bell(connection, route) for route in where]

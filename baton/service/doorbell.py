@@ -6,6 +6,7 @@ comes for a workflow while one is on its way goes with the next.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from cachetools import LRUCache
 
 from baton.domain.bells import TaskBell
 from baton.domain.errors import Unavailable
-from baton.domain.ids import PlanRoute, TaskRoute
+from baton.domain.ids import PlanRoute, TaskRoute, TenantId
+from baton.runtime.shares import Shares
 from baton.service.temporal import Temporal, TemporalRefused
 
 _log = logging.getLogger(__name__)
@@ -44,11 +46,11 @@ class _Bell:
 
 
 class Doorbell:
-    """Rings workflows, at most one ring per workflow under way."""
+    """Rings workflows, at most one ring per workflow under way. Tenants have shares of those under way at once."""
 
     def __init__(self, temporal: Temporal, concurrency: int) -> None:
         self._temporal = temporal
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Shares(concurrency, most_waiting=math.inf)
         self._bells: dict[UUID, _Bell] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused = "", 0.0
@@ -70,6 +72,7 @@ class Doorbell:
         is likely to run, which makes it cheaper; ``unheard``: nobody has taken up what was rung for before.
         """
         return self._ring(
+            route.tenant_id,
             route.task_id,
             seq,
             turn,
@@ -98,6 +101,7 @@ class Doorbell:
     def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False) -> asyncio.Future[bool]:
         """Ring a plan's workflow, like `ring_task`."""
         return self._ring(
+            route.tenant_id,
             route.execution_id,
             seq,
             0,
@@ -116,6 +120,7 @@ class Doorbell:
 
     def _ring(
         self,
+        tenant_id: TenantId,
         key: UUID,
         seq: int,
         turn: int,
@@ -127,7 +132,7 @@ class Doorbell:
         bell = self._bells.get(key)
         if bell is None:
             bell = self._bells[key] = _Bell()
-            task = asyncio.create_task(self._ring_until_quiet(key, bell, ring))
+            task = asyncio.create_task(self._ring_until_quiet(tenant_id, key, bell, ring))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         bell.seq, bell.turn = max(bell.seq, seq), max(bell.turn, turn)
@@ -139,13 +144,18 @@ class Doorbell:
         bell.waiting.append(future)
         return future
 
-    async def _ring_until_quiet(self, key: UUID, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]]) -> None:
+    async def _ring_until_quiet(
+        self, tenant_id: TenantId, key: UUID, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]]
+    ) -> None:
         try:
             while bell.again:
-                async with self._slots:
+                await self._slots.wait(tenant_id)
+                try:
                     bell.again = False
                     waiting, bell.waiting = bell.waiting, []
                     rung = await self._try(bell, ring, key)
+                finally:
+                    self._slots.back(tenant_id)
                 for future in waiting:
                     if not future.done():
                         future.set_result(rung)

@@ -17,7 +17,7 @@ from baton.service.temporal import TemporalRefused
 from baton.service.visibility import find_task
 from baton.store import explain
 from baton.store.explain import TaskFacts
-from workflows.contracts import plan_workflow_id, task_workflow_id
+from workflows.contracts import NO_SLOT, plan_workflow_id, task_workflow_id
 
 #: A worker that has not asked for work for so long is not counted on.
 _WORKER_SECONDS: Final = 70.0
@@ -37,7 +37,7 @@ async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Ex
 
 def _is_no_obstacle(reason: Reason) -> bool:
     """What stands in the way of all else comes first."""
-    return reason.code not in ("workflow_stuck", "temporal_refuses")
+    return reason.code not in ("workflow_stuck", "temporal_refuses", "no_slot")
 
 
 def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
@@ -126,6 +126,12 @@ def _stuck(stuck: Stuck, *, plan: bool, at_work: bool) -> Reason:
 
 
 def _step(step: Pending) -> Reason:
+    if step.failure == NO_SLOT:
+        text = (
+            f"waits for a free slot: {step.busy} of the tenant's steps are running on a worker, and its share is used"
+        )
+        tried = step.next_at and step.next_at.isoformat()
+        return Reason("no_slot", text, None, {"running": step.busy, "next_attempt_at": tried})
     data = {
         "activity": step.activity,
         "attempt": step.attempt,

@@ -65,7 +65,7 @@ async def send_message(
 
 async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: float) -> Sent:
     faultpoints.at(faultpoints.SEND_CHECKED)
-    async with baton.pool.connection() as connection:
+    async with baton.pool.connection(task.route.execution_id) as connection:
         receipt = await messages.accept(
             connection, task.route, draft, task.who.subject, relay_seconds=baton.settings.relay_after_seconds
         )
@@ -76,7 +76,7 @@ async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: floa
 async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draft, budget_seconds: float) -> Sent:
     tenant_id, execution_id = execution.tenant_id, execution.id
     faultpoints.at(faultpoints.SEND_CHECKED)
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(execution_id) as connection:
         await messages.hold(connection, tenant_id, execution_id)
         receipt = await messages.earlier_of_execution(connection, tenant_id, execution_id, draft)
         if receipt is not None:
@@ -105,7 +105,7 @@ async def send_messages(
         raise InvalidInput("all responses must be for tasks of one execution")
     order = sorted(range(len(sends)), key=lambda n: routes[n].task_id)
     receipts: dict[int, Receipt] = {}
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(routes[0].execution_id if routes else None) as connection:
         if routes:
             await messages.hold(connection, routes[0].tenant_id, routes[0].execution_id)
         for n in order:

@@ -92,7 +92,7 @@ async def _refusal(baton: Baton, seen: SeenPart, text: str) -> AnswerRefused | N
 
 async def _change(baton: Baton, seen: SeenPart, do: Callable[[Connection, TaskRoute], Awaitable[Changed]]) -> Settled:
     route = seen.task.route
-    async with baton.pool.transaction() as connection:
+    async with baton.pool.transaction(route.execution_id) as connection:
         changed = await do(connection, route)
         message = await messages.view(connection, seen.tenant_id, seen.id)
     if message is None:

@@ -17,6 +17,7 @@ from temporalio.api.enums.v1 import (
     VersioningBehavior,
     WorkflowTaskFailedCause,
 )
+from temporalio.api.failure.v1 import ApplicationFailureInfo
 from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionSignaledEventAttributes
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflow.v1 import PendingActivityInfo, WorkflowExecutionVersioningInfo
@@ -30,7 +31,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from baton.domain.ids import TaskId
 from baton.service.temporal import TENANT, names_no_namespace, translated
-from workflows.contracts import TASK_WORKFLOW, task_workflow_id
+from workflows.contracts import NO_SLOT, TASK_WORKFLOW, task_workflow_id
 
 #: Of the runs that were ended from outside, one look takes so many.
 _LISTED: Final = 1000
@@ -60,7 +61,7 @@ BUILD_GONE: Final = "PinnedBuildWithoutWorkers"
 @dataclass(frozen=True, slots=True)
 class Pending:
     """An activity that is scheduled or at work. ``failure`` is the code of its last attempt's, ``next_at`` when it is
-    tried again."""
+    tried again, ``busy`` how many steps kept it from a slot where that is `NO_SLOT`."""
 
     activity: str
     attempt: int
@@ -68,6 +69,7 @@ class Pending:
     heartbeat_at: datetime | None
     next_at: datetime | None
     failure: str | None
+    busy: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,14 +267,22 @@ def task_of_workflow(workflow_id: str) -> TaskId | None:
 
 def _pending(info: PendingActivityInfo) -> Pending:
     waits = info.HasField("next_attempt_schedule_time")
+    failure = info.last_failure
     return Pending(
         activity=info.activity_type.name,
         attempt=info.attempt,
         started_at=_time(info.last_started_time) if info.HasField("last_started_time") else None,
         heartbeat_at=_time(info.last_heartbeat_time) if info.HasField("last_heartbeat_time") else None,
         next_at=_time(info.next_attempt_schedule_time) if waits else None,
-        failure=info.last_failure.application_failure_info.type or info.last_failure.message or None,
+        failure=failure.application_failure_info.type or failure.message or None,
+        busy=_busy(failure.application_failure_info) if failure.application_failure_info.type == NO_SLOT else 0,
     )
+
+
+def _busy(info: ApplicationFailureInfo) -> int:
+    """The one detail that `NO_SLOT` has."""
+    (detail,) = info.details.payloads
+    return int(detail.data)
 
 
 def _time(stamp: Timestamp) -> datetime:

@@ -14,6 +14,7 @@ from temporalio.api.history.v1 import WorkflowExecutionSignaledEventAttributes
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -159,6 +160,7 @@ class Temporal:
             ),
             label,
             instead,
+            ref.tenant,
         )
 
     async def ring_plan(self, route: PlanRoute, seq: int, *, unheard: bool = False, instead: str = "") -> None:
@@ -182,6 +184,7 @@ class Temporal:
             ),
             f"plan {start.execution}",
             instead,
+            start.tenant,
         )
 
     async def send_again(self, workflow_id: str, signal: WorkflowExecutionSignaledEventAttributes) -> None:
@@ -242,6 +245,7 @@ class Temporal:
         attributes: TypedSearchAttributes,
         summary: str,
         instead: str,
+        tenant: str,
     ) -> None:
         conflict = WorkflowIDConflictPolicy
         async with translated(self._timeout_seconds):
@@ -255,5 +259,7 @@ class Temporal:
                 search_attributes=attributes,
                 static_summary=summary,
                 static_details=instead or None,
+                # Its activities, too: a server with fairness takes from the tenants' backlogs in turn.
+                priority=Priority(fairness_key=tenant),
                 id_conflict_policy=conflict.TERMINATE_EXISTING if instead else conflict.USE_EXISTING,
             )

@@ -3,15 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Final, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from baton.domain.errors import TooSlow, Unavailable
+from baton.domain.ids import ExecutionId
+from baton.runtime.shares import Shares
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+#: Whose share connections are taken from: the tenant that what runs now is done for; None for the process itself.
+spending: ContextVar[UUID | None] = ContextVar("spending", default=None)
+
+#: One connection may wait for an execution's row while another has it. More would only wait there, too.
+_PER_EXECUTION: Final = 2
 
 #: What asyncpg raises when no connection comes free, or a statement does not end, within the time limits.
 SLOW: Final = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
@@ -54,15 +64,38 @@ class Pool:
     `connection` and `transaction` raise `Unavailable` while PostgreSQL is away or not ours to use, `TooSlow`, a kind of
     it, where it is slower than the time limits; a transaction that raised either may or may not have been committed,
     so what runs in it must be idempotent.
+
+    Tenants have shares of the connections (see `spending`). ``execution_id``: whose row is locked with the connection.
+    All rows of an execution are locked through its own, which may take its time; who waits for it in line waits here,
+    and keeps no connection from others.
     """
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
         self._pool = pool
         self._acquire_seconds = acquire_seconds
+        self._shares = Shares(pool.get_max_size(), per_part=_PER_EXECUTION)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
+    async def connection(self, execution_id: ExecutionId | None = None) -> AsyncGenerator[Connection]:
         """A connection in autocommit: each statement is a transaction of its own."""
+        tenant_id = spending.get()
+        if not self._shares.take(tenant_id, execution_id):
+            await self._wait(tenant_id, execution_id)
+        try:
+            async with self._driver_connection() as connection:
+                yield connection
+        finally:
+            self._shares.back(tenant_id, execution_id)
+
+    async def _wait(self, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                await self._shares.wait(tenant_id, execution_id)
+        except TimeoutError as error:
+            raise TooSlow("the database did not answer in time: too many others wait") from error
+
+    @asynccontextmanager
+    async def _driver_connection(self) -> AsyncGenerator[Connection]:
         try:
             async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
                 try:
@@ -85,9 +118,9 @@ class Pool:
             raise
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection]:
+    async def transaction(self, execution_id: ExecutionId | None = None) -> AsyncGenerator[Connection]:
         """A connection in a transaction (READ COMMITTED), committed at the end of the block."""
-        async with self.connection() as connection, connection.transaction():
+        async with self.connection(execution_id) as connection, connection.transaction():
             yield connection
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from api.app import BatonApp
+from api.room import Room
 from baton.settings import Settings
 from tests.support.api import RunningApi, running_api
 from tests.support.proxies import PROXIES, proxy
@@ -40,6 +41,11 @@ class Recorder:
     def settings(self) -> Settings:
         """The application's."""
         return self.app.settings
+
+    @property
+    def room(self) -> Room:
+        """The application's."""
+        return self.app.room
 
     def refuse(self, scope: Scope, status: int, message: str) -> Response:
         """As the application does."""

@@ -1,10 +1,13 @@
 """Is PostgreSQL being slow told from PostgreSQL being away, and both from asking it the wrong thing?"""
 
+import asyncio
+from uuid import UUID, uuid4
+
 import asyncpg
 import pytest
 
 from baton.domain.errors import TooSlow, Unavailable
-from baton.store.pool import open_pool
+from baton.store.pool import open_pool, spending
 from tests.store.world import World
 
 
@@ -120,4 +123,50 @@ async def test_a_server_that_cannot_do_its_work_is_unavailable(database_url: str
             await connection.execute(statement)
     async with pool.connection() as connection:  # a new one: nothing of the old one's state is left
         assert await connection.fetchval("SELECT current_user") != "pg_read_all_data"
+    await pool.close()
+
+
+async def test_waiting_for_one_executions_row_keeps_no_connection_from_others(database_url: str) -> None:
+    """41 requests to one execution whose row is locked: another of the same tenant, and another tenant, get theirs."""
+    pool = await open_pool(database_url, max_size=8, acquire_seconds=20)
+    locked, mine, others = uuid4(), uuid4(), uuid4()
+
+    async def change() -> None:
+        async with pool.transaction(locked) as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(1)")
+
+    async def look(tenant: UUID, execution: UUID | None) -> None:
+        spending.set(tenant)
+        async with asyncio.timeout(5), pool.connection(execution) as connection:
+            await connection.execute("SELECT 1")
+
+    async with pool.connection() as holder:
+        await holder.execute("SELECT pg_advisory_lock(1)")
+        spending.set(mine)
+        waiting = [asyncio.create_task(change()) for _ in range(41)]
+        await asyncio.sleep(0.1)
+        await asyncio.gather(look(mine, uuid4()), look(mine, None), look(others, uuid4()), look(others, None))
+        assert not any(task.done() for task in waiting)
+        await holder.execute("SELECT pg_advisory_unlock(1)")
+    await asyncio.gather(*waiting)
+    await pool.close()
+
+
+async def test_one_tenants_statements_leave_connections_to_the_others(database_url: str) -> None:
+    pool = await open_pool(database_url, max_size=4, acquire_seconds=20)
+
+    async def hold(tenant: UUID, until: asyncio.Event) -> None:
+        spending.set(tenant)
+        async with pool.connection() as connection:
+            await connection.execute("SELECT 1")
+            await until.wait()
+
+    stop, noisy = asyncio.Event(), uuid4()
+    waiting = [asyncio.create_task(hold(noisy, stop)) for _ in range(40)]
+    await asyncio.sleep(0.1)
+    done = asyncio.Event()
+    done.set()
+    await asyncio.wait_for(hold(uuid4(), done), 5)
+    stop.set()
+    await asyncio.gather(*waiting)
     await pool.close()
