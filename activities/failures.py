@@ -5,7 +5,7 @@ from typing import Final
 from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, RATE_LIMITED, UNAVAILABLE, ModelFailed
 from baton.domain.allowance import patience_seconds, reached, told_to_stop
 from baton.domain.json import JsonObject
-from baton.store.failures import Verdict
+from baton.store.failures import FailureVerdict
 from baton.store.transcripts import Budget
 
 #: A step whose model has failed so often has failed for good, unless the provider is away.
@@ -41,14 +41,14 @@ def check_limits(limits: JsonObject, budget: Budget, turn: int) -> None:
     raise LimitReached(limit.limit, limit.question)
 
 
-def verdict_on(error: ModelFailed, failures: int, seconds: float, limits: JsonObject) -> tuple[Verdict, float]:
+def verdict_on(error: ModelFailed, failures: int, seconds: float, limits: JsonObject) -> tuple[FailureVerdict, float]:
     """What becomes of a step of which ``failures`` attempts have failed, for ``seconds`` without the waits that the
     provider asked for; and the seconds until the next attempt."""
     pause = MODEL_BACKOFF[min(max(failures, 1), len(MODEL_BACKOFF)) - 1]
     pause = max(min(error.retry_after_seconds or 0.0, LONGEST_PAUSE), pause)
     if not error.retryable:
-        return Verdict.GIVE_UP, 0.0
+        return FailureVerdict.GIVE_UP, 0.0
     if error.code in _PASSING:
-        return (Verdict.ASK if seconds >= patience_seconds(limits) else Verdict.TRY_AGAIN), pause
+        return (FailureVerdict.ASK if seconds >= patience_seconds(limits) else FailureVerdict.TRY_AGAIN), pause
     most = BAD_REPLIES if error.code == BAD_REPLY else MODEL_ATTEMPTS
-    return (Verdict.GIVE_UP if failures >= most else Verdict.TRY_AGAIN), pause
+    return (FailureVerdict.GIVE_UP if failures >= most else FailureVerdict.TRY_AGAIN), pause

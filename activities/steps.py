@@ -38,7 +38,7 @@ from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
 from baton.store import agents, control, failures, plans, routes, steps, tools, transcripts
-from baton.store.failures import Failure, Verdict
+from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt
 from workflows.activities import STEP_TIMEOUT
@@ -171,22 +171,22 @@ class StepActivities:
             limits = await agents.limits_of_task(connection, key.tenant_id, key.task_id)
         failing = 0.0
 
-        def judge(failures: int, seconds: float) -> tuple[Verdict, float]:
+        def judge(failures: int, seconds: float) -> tuple[FailureVerdict, float]:
             nonlocal failing
             failing = seconds
             return verdict_on(error, failures, seconds, limits)
 
         asked_seconds = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
-        failure = Failure(error.code, error.detail, asked_seconds, partial.usage)
+        failure = FailedAttempt(error.code, error.detail, asked_seconds, partial.usage)
         rest = await stream.rest()
         verdict, pause = await self._in_transaction(failures.count_failure, key, started.attempt, failure, rest, judge)
         self._notify(key.execution_id)
         match verdict:
-            case Verdict.ASK:
+            case FailureVerdict.ASK:
                 return await self._ask(key, started, PATIENCE, gone_for(failing), partial)
-            case Verdict.GIVE_UP:
+            case FailureVerdict.GIVE_UP:
                 raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
-            case Verdict.TRY_AGAIN:
+            case FailureVerdict.TRY_AGAIN:
                 delay = timedelta(seconds=pause)
                 raise ApplicationError(error.code, type=error.code, next_retry_delay=delay) from None
 

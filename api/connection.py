@@ -41,7 +41,7 @@ class Refuses(Protocol):
         ...
 
 
-class Connection(Http1):
+class ApiConnection(Http1):
     """A connection that ends by itself. Needs an application that `Refuses`."""
 
     __slots__ = (
@@ -206,10 +206,10 @@ class Connection(Http1):
 
 
 def server_config(app: Any, **more: Any) -> uvicorn.Config:
-    """How uvicorn serves ``app``, which `Refuses`: by `Connection`, and without saying what it is."""
+    """How uvicorn serves ``app``, which `Refuses`: by `ApiConnection`, and without saying what it is."""
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=ApiConnection,
         ws="none",
         lifespan="on",
         server_header=False,

@@ -23,12 +23,12 @@ from bench import (
     rows_waiting,
 )
 from bench.report import Row, as_json, lines
-from bench.stack import Stack, running_stack
+from bench.stack import BenchStack, running_stack
 
 _RESULTS: Final = Path(__file__).with_name("results")
 
 #: In this order: what takes Temporal away comes last. (stack, quick) → rows. Loads have tasks, blocks and seconds.
-_ROWS: Final[dict[str, Callable[[Stack, bool], Awaitable[list[Row]]]]] = {
+_ROWS: Final[dict[str, Callable[[BenchStack, bool], Awaitable[list[Row]]]]] = {
     "latency": lambda stack, quick: rows_latency.measure(stack, rounds=20 if quick else 100),
     "calls": lambda stack, quick: rows_calls.measure(stack, *((50, 5, 40) if quick else (200, 10, 100))),
     "access": lambda stack, quick: rows_access.measure(stack, rounds=40 if quick else 200),

@@ -5,13 +5,13 @@ import os
 import psutil
 
 from bench.report import Figure
-from bench.stack import Stack
+from bench.stack import BenchStack
 
 
 class Cpu:
     """CPU seconds of every part of the stack, and of this process, the load generator."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: BenchStack) -> None:
         self._processes = {name: psutil.Process(part.pid) for name, part in stack.parts.items()}
         self._processes["load generator"] = psutil.Process(os.getpid())
         self._children = {"postgres"}  # a process for each connection

@@ -14,14 +14,14 @@ _LENGTH: Final = b"content-length:"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A status and a whole body."""
 
     status: int
     body: bytes
 
 
-class Connection:
+class BenchConnection:
     """A connection to one server, with the same headers on every request. Close it at the end."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
@@ -30,7 +30,7 @@ class Connection:
         self._head = head
 
     @classmethod
-    async def open(cls, host: str, port: int, token: str) -> "Connection":
+    async def open(cls, host: str, port: int, token: str) -> "BenchConnection":
         """Connect. Raises OSError."""
         reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
         head = f" HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n"
@@ -40,13 +40,13 @@ class Connection:
         """Drop the connection."""
         self._writer.close()
 
-    async def post(self, path: str, body: bytes) -> Answer:
+    async def post(self, path: str, body: bytes) -> HttpAnswer:
         """Send JSON; the whole answer."""
         length = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         self._writer.write(b"".join((b"POST ", path.encode(), self._head, length, body)))
         return await self._answer()
 
-    async def get(self, path: str) -> Answer:
+    async def get(self, path: str) -> HttpAnswer:
         """The whole answer."""
         self._writer.write(b"".join((b"GET ", path.encode(), self._head, b"\r\n")))
         return await self._answer()
@@ -63,14 +63,14 @@ class Connection:
         while piece := await self._reader.read(1 << 16):
             yield piece
 
-    async def _answer(self) -> Answer:
+    async def _answer(self) -> HttpAnswer:
         head = await self._reader.readuntil(_END)
         lower = head.lower()
         at = lower.find(_LENGTH)
         if at < 0:
             raise ConnectionError("the answer does not say how long it is")
         length = int(lower[at + len(_LENGTH) : lower.index(b"\r\n", at)])
-        return Answer(_status(head), await self._reader.readexactly(length) if length else b"")
+        return HttpAnswer(_status(head), await self._reader.readexactly(length) if length else b"")
 
 
 def _status(head: bytes) -> int:

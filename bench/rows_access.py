@@ -10,16 +10,16 @@ from baton.domain.json import JsonObject
 from baton.service.keys import Beside, NewKey, create_key
 from baton.service.tenants import operator
 from baton.store.pool import open_pool
-from bench.http import Connection
+from bench.http import BenchConnection
 from bench.report import Row, milliseconds, percentile
-from bench.stack import Stack
+from bench.stack import BenchStack
 from bench.targets import ASK, start_tasks, until_ended, until_quiet
 
 _TARGETS = 8
 _BODY: JsonObject = {"text": ASK}
 
 
-async def measure(stack: Stack, rounds: int) -> list[Row]:
+async def measure(stack: BenchStack, rounds: int) -> list[Row]:
     """Sends to the API as it is, by a key that has a limit, and to one that neither looks nor counts, in turns."""
     tasks = cycle(await start_tasks(stack, _TARGETS))
     await stack.analyze()
@@ -27,15 +27,15 @@ async def measure(stack: Stack, rounds: int) -> list[Row]:
     took: dict[str, list[float]] = {"on": [], "off": []}
     async with stack.open_api() as port:
         doors = {
-            "on": await Connection.open("127.0.0.1", stack.api_port, key),
-            "off": await Connection.open("127.0.0.1", port, key),
+            "on": await BenchConnection.open("127.0.0.1", stack.api_port, key),
+            "off": await BenchConnection.open("127.0.0.1", port, key),
         }
         await until_quiet(stack.marks)
         for n in range(_TARGETS + rounds):
             for name in ("on", "off") if n % 2 else ("off", "on"):
                 task = next(tasks)
 
-                async def send(door: Connection = doors[name], path: str = task.path, name: str = name) -> None:
+                async def send(door: BenchConnection = doors[name], path: str = task.path, name: str = name) -> None:
                     began = time.monotonic()
                     answer = await door.post(path, orjson.dumps(_BODY))
                     took[name].append(time.monotonic() - began)
@@ -51,7 +51,7 @@ async def measure(stack: Stack, rounds: int) -> list[Row]:
     return [Row("access", what, percentile(on, 50) / percentile(off, 50), "×", 1.1, None, figures)]
 
 
-async def _limited_key(stack: Stack) -> str:
+async def _limited_key(stack: BenchStack) -> str:
     """A key of the same tenant that is counted, and never reaches its limit."""
     pool = await open_pool(stack.dsn, min_size=0, max_size=1, application="bench")
     try:

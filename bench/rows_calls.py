@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable
 from itertools import cycle
 
 from bench.report import Row, milliseconds, percentile
-from bench.stack import Stack
+from bench.stack import BenchStack
 from bench.targets import Caller, signal, start_bare, start_tasks, until_quiet
 
 
-async def measure(stack: Stack, targets: int, blocks: int, calls: int) -> list[Row]:
+async def measure(stack: BenchStack, targets: int, blocks: int, calls: int) -> list[Row]:
     """Blocks of ``calls`` calls, each to the next of the targets, by turns of what is compared."""
     async with stack.insert_api():
         return await _measure(stack, targets, blocks, calls)
 
 
-async def _measure(stack: Stack, targets: int, blocks: int, calls: int) -> list[Row]:
+async def _measure(stack: BenchStack, targets: int, blocks: int, calls: int) -> list[Row]:
     tasks, bares = cycle(await start_tasks(stack, targets)), cycle(await start_bare(stack, targets))
     await stack.analyze()
     caller, times = await Caller.open(stack), defaultdict[str, list[float]](list)

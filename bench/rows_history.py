@@ -8,8 +8,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from bench.report import Figure, Row
-from bench.stack import Stack
-from bench.targets import ASK, Caller, Task, start_tasks, until_ended
+from bench.stack import BenchStack
+from bench.targets import ASK, BenchTask, Caller, start_tasks, until_ended
 
 _SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 _STARTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
@@ -24,7 +24,7 @@ class _Turn:
     size_bytes: int
 
 
-async def measure(stack: Stack, late: int) -> list[Row]:
+async def measure(stack: BenchStack, late: int) -> list[Row]:
     """Turn 5 and turn ``late`` with messages of 2 KiB, then one of 1 MiB."""
     (task,) = await start_tasks(stack, 1)
     caller = await Caller.open(stack)
@@ -56,14 +56,14 @@ async def measure(stack: Stack, late: int) -> list[Row]:
     ]
 
 
-async def _turn(stack: Stack, caller: Caller, task: Task, size_bytes: int, *, quiet: bool) -> None:
+async def _turn(stack: BenchStack, caller: Caller, task: BenchTask, size_bytes: int, *, quiet: bool) -> None:
     text = f"{ASK}\n".ljust(size_bytes, "x")
     await until_ended(stack.marks, task, lambda: caller.send(task, text))
     if quiet:  # a signal that comes before the workflow has seen the turn's end would share its workflow task
         await asyncio.sleep(_QUIET_SECONDS)
 
 
-async def _last_turn(stack: Stack, task: Task) -> _Turn:
+async def _last_turn(stack: BenchStack, task: BenchTask) -> _Turn:
     history = await stack.client.get_workflow_handle(task.workflow).fetch_history()
     turn: list[HistoryEvent] = []
     for event in history.events:

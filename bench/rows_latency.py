@@ -8,8 +8,8 @@ from itertools import cycle
 
 from bench.marks import BEGUN, ENDED, MODEL, Marks
 from bench.report import Row, milliseconds, percentile
-from bench.stack import Stack
-from bench.targets import Bare, Caller, Task, signal, start_bare, start_plans, start_tasks
+from bench.stack import BenchStack
+from bench.targets import Bare, BenchTask, Caller, signal, start_bare, start_plans, start_tasks
 
 #: Nothing of what was sent before is left to do. Also, Temporal reads a shard's new tasks at most 20 times a second
 #: (history.transferProcessorMaxPollRPS): calls that come sooner after one another measure that, on both sides.
@@ -24,7 +24,7 @@ class _Times:
         self._marks = marks
         self.of: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
-    async def turn(self, name: str, target: Task | Bare, send: Callable[[], Awaitable[None]], *told: str) -> None:
+    async def turn(self, name: str, target: BenchTask | Bare, send: Callable[[], Awaitable[None]], *told: str) -> None:
         """Time a call and the turn that it leads to."""
         marked = {what: self._marks.next(what, target.workflow) for what in (*told, ENDED)}
         began = time.monotonic()
@@ -42,13 +42,13 @@ class _Times:
         await asyncio.sleep(_QUIET_SECONDS)
 
 
-async def measure(stack: Stack, rounds: int) -> list[Row]:
+async def measure(stack: BenchStack, rounds: int) -> list[Row]:
     """Accept, Kubiya's send and the start of the step, each beside what it is compared with, in turns."""
     async with stack.insert_api():
         return await _measure(stack, rounds)
 
 
-async def _measure(stack: Stack, rounds: int) -> list[Row]:
+async def _measure(stack: BenchStack, rounds: int) -> list[Row]:
     tasks = cycle(await start_tasks(stack, _TARGETS))
     plans = cycle(await start_plans(stack, _TARGETS))
     bares = cycle(await start_bare(stack, _TARGETS))

@@ -8,14 +8,26 @@ from typing import Any
 
 from bench.cpu import Cpu, cost, figure
 from bench.report import Row, per_second
-from bench.stack import Stack
-from bench.targets import Bare, Caller, Task, all_clients, signal, start_bare, start_tasks, until_ended, until_quiet
+from bench.stack import BenchStack
+from bench.targets import (
+    Bare,
+    BenchTask,
+    Caller,
+    all_clients,
+    signal,
+    start_bare,
+    start_tasks,
+    until_ended,
+    until_quiet,
+)
 
 
 class _Contender:
     """Something that is done again and again by all clients, block by block."""
 
-    def __init__(self, stack: Stack, cpu: Cpu, items: list[Any], do: Callable[[Caller, Any], Awaitable[None]]) -> None:
+    def __init__(
+        self, stack: BenchStack, cpu: Cpu, items: list[Any], do: Callable[[Caller, Any], Awaitable[None]]
+    ) -> None:
         self._stack = stack
         self._cpu = cpu
         self._items = deque(items)
@@ -45,7 +57,7 @@ class _Contender:
         self._items.append(item)
 
 
-async def measure_accept(stack: Stack, targets: int, blocks: int, seconds: float) -> list[Row]:
+async def measure_accept(stack: BenchStack, targets: int, blocks: int, seconds: float) -> list[Row]:
     """Sends a second, beside bare signals, while the workers work them off."""
     cpu = Cpu(stack)
     baton = _Contender(stack, cpu, await start_tasks(stack, targets), Caller.send)
@@ -62,7 +74,7 @@ async def measure_accept(stack: Stack, targets: int, blocks: int, seconds: float
     ]
 
 
-async def measure_outage(stack: Stack, targets: int, blocks: int, seconds: float) -> list[Row]:
+async def measure_outage(stack: BenchStack, targets: int, blocks: int, seconds: float) -> list[Row]:
     """Sends a second, beside one INSERT, with Temporal away: takes it away for the rest of the run."""
     tasks = await start_tasks(stack, targets)
     await stack.stop_temporal()
@@ -81,11 +93,11 @@ async def measure_outage(stack: Stack, targets: int, blocks: int, seconds: float
     return [Row("accept_outage", what, baton.rate / insert.rate, "×", None, 0.85, figures)]
 
 
-async def measure_turns(stack: Stack, targets: int, blocks: int, seconds: float) -> list[Row]:
+async def measure_turns(stack: BenchStack, targets: int, blocks: int, seconds: float) -> list[Row]:
     """Turns a second: each client sends and waits until the turn has ended."""
     cpu = Cpu(stack)
 
-    async def baton_turn(caller: Caller, task: Task) -> None:
+    async def baton_turn(caller: Caller, task: BenchTask) -> None:
         await until_ended(stack.marks, task, lambda: caller.send(task))
 
     async def bare_turn(_: Caller, one: Bare) -> None:
@@ -103,7 +115,7 @@ async def measure_turns(stack: Stack, targets: int, blocks: int, seconds: float)
     return [Row("turns", "turns ÷ bare turns, 16 clients", baton.rate / bare.rate, "×", None, 0.8, figures)]
 
 
-async def _alternate(stack: Stack, blocks: int, seconds: float, *contenders: _Contender) -> None:
+async def _alternate(stack: BenchStack, blocks: int, seconds: float, *contenders: _Contender) -> None:
     """A block of each in turns; the first of each only warms up."""
     await stack.analyze()
     for contender in contenders:

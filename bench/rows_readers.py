@@ -10,8 +10,8 @@ from typing import Final, cast
 import psutil
 
 from bench.report import Row, milliseconds, percentile
-from bench.stack import Stack
-from bench.targets import ASK, Caller, Task, start_tasks, until_ended
+from bench.stack import BenchStack
+from bench.targets import ASK, BenchTask, Caller, start_tasks, until_ended
 
 _SIDE_BY_SIDE: Final = 50
 _ACCEPTED: Final = b'"message.accepted"'
@@ -42,7 +42,7 @@ class _Reader(asyncio.Protocol):
             self.opened.set_result(False)
 
 
-async def measure(stack: Stack, count: int, messages: int) -> list[Row]:
+async def measure(stack: BenchStack, count: int, messages: int) -> list[Row]:
     """``count`` readers of one execution, to whose task ``messages`` are sent one after the other."""
     (task,) = await start_tasks(stack, 1)
     await stack.analyze()
@@ -78,7 +78,7 @@ async def measure(stack: Stack, count: int, messages: int) -> list[Row]:
     ]
 
 
-async def _open(stack: Stack, task: Task, count: int) -> list[_Reader]:
+async def _open(stack: BenchStack, task: BenchTask, count: int) -> list[_Reader]:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(files[0], min(count + 500, files[1])), files[1]))
     slots = asyncio.Semaphore(_SIDE_BY_SIDE)

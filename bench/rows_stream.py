@@ -6,10 +6,10 @@ from datetime import datetime
 
 import orjson
 
-from bench.http import Connection
+from bench.http import BenchConnection
 from bench.report import Row, milliseconds, percentile
-from bench.stack import Stack
-from bench.targets import ASK, Caller, Task, start_tasks, until_ended
+from bench.stack import BenchStack
+from bench.targets import ASK, BenchTask, Caller, start_tasks, until_ended
 
 _TASKS = 4
 _STREAMING = f"!stream 10\n{ASK}"
@@ -22,9 +22,9 @@ class _Reader:
         self.lags: list[float] = []
         self._rest = b""
 
-    async def read(self, stack: Stack, task: Task) -> None:
+    async def read(self, stack: BenchStack, task: BenchTask) -> None:
         """Read until cancelled."""
-        connection = await Connection.open("127.0.0.1", stack.api_port, stack.api_key)
+        connection = await BenchConnection.open("127.0.0.1", stack.api_port, stack.api_key)
         try:
             async for piece in connection.stream(f"/baton/v1/executions/{task.execution}/events"):
                 self._take(piece, time.time())
@@ -41,7 +41,7 @@ class _Reader:
                         self.lags.append(now - datetime.fromisoformat(event["at"]).timestamp())
 
 
-async def measure(stack: Stack, turns: int) -> list[Row]:
+async def measure(stack: BenchStack, turns: int) -> list[Row]:
     """Turns that stream a little text, one after the other on several tasks, each with a reader."""
     tasks = await start_tasks(stack, _TASKS)
     await stack.analyze()

@@ -10,8 +10,8 @@ import psutil
 
 from bench.cpu import Cpu
 from bench.report import Figure, Row, milliseconds, percentile
-from bench.stack import Stack
-from bench.targets import ASK, Caller, Task, start_tasks, until_ended, until_quiet
+from bench.stack import BenchStack
+from bench.targets import ASK, BenchTask, Caller, start_tasks, until_ended, until_quiet
 
 _SERVING = ("api", "worker")
 _MB = 1e6
@@ -33,13 +33,13 @@ class _Sends:
         return percentile(self.accept, 50) / percentile(self.insert, 50)
 
 
-async def measure(stack: Stack, count: int, idle_seconds: float) -> list[Row]:
+async def measure(stack: BenchStack, count: int, idle_seconds: float) -> list[Row]:
     """One task that waits, then ``count`` more: each time a while of rest, then sends one after the other."""
     async with stack.insert_api():
         return await _measure(stack, count, idle_seconds)
 
 
-async def _measure(stack: Stack, count: int, idle_seconds: float) -> list[Row]:
+async def _measure(stack: BenchStack, count: int, idle_seconds: float) -> list[Row]:
     one = await start_tasks(stack, 1)
     await stack.analyze()
     await _send(stack, one)  # what the first turns allocate and import is not waiting's
@@ -70,21 +70,21 @@ async def _measure(stack: Stack, count: int, idle_seconds: float) -> list[Row]:
     ]
 
 
-async def _start(stack: Stack, count: int) -> tuple[float, list[Task]]:
+async def _start(stack: BenchStack, count: int) -> tuple[float, list[BenchTask]]:
     """So many tasks that wait; how many a second."""
     began = time.monotonic()
     tasks = await start_tasks(stack, count)
     return count / (time.monotonic() - began), tasks
 
 
-async def _send(stack: Stack, tasks: Sequence[Task]) -> _Sends:
+async def _send(stack: BenchStack, tasks: Sequence[BenchTask]) -> _Sends:
     """How long sends take, each to the next task, whose turn is waited for."""
     caller = await Caller.open(stack)
     accept, insert = list[float](), list[float]()
     # Not the newest alone: most have waited for long enough to be in nobody's memory.
     for task in islice(cycle(tasks[:: max(1, len(tasks) // _SENDS)]), _SENDS):
 
-        async def send(task: Task = task) -> None:
+        async def send(task: BenchTask = task) -> None:
             began = time.monotonic()
             await caller.send(task, ASK)
             accept.append(time.monotonic() - began)
@@ -99,7 +99,7 @@ async def _send(stack: Stack, tasks: Sequence[Task]) -> _Sends:
     return _Sends(accept, insert)
 
 
-async def _idle(stack: Stack, seconds: float) -> dict[str, float]:
+async def _idle(stack: BenchStack, seconds: float) -> dict[str, float]:
     """What the parts use while nothing happens, in percent of a core."""
     await until_quiet(stack.marks)
     cpu = Cpu(stack)
@@ -109,6 +109,6 @@ async def _idle(stack: Stack, seconds: float) -> dict[str, float]:
     return {part: (after[part] - before[part]) / passed * 100 for part in _SERVING}
 
 
-def _memory(stack: Stack) -> dict[str, int]:
+def _memory(stack: BenchStack) -> dict[str, int]:
     """Resident bytes."""
     return {part: psutil.Process(stack.parts[part].pid).memory_info().rss for part in _SERVING}

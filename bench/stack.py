@@ -32,7 +32,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 @dataclass(slots=True)
-class Stack:
+class BenchStack:
     """What runs. ``api_port`` is that of Baton's API; ``insert_port`` 0 unless `insert_api` is open."""
 
     dsn: str
@@ -114,7 +114,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
+async def running_stack(directory: Path) -> AsyncGenerator[BenchStack]:
     """PostgreSQL and Temporal as `baton dev` starts them, API, worker, and the bare workflow's worker."""
     logs = directory / "logs"
     logs.mkdir(parents=True)
@@ -154,7 +154,7 @@ async def running_stack(directory: Path) -> AsyncGenerator[Stack]:
             VARIABLE: marks.address,
         }
         port = listener.getsockname()[1]
-        stack = Stack(dsn, credentials.tenant, credentials.api_key, client, marks, port, logs, environment, parts)
+        stack = BenchStack(dsn, credentials.tenant, credentials.api_key, client, marks, port, logs, environment, parts)
         await asyncio.gather(
             run(stack.part("worker", ["-m", "bench.baton_worker"], worker_polls(client, QUEUE), [])),
             run(stack.part("bare worker", ["-m", "bench.bare_worker"], worker_polls(client, BARE_QUEUE), [])),

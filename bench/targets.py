@@ -12,10 +12,10 @@ from temporalio.client import WorkflowHandle
 from baton.domain.json import JsonObject
 from bench.bare import QUEUE as BARE_QUEUE
 from bench.bare import BareWorkflow
-from bench.http import Connection
+from bench.http import BenchConnection
 from bench.insert_app import PATH as INSERT_PATH
 from bench.marks import ENDED, Marks
-from bench.stack import QUEUE, Stack
+from bench.stack import QUEUE, BenchStack
 from workflows.contracts import task_workflow_id
 
 #: A message after which the scripted model asks again: a simple turn, and the task waits for the next.
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class BenchTask:
     """A task that waits, its workflow, and the path that its messages are posted to."""
 
     execution: str
@@ -49,16 +49,16 @@ class Bare:
 class Caller:
     """A client of both servers. One call at a time. Close it at the end."""
 
-    def __init__(self, api: Connection, insert: Connection | None) -> None:
+    def __init__(self, api: BenchConnection, insert: BenchConnection | None) -> None:
         self._api = api
         self._insert = insert
 
     @classmethod
-    async def open(cls, stack: Stack) -> "Caller":
+    async def open(cls, stack: BenchStack) -> "Caller":
         """Connect to what is there."""
 
-        async def connect(port: int) -> Connection:
-            return await Connection.open("127.0.0.1", port, stack.api_key)
+        async def connect(port: int) -> BenchConnection:
+            return await BenchConnection.open("127.0.0.1", port, stack.api_key)
 
         return cls(await connect(stack.api_port), await connect(stack.insert_port) if stack.insert_port else None)
 
@@ -68,7 +68,7 @@ class Caller:
         if self._insert:
             self._insert.close()
 
-    async def send(self, task: Task, text: str = ASK) -> None:
+    async def send(self, task: BenchTask, text: str = ASK) -> None:
         """Send a message by Baton's own API, or by Kubiya's. Raises ConnectionError unless it was accepted."""
         field = "text" if task.path.startswith("/baton") else "message"
         _accepted(await self._api.post(task.path, orjson.dumps({field: text})))
@@ -98,34 +98,34 @@ async def signal(bare: Bare, text: str = ASK) -> None:
     await bare.handle.signal(BareWorkflow.message, text)
 
 
-async def start_tasks(stack: Stack, count: int) -> list[Task]:
+async def start_tasks(stack: BenchStack, count: int) -> list[BenchTask]:
     """Single tasks that wait for a message."""
 
-    async def start(caller: Caller, _: int) -> Task:
+    async def start(caller: Caller, _: int) -> BenchTask:
         started = await caller.start("/baton/v1/executions", {"prompt": ASK})
         task = started["tasks"][0]["id"]
         await _until_waiting(caller, f"/baton/v1/tasks/{task}")
-        return Task(started["id"], task_workflow_id(task), f"/baton/v1/tasks/{task}/messages")
+        return BenchTask(started["id"], task_workflow_id(task), f"/baton/v1/tasks/{task}/messages")
 
     return await all_clients(stack, range(count), start)
 
 
-async def start_plans(stack: Stack, count: int) -> list[Task]:
+async def start_plans(stack: BenchStack, count: int) -> list[BenchTask]:
     """The only task of each of several plans, addressed as Kubiya's clients do; they wait for a message."""
 
-    async def start(caller: Caller, _: int) -> Task:
+    async def start(caller: Caller, _: int) -> BenchTask:
         task: JsonObject = {"id": 1, "title": "ask", "description": ASK, "dependencies": []}
         plan: JsonObject = {"title": "bench", "team_breakdown": [{"team_name": "bench", "tasks": [task]}]}
         started = await caller.start("/api/v1/tasks/plan/execute", {"plan": plan, "worker_queue_id": QUEUE})
         execution = started["execution_id"]
         task_id = (await caller.read(f"/baton/v1/executions/{execution}"))["tasks"][0]["id"]
         await _until_waiting(caller, f"/baton/v1/tasks/{task_id}")
-        return Task(execution, task_workflow_id(task_id), f"/api/v1/tasks/plan/{execution}/tasks/1/message")
+        return BenchTask(execution, task_workflow_id(task_id), f"/api/v1/tasks/plan/{execution}/tasks/1/message")
 
     return await all_clients(stack, range(count), start)
 
 
-async def start_bare(stack: Stack, count: int) -> list[Bare]:
+async def start_bare(stack: BenchStack, count: int) -> list[Bare]:
     """Bare workflows that have taken a turn and wait."""
 
     async def start(_: Caller, __: int) -> Bare:
@@ -140,7 +140,7 @@ async def start_bare(stack: Stack, count: int) -> list[Bare]:
     return await all_clients(stack, range(count), start)
 
 
-async def until_ended(marks: Marks, target: Task | Bare, send: Callable[[], Awaitable[None]]) -> None:
+async def until_ended(marks: Marks, target: BenchTask | Bare, send: Callable[[], Awaitable[None]]) -> None:
     """Send, and wait until the turn that follows has ended."""
     ended = marks.next(ENDED, target.workflow)
     await send()
@@ -156,7 +156,7 @@ async def until_quiet(marks: Marks) -> None:
 
 
 async def all_clients(
-    stack: Stack, items: Iterable[Any], do: Callable[[Caller, Any], Awaitable[_T]], clients: int = CLIENTS
+    stack: BenchStack, items: Iterable[Any], do: Callable[[Caller, Any], Awaitable[_T]], clients: int = CLIENTS
 ) -> list[_T]:
     """``do`` every item, by so many clients side by side, each with connections of its own."""
     left, done = iter(items), list[_T]()

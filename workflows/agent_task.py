@@ -19,8 +19,8 @@ with workflow.unsafe.imports_passed_through():
         CancelTask,
         Decide,
         DecisionReceipt,
-        Doorbell,
         Outcome,
+        Ring,
         StepRef,
         TaskStatus,
         ToolRef,
@@ -36,14 +36,14 @@ with workflow.unsafe.imports_passed_through():
         tick,
         tool_step,
     )
-    from workflows.handlers import Listener, refuse, signal, typed_key, update
+    from workflows.handlers import TolerantWorkflow, refuse, signal, typed_key, update
     from workflows.progress import Progress
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
 
 
 @workflow.defn(name=TASK_WORKFLOW)
-class AgentTaskWorkflow(Listener):
+class AgentTaskWorkflow(TolerantWorkflow):
     """One task's agent, from its first turn to its end; a message after that starts another run under the same id."""
 
     @workflow.init
@@ -158,7 +158,7 @@ class AgentTaskWorkflow(Listener):
             workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state))
 
     @signal
-    def doorbell(self, ring: Doorbell) -> None:
+    def doorbell(self, ring: Ring) -> None:
         """Somebody committed something: look."""
         self._progress.heard(ring.seq, ring.interrupt, unheard=ring.unheard)
         self._interrupt()

@@ -84,7 +84,7 @@ class PlanStart:
 
 
 @dataclass(slots=True)
-class Doorbell:
+class Ring:
     """Says "look": ``seq`` is the task's version at the commit that rings, ``interrupt`` a turn to stop (0: none).
 
     ``unheard``: it was rung before, as far as anybody knows, and nobody has looked: a workflow that rests looks, even

@@ -48,7 +48,7 @@ class _Misfit(Exception):
     """Inputs that do not fit a handler. The message says why, in no words of the sender's."""
 
 
-class Listener:
+class TolerantWorkflow:
     """A workflow with such handlers. ``dropped`` counts what they dropped, ``notice`` says what was last, and why."""
 
     dropped: int = 0
@@ -77,7 +77,7 @@ def signal(handler: Callable[..., Awaitable[None] | None]) -> Any:
     """Declare a method as the handler of the signal of its name."""
     name, hints = handler.__name__, _hints(handler)
 
-    async def hear(self: Listener, *inputs: Any) -> None:
+    async def hear(self: TolerantWorkflow, *inputs: Any) -> None:
         try:
             arguments = _fitting(hints, inputs)
             done = handler(self, *arguments)
@@ -100,7 +100,7 @@ def update(name: str) -> Callable[[Callable[..., Awaitable[object]]], Any]:
     def declare(handler: Callable[..., Awaitable[object]]) -> Any:
         hints = _hints(handler)
 
-        async def take(self: Listener, *inputs: Any) -> object:
+        async def take(self: TolerantWorkflow, *inputs: Any) -> object:
             try:
                 return await handler(self, *_checked(hints, inputs))
             except ActivityError as error:
@@ -111,7 +111,7 @@ def update(name: str) -> Callable[[Callable[..., Awaitable[object]]], Any]:
                 workflow.logger.error("update %s failed: %s", name, type(error).__name__)
                 raise ApplicationError(BROKEN, type=BROKEN) from None
 
-        def check(self: Listener, *inputs: Any) -> None:
+        def check(self: TolerantWorkflow, *inputs: Any) -> None:
             _checked(hints, inputs)
 
         declared: Any = workflow.update(name=name, description=_summary(handler))(take)

@@ -12,21 +12,21 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import (
         PLAN_WORKFLOW,
         ContinueTask,
-        Doorbell,
         PlanOutcome,
         PlanStart,
+        Ring,
         TypedMessage,
         accept_message,
         advance_plan,
         cancel_plan,
     )
-    from workflows.handlers import Listener, signal, typed_key
+    from workflows.handlers import TolerantWorkflow, signal, typed_key
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
 
 
 @workflow.defn(name=PLAN_WORKFLOW)
-class PlanWorkflow(Listener):
+class PlanWorkflow(TolerantWorkflow):
     """One execution's plan. Ends when all its tasks are over; a task that is reopened starts another run."""
 
     @workflow.init
@@ -90,7 +90,7 @@ class PlanWorkflow(Listener):
         self._saw(await write(cancel_plan, self._start, PlanOutcome))
 
     @signal
-    def doorbell(self, ring: Doorbell) -> None:
+    def doorbell(self, ring: Ring) -> None:
         """A task ended or was reopened: look."""
         self._start.heard = max(self._start.heard, ring.seq, self._seen + 1 if ring.unheard else 0)
 

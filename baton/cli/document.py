@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from baton.cli.yaml_json import Parsed, Problem, Problems, parse
+from baton.cli.yaml_json import FileProblem, Parsed, Problems, parse
 from baton.client.errors import Refused, UsageError
 from baton.client.schemas.base import Json
 from baton.domain.json import unstorable
@@ -34,7 +34,7 @@ class Document:
             yield
         except Refused as refused:
             parsed = self._parsed()
-            found = [Problem(self._line(parsed, where, prefix), message) for where, message in refused.problems]
+            found = [FileProblem(self._line(parsed, where, prefix), message) for where, message in refused.problems]
             if not any(problem.line for problem in found):
                 raise
             raise Refused(refused.status, refused.problem, _told(self.name, found)) from refused
@@ -88,11 +88,11 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        raise Problems([Problem(error.lineno, error.msg)]) from error
+        raise Problems([FileProblem(error.lineno, error.msg)]) from error
     except ValueError as error:
-        raise Problems([Problem(None, str(error))]) from error
+        raise Problems([FileProblem(None, str(error))]) from error
     except RecursionError:
-        raise Problems([Problem(None, "it is nested too deeply")]) from None
+        raise Problems([FileProblem(None, "it is nested too deeply")]) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -108,5 +108,5 @@ def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is not a JSON number")
 
 
-def _told(name: str, problems: list[Problem]) -> str:
+def _told(name: str, problems: list[FileProblem]) -> str:
     return "\n".join(f"{name}{f', line {one.line}' if one.line else ''}: {one.message}" for one in problems)

@@ -12,7 +12,7 @@ import yaml
 
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonValue, unstorable_text
 
-Node: TypeAlias = yaml.Node
+YamlNode: TypeAlias = yaml.Node
 
 _TAG: Final = "tag:yaml.org,2002:"
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -27,7 +27,7 @@ _MOST_REPEATED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FileProblem:
     """Something that is wrong with a file. ``line`` counts from 1; None: with all of it."""
 
     line: int | None
@@ -37,7 +37,7 @@ class Problem:
 class Problems(Exception):
     """Everything that is wrong with a file."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[FileProblem]) -> None:
         super().__init__(problems)
         self.problems = problems
 
@@ -47,7 +47,7 @@ class Parsed:
     """What a file holds, and where."""
 
     value: JsonValue
-    root: Node | None
+    root: YamlNode | None
 
     def line_of(self, path: tuple[str | int, ...]) -> int | None:
         """The line of what is at ``path``, or of the last thing on the way to it that is there."""
@@ -69,12 +69,12 @@ def parse(text: str) -> Parsed:
         value = None if root is None else reading.value(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise Problems([Problem(mark and mark.line + 1, str(error.problem or error))]) from error
+        raise Problems([FileProblem(mark and mark.line + 1, str(error.problem or error))]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Problems([Problem(line, f"the character {chr(error.character)!a} may not stand in YAML")]) from error
+        raise Problems([FileProblem(line, f"the character {chr(error.character)!a} may not stand in YAML")]) from error
     except RecursionError:
-        raise Problems([Problem(None, "it is nested too deeply")]) from None
+        raise Problems([FileProblem(None, "it is nested too deeply")]) from None
     if reading.problems:
         raise Problems(sorted(reading.problems, key=lambda problem: problem.line or 0))
     return Parsed(value, root)
@@ -105,17 +105,17 @@ class _Reading:
     """Makes values of nodes, and notes what cannot be one."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[FileProblem] = []
         self._seen: set[int] = set()
         self._open: set[int] = set()
         self._repeated = 0
 
-    def value(self, node: Node) -> JsonValue:
+    def value(self, node: YamlNode) -> JsonValue:
         """The value; None where something is wrong with it. Raises Problems where aliases repeat too much."""
         if id(node) in self._seen:
             self._repeated += 1
             if self._repeated > _MOST_REPEATED:
-                raise Problems([Problem(_line(node), f"aliases repeat more than {_MOST_REPEATED} values")])
+                raise Problems([FileProblem(_line(node), f"aliases repeat more than {_MOST_REPEATED} values")])
         self._seen.add(id(node))
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
@@ -172,23 +172,23 @@ class _Reading:
                 own[key.value] = self.value(value)
         return merged | own
 
-    def _wrong(self, node: Node, message: str) -> None:
-        problem = Problem(_line(node), message)
+    def _wrong(self, node: YamlNode, message: str) -> None:
+        problem = FileProblem(_line(node), message)
         if problem not in self.problems:
             self.problems.append(problem)
 
 
-def _no_json(node: Node) -> str:
+def _no_json(node: YamlNode) -> str:
     tag = node.tag.replace(_TAG, "!!")
     shown = f" {node.value!r}" if isinstance(node, yaml.ScalarNode) and len(node.value) < 40 else ""
     return f"{tag}{shown} is nothing that JSON has"
 
 
-def _line(node: Node) -> int:
+def _line(node: YamlNode) -> int:
     return node.start_mark.line + 1
 
 
-def _step(node: Node | None, step: str | int) -> tuple[Node, int] | None:
+def _step(node: YamlNode | None, step: str | int) -> tuple[YamlNode, int] | None:
     """What is below a node at ``step``, and its line."""
     if isinstance(node, yaml.MappingNode):
         pairs: list[tuple[Any, Any]] = node.value

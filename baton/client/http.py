@@ -17,7 +17,7 @@ from baton.client.errors import Unreachable, UsageError
 from baton.client.responses import decoded, refusal
 from baton.client.schemas.agents import Agents, WholeAgent
 from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
-from baton.client.schemas.base import Json, Page
+from baton.client.schemas.base import Json, PageOut
 from baton.client.schemas.executions import ExecutionOut, StartedExecution
 from baton.client.schemas.messages import Accepted, ChangedMessage, MessageOut, Messages
 from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
@@ -33,7 +33,7 @@ _SAME_CLOCK: Final = timedelta(seconds=2)  #: `Date` has whole seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """A message that the server accepted. ``replayed``: it had done so before, under the same Idempotency-Key."""
 
     receipt: Accepted
@@ -158,7 +158,7 @@ class Client:
         path = f"/agents/{quote(name, safe='')}"
         return decoded(WholeAgent, await self._call("PATCH", path, json=change, headers=_if_match(if_version)))
 
-    async def _pages(self, model: type[Page[T]], path: str, states: Sequence[str] = ()) -> AsyncIterator[T]:
+    async def _pages(self, model: type[PageOut[T]], path: str, states: Sequence[str] = ()) -> AsyncIterator[T]:
         """All items of a list, page by page."""
         cursor: str | None = None
         while True:
@@ -179,7 +179,7 @@ class Client:
         mode: str | None = None,
         idempotency_key: str | None = None,
         if_version: int | None = None,
-    ) -> Sent:
+    ) -> SentMessage:
         """Send a message to a task. It is accepted at most once, however often the request has to be retried.
 
         Raises UsageError for a text that cannot be sent as UTF-8.
@@ -191,7 +191,7 @@ class Client:
         if mode:
             headers["Baton-Mode"] = mode
         response = await self._call("POST", f"/tasks/{task_id}/messages", json={"text": text}, headers=headers)
-        return Sent(decoded(Accepted, response), replayed=response.headers.get("Idempotent-Replayed") == "true")
+        return SentMessage(decoded(Accepted, response), replayed=response.headers.get("Idempotent-Replayed") == "true")
 
     async def approval(self, approval_id: UUID | str) -> ApprovalOut:
         """An approval."""

@@ -22,7 +22,7 @@ _BUSY = (TaskState.PENDING, TaskState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Acceptance:
     """A message that was accepted.
 
     ``box`` is the task after it. ``answers`` and ``closes`` are the ids of the questions and approvals that it answered
@@ -36,7 +36,7 @@ class Accepted:
     rings: bool
 
 
-def accept(box: Mailbox, draft: Draft, mode: SendMode) -> Accepted:
+def accept(box: Mailbox, draft: Draft, mode: SendMode) -> Acceptance:
     """Accept ``draft``. ``mode`` is its own, else the dialect's, else the agent's.
 
     Raises `NotWaiting`, `TaskClosed`, `Outdated`, `TaskBusy` or `AnswerRefused`; then nothing has changed.
@@ -61,7 +61,7 @@ def accept(box: Mailbox, draft: Draft, mode: SendMode) -> Accepted:
         questions=still_open,
         approvals=still_held,
     )
-    return Accepted(
+    return Acceptance(
         after,
         answers=tuple(question.id for question in answered),
         closes=() if still_held else tuple(approval.id for approval in box.approvals),

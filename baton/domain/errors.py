@@ -124,7 +124,7 @@ class TaskBusy(Conflict):
     code = "task_busy"
 
 
-class ApprovalDecided(Conflict):
+class AlreadyDecided(Conflict):
     """The approval is not open any more. ``state`` is the approval's: what became of it."""
 
     code = "approval_decided"

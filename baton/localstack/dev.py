@@ -27,7 +27,7 @@ _STARTED: Final = time.time()
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DevOptions:
     """What was asked for on the command line.
 
     ``port`` None: the usual one if it is free; ``data`` None: a temporary directory; ``demo`` is played once the stack
@@ -43,7 +43,7 @@ class Options:
     task_queue: str
 
 
-async def run(options: Options) -> int:
+async def run(options: DevOptions) -> int:
     """Bring the stack up, stay until SIGTERM, Ctrl-C or a hangup (or the demo's end), take it down.
 
     Returns the exit code: 0 when it was told to stop, 1 if it could not start. A second signal ends it at once.
@@ -67,7 +67,7 @@ async def run(options: Options) -> int:
     return 0
 
 
-async def _bring_up_and_stay(stack: Stack, options: Options, directory: Path) -> None:
+async def _bring_up_and_stay(stack: Stack, options: DevOptions, directory: Path) -> None:
     say("Starting PostgreSQL, Temporal, the API and a worker …")
     await stack.start()
     _keep_notes(directory, stack)
@@ -111,7 +111,7 @@ def _on_signals(told_to_stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told)
 
 
-def _listen(options: Options) -> socket.socket:
+def _listen(options: DevOptions) -> socket.socket:
     port = 8080 if options.port is None else options.port
     try:
         return listen(options.host, port)

@@ -27,7 +27,7 @@ _DOWNLOAD_SECONDS: Final = 180.0
 _PROBE_SECONDS: Final = 5.0
 _BUILD_SECONDS: Final = 3600.0
 
-Say = Callable[[str], None]
+Tell = Callable[[str], None]
 
 
 def cache_directory() -> Path:
@@ -36,7 +36,7 @@ def cache_directory() -> Path:
     return (Path(root) if root and Path(root).is_absolute() else Path.home() / ".cache") / "baton"
 
 
-async def ensure_temporal(say: Say) -> Path:
+async def ensure_temporal(say: Tell) -> Path:
     """A `temporal` that runs: on PATH, in the cache, else downloaded by the SDK, else built with Go (minutes, once).
 
     ``say`` is told what takes long. Only one process at a time fetches; others wait for it. Raises PartFailed with
@@ -89,7 +89,7 @@ async def _runs(program: Path) -> bool:
         return False
 
 
-async def _download(work: Path, say: Say, reasons: list[str]) -> Path | None:
+async def _download(work: Path, say: Tell, reasons: list[str]) -> Path | None:
     """The SDK's own download, in a process of its own: where packets vanish it would hang, so it gets a deadline."""
     if not await _answers(_DOWNLOAD_SITE):
         reasons.append("the SDK's download: temporal.download cannot be reached")
@@ -118,7 +118,7 @@ async def _answers(url: str) -> bool:
     return answer.status_code < 500 and answer.status_code != 407
 
 
-async def _build(work: Path, say: Say, reasons: list[str]) -> Path | None:
+async def _build(work: Path, say: Tell, reasons: list[str]) -> Path | None:
     go = shutil.which("go")
     if go is None:
         reasons.append("building it: there is no `go` on PATH")
@@ -166,7 +166,7 @@ def _last_line(log: Path) -> str:
 
 
 @asynccontextmanager
-async def _locked(file: Path, say: Say) -> AsyncGenerator[None, None]:
+async def _locked(file: Path, say: Tell) -> AsyncGenerator[None, None]:
     """Hold the lock; the system takes it back from whoever dies."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:

@@ -31,7 +31,7 @@ Wanted: TypeAlias = "partial[NewExecution]"
 
 
 @dataclass(frozen=True, slots=True)
-class StartedExecution:
+class StartResult:
     """An execution that was started. ``replayed``: before, by a request under the same Idempotency-Key."""
 
     new: NewExecution
@@ -73,7 +73,7 @@ async def start_plan(
     granted_tools: tuple[str, ...] = (),
     plan_only: bool = False,
     key: str | None = None,
-) -> StartedExecution:
+) -> StartResult:
     """Start a plan: stored as a whole in one commit; its workflow then starts the tasks that depend on nothing.
 
     ``queue`` is the Temporal task queue, the configured one if None. ``granted_tools``: tools whose calls need no
@@ -114,7 +114,7 @@ async def start_task(
     plan_only: bool = False,
     attachments: tuple[Attachment, ...] = (),
     key: str | None = None,
-) -> StartedExecution:
+) -> StartResult:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
     ``title``: the first line of the prompt if None; ``attachments`` come with the prompt. ``or_default``: where there
@@ -194,20 +194,20 @@ async def _start(
     agent: AgentReference,
     *,
     or_default: bool = False,
-) -> StartedExecution:
+) -> StartResult:
     new_id = uuid4()
 
-    async def make(connection: Connection) -> StartedExecution:
+    async def make(connection: Connection) -> StartResult:
         chosen = await _chosen(connection, who, agent, or_default=or_default)
         new = wanted(id=new_id, agent_id=chosen.id)
         created = await creation.create(connection, new, ring_seconds=baton.settings.relay_after_seconds)
-        return StartedExecution(new, chosen, created, replayed=False)
+        return StartResult(new, chosen, created, replayed=False)
 
-    async def again(connection: Connection, execution_id: UUID) -> StartedExecution:
+    async def again(connection: Connection, execution_id: UUID) -> StartResult:
         found = await creation.created(connection, who.tenant_id, execution_id)
         if found is None:
             raise ExecutionNotFound("what was started under this Idempotency-Key has been deleted")
-        return StartedExecution(
+        return StartResult(
             found.filled(wanted(id=execution_id, agent_id=found.agent.id)), found.agent, found.created, replayed=True
         )
 

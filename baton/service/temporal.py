@@ -31,9 +31,9 @@ from workflows.contracts import (
     PLAN_WORKFLOW,
     TASK_WORKFLOW,
     AgentTaskStart,
-    Doorbell,
     PlanStart,
     ProgressState,
+    Ring,
     TaskRef,
     plan_workflow_id,
     task_workflow_id,
@@ -139,7 +139,7 @@ class Temporal:
         another takes its place; this says why, to those who look at that one.
         """
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
-        ring = Doorbell(seq, interrupt, unheard)
+        ring = Ring(seq, interrupt, unheard)
         if runs and await self._signal(task_workflow_id(ref.task), ring):
             return
         label = f"task {route.position} · agent {route.agent}"
@@ -174,7 +174,7 @@ class Temporal:
             start,
             plan_workflow_id(start.execution),
             route.queue,
-            Doorbell(seq, unheard=unheard),
+            Ring(seq, unheard=unheard),
             TypedSearchAttributes(
                 [
                     SearchAttributePair(TENANT, route.tenant),
@@ -223,7 +223,7 @@ class Temporal:
         if refused is not None:
             raise refused
 
-    async def _signal(self, workflow_id: str, ring: Doorbell) -> bool:
+    async def _signal(self, workflow_id: str, ring: Ring) -> bool:
         """Ring a workflow that runs; False if none does."""
         handle = self._client.get_workflow_handle(workflow_id)
         async with translated(self._timeout_seconds):
@@ -241,7 +241,7 @@ class Temporal:
         start: object,
         workflow_id: str,
         queue: str,
-        ring: Doorbell,
+        ring: Ring,
         attributes: TypedSearchAttributes,
         summary: str,
         instead: str,

@@ -19,7 +19,7 @@ from baton.domain.approvals import (
     shortened,
 )
 from baton.domain.conversation import ToolCall, ToolResult
-from baton.domain.errors import ApprovalDecided, ApprovalNotFound, NotWaiting, Outdated
+from baton.domain.errors import AlreadyDecided, ApprovalNotFound, NotWaiting, Outdated
 from baton.domain.events import asking
 from baton.domain.ids import AgentId, ApprovalId, StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
@@ -69,7 +69,7 @@ async def decide_all(
     The task runs as soon as it asks for nothing any more; what was declined has its result at once, what was approved
     is called first in the next turn. A decision that was made already, in the same words, changes nothing.
 
-    Raises `TaskNotFound`, `ApprovalNotFound`, `ApprovalDecided` for another decision than the one that was made, and
+    Raises `TaskNotFound`, `ApprovalNotFound`, `AlreadyDecided` for another decision than the one that was made, and
     `Outdated` if the decider saw another call.
     """
     change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
@@ -102,7 +102,7 @@ async def decide_every_open(
     """Decide on all approvals that a task waits for and that a turn up to ``turn`` has asked for, as `decide_all`.
 
     Returns those that it decided, or had decided before. Raises `TaskNotFound`, `NotWaiting` where nothing was asked,
-    and `ApprovalDecided` where somebody has decided otherwise.
+    and `AlreadyDecided` where somebody has decided otherwise.
     """
     change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
     asked = tuple(UUID(approval.id) for approval in change.task.box.approvals if approval.turn <= turn)
@@ -120,7 +120,7 @@ async def _decided_last(change: Change, decision: Decision, turn: int) -> tuple[
         raise NotWaiting(f"the task is {task.box.state}: it waits for no decision", task.box.state)
     same = tuple(row["id"] for row in rows if row["state"] == wanted)
     if not same:
-        raise ApprovalDecided(f"the approval is {rows[0]['state']}: it takes no other decision", rows[0]["state"])
+        raise AlreadyDecided(f"the approval is {rows[0]['state']}: it takes no other decision", rows[0]["state"])
     return same
 
 
@@ -252,13 +252,13 @@ async def _check_repeat(change: Change, approval_id: ApprovalId, decision: Decis
         _, approved = _approved(found.tool, found.digest, decision)
     made = found.state, found.reason or "", found.approved_digest
     if made != (_STATES[decision.verdict], decision.reason, approved) or decision.digest not in (None, found.digest):
-        raise ApprovalDecided(f"the approval is {found.state}: it takes no other decision", found.state)
+        raise AlreadyDecided(f"the approval is {found.state}: it takes no other decision", found.state)
 
 
 def _check_same(one: Decision, other: Decision) -> None:
     if replace(one, digest=None) != replace(other, digest=None):
         state = _STATES[one.verdict]
-        raise ApprovalDecided("an approval takes one decision", state)
+        raise AlreadyDecided("an approval takes one decision", state)
 
 
 def _outdated(message: str, box: Mailbox) -> Outdated:

@@ -16,7 +16,7 @@ from baton.store.step_rows import NOTHING, end_step, locked, stand, used
 from baton.store.steps import Delta
 
 
-class Verdict(Enum):
+class FailureVerdict(Enum):
     """What becomes of a step whose attempt has failed."""
 
     TRY_AGAIN = auto()
@@ -25,7 +25,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedAttempt:
     """Why an attempt failed: a stable code, and in words. ``asked_seconds``: the wait that the provider asked for;
     ``usage``: what the attempt used all the same."""
 
@@ -39,10 +39,10 @@ async def count_failure(
     connection: Connection,
     key: StepKey,
     attempt: int,
-    failure: Failure,
+    failure: FailedAttempt,
     streamed: Sequence[Delta],
-    judge: Callable[[int, float], tuple[Verdict, float]],
-) -> tuple[Verdict, float]:
+    judge: Callable[[int, float], tuple[FailureVerdict, float]],
+) -> tuple[FailureVerdict, float]:
     """Count an attempt that the model failed, and say so in the log. Returns what becomes of the step.
 
     ``judge`` decides that, by how many attempts have failed and for how many seconds they have, less the waits that
@@ -60,9 +60,9 @@ async def count_failure(
         **used(failure.usage),
     )
     if row is None:
-        return Verdict.TRY_AGAIN, 0.0
+        return FailureVerdict.TRY_AGAIN, 0.0
     verdict, pause = judge(row["failures"], row["failing_seconds"])
-    retrying = verdict is Verdict.TRY_AGAIN
+    retrying = verdict is FailureVerdict.TRY_AGAIN
     retry_at = datetime.now(UTC) + timedelta(seconds=pause)
     change.events += [delta.event() for delta in streamed]
     change.say(

@@ -17,7 +17,7 @@ from baton.verify.evidence import ExecutionEvidence, gather_evidence
 from baton.verify.findings import Finding
 from baton.verify.injection import check_reach
 from baton.verify.ledger import Ledger
-from baton.verify.options import Options
+from baton.verify.options import LoadOptions
 from baton.verify.pace import Pace
 from baton.verify.readers import Reader
 from baton.verify.senders import Sender
@@ -41,7 +41,7 @@ class Result:
     streams_resumed: int
 
 
-async def run_load(target: Target, options: Options, ledger: Ledger, say: Callable[[str], None]) -> Result:
+async def run_load(target: Target, options: LoadOptions, ledger: Ledger, say: Callable[[str], None]) -> Result:
     """Put the load on ``target`` and compare. Raises ClientError where that cannot be done to its end."""
     check_reach(target, options.faults)
     door = Door(target.urls, target.key, options.patience_seconds)
@@ -53,7 +53,7 @@ async def run_load(target: Target, options: Options, ledger: Ledger, say: Callab
 
 class _Load:
     def __init__(
-        self, target: Target, options: Options, ledger: Ledger, door: Door, say: Callable[[str], None]
+        self, target: Target, options: LoadOptions, ledger: Ledger, door: Door, say: Callable[[str], None]
     ) -> None:
         self._target = target
         self._options = options

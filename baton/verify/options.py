@@ -31,7 +31,7 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class LoadOptions:
     """The load, and what is done to the stack under it.
 
     ``urls`` empty and ``data`` None: a stack of our own. ``faults`` happen once each, in this order, each

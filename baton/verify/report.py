@@ -15,7 +15,7 @@ from baton.domain.states import TaskState
 from baton.verify.audit import count
 from baton.verify.findings import Category, Finding
 from baton.verify.load import Result
-from baton.verify.options import Options
+from baton.verify.options import LoadOptions
 
 _SHOWN: Final = 5  #: findings of one category; the JSON has all
 
@@ -43,7 +43,7 @@ def is_clean(result: Result) -> bool:
     return not result.findings and all(recovery.worked_seconds is not None for recovery in result.recoveries)
 
 
-def as_json(options: Options, result: Result) -> Json:
+def as_json(options: LoadOptions, result: Result) -> Json:
     """Everything that was found out, for programs. Times are in seconds."""
     return {
         "clean": is_clean(result),
@@ -65,7 +65,7 @@ def as_json(options: Options, result: Result) -> Json:
     }
 
 
-def print_report(console: Console, options: Options, result: Result) -> None:
+def print_report(console: Console, options: LoadOptions, result: Result) -> None:
     """The report for people."""
     said = as_json(options, result)
     console.print(

@@ -11,7 +11,7 @@ from baton.cli.main import build
 from baton.client.errors import EXIT_UNREACHABLE, EXIT_USAGE, UsageError
 from baton.domain.plans import parse_plan
 from baton.domain.states import SendMode
-from baton.verify.options import Fault, Options, parse_faults
+from baton.verify.options import Fault, LoadOptions, parse_faults
 from baton.verify.pace import Pace
 from baton.verify.proxy import SlowProxy
 from baton.verify.workload import SAID, Kind, lines, plots
@@ -60,9 +60,9 @@ def test_what_does_not_go_together() -> None:
     with pytest.raises(UsageError, match="no fault 'kill-cat'"):
         parse_faults("kill-cat")
     for wrong in (
-        Options(urls=("http://x",), faults=(Fault.KILL_API,)),
-        Options(urls=("http://x",), data=Path("x")),
-        Options(data=Path("x"), faults=(Fault.SLOW_TEMPORAL,)),
+        LoadOptions(urls=("http://x",), faults=(Fault.KILL_API,)),
+        LoadOptions(urls=("http://x",), data=Path("x")),
+        LoadOptions(data=Path("x"), faults=(Fault.SLOW_TEMPORAL,)),
     ):
         with pytest.raises(UsageError):
             wrong.check()

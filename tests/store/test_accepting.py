@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from baton.domain.accepting import Accepted, accept
+from baton.domain.accepting import Acceptance, accept
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question
 from baton.domain.errors import DomainError
@@ -102,7 +102,7 @@ async def compare(world: World, route: TaskRoute, box: Mailbox, draft: Draft) ->
     row = await world.row(route)
     messages = await world.messages(route)
     try:
-        expected: Accepted | DomainError = accept(box, draft, draft.mode or world.agent.mode)
+        expected: Acceptance | DomainError = accept(box, draft, draft.mode or world.agent.mode)
     except DomainError as error:
         expected = error
     if isinstance(expected, DomainError):

@@ -9,7 +9,7 @@ import pytest
 
 from baton.domain.approvals import Approval, ApprovalState, Decision, ToolRules, Verdict, digest_of
 from baton.domain.conversation import ToolCall, ToolResult, Transcript
-from baton.domain.errors import ApprovalDecided, ApprovalNotFound, Outdated
+from baton.domain.errors import AlreadyDecided, ApprovalNotFound, Outdated
 from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
@@ -232,7 +232,7 @@ async def test_the_same_decision_again_changes_nothing(world: World) -> None:
     where = await decide(world, route, approval, edited)
     assert where.box.version == before[0]["version"]
     for other in (DECLINE, APPROVE, replace(edited, arguments={"path": "y"}), replace(edited, reason="hm")):
-        with pytest.raises(ApprovalDecided) as told:
+        with pytest.raises(AlreadyDecided) as told:
             await decide(world, route, approval, other)
         assert told.value.state == "approved"
     assert (await world.row(route), await world.log(route), await view(world, approval)) == before
@@ -257,7 +257,7 @@ async def test_several_decisions_are_recorded_together_or_not_at_all(world: Worl
         with pytest.raises(ApprovalNotFound):
             async with connection.transaction():
                 await approvals.decide_all(connection, route, [(ids[0], APPROVE), (uuid4(), APPROVE)], "boss")
-        with pytest.raises(ApprovalDecided):
+        with pytest.raises(AlreadyDecided):
             async with connection.transaction():
                 await approvals.decide_all(connection, route, [(ids[0], APPROVE), (ids[0], DECLINE)], "boss")
     assert len((await world.box(route)).approvals) == 2
@@ -280,7 +280,7 @@ async def test_a_message_declines_what_is_open_and_is_the_reason(world: World) -
         assert (shown.state, shown.decided_by) == (A.DECLINED, "somebody")
         assert str(shown.reason).startswith("no, do it differently")
         assert len(str(shown.reason)) <= 500
-        with pytest.raises(ApprovalDecided):
+        with pytest.raises(AlreadyDecided):
             await decide(world, route, two)
         where = await world.start(route, 2)
         assert isinstance(where, Standing)
@@ -415,7 +415,7 @@ async def test_a_cancelled_task_leaves_no_call_hanging(world: World, when: str) 
     assert stands(await begin(world, route, "1")) == (Then.REST, box.turn, 0)
     assert stands(await end(world, route, "1")) == (Then.REST, box.turn, 0)
     assert await rows(world, route) == calls
-    with pytest.raises(ApprovalDecided):
+    with pytest.raises(AlreadyDecided):
         await decide(world, route, two, Decision(Verdict.DECLINE, "other"))
 
 
@@ -509,7 +509,7 @@ async def test_two_who_decide_at_once(world: World) -> None:
         results = await race.run(
             outcome_of(decide(world, route, approval, APPROVE)), outcome_of(decide(world, route, approval, DECLINE))
         )
-        refused = [result for result in results if isinstance(result, ApprovalDecided)]
+        refused = [result for result in results if isinstance(result, AlreadyDecided)]
         assert len(refused) == 1
         state = (await view(world, approval)).state
         assert refused[0].state == state
@@ -518,7 +518,7 @@ async def test_two_who_decide_at_once(world: World) -> None:
         twins = await asyncio.gather(
             *(decide(world, route, approval, APPROVE) for _ in range(4)), return_exceptions=True
         )
-        assert all(isinstance(twin, Standing if state is A.APPROVED else ApprovalDecided) for twin in twins)
+        assert all(isinstance(twin, Standing if state is A.APPROVED else AlreadyDecided) for twin in twins)
     race.check()
 
 
@@ -529,7 +529,7 @@ async def test_a_decision_and_a_message_at_once(world: World) -> None:
         decided, _ = await race.run(outcome_of(decide(world, route, approval, APPROVE)), world.send(route, "no"))
         box = await world.box(route)
         assert (box.state, box.approvals, box.unclaimed) == (S.RUNNING, (), 1)
-        refused = isinstance(decided, ApprovalDecided)
+        refused = isinstance(decided, AlreadyDecided)
         assert refused or isinstance(decided, Standing)
         where = await world.start(route, 2)
         assert isinstance(where, Standing) is not refused
@@ -543,7 +543,7 @@ async def test_a_decision_and_a_cancel_at_once(world: World) -> None:
     for _ in range(20):
         route, (approval,) = await waiting(world)
         decided, _ = await race.run(outcome_of(decide(world, route, approval, APPROVE)), world.cancel(route))
-        refused = isinstance(decided, ApprovalDecided)
+        refused = isinstance(decided, AlreadyDecided)
         assert (await world.box(route)).state is S.CANCELLED
         assert await rows(world, route) == [("w", "done", "cancelled")]
         assert (await view(world, approval)).state is (A.CANCELLED if refused else A.APPROVED)

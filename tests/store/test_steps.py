@@ -14,7 +14,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.store import failures, steps, transcripts
-from baton.store.failures import Failure, Verdict
+from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.steps import Delta, StepAttempt
 from tests.store.world import World, call, items, key, question
 
@@ -113,7 +113,9 @@ async def test_an_overtaken_attempt_records_nothing(world: World) -> None:
         assert stands(await come) == (Then.STEP, 1, 0)
     async with world.pool.transaction() as connection:
         judged: list[int] = []
-        await failures.count_failure(connection, key(route, 1), 1, Failure("rate_limited"), late, judge(judged, 6))
+        await failures.count_failure(
+            connection, key(route, 1), 1, FailedAttempt("rate_limited"), late, judge(judged, 6)
+        )
         assert judged == []
     assert (await world.row(route), await world.steps(route), await world.log(route)) == before
     assert stands(await world.record(route, 1, attempt=2)) == (Then.REST, 1, 0)
@@ -243,13 +245,13 @@ async def test_a_failed_turn_does_not_take_a_waiting_message_with_it(world: Worl
     assert (await world.row(route))["error_code"] is None
 
 
-def judge(judged: list[int], limit: int) -> Callable[[int, float], tuple[Verdict, float]]:
+def judge(judged: list[int], limit: int) -> Callable[[int, float], tuple[FailureVerdict, float]]:
     """Gives up after ``limit`` failures; ``judged`` has those that it was asked about."""
 
-    def verdict(failures: int, seconds: float) -> tuple[Verdict, float]:
+    def verdict(failures: int, seconds: float) -> tuple[FailureVerdict, float]:
         assert seconds >= 0
         judged.append(failures)
-        return (Verdict.GIVE_UP, 0.0) if failures >= limit else (Verdict.TRY_AGAIN, 1.0)
+        return (FailureVerdict.GIVE_UP, 0.0) if failures >= limit else (FailureVerdict.TRY_AGAIN, 1.0)
 
     return verdict
 
@@ -260,7 +262,7 @@ async def test_failures_are_counted_by_attempt(world: World) -> None:
     for attempt in (1, 2, 3):
         async with world.pool.transaction() as connection:
             delta = Delta(route.task_id, 1, 1, 0, attempt, "part")
-            failure = Failure("rate_limited", "Too many.", usage=Usage(10, 2, calls=1))
+            failure = FailedAttempt("rate_limited", "Too many.", usage=Usage(10, 2, calls=1))
             judged: list[int] = []
             await failures.count_failure(connection, key(route, 1), attempt, failure, [delta], judge(judged, 3))
             assert judged == [attempt]

@@ -18,7 +18,7 @@ from baton.domain.allowance import (
     reached,
 )
 from baton.domain.json import JsonObject
-from baton.store.failures import Verdict
+from baton.store.failures import FailureVerdict
 from baton.store.transcripts import Budget
 
 
@@ -95,24 +95,24 @@ def test_stopping_fails_the_step_for_good() -> None:
 @pytest.mark.parametrize("code", [errors.UNAVAILABLE, errors.RATE_LIMITED])
 def test_what_passes_is_waited_out_by_time_and_then_asked_about(code: str) -> None:
     error = ModelFailed(code)
-    assert verdict_on(error, 500, PATIENCE_SECONDS - 1, {})[0] is Verdict.TRY_AGAIN
-    assert verdict_on(error, 1, PATIENCE_SECONDS, {})[0] is Verdict.ASK
-    assert verdict_on(error, 1, 5, {"patience_seconds": 5})[0] is Verdict.ASK
+    assert verdict_on(error, 500, PATIENCE_SECONDS - 1, {})[0] is FailureVerdict.TRY_AGAIN
+    assert verdict_on(error, 1, PATIENCE_SECONDS, {})[0] is FailureVerdict.ASK
+    assert verdict_on(error, 1, 5, {"patience_seconds": 5})[0] is FailureVerdict.ASK
     assert gone_for(PATIENCE_SECONDS) == "The model's provider has been away for 4 h. Go on trying?"
 
 
 @pytest.mark.parametrize("code", [errors.KEY_REJECTED, errors.NOT_FOUND, errors.QUOTA, errors.FILTERED, errors.REFUSED])
 def test_what_cannot_pass_is_given_up_at_once(code: str) -> None:
-    assert verdict_on(ModelFailed(code), 1, 0, {})[0] is Verdict.GIVE_UP
+    assert verdict_on(ModelFailed(code), 1, 0, {})[0] is FailureVerdict.GIVE_UP
 
 
 def test_empty_replies_are_tried_twice_and_others_more_often() -> None:
     bad, cut = ModelFailed(errors.BAD_REPLY), ModelFailed(errors.CUT_OFF)
-    assert [verdict_on(bad, n, 0, {})[0] for n in (1, 2)] == [Verdict.TRY_AGAIN, Verdict.GIVE_UP]
+    assert [verdict_on(bad, n, 0, {})[0] for n in (1, 2)] == [FailureVerdict.TRY_AGAIN, FailureVerdict.GIVE_UP]
     verdicts = [verdict_on(cut, n, 0, {})[0] for n in range(1, MODEL_ATTEMPTS + 1)]
-    assert verdicts == [Verdict.TRY_AGAIN] * (MODEL_ATTEMPTS - 1) + [Verdict.GIVE_UP]
+    assert verdicts == [FailureVerdict.TRY_AGAIN] * (MODEL_ATTEMPTS - 1) + [FailureVerdict.GIVE_UP]
 
 
 @pytest.mark.parametrize(("failures", "asked", "pause"), [(1, None, 1), (3, None, 4), (99, None, 30), (1, 17, 17)])
 def test_pauses_grow_and_the_provider_s_wish_counts(failures: int, asked: float | None, pause: float) -> None:
-    assert verdict_on(ModelFailed(errors.RATE_LIMITED, "", asked), failures, 0, {}) == (Verdict.TRY_AGAIN, pause)
+    assert verdict_on(ModelFailed(errors.RATE_LIMITED, "", asked), failures, 0, {}) == (FailureVerdict.TRY_AGAIN, pause)

@@ -24,7 +24,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.Conflict: errors.Conflict("no", "running"),
     errors.TaskClosed: errors.TaskClosed("no", "cancelled"),
     errors.TaskBusy: errors.TaskBusy("no", "running"),
-    errors.ApprovalDecided: errors.ApprovalDecided("no", "declined"),
+    errors.AlreadyDecided: errors.AlreadyDecided("no", "declined"),
     errors.NotWaiting: errors.NotWaiting("no", "running"),
     errors.MessageTaken: errors.MessageTaken("no", "claimed", 3),
     errors.Outdated: errors.Outdated("no", 7, ("q1",)),

@@ -1,9 +1,11 @@
 """Does the code keep to the rules that import-linter cannot hold?"""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,8 @@ _PRODUCT: Final = ("api", "activities", "workflows", "baton", "worker.py")
 #: Parts of libraries that are not called private and not documented either.
 _UNDOCUMENTED: Final = ("fastapi.dependencies", "temporalio.bridge", "uvicorn.protocols", "uvicorn.server")
 _PRIVATE: Final = re.compile(r"_(?!_)\w+")
+#: Where published APIs fixed the names of classes, each for itself.
+_PUBLISHED: Final = re.compile(r"(api/dialects/\w+/(schemas|shapes)|baton/client/schemas/\w+)\.py")
 #: What the wheel puts beside each other: the names that Baton takes from an application.
 _TOP_LEVEL: Final = {"baton", "api", "workflows", "activities", "worker"}
 
@@ -34,7 +38,13 @@ def modules(*places: str) -> Iterator[tuple[str, ast.Module]]:
     for place in places:
         path = _ROOT / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            yield file.relative_to(_ROOT).as_posix(), ast.parse(file.read_text())
+            yield file.relative_to(_ROOT).as_posix(), parsed(file)
+
+
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    """A module, read once for all tests."""
+    return ast.parse(file.read_text())
 
 
 def imported(module: ast.Module) -> set[str]:
@@ -158,3 +168,37 @@ def _is_private(name: str) -> bool:
         and any(_PRIVATE.fullmatch(part) for part in rest)
         and first not in (_TOP_LEVEL | sys.stdlib_module_names)
     )
+
+
+def _types(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """The types that a module defines for others: their names, and what an alias stands for ("" for a class)."""
+    for node in module.body:
+        if isinstance(node, ast.ClassDef):
+            name, meaning = node.name, ""
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias" and node.value:
+            name, meaning = ast.unparse(node.target), ast.unparse(node.value)
+        else:
+            continue
+        if not name.startswith("_"):
+            yield name, meaning
+
+
+def test_a_name_of_a_type_means_one_thing() -> None:
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for place, module in modules(*_PRODUCT, "bench"):
+        if not _PUBLISHED.fullmatch(place):
+            for name, meaning in _types(module):
+                found[name][place] = meaning or place
+    assert len(found) > 400
+    assert {name: [*places] for name, places in found.items() if len(set(places.values())) > 1} == {}
+
+
+def test_no_schema_of_our_own_api_is_called_like_something_else() -> None:
+    ours = {name for _, module in modules("baton/client/schemas") for name, _ in _types(module)}
+    rest = {
+        name
+        for place, module in modules(*_PRODUCT, "bench")
+        if not _PUBLISHED.fullmatch(place)
+        for name, _ in _types(module)
+    }
+    assert ours & rest == set()

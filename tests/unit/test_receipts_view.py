@@ -8,7 +8,7 @@ from rich.console import Console
 
 from baton.cli.commands.messages import messages_table
 from baton.cli.view.board import Board
-from baton.cli.view.happenings import Asked, Ended, Happening, Noted
+from baton.cli.view.happenings import Ended, Happening, Noted, QuestionOpened
 from baton.client.schemas.messages import MessageOut
 from baton.domain.conversation import Question
 from baton.domain.events import Event, MessageEdited, MessageRedriven, MessagesDead
@@ -37,8 +37,8 @@ def test_a_withdrawn_answer_is_asked_again() -> None:
     assert (task.questions, task.queued) == ({}, {1})
     gone = log(withdrawn(1, question("q", "Which?")), 1, "waiting", "waiting")
     happened = told(board, gone)
-    assert [type(one) for one in happened] == [Noted, Asked]
-    assert happened[1] == Asked(task, Question("q", "Which?"))
+    assert [type(one) for one in happened] == [Noted, QuestionOpened]
+    assert happened[1] == QuestionOpened(task, Question("q", "Which?"))
     assert (list(task.questions), task.queued, task.state) == (["q"], set(), TaskState.WAITING)
     assert task.waiting_since is not None
 

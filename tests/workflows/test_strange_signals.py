@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.support.system import System, eventually
-from workflows.contracts import Doorbell, plan_workflow_id, task_workflow_id
+from workflows.contracts import Ring, plan_workflow_id, task_workflow_id
 
 
 async def test_a_message_to_a_task_that_the_plan_does_not_have_is_dropped(system: System) -> None:
@@ -27,7 +27,7 @@ async def test_a_plan_cancelled_in_temporal_while_it_looks_cancels_its_tasks(sys
     try:
         async with blocker.transaction():
             await blocker.fetch("SELECT FROM executions WHERE id = $1 FOR UPDATE", execution)
-            await handle.signal("doorbell", Doorbell(10**6))
+            await handle.signal("doorbell", Ring(10**6))
             await eventually(lambda: _is_looking(system, plan_workflow_id(str(execution))))
             await handle.cancel()
     finally:
@@ -40,7 +40,7 @@ async def test_a_ring_for_more_than_postgresql_has_is_looked_for_once(system: Sy
     await system.until(task, "waiting")
     handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
     before = (await handle.describe()).history_length
-    await handle.signal("doorbell", Doorbell(10**6))
+    await handle.signal("doorbell", Ring(10**6))
     await system.send(task, "an answer")
     await system.until(task, "succeeded")
     async with asyncio.timeout(20):
@@ -53,7 +53,7 @@ async def test_such_a_ring_does_not_drown_those_that_come_after_it(system: Syste
     await system.until(task, "waiting")
     handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
     before = (await handle.describe()).history_length
-    await handle.signal("doorbell", Doorbell(10**6))
+    await handle.signal("doorbell", Ring(10**6))
 
     async def has_looked() -> bool:
         described = await handle.describe()
@@ -69,7 +69,7 @@ async def test_a_plan_looks_once_for_more_than_postgresql_has(system: System) ->
     await eventually(lambda: _states(system, execution, {1: "waiting"}))
     handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
     before = (await handle.describe()).history_length
-    await handle.signal("doorbell", Doorbell(10**6))
+    await handle.signal("doorbell", Ring(10**6))
     await system.send((execution, 1), "go")
     async with asyncio.timeout(30):
         assert await handle.result() == "succeeded"
@@ -117,7 +117,7 @@ async def test_a_plan_goes_on_after_a_failover_that_lost_commits(system: System)
     await eventually(lambda: _states(system, execution, {1: "waiting"}))
     handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
     before = (await handle.describe()).history_length
-    await handle.signal("doorbell", Doorbell(10**6))
+    await handle.signal("doorbell", Ring(10**6))
 
     async def has_looked() -> bool:
         described = await handle.describe()

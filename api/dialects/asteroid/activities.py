@@ -13,7 +13,7 @@ from api.ids import parse_uuid
 from baton.domain import events
 from baton.domain.approvals import call_question
 from baton.domain.events import Body, Event
-from baton.domain.events.outcomes import Outcome, outcome_of
+from baton.domain.events.outcomes import TaskOutcome, outcome_of
 from baton.domain.states import ExecutionState, TaskState
 
 #: An activity's payload, before it is JSON.
@@ -155,7 +155,7 @@ def _status_changed(event: Event, state: ExecutionState) -> Payload:
     return {"activityType": "status_changed", "status": status, **more}
 
 
-def _waiting(event: Event, outcome: Outcome) -> tuple[str, Payload]:
+def _waiting(event: Event, outcome: TaskOutcome) -> tuple[str, Payload]:
     """The status of an execution that has come to wait, and what for: answers, or consent alone."""
     reason = "\n".join(task.question for task in event.waiting)
     asking = [task for task in event.waiting if not task.consent]

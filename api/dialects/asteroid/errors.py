@@ -25,7 +25,7 @@ ERRORS: Final[ErrorTable] = {
     errors.Conflict: ErrorStatus(409),
     errors.TaskClosed: ErrorStatus(409),
     errors.TaskBusy: ErrorStatus(409),
-    errors.ApprovalDecided: ErrorStatus(409),
+    errors.AlreadyDecided: ErrorStatus(409),
     errors.NotWaiting: ErrorStatus(409),
     errors.MessageTaken: ErrorStatus(409),
     errors.Outdated: ErrorStatus(412),

@@ -26,7 +26,7 @@ ERRORS: Final[ErrorTable] = {
     errors.Conflict: ErrorStatus(409, "conflict"),
     errors.TaskClosed: ErrorStatus(409, "task_closed"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),
-    errors.ApprovalDecided: ErrorStatus(409, "approval_decided"),
+    errors.AlreadyDecided: ErrorStatus(409, "approval_decided"),
     errors.NotWaiting: ErrorStatus(409, "not_waiting"),
     errors.MessageTaken: ErrorStatus(409, "message_taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),

@@ -14,7 +14,7 @@ from api.frames import Encoder, Frame
 from baton.domain import events
 from baton.domain.approvals import call_question
 from baton.domain.events import Body, Event
-from baton.domain.events.outcomes import Outcome, outcome_of
+from baton.domain.events.outcomes import TaskOutcome, outcome_of
 from baton.domain.states import ExecutionState, TaskState
 from baton.service.feed import Subscription
 
@@ -240,7 +240,7 @@ def _execution_frames(shown_as: str, event: Event) -> Iterator[Frame]:
         yield "status", common | {"status": EXECUTION_STATUS[event.execution_state]}
 
 
-def _asked(outcome: Outcome) -> Data:
+def _asked(outcome: TaskOutcome) -> Data:
     texts = (question.text for question in outcome.questions)
     calls = (call_question(approval.tool, approval.arguments) for approval in outcome.approvals)
     return {"question": "\n".join((*texts, *calls)), "questions": outcome.questions}
@@ -261,5 +261,5 @@ def _waiting(event: Event) -> list[Data]:
     ]
 
 
-def _error(outcome: Outcome, state: TaskState) -> str | None:
+def _error(outcome: TaskOutcome, state: TaskState) -> str | None:
     return None if state is TaskState.SUCCEEDED else outcome.error or state.value

@@ -30,7 +30,7 @@ ERRORS: Final[ErrorTable] = {
     errors.TaskClosed: ErrorStatus(409, "task_cancelled"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),
     errors.NotWaiting: ErrorStatus(409, "not_waiting"),
-    errors.ApprovalDecided: ErrorStatus(409, "conflict"),
+    errors.AlreadyDecided: ErrorStatus(409, "conflict"),
     errors.MessageTaken: ErrorStatus(409, "conflict"),
     errors.Outdated: ErrorStatus(412, "precondition_failed"),
     errors.AnswerRefused: ErrorStatus(400, _INVALID),

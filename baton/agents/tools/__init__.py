@@ -1,6 +1,6 @@
 """What an agent can do beside speaking: Python functions, and questions to people."""
 
-from baton.agents.tools.ask_user import ASK_USER, AskedQuestion, question_of
+from baton.agents.tools.ask_user import ASK_USER, AskUserQuestion, question_of
 from baton.agents.tools.call import CallContext, current_call
 from baton.agents.tools.failure import TOOL_ERROR, ToolFailed
 from baton.agents.tools.marks import tool
@@ -20,7 +20,7 @@ from baton.agents.tools.registry import (
 __all__ = [
     "ASK_USER",
     "TOOL_ERROR",
-    "AskedQuestion",
+    "AskUserQuestion",
     "CallContext",
     "ToolFailed",
     "ToolsUnusable",

@@ -47,7 +47,7 @@ class _Arguments(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedQuestion:
+class AskUserQuestion:
     """What a call of `ask_user` asks. Times count from when the question is asked; None: never."""
 
     text: str
@@ -68,7 +68,7 @@ def _definition() -> ToolDefinition:
 ASK_USER_DEFINITION: Final = _definition()
 
 
-def question_of(call: ToolCall) -> AskedQuestion:
+def question_of(call: ToolCall) -> AskUserQuestion:
     """The question that ``call`` asks. Raises ToolFailed, with an explanation for the model, where it asks none."""
     try:
         asked = _Arguments.model_validate(call.arguments)
@@ -76,7 +76,7 @@ def question_of(call: ToolCall) -> AskedQuestion:
         raise bad_arguments(ASK_USER, error) from error
     if asked.answer_schema is not None and (problem := schema_problem(asked.answer_schema)):
         raise ToolFailed(BAD_ARGUMENTS, f"{ASK_USER} was not called. schema: {problem}")
-    return AskedQuestion(
+    return AskUserQuestion(
         text=asked.question,
         choices=tuple(dict.fromkeys(asked.choices)),
         schema=asked.answer_schema,

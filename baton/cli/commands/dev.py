@@ -29,14 +29,14 @@ def dev(
     That is PostgreSQL, Temporal with its UI, the API and a worker.
     """
     from baton.cli.demo import play_demo
-    from baton.localstack.dev import Options, run
+    from baton.localstack.dev import DevOptions, run
     from baton.localstack.stack import Ready
     from baton.runtime.startup import settings_or_exit
 
     async def played(ready: Ready) -> int:
         return await play_demo(ready.url, ready.api_key, temporal_ui_url=ready.temporal_ui_url)
 
-    options = Options(
+    options = DevOptions(
         host=host,
         port=port,
         data=data,

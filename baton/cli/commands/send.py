@@ -10,7 +10,7 @@ from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.answers import choice_labelled, question_of
 from baton.client.errors import Refused, UsageError
-from baton.client.http import Client, Sent
+from baton.client.http import Client, SentMessage
 from baton.client.responses import as_json
 from baton.runtime.terminal import print_json, print_text
 
@@ -68,13 +68,13 @@ async def send_message(
     question: str | None = None,
     idempotency_key: str | None = None,
     if_version: int | None = None,
-) -> Sent:
+) -> SentMessage:
     """Send to the task that ``address`` names; the id of an execution stands for its task if it has only one.
 
     Raises UsageError, Refused, Unreachable.
     """
 
-    async def to(task_id: str) -> Sent:
+    async def to(task_id: str) -> SentMessage:
         chosen = await choice_meant(client, task_id, text, question)
         return await client.send(
             task_id,
@@ -124,7 +124,7 @@ async def choice_meant(client: Client, task_id: str, text: str, question_id: str
     return found[0] if found else None
 
 
-def describe(sent: Sent) -> str:
+def describe(sent: SentMessage) -> str:
     """A receipt in one line."""
     accepted, receipt = "Accepted before" if sent.replayed else "Accepted", sent.receipt
     return f"{accepted} as message {receipt.seq}, id {receipt.id}; the task is {receipt.task.state}."

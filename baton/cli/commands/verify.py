@@ -13,7 +13,7 @@ import typer
 
 from baton.client.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SUCCEEDED, ClientError
 from baton.runtime.terminal import print_error, print_json, say
-from baton.verify.options import Fault, Options, parse_faults
+from baton.verify.options import Fault, LoadOptions, parse_faults
 
 
 def verify(
@@ -52,7 +52,7 @@ def verify(
     read once and in order, nothing was left unfinished, and no event is missing.
     """
     try:
-        options = Options(
+        options = LoadOptions(
             urls=tuple(one.rstrip("/") for one in url or ()),
             key=key,
             data=data,
@@ -76,7 +76,7 @@ def verify(
     raise typer.Exit(code)
 
 
-async def _verify(options: Options, *, json: bool) -> int:
+async def _verify(options: LoadOptions, *, json: bool) -> int:
     """Returns the exit code. Raises ClientError."""
     from baton.localstack.part import PartFailed
     from baton.runtime.console import console

@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from typing import Final
 
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 
 _DEEPEST_GUIDE: Final = 24  #: cells; below that the tree grows no further to the right
 
 
-def arranged(tasks: Sequence[TaskView]) -> list[tuple[str, TaskView]]:
+def arranged(tasks: Sequence[BoardTask]) -> list[tuple[str, BoardTask]]:
     """The tasks, each with its guide ("├─ ", "│  └─ ", …): a task hangs from the deepest of those that it depends on.
 
     ``tasks`` come by position, and so do the branches of the tree. Walks without recursion: a plan may be a long chain.
     """
     depths = _depths(tasks)
-    branches: dict[int | None, list[TaskView]] = {}
+    branches: dict[int | None, list[BoardTask]] = {}
     for task in tasks:
         needs = [need for need in task.depends_on if need in depths]
         parent = max(needs, key=lambda need: (depths[need], need), default=None)
         branches.setdefault(parent, []).append(task)
-    rows: list[tuple[str, TaskView]] = []
+    rows: list[tuple[str, BoardTask]] = []
     pending = [(task, "", "") for task in reversed(branches.get(None, []))]
     while pending:
         task, guide, prefix = pending.pop()
@@ -34,7 +34,7 @@ def arranged(tasks: Sequence[TaskView]) -> list[tuple[str, TaskView]]:
     return rows
 
 
-def _depths(tasks: Sequence[TaskView]) -> dict[int, int]:
+def _depths(tasks: Sequence[BoardTask]) -> dict[int, int]:
     """How many tasks must be done one after the other before each, by position."""
     positions = {task.position for task in tasks}
     needs = {task.position: positions.intersection(task.depends_on) for task in tasks}

@@ -8,15 +8,15 @@ import orjson
 
 from baton.cli.view.happenings import (
     Answered,
-    Asked,
+    Began,
     Ended,
     Happening,
     Noted,
+    QuestionOpened,
     Said,
-    Started,
     ToolUsed,
 )
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 from baton.client.schemas.executions import ExecutionOut
 from baton.domain import events
 from baton.domain.events import Event
@@ -37,8 +37,8 @@ class Board:
         self.seq = 0
         self.started_at: datetime | None = None
         self.now: datetime | None = None  #: the server's time, by its latest event
-        self.tasks: dict[str, TaskView] = {
-            str(task.id): TaskView(str(task.id), task.position, task.title, tuple(task.depends_on))
+        self.tasks: dict[str, BoardTask] = {
+            str(task.id): BoardTask(str(task.id), task.position, task.title, tuple(task.depends_on))
             for task in sorted(execution.tasks, key=lambda task: task.position)
         }
 
@@ -59,7 +59,7 @@ class Board:
         happenings += _state_changed(task, was, event)
         return happenings
 
-    def _told(self, task: TaskView, event: Event) -> Iterable[Happening]:
+    def _told(self, task: BoardTask, event: Event) -> Iterable[Happening]:
         match body := event.body:
             case events.TextDelta(text=text):
                 task.text += text
@@ -82,7 +82,7 @@ class Board:
             case events.QuestionAsked():
                 question = body.question
                 task.questions[question.id] = question
-                yield Asked(task, question)
+                yield QuestionOpened(task, question)
             case events.ApprovalAsked(approval_id=approval_id, tool=tool, arguments=arguments):
                 call = f"{tool} {orjson.dumps(arguments).decode()}"
                 yield Noted(task, f"needs consent: baton approve {approval_id} (calls {call})")
@@ -135,7 +135,7 @@ class Board:
                 assert_never(body)
 
 
-def _state_changed(task: TaskView, was: TaskState, event: Event) -> Iterable[Happening]:
+def _state_changed(task: BoardTask, was: TaskState, event: Event) -> Iterable[Happening]:
     if task.state is was:
         return
     if task.state is TaskState.WAITING:
@@ -147,7 +147,7 @@ def _state_changed(task: TaskView, was: TaskState, event: Event) -> Iterable[Hap
             task.started_at = event.at
         task.ended_at = task.result = task.error = None
         if was in (TaskState.PENDING, TaskState.PAUSED) or was.is_over:
-            yield Started(task, again=was is not TaskState.PENDING)
+            yield Began(task, again=was is not TaskState.PENDING)
     elif task.state is TaskState.PENDING:
         task.ended_at = task.started_at = task.result = task.error = None
         yield Noted(task, "waits for its dependencies again")
@@ -159,7 +159,7 @@ def _state_changed(task: TaskView, was: TaskState, event: Event) -> Iterable[Hap
         yield Ended(task, task.state, task.result, task.error)
 
 
-def _withdrawn(task: TaskView, body: events.MessageWithdrawn) -> Iterable[Happening]:
+def _withdrawn(task: BoardTask, body: events.MessageWithdrawn) -> Iterable[Happening]:
     """The task is what it was before the message: what that answered is asked again."""
     task.queued.discard(body.seq)
     yield Noted(task, "a message was withdrawn")
@@ -167,10 +167,10 @@ def _withdrawn(task: TaskView, body: events.MessageWithdrawn) -> Iterable[Happen
     for question in (asked.question for asked in body.questions):
         if question.id not in task.questions:
             task.questions[question.id] = question
-            yield Asked(task, question)
+            yield QuestionOpened(task, question)
 
 
-def _over(task: TaskView, result: str | None, error: str | None) -> None:
+def _over(task: BoardTask, result: str | None, error: str | None) -> None:
     if task.state is TaskState.SUCCEEDED:
         task.result = result
     if task.state is TaskState.FAILED:

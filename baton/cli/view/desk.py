@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from baton.cli.view.answers import answer_to
 from baton.cli.view.board import Board
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 from baton.client.errors import Refused, Unreachable, UsageError
-from baton.client.http import Client, Sent
+from baton.client.http import Client, SentMessage
 from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 
@@ -17,7 +17,7 @@ from baton.domain.states import TaskState
 class Ask:
     """A question at the desk. ``trouble`` says why the last answer was not taken; ``busy``: one is on its way."""
 
-    task: TaskView
+    task: BoardTask
     question: Question
     trouble: str = ""
     busy: bool = False
@@ -106,7 +106,7 @@ class Desk:
     def _prepared_for(self, ask: Ask) -> list[str]:
         return self._prepared.get(str(ask.task.position)) or self._prepared.get(ask.task.id) or []
 
-    async def answer(self, ask: Ask, typed: str) -> Sent | None:
+    async def answer(self, ask: Ask, typed: str) -> SentMessage | None:
         """Send what was typed for a question. None: it was not taken, and `Ask.trouble` says why.
 
         A question that somebody else has answered meanwhile leaves the desk; any other goes back to it, as the last.

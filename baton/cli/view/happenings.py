@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class Began:
     """It runs. ``again``: it had rested before."""
 
-    task: TaskView
+    task: BoardTask
     again: bool
 
 
@@ -20,7 +20,7 @@ class Started:
 class Said:
     """A finished piece of the agent's text. ``cut_off``: an interrupt ended it early."""
 
-    task: TaskView
+    task: BoardTask
     text: str
     cut_off: bool = False
 
@@ -29,16 +29,16 @@ class Said:
 class ToolUsed:
     """The agent called a tool."""
 
-    task: TaskView
+    task: BoardTask
     name: str
     arguments: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionOpened:
     """The agent asks a person."""
 
-    task: TaskView
+    task: BoardTask
     question: Question
 
 
@@ -46,7 +46,7 @@ class Asked:
 class Answered:
     """A message was accepted. ``answers`` are the ids of the questions that it closed; none: it was sent unasked."""
 
-    task: TaskView
+    task: BoardTask
     text: str
     answers: tuple[str, ...]
     sender: str
@@ -56,7 +56,7 @@ class Answered:
 class Noted:
     """Something that explains what is seen next."""
 
-    task: TaskView
+    task: BoardTask
     text: str
 
 
@@ -64,10 +64,10 @@ class Noted:
 class Ended:
     """The task is over. ``error`` is a stable code."""
 
-    task: TaskView
+    task: BoardTask
     state: TaskState
     result: str | None
     error: str | None
 
 
-Happening: TypeAlias = Started | Said | ToolUsed | Asked | Answered | Noted | Ended
+Happening: TypeAlias = Began | Said | ToolUsed | QuestionOpened | Answered | Noted | Ended

@@ -10,8 +10,8 @@ from rich.text import Text
 from baton.cli.address import address_of
 from baton.cli.view.answers import labelled, rule_of
 from baton.cli.view.board import Board
-from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started, ToolUsed
-from baton.cli.view.task import TaskView
+from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said, ToolUsed
+from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import clock, mark_of, since
 from baton.domain.conversation import Question
 from baton.runtime.terminal import harmless, one_line
@@ -35,7 +35,7 @@ class Narrator:
         """The lines that tell it."""
         task = happening.task
         match happening:
-            case Started(again=again):
+            case Began(again=again):
                 return self._line(task, "goes on" if again else "started", "cyan")
             case Said(text=text, cut_off=cut_off):
                 self._last_said[task.id] = text
@@ -45,7 +45,7 @@ class Narrator:
             case ToolUsed(name=name, arguments=arguments):
                 given = one_line(str(arguments)) if arguments else ""
                 return self._line(task, f"uses {one_line(name)}", "cyan", given)
-            case Asked(question=question):
+            case QuestionOpened(question=question):
                 return self._lines(task, "asks", "bold yellow", self._question(task, question))
             case Answered(text=text, sender=sender, answers=answers):
                 who = self._us if self._is_ours(happening) else one_line(sender) or "somebody"
@@ -60,7 +60,7 @@ class Narrator:
         """A line about the execution as a whole, or about our connection to it."""
         return Text.assemble((f"{self._clock():>7}  ", "dim"), (text, style))
 
-    def _end(self, task: TaskView, state: str, result: str | None, error: str | None) -> RenderableType:
+    def _end(self, task: BoardTask, state: str, result: str | None, error: str | None) -> RenderableType:
         mark, style = mark_of(task.state)
         took = since(task.started_at, task.ended_at)
         told = f"{mark} {state}" + (f" after {took}" if took else "")
@@ -71,7 +71,7 @@ class Narrator:
             return self._lines(task, told, style, Text(harmless(result).strip()))
         return self._line(task, told, style)
 
-    def _question(self, task: TaskView, question: Question) -> RenderableType:
+    def _question(self, task: BoardTask, question: Question) -> RenderableType:
         lines: list[RenderableType] = [Text(harmless(question.text).strip(), style="bold")]
         lines += [Text.assemble((f" {label} ", "yellow"), one_line(choice)) for label, choice in labelled(question)]
         if rule := rule_of(question):
@@ -81,11 +81,11 @@ class Narrator:
             lines.append(Text(f"baton send {address} TEXT", style="dim", no_wrap=True, overflow="fold"))
         return Group(*lines)
 
-    def _line(self, task: TaskView, told: str, style: str, more: str = "") -> RenderableType:
+    def _line(self, task: BoardTask, told: str, style: str, more: str = "") -> RenderableType:
         number = f"{task.position} " if self.board.is_plan else ""
         return HeadLine(self._clock(), number, one_line(task.title), Text(told, style), more)
 
-    def _lines(self, task: TaskView, told: str, style: str, body: RenderableType) -> RenderableType:
+    def _lines(self, task: BoardTask, told: str, style: str, body: RenderableType) -> RenderableType:
         return Group(self._line(task, told, style), Barred(body, style or "dim"))
 
     def _clock(self) -> str:

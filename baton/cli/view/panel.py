@@ -8,7 +8,7 @@ from rich.text import Text
 
 from baton.cli.view.answers import labelled, rule_of
 from baton.cli.view.desk import Ask
-from baton.cli.view.typist import Line
+from baton.cli.view.typist import InputLine
 from baton.runtime.terminal import harmless, one_line
 
 _MOST_QUESTION_LINES: Final = 6
@@ -17,7 +17,7 @@ _MOST_CHOICES: Final = 9
 
 
 def panel(
-    ask: Ask, line: Line, *, waiting: int, is_plan: bool, console: Console, height: int
+    ask: Ask, line: InputLine, *, waiting: int, is_plan: bool, console: Console, height: int
 ) -> tuple[list[Text], tuple[int, int]]:
     """The lines, and where the cursor is in them: row, cell. At most ``height`` lines, but never fewer than three.
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from baton.cli.view.board import Board
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import mark_of, since
 from baton.domain.states import TaskState
 from baton.runtime.terminal import harmless, one_line
@@ -34,7 +34,7 @@ def result_table(board: Board) -> RenderableType:
     return Group("", headline, "", table)
 
 
-def _result(task: TaskView) -> RenderableType:
+def _result(task: BoardTask) -> RenderableType:
     if task.state is TaskState.WAITING:
         asked = "; ".join(one_line(question.text) for question in task.questions.values())
         return Text(f"asks: {asked}", style="yellow")

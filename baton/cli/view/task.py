@@ -8,7 +8,7 @@ from baton.domain.states import TaskState
 
 
 @dataclass(slots=True)
-class TaskView:
+class BoardTask:
     """A task as the events so far have it. ``text`` is what its step under way has streamed."""
 
     id: str

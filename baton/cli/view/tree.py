@@ -9,7 +9,7 @@ from rich.text import Text
 
 from baton.cli.view.arrange import arranged
 from baton.cli.view.board import Board
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import mark_of, since
 from baton.domain.states import TaskState
 from baton.runtime.terminal import harmless, one_line
@@ -57,7 +57,7 @@ def _headline(board: Board, width: int, now: datetime, tick: int) -> Text:
     )
 
 
-def _task_line(board: Board, guide: str, task: TaskView, width: int, now: datetime, tick: int) -> Text:
+def _task_line(board: Board, guide: str, task: BoardTask, width: int, now: datetime, tick: int) -> Text:
     mark, style = mark_of(task.state)
     if task.state is TaskState.RUNNING:
         mark = _spinner(tick + task.position)
@@ -67,7 +67,7 @@ def _task_line(board: Board, guide: str, task: TaskView, width: int, now: dateti
     return _with_right(left, _remark(board, task, now), width)
 
 
-def _remark(board: Board, task: TaskView, now: datetime) -> Text:
+def _remark(board: Board, task: BoardTask, now: datetime) -> Text:
     style = mark_of(task.state)[1]
     match task.state:
         case TaskState.PENDING:
@@ -85,7 +85,7 @@ def _remark(board: Board, task: TaskView, now: datetime) -> Text:
             return Text.assemble((why, style), "  " if why else "", (since(task.started_at, task.ended_at), "dim"))
 
 
-def _done(task: TaskView) -> bool:
+def _done(task: BoardTask) -> bool:
     return task.state is TaskState.SUCCEEDED
 
 
@@ -96,7 +96,7 @@ def _with_right(left: Text, right: Text, width: int) -> Text:
     return Text.assemble(left, " " * max(width - 1 - left.cell_len - right.cell_len, 1), right)
 
 
-def _tail_lines(task: TaskView, guide: str, width: int, most: int, console: Console) -> list[Text]:
+def _tail_lines(task: BoardTask, guide: str, width: int, most: int, console: Console) -> list[Text]:
     room = max(width - 1 - 2 - cell_len(guide) - 4, 8)
     # No more than what can be seen is wrapped, however much was streamed.
     said = Text(harmless(task.text.strip()[-room * most :]))
@@ -104,7 +104,7 @@ def _tail_lines(task: TaskView, guide: str, width: int, most: int, console: Cons
     return [Text.assemble((f"  {guide}  │ ", "dim"), (line.plain.rstrip(), "dim italic")) for line in wrapped]
 
 
-def _lively(rows: list[tuple[str, TaskView]], most: int) -> tuple[list[tuple[str, TaskView]], Text]:
+def _lively(rows: list[tuple[str, BoardTask]], most: int) -> tuple[list[tuple[str, BoardTask]], Text]:
     """The tasks that something happens to, without guides, and a line that counts all others."""
     lively = sorted((task for _, task in rows if task.state in _LIVELINESS), key=lambda task: _LIVELINESS[task.state])
     shown = lively[: max(most, 0)]

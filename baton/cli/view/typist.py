@@ -17,7 +17,7 @@ from baton.runtime.terminal import harmless
 SURPRISE_SECONDS: Final = 0.8
 
 
-class Line(Buffer):
+class InputLine(Buffer):
     """What is typed for a question, and the choice that the arrow keys are at. Holds no control characters."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class Typist:
         self._desk = desk
         self._send = send
         self._clock = clock
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, InputLine] = {}
         self._shown: Ask | None = None
         self._deaf_until = 0.0
 
@@ -57,15 +57,15 @@ class Typist:
             self._shown = current
         return current
 
-    def line_of(self, ask: Ask) -> Line:
+    def line_of(self, ask: Ask) -> InputLine:
         """What is typed for a question; it stays with it while others are asked."""
         line = self._lines.get(ask.question.id)
         if line is None:
-            line = self._lines[ask.question.id] = Line(changed=ask.forget_trouble)
+            line = self._lines[ask.question.id] = InputLine(changed=ask.forget_trouble)
         return line
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> InputLine | None:
         """What the keys edit now; None while nothing is asked."""
         ask = self.look()
         return None if ask is None else self.line_of(ask)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictStr
 
-from baton.client.schemas.base import Page, Shape, Text, Tools
+from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.domain.allowance import CALLS_PER_TURN, LIMITS
 from baton.domain.states import SendMode
 
@@ -72,5 +72,5 @@ class WholeAgent(AgentOut):
     updated_at: datetime
 
 
-class Agents(Page[WholeAgent]):
+class Agents(PageOut[WholeAgent]):
     """A page of agents."""

@@ -17,7 +17,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
-class Page(BaseModel, Generic[T]):
+class PageOut(BaseModel, Generic[T]):
     """A page of a list. ``next_cursor`` asks for the next one, and is None on the last."""
 
     model_config = ConfigDict(defer_build=True)

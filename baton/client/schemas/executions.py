@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictInt
 
 from baton.client.schemas.agents import AgentOut
-from baton.client.schemas.base import Page, Shape, Text, Tools
+from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.client.schemas.tasks import TaskOut
 from baton.domain.states import ExecutionState, TaskState
 
@@ -63,5 +63,5 @@ class StartedExecution(ExecutionOut):
     ] = []
 
 
-class Executions(Page[ExecutionInList]):
+class Executions(PageOut[ExecutionInList]):
     """A page of executions."""

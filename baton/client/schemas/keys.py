@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictInt, StrictStr
 
-from baton.client.schemas.base import Page, Shape, Text
+from baton.client.schemas.base import PageOut, Shape, Text
 from baton.domain.agents import Scope
 
 
@@ -48,5 +48,5 @@ class NewKeyOut(KeyOut):
     key: str | None
 
 
-class Keys(Page[KeyOut]):
+class Keys(PageOut[KeyOut]):
     """A page of keys."""

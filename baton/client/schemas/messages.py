@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, StringConstraints
 
-from baton.client.schemas.base import Page, Shape, Text, Tools
+from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.client.schemas.changes import TaskAfter
 from baton.domain.states import MessageState
 
@@ -94,5 +94,5 @@ class Accepted(Shape):
     task: TaskAfter
 
 
-class Messages(Page[MessageOut]):
+class Messages(PageOut[MessageOut]):
     """A page of messages."""

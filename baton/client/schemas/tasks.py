@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from baton.client.schemas.agents import AgentOut
 from baton.client.schemas.approvals import OpenApproval
-from baton.client.schemas.base import Page, Shape
+from baton.client.schemas.base import PageOut, Shape
 from baton.domain.states import TaskState
 
 
@@ -59,7 +59,7 @@ class TaskOut(Shape):
     updated_at: datetime
 
 
-class Tasks(Page[TaskOut]):
+class Tasks(PageOut[TaskOut]):
     """A page of tasks."""
 
 

@@ -9,7 +9,7 @@ from baton.domain.events.parts import AskedApproval, AskedQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskOutcome:
     """``questions`` and ``approvals`` are open; ``result`` and ``error``, a stable code, are those of a task's end."""
 
     questions: tuple[AskedQuestion, ...] = ()
@@ -18,18 +18,18 @@ class Outcome:
     error: str | None = None
 
 
-_NOTHING: Final = Outcome()
+_NOTHING: Final = TaskOutcome()
 
 
-def outcome_of(body: Body) -> Outcome:
+def outcome_of(body: Body) -> TaskOutcome:
     """What a body says of that; nothing if it is about something else."""
     match body:
         case events.TurnEnded() | events.MessageWithdrawn():
-            return Outcome(body.questions, body.approvals, body.result, body.error)
+            return TaskOutcome(body.questions, body.approvals, body.result, body.error)
         case events.TaskResumed(questions=questions, approvals=approvals):
-            return Outcome(questions, approvals)
+            return TaskOutcome(questions, approvals)
         case events.TaskFailed(code=code):
-            return Outcome(error=code)
+            return TaskOutcome(error=code)
         case (
             events.ExecutionCreated()
             | events.ExecutionChanged()

@@ -10,7 +10,7 @@ import pytest
 
 from baton.agents.tools import (
     ASK_USER,
-    AskedQuestion,
+    AskUserQuestion,
     CallContext,
     ToolFailed,
     ToolsUnusable,
@@ -32,7 +32,7 @@ from baton.domain.json import JsonObject
 from tests.unit.agents.talk import an_agent
 
 
-def ask(**arguments: Any) -> AskedQuestion:
+def ask(**arguments: Any) -> AskUserQuestion:
     return question_of(ToolCall("1", ASK_USER, arguments))
 
 
@@ -222,11 +222,11 @@ def test_a_question_with_everything() -> None:
         remind_after_seconds=10,
         escalate_after_seconds=20.5,
     )
-    assert question == AskedQuestion("Which?", ("a", "2"), schema, 60.0, "a", 10.0, 20.5)
+    assert question == AskUserQuestion("Which?", ("a", "2"), schema, 60.0, "a", 10.0, 20.5)
 
 
 def test_a_bare_question() -> None:
-    assert ask(question="Which?") == AskedQuestion("Which?")
+    assert ask(question="Which?") == AskUserQuestion("Which?")
 
 
 @pytest.mark.parametrize(

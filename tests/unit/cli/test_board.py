@@ -1,7 +1,7 @@
 """What the event log means for the view."""
 
 from baton.cli.view.board import Board
-from baton.cli.view.happenings import Answered, Asked, Ended, Happening, Noted, Said, Started
+from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said
 from baton.domain.conversation import Question
 from baton.domain.events import Event, StepVoided, TaskFailed, TaskReset, Unknown
 from baton.domain.states import ExecutionState, TaskState
@@ -38,7 +38,7 @@ def test_a_question_and_its_answer() -> None:
         log(delta("see."), 1),
     )
     task = board.tasks[str(task_id(1))]
-    assert [type(happening) for happening in told] == [Started]
+    assert [type(happening) for happening in told] == [Began]
     assert task.text == "Let me see."
     told = _told(
         board,
@@ -46,7 +46,7 @@ def test_a_question_and_its_answer() -> None:
         log(asked("q1", "Which?", ("a", "b")), 1),
         log(over(), 1, "waiting", "waiting"),
     )
-    assert told == [Said(task, "Let me see."), Asked(task, Question("q1", "Which?", ("a", "b")))]
+    assert told == [Said(task, "Let me see."), QuestionOpened(task, Question("q1", "Which?", ("a", "b")))]
     assert (task.text, list(task.questions), task.state) == ("", ["q1"], TaskState.WAITING)
     assert task.waiting_since is not None
     assert board.state is ExecutionState.WAITING
@@ -102,7 +102,7 @@ def test_failure_and_what_depended_on_it_and_a_reopening() -> None:
         log(accepted(1, "again"), 1, "running", "running"),
         log(TaskReset(), 2, "pending"),
     )
-    assert [type(happening) for happening in told] == [Answered, Started, Noted]
+    assert [type(happening) for happening in told] == [Answered, Began, Noted]
     assert (first.error, second.error, second.state) == (None, None, TaskState.PENDING)
 
 

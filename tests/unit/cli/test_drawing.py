@@ -13,10 +13,10 @@ from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
-from baton.cli.view.task import TaskView
+from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import ago, clock
 from baton.cli.view.tree import tree_lines
-from baton.cli.view.typist import Line
+from baton.cli.view.typist import InputLine
 from baton.domain.conversation import Question
 from baton.domain.events import TaskFailed
 from baton.runtime.terminal import harmless, harmless_json, one_line
@@ -107,8 +107,8 @@ def test_whatever_is_said_the_drawing_fits(
     board.apply(log(STARTED, 1, "running"))
     board.apply(log(delta(text), 1))
     _tree(board, width, height)
-    ask = Ask(TaskView("t", 1, titles[0]), Question("q", text or "?", tuple(choices)))
-    line = Line(changed=ask.forget_trouble)
+    ask = Ask(BoardTask("t", 1, titles[0]), Question("q", text or "?", tuple(choices)))
+    line = InputLine(changed=ask.forget_trouble)
     line.insert_text(typed)
     lines, (row, column) = panel(ask, line, waiting=3, is_plan=True, console=_console(width), height=height)
     assert len(lines) <= max(height, 7)
