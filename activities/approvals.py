@@ -6,7 +6,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.rings import Bellringer
-from activities.typed import sender, typed_outcome
+from activities.typed import author, typed_outcome
 from baton.domain import bells
 from baton.domain.approvals import Decision, Verdict
 from baton.domain.errors import DomainError, InvalidInput, Unavailable
@@ -41,12 +41,12 @@ class ApprovalActivities:
             _log.warning("a decision typed into Temporal was refused: %s (task %s)", error.code, route.task_id)
             refused = error
         async with self._pool.transaction(route.execution_id) as connection:
-            where = await approvals.decide_all(connection, route, (), sender(typed.sender))
+            where = await approvals.decide_all(connection, route, (), author(typed.sender))
         self._bellringer.ring(route, bells.of_decision(where, heard=True))
         return typed_outcome(where, words=self._words, refused=refused, approvals=tuple(map(str, decided)))
 
     async def _decide(self, route: TaskRoute, typed: TypedDecision) -> tuple[ApprovalId, ...]:
-        decision, by = _decision(typed), sender(typed.sender)
+        decision, by = _decision(typed), author(typed.sender)
         decision.check()
         async with self._pool.transaction(route.execution_id) as connection:
             if not typed.approval:

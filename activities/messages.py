@@ -6,7 +6,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.rings import Bellringer
-from activities.typed import sender, typed_outcome
+from activities.typed import author, typed_outcome
 from baton.domain import bells
 from baton.domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
 from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
@@ -78,7 +78,7 @@ class MessageActivities:
             question=message.question or None,
             only_if_waiting=message.answers,
         )
-        by = sender(message.sender)
+        by = author(message.sender)
         async with self._pool.connection(route.execution_id) as connection:
             receipt = await messages.accept(connection, route, draft, by, relay_seconds=RING_SECONDS)
         heard = bool(message.task)  # else the plan's workflow heard it, and the task's own has to be told

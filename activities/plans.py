@@ -6,6 +6,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.rings import Ringer
+from baton.domain.authors import Author
 from baton.domain.ids import TaskById, TaskId, TenantId
 from baton.domain.states import TaskState
 from baton.store import control, plans, rings, routes
@@ -37,7 +38,9 @@ class PlanActivities:
         """See `workflows.contracts.cancel_plan`."""
         tenant, execution = UUID(plan.tenant), UUID(plan.execution)
         async with self._pool.transaction(execution) as connection:
-            stopped = await control.cancel_all(connection, tenant, execution, "temporal", "cancelled in Temporal")
+            stopped = await control.cancel_all(
+                connection, tenant, execution, Author.in_temporal(), "cancelled in Temporal"
+            )
             standing = await plans.advance_plan(connection, tenant, execution)
         self._notify(execution)
         await self._ring(tenant, stopped)

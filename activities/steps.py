@@ -31,6 +31,7 @@ from baton.agents.tools import ASK_USER, ToolFailed, question_of, rules_of
 from baton.domain.agents import Agent
 from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
 from baton.domain.answers import problems
+from baton.domain.authors import Author
 from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, TaskRoute
@@ -248,7 +249,9 @@ class StepActivities:
         key = step_key(cancelled)
         async with self._pool.connection() as connection:
             route = await routes.route(connection, key.tenant_id, TaskById(key.task_id))
-        standing = await self._in_transaction(control.cancel_unless_over, route, "temporal", "cancelled in Temporal")
+        standing = await self._in_transaction(
+            control.cancel_unless_over, route, Author.in_temporal(), "cancelled in Temporal"
+        )
         return await self._done(key, standing)
 
     async def _patiently(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from activities.encoding import outcome
+from baton.domain.authors import Author
 from baton.domain.errors import AnswerRefused, DomainError
 from baton.domain.mailbox import Standing
 from workflows.contracts import REST, Outcome, TypedOutcome
@@ -13,9 +14,9 @@ _IDENTITY_CHARACTERS: Final = 200
 _WHY_CHARACTERS: Final = 300
 
 
-def sender(identity: str) -> str:
+def author(identity: str) -> Author:
     """Who typed it, by the identity that Temporal has: its clients choose that themselves."""
-    return identity.replace("\x00", "")[:_IDENTITY_CHARACTERS] or "temporal"
+    return Author.in_temporal(identity.replace("\x00", "")[:_IDENTITY_CHARACTERS])
 
 
 def typed_outcome(

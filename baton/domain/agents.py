@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from baton.domain.authors import USER_PREFIX, Author, AuthorKind
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import SendMode
 
@@ -40,6 +41,12 @@ class Principal:
     def may(self, scope: Scope) -> bool:
         """Whether the principal has ``scope``, or `admin`."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    @property
+    def author(self) -> Author:
+        """The caller as who did something."""
+        kind = AuthorKind.USER if self.key_id.startswith(USER_PREFIX) else AuthorKind.KEY
+        return Author(kind, self.key_id, self.subject)
 
     @property
     def is_for_one_agent(self) -> bool:

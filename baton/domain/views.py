@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from baton.domain.approvals import Approval, ApprovalState
+from baton.domain.authors import Author
 from baton.domain.conversation import Attachment, Question
 from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, MessageState, TaskState
@@ -110,6 +111,7 @@ class MessageView:
     attachments: tuple[Attachment, ...]
     origin: str
     sender: str
+    author: Author | None
     answers: tuple[str, ...]
     reason: str | None
     accepted_at: datetime
@@ -123,7 +125,8 @@ class ApprovalView:
     """An approval and what became of it.
 
     ``arguments`` are the model's, bound by ``digest``; ``edited`` those it was approved with where they are others,
-    bound by ``approved_digest``. ``decided_by``, ``decided_at`` and ``reason`` are None while it is open;
+    bound by ``approved_digest``. ``decided_by`` (a name), ``author`` (who that was, None where older
+    code recorded it), ``decided_at`` and ``reason`` are None while it is open;
     ``task_version`` and ``task_state`` are its task's, when it was read.
     """
 
@@ -143,6 +146,7 @@ class ApprovalView:
     asked_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+    author: Author | None
     reason: str | None
     edited: JsonObject | None
     approved_digest: str | None

@@ -51,7 +51,7 @@ async def decide_all(
     route = seen[0].task.route
     await _check_arguments(baton, route.tenant_id, decisions)
     async with baton.pool.transaction(route.execution_id) as connection:
-        after = await approvals.decide_all(connection, route, decisions, who.subject)
+        after = await approvals.decide_all(connection, route, decisions, who.author)
         decided = [await _view(connection, approval) for approval in seen]
     ring(baton, route, bells.of_decision(after))
     return decided
@@ -104,11 +104,11 @@ async def decide_and_answer(
         if if_versions is not None and not any(earlier):
             await _check_version(connection, route, if_versions)
         if decisions:
-            after = await approvals.decide_all(connection, route, decisions, who.subject)
+            after = await approvals.decide_all(connection, route, decisions, who.author)
         receipts = [
             known
             or await messages.accept(
-                connection, route, draft, who.subject, relay_seconds=baton.settings.relay_after_seconds
+                connection, route, draft, who.author, relay_seconds=baton.settings.relay_after_seconds
             )
             for known, draft in zip(earlier, answers, strict=True)
         ]

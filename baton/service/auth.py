@@ -16,6 +16,7 @@ import jwt
 from cachetools import TLRUCache
 
 from baton.domain.agents import Principal, Scope
+from baton.domain.authors import KEY_PREFIX, USER_PREFIX
 from baton.domain.errors import Unauthenticated, Unavailable
 from baton.domain.ids import TenantId
 from baton.domain.json import unstorable_text
@@ -138,7 +139,7 @@ class Authenticator:
         principal = Principal(
             tenant_id=key.tenant_id,
             tenant=key.tenant,
-            subject=key.name or f"key:{key.id}",
+            subject=key.name or f"{KEY_PREFIX}{key.id}",
             key_id=str(key.id),
             scopes=key.scopes,
             agent_id=key.agent_id,
@@ -199,7 +200,7 @@ class Authenticator:
 
 def _id_of(issuer: object, subject: str) -> str:
     """A JWT's issuer and subject as one name, of one length, that no other pair and no key has."""
-    return f"jwt:{digest_of(json.dumps([issuer, subject])).hex()}"
+    return f"{USER_PREFIX}{digest_of(json.dumps([issuer, subject])).hex()}"
 
 
 def _scopes(claim: object) -> frozenset[Scope]:

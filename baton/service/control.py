@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from baton.domain.agents import Principal
+from baton.domain.authors import Author
 from baton.domain.errands import Errand
 from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
 from baton.domain.mailbox import Standing
@@ -17,20 +18,20 @@ from baton.store.pool import Connection
 async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Pause a task; a step under way is interrupted. Raises `NotFound`, `Conflict`. Returns the task's state."""
     seen = await find_task(baton, who, address)
-    return await _change(baton, seen, lambda c, route: control.pause(c, route, who.subject))
+    return await _change(baton, seen, lambda c, route: control.pause(c, route, who.author))
 
 
 async def resume(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Let a paused task go on. Resuming again changes nothing. Raises `NotFound`, `Conflict`. Returns the task's
     state."""
     seen = await find_task(baton, who, address)
-    return await _change(baton, seen, lambda c, route: control.resume(c, route, who.subject))
+    return await _change(baton, seen, lambda c, route: control.resume(c, route, who.author))
 
 
 async def cancel(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
     """Cancel a task permanently. Raises `NotFound`, `Conflict`. Returns the task's state."""
     seen = await find_task(baton, who, address)
-    return await _change(baton, seen, lambda c, route: control.cancel(c, route, who.subject))
+    return await _change(baton, seen, lambda c, route: control.cancel(c, route, who.author))
 
 
 async def stop_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Errand:
@@ -39,7 +40,7 @@ async def stop_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Erra
     Raises `MessageNotFound`, and `Conflict` for one that is over otherwise: a later one goes on.
     """
     seen = await find_errand(baton, who, errand_id)
-    await _change(baton, seen.task, lambda c, route: control.stop_errand(c, route, seen.id, who.subject))
+    await _change(baton, seen.task, lambda c, route: control.stop_errand(c, route, seen.id, who.author))
     return await read_errand(baton, seen)
 
 
@@ -79,11 +80,11 @@ async def _all(
     baton: Baton,
     who: Principal,
     execution_id: ExecutionId,
-    do: Callable[[Connection, TenantId, ExecutionId, str], Awaitable[tuple[TaskId, ...]]],
+    do: Callable[[Connection, TenantId, ExecutionId, Author], Awaitable[tuple[TaskId, ...]]],
 ) -> None:
     seen = await find_execution(baton, who, execution_id)
     async with baton.pool.transaction(seen.id) as connection:
-        changed = await do(connection, seen.tenant_id, seen.id, who.subject)
+        changed = await do(connection, seen.tenant_id, seen.id, who.author)
         where = [await routes.route(connection, seen.tenant_id, TaskById(task_id)) for task_id in changed]
         bells = [await rings.bell(connection, route) for route in where]
         log = await events.head(connection, seen.tenant_id, seen.id)

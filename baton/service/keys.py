@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from uuid import UUID, uuid4
 
 from baton.domain.agents import AgentReference, Principal, Scope
+from baton.domain.authors import check_key_name
 from baton.domain.errors import InvalidInput
 from baton.domain.ids import AgentId, TenantId
 from baton.domain.json import unstorable_text
@@ -68,6 +69,7 @@ class NewKey:
             raise InvalidInput(f"name must not be longer than {_NAME_CHARACTERS} characters", ("body", "name"))
         if reason := unstorable_text(self.name):
             raise InvalidInput(reason, ("body", "name"))
+        check_key_name(self.name)
 
 
 async def create_key(baton: Keyring, who: Principal, new: NewKey, agent: AgentReference = None) -> tuple[Key, str]:

@@ -67,7 +67,7 @@ async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: floa
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection(task.route.execution_id) as connection:
         receipt = await messages.accept(
-            connection, task.route, draft, task.who.subject, relay_seconds=baton.settings.relay_after_seconds
+            connection, task.route, draft, task.who.author, relay_seconds=baton.settings.relay_after_seconds
         )
     faultpoints.at(faultpoints.SEND_COMMITTED)
     return Sent(receipt, await tell(baton, [(task.route, receipt)], budget_seconds))
@@ -84,7 +84,7 @@ async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draf
         else:
             route = await routes.addressed(connection, tenant_id, execution_id, draft.question)
         receipt = receipt or await messages.accept(
-            connection, route, draft, execution.who.subject, relay_seconds=baton.settings.relay_after_seconds
+            connection, route, draft, execution.who.author, relay_seconds=baton.settings.relay_after_seconds
         )
     faultpoints.at(faultpoints.SEND_COMMITTED)
     return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds))
@@ -110,7 +110,7 @@ async def send_messages(
             await messages.hold(connection, routes[0].tenant_id, routes[0].execution_id)
         for n in order:
             receipts[n] = await messages.earlier(connection, routes[n], sends[n][1]) or await messages.accept(
-                connection, routes[n], sends[n][1], who.subject, relay_seconds=baton.settings.relay_after_seconds
+                connection, routes[n], sends[n][1], who.author, relay_seconds=baton.settings.relay_after_seconds
             )
     signaled = await tell(baton, [(routes[n], receipts[n]) for n in order], budget_seconds)
     return [Sent(receipts[n], signaled) for n in range(len(sends))]

@@ -18,6 +18,7 @@ from baton.domain.approvals import (
     digest_of,
     shortened,
 )
+from baton.domain.authors import NOBODY, Author
 from baton.domain.conversation import ToolCall, ToolResult
 from baton.domain.errors import AlreadyDecided, ApprovalNotFound, NotWaiting, Outdated
 from baton.domain.events import asking
@@ -62,7 +63,7 @@ async def parameters(connection: Connection, tenant_id: TenantId, approval_id: A
 
 
 async def decide_all(
-    connection: Connection, route: TaskRoute, decisions: Sequence[tuple[ApprovalId, Decision]], by: str
+    connection: Connection, route: TaskRoute, decisions: Sequence[tuple[ApprovalId, Decision]], by: Author
 ) -> Standing:
     """Decide on approvals of one task in the caller's transaction: on all of them, or none.
 
@@ -97,7 +98,7 @@ async def decide_all(
 
 
 async def decide_every_open(
-    connection: Connection, route: TaskRoute, decision: Decision, by: str, turn: int
+    connection: Connection, route: TaskRoute, decision: Decision, by: Author, turn: int
 ) -> tuple[ApprovalId, ...]:
     """Decide on all approvals that a task waits for and that a turn up to ``turn`` has asked for, as `decide_all`.
 
@@ -133,7 +134,7 @@ async def settle(change: Change, key: StepKey, claimed: Sequence[asyncpg.Record]
     """
     for approval in await _held(change, key):
         message = next((row for row in claimed if approval.id in row["decides"]), claimed[0] if claimed else None)
-        by = message["sender"] if message else ""
+        by = Author.recorded(message["author"], message["sender"]) if message else NOBODY
         reason = shortened(message["reason"]) if message else _UNDECIDED
         approved = message is not None and not message["plan_only"] and approval.tool in message["grants"]
         decision = Decision(Verdict.APPROVE) if approved else Decision(Verdict.DECLINE, reason)
@@ -157,7 +158,7 @@ async def allow_tools(change: Change, claimed: Sequence[asyncpg.Record]) -> None
         )
 
 
-async def cancel_held(change: Change, by: str) -> None:
+async def cancel_held(change: Change, by: Author) -> None:
     """Record that a task's calls that were held back will not be made: it is cancelled."""
     task, box = change.task, change.task.box
     assert box.held_step is not None
@@ -186,7 +187,7 @@ async def _held(change: Change, key: StepKey) -> list[Approval]:
 
 
 async def _decide(
-    change: Change, approval: Approval, decision: Decision, by: str, task_state: TaskState | None = None
+    change: Change, approval: Approval, decision: Decision, by: Author, task_state: TaskState | None = None
 ) -> None:
     key = _key(change, approval)
     if decision.verdict is Verdict.DECLINE:
@@ -202,7 +203,7 @@ async def _record(
     change: Change,
     approval: Approval,
     state: ApprovalState,
-    by: str,
+    by: Author,
     reason: str,
     edited: JsonObject | None,
     digest: str | None,
@@ -214,7 +215,8 @@ async def _record(
         tenant=change.task.tenant_id,
         approval=UUID(approval.id),
         state=state,
-        by=by,
+        by=by.name,
+        author=by.json(),
         reason=reason,
         edited=edited,
         approved_digest=digest,
@@ -226,7 +228,8 @@ async def _record(
         call_id=approval.call_id,
         tool=approval.tool,
         decision=state,
-        by=by,
+        by=by.name,
+        author=by,
         reason=reason,
         arguments=edited,
         digest=digest,
@@ -288,6 +291,7 @@ def _view_of(row: asyncpg.Record) -> ApprovalView:
         asked_at=row["asked_at"],
         decided_at=row["decided_at"],
         decided_by=row["decided_by"],
+        author=None if row["author"] is None else Author.recorded(row["author"], row["decided_by"]),
         reason=row["reason"],
         edited=row["edited"],
         approved_digest=row["approved_digest"],

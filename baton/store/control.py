@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from baton.domain import mailbox
+from baton.domain.authors import Author
 from baton.domain.errands import ErrandState
 from baton.domain.errors import Conflict, ExecutionNotFound, MessageNotFound
 from baton.domain.events import (
@@ -27,7 +28,7 @@ from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 
 
-async def pause(connection: Connection, route: TaskRoute, by: str) -> Standing:
+async def pause(connection: Connection, route: TaskRoute, by: Author) -> Standing:
     """Pause a task until a resume or a message; a step under way is interrupted. Pausing again changes nothing.
 
     Raises `TaskNotFound`, and `Conflict` for a task that is pending or over.
@@ -39,16 +40,16 @@ async def pause(connection: Connection, route: TaskRoute, by: str) -> Standing:
     return await _pause(change, by)
 
 
-async def _pause(change: Change, by: str) -> Standing:
+async def _pause(change: Change, by: Author) -> Standing:
     box = change.task.box
     if box.state not in (TaskState.RUNNING, TaskState.WAITING):
         return change.standing()
     change.box = mailbox.pause(box)
-    change.say(TaskPaused(by=by), TaskState.PAUSED)
+    change.say(TaskPaused(by=by.name, author=by), TaskState.PAUSED)
     return standing(change.box, event_seq=await change.write(ring_seconds=RING_SECONDS))
 
 
-async def resume(connection: Connection, route: TaskRoute, by: str) -> Standing:
+async def resume(connection: Connection, route: TaskRoute, by: Author) -> Standing:
     """Let a paused task go on: it waits again if a question is open, else it takes a new turn.
 
     Resuming again changes nothing, until the next pause or a cancel: whoever does not know whether the first was
@@ -64,14 +65,15 @@ async def resume(connection: Connection, route: TaskRoute, by: str) -> Standing:
     return await _resume(change, by)
 
 
-async def _resume(change: Change, by: str) -> Standing:
+async def _resume(change: Change, by: Author) -> Standing:
     box = change.task.box
     if box.state is not TaskState.PAUSED:
         return change.standing()
     change.box = mailbox.resume(box, has_news=await _has_news(change))
     waits = change.box.state is TaskState.WAITING
     resumed = TaskResumed(
-        by=by,
+        by=by.name,
+        author=by,
         questions=asked_questions(change.box) if waits else (),
         approvals=asked_approvals(change.box) if waits else (),
     )
@@ -85,7 +87,7 @@ async def _has_news(change: Change) -> bool:
     return box.has_unclaimed and await fetchval(change.connection, "has_news", tenant=task.tenant_id, task=task.id)
 
 
-async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Standing:
+async def cancel(connection: Connection, route: TaskRoute, by: Author, reason: str = "") -> Standing:
     """Cancel a task: final. Its open turn ends, messages that no turn has read are dead. Again changes nothing.
 
     Raises `TaskNotFound`, and `Conflict` for a task that has ended otherwise.
@@ -97,28 +99,28 @@ async def cancel(connection: Connection, route: TaskRoute, by: str, reason: str 
     return await cancel_locked(change, by, reason)
 
 
-async def cancel_unless_over(connection: Connection, route: TaskRoute, by: str, reason: str = "") -> Standing:
+async def cancel_unless_over(connection: Connection, route: TaskRoute, by: Author, reason: str = "") -> Standing:
     """Cancel a task like `cancel`; one that is over stays as it is."""
     change = await _change(connection, route)
     return await cancel_locked(change, by, reason)
 
 
 async def cancel_all(
-    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str, reason: str = ""
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: Author, reason: str = ""
 ) -> tuple[TaskId, ...]:
     """Cancel all tasks of an execution that are not over; their ids. Raises `ExecutionNotFound`."""
     return await _each(connection, tenant_id, execution_id, lambda change: cancel_locked(change, by, reason))
 
 
 async def pause_all(
-    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: Author
 ) -> tuple[TaskId, ...]:
     """Pause all tasks of an execution that run or wait; their ids. Raises `ExecutionNotFound`."""
     return await _each(connection, tenant_id, execution_id, lambda change: _pause(change, by))
 
 
 async def resume_all(
-    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: str
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: Author
 ) -> tuple[TaskId, ...]:
     """Let all paused tasks of an execution go on; their ids. Raises `ExecutionNotFound`."""
     return await _each(connection, tenant_id, execution_id, lambda change: _resume(change, by))
@@ -141,7 +143,7 @@ async def _each(
     return tuple(changed)
 
 
-async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
+async def cancel_locked(change: Change, by: Author, reason: str) -> Standing:
     """Cancel a locked task that is not over, and write that."""
     connection, task, box = change.connection, change.task, change.task.box
     if box.state.is_over:
@@ -167,7 +169,7 @@ async def cancel_locked(change: Change, by: str, reason: str) -> Standing:
     if dead:
         change.say(MessagesDead(messages=told(dead), reason="task_cancelled"))
     change.box = mailbox.cancel(box)
-    change.say(TaskCancelled(by=by, reason=reason), TaskState.CANCELLED)
+    change.say(TaskCancelled(by=by.name, author=by, reason=reason), TaskState.CANCELLED)
     event_seq = await change.write(ring_seconds=RING_SECONDS)
     if task.in_plan:
         await change.ring_plan()
@@ -178,7 +180,7 @@ async def _change(connection: Connection, route: TaskRoute) -> Change:
     return await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
 
 
-async def stop_errand(connection: Connection, route: TaskRoute, errand_id: UUID, by: str) -> Standing:
+async def stop_errand(connection: Connection, route: TaskRoute, errand_id: UUID, by: Author) -> Standing:
     """Pause the task that is at an errand; what is done about it is interrupted. In a transaction.
 
     One that is cancelled already is left alone. Raises `TaskNotFound`, `MessageNotFound`, and `Conflict` for one that

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from baton.domain.answers import problems
+from baton.domain.authors import Author
 from baton.domain.conversation import Question
 from baton.domain.errors import (
     AnswerRefused,
@@ -47,7 +48,7 @@ class Unchecked:
 
 
 async def accept(
-    connection: Connection, route: TaskRoute, draft: Draft, sender: str, *, relay_seconds: float
+    connection: Connection, route: TaskRoute, draft: Draft, author: Author, *, relay_seconds: float
 ) -> Receipt:
     """Accept a message, checking it first against the schemas of the questions that it answers.
 
@@ -56,7 +57,7 @@ async def accept(
     checked: int | None = None
     while True:
         sent = await send_message(
-            connection, route, draft, sender, relay_seconds=relay_seconds, checked_version=checked
+            connection, route, draft, author, relay_seconds=relay_seconds, checked_version=checked
         )
         if isinstance(sent, Receipt):
             return sent
@@ -70,7 +71,7 @@ async def send_message(
     connection: Connection,
     route: TaskRoute,
     draft: Draft,
-    sender: str,
+    author: Author,
     *,
     relay_seconds: float,
     checked_version: int | None = None,
@@ -97,7 +98,8 @@ async def send_message(
             attachments=ATTACHMENTS.write(draft.attachments),
             metadata=draft.metadata,
             origin=draft.origin,
-            sender=sender,
+            sender=author.name,
+            author=author.json(),
             mode=draft.mode,
             idempotency_key=draft.idempotency_key,
             digest=digest,
@@ -276,6 +278,7 @@ def _message_of(row: asyncpg.Record) -> MessageView:
         attachments=ATTACHMENTS.read(row["attachments"]),
         origin=row["origin"],
         sender=row["sender"],
+        author=None if row["author"] is None else Author.recorded(row["author"], row["sender"]),
         answers=tuple(row["answers"]),
         reason=row["reason"],
         accepted_at=row["accepted_at"],

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from baton.domain.authors import DEADLINE
 from baton.domain.conversation import Question
 from baton.domain.events import QuestionEscalated, QuestionReminded
 from baton.domain.ids import TaskRoute
@@ -54,6 +55,4 @@ async def _answer(connection: Connection, route: TaskRoute, question: Question) 
         idempotency_key=f"deadline-{question.id}",
     )
     version = (await rings.bell(connection, route)).version  # the default was checked when the question was asked
-    await messages.send_message(
-        connection, route, draft, "deadline", relay_seconds=RING_SECONDS, checked_version=version
-    )
+    await messages.send_message(connection, route, draft, DEADLINE, relay_seconds=RING_SECONDS, checked_version=version)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from baton.domain.authors import Author
 from baton.domain.conversation import Question
 from baton.domain.errands import Errand
 from baton.domain.errors import (
@@ -234,6 +235,7 @@ async def redrive_message(
         text=row["text"],
         origin=row["origin"],
         sender=row["sender"],
+        author=Author.recorded(row["author"], row["sender"]),
         answers=tuple(row["answers"]),
         decides=tuple(decides),
         queued=was.turn_open,

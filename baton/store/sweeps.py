@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from baton.domain.authors import Author
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import ExecutionChanged, NewEvent, TaskRepaired, WorkflowLost, WorkflowReplaced
 from baton.domain.ids import ExecutionId, TaskId, TenantId
@@ -117,7 +118,7 @@ async def workflow_lost(connection: Connection, turn: OpenTurn, status: str) -> 
         is_due = box.state is TaskState.RUNNING and not box.turn_open
         if box.state.is_over or is_due:
             return None
-        return await control.cancel_locked(change, "temporal", "cancelled in Temporal")
+        return await control.cancel_locked(change, Author.in_temporal(), "cancelled in Temporal")
     if not box.turn_open or box.turn != turn.turn:
         return None
     change.say(WorkflowLost(status=status))

@@ -312,7 +312,9 @@ class TestSecret:
             assert (await api.client(None).get(CHEAP, headers={header: good})).status_code == 200
         task = (await start_task(api.client(good)))["tasks"][0]["id"]
         sent = await api.client(good).post(f"/baton/v1/tasks/{task}/messages", json={"text": "x"})
-        assert (await api.http.get(sent.headers["location"])).json()["sender"] == "ada"
+        read = (await api.http.get(sent.headers["location"])).json()
+        assert (read["sender"], read["author"]["kind"], read["author"]["name"]) == ("ada", "user", "ada")
+        assert read["author"]["id"].startswith("jwt:")
 
     @pytest.mark.parametrize(
         "claims",

@@ -18,6 +18,7 @@ from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.dialects.test_baton import V1, problem
 from tests.support.api import RunningApi
+from tests.support.keys import list_keys
 
 RULES = ToolRules({"*": "ask"})
 
@@ -80,6 +81,7 @@ async def test_a_task_shows_what_it_waits_for(api: RunningApi) -> None:
         "state": "open",
         "decided_at": None,
         "decided_by": None,
+        "author": None,
         "reason": None,
         "edited_arguments": None,
         "approved_digest": None,
@@ -97,7 +99,8 @@ async def test_approve(api: RunningApi) -> None:
     decided = answer.json()
     DecidedApproval.model_validate(decided)
     assert (decided["state"], decided["reason"], decided["approved_digest"]) == ("approved", "fine", approval["digest"])
-    assert decided["decided_by"]
+    (key,) = [one for one in await list_keys(api.pool, api.tenant) if str(one.id) == decided["author"]["id"]]
+    assert decided["author"] == {"kind": "key", "id": str(key.id), "name": decided["decided_by"]}
     now = await api.http.get(f"{V1}/tasks/{task['id']}")
     assert decided["task"] == {"state": "running", "version": now.json()["version"]}
     assert answer.headers["etag"] == now.headers["etag"]

@@ -50,6 +50,11 @@ async def test_a_key_is_made_used_listed_and_revoked(api: RunningApi) -> None:
     assert (await api.http.delete(f"{V1}/{new['id']}")).json()["revoked_at"] == revoked.json()["revoked_at"]
 
 
+@pytest.mark.parametrize("name", ["temporal", " Temporal ", "DEADLINE", "key:1", "Jwt:x"])
+async def test_no_key_passes_for_somebody_else(api: RunningApi, name: str) -> None:
+    refused(await api.http.post(V1, json={"name": name}), 422, "invalid_input")
+
+
 async def test_what_a_key_may_do_if_nothing_is_said(api: RunningApi) -> None:
     new = await key(api)
     assert (new["scopes"], new["per_minute"], new["expires_at"]) == (

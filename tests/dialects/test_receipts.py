@@ -16,6 +16,7 @@ from baton.store import control, failures, routes, steps
 from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi
+from tests.support.authors import author
 
 V1 = "/baton/v1"
 
@@ -360,7 +361,7 @@ async def test_kubiya_sees_the_question_again(api: RunningApi) -> None:
     await api.http.delete(f"{V1}/messages/{sent['id']}")
     async with api.pool.transaction() as connection:
         route = await routes.route(connection, await api.tenant_id(), TaskById(UUID(work.task_id)))
-        await control.cancel(connection, route, "somebody")
+        await control.cancel(connection, route, author())
     lines = (await api.http.get(f"/api/v1/tasks/plan/{execution}/stream", timeout=60)).text
     assert lines.count("event: task_waiting_for_input") == 2
     assert lines.count("event: plan_waiting_for_input") == 2

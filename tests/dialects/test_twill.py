@@ -29,6 +29,7 @@ from tests.dialects.requests import Json, start_task
 from tests.dialects.test_matrix import world_of
 from tests.store.world import World, question
 from tests.support.api import RunningApi, running_api
+from tests.support.authors import author
 from tests.support.events import BODIES, event
 
 TASKS, JOBS = "/api/v1/tasks", "/api/v1/jobs"
@@ -305,7 +306,7 @@ async def test_an_answer_that_breaks_the_schema(api: RunningApi) -> None:
 
 async def tell(world: World, route: TaskRoute, mode: SendMode, text: str = "hello") -> None:
     async with world.pool.connection() as connection:
-        await messages.accept(connection, route, Draft(text, "twill", mode=mode), "somebody", relay_seconds=60)
+        await messages.accept(connection, route, Draft(text, "twill", mode=mode), author(), relay_seconds=60)
 
 
 async def test_a_job_from_its_start_to_its_end(api: RunningApi) -> None:

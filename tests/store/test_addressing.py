@@ -13,6 +13,7 @@ from baton.domain.states import TaskState
 from baton.store import executions, messages, routes
 from tests.store.races import Race, outcome_of
 from tests.store.world import World, question
+from tests.support.authors import author
 
 S = TaskState
 ROUNDS = 32
@@ -27,7 +28,7 @@ async def send(world: World, execution: TaskRoute, text: str = "hello", **draft:
         if found is not None:
             return found
         route = await routes.addressed(connection, world.tenant, execution.execution_id, said.question)
-        return await messages.accept(connection, route, said, "somebody", relay_seconds=60)
+        return await messages.accept(connection, route, said, author(), relay_seconds=60)
 
 
 async def running_plan(world: World, size: int) -> list[TaskRoute]:

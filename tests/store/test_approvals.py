@@ -21,6 +21,7 @@ from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.test_tools import begin, rows
 from tests.store.world import World, call, items, key, question
+from tests.support.authors import author
 
 S, T, A = TaskState, EventType, ApprovalState
 APPROVE, DECLINE = Decision(Verdict.APPROVE), Decision(Verdict.DECLINE, "too risky")
@@ -51,7 +52,7 @@ async def decide(world: World, route: TaskRoute, approval: Approval | UUID, deci
     """Somebody decides on one approval."""
     approval_id = UUID(approval.id) if isinstance(approval, Approval) else approval
     async with world.pool.transaction() as connection:
-        return await approvals.decide_all(connection, route, [(approval_id, decision)], "boss")
+        return await approvals.decide_all(connection, route, [(approval_id, decision)], author("boss"))
 
 
 async def view(world: World, approval: Approval) -> ApprovalView:
@@ -132,6 +133,8 @@ async def test_an_approved_call_is_made_first_in_the_next_turn(world: World) -> 
     assert (decided.data["decision"], decided.data["by"], decided.data["arguments"]) == ("approved", "boss", None)
     shown = await view(world, approval)
     assert (shown.state, shown.decided_by, shown.approved_digest) == (A.APPROVED, "boss", approval.digest)
+    assert shown.author == author("boss")
+    assert decided.data["author"] == author("boss").json()
     await world.send(route, "by the way")
     for _ in range(2):  # also by a worker that comes back
         where = await world.start(route, 2)
@@ -256,16 +259,30 @@ async def test_several_decisions_are_recorded_together_or_not_at_all(world: Worl
     async with world.pool.connection() as connection:
         with pytest.raises(ApprovalNotFound):
             async with connection.transaction():
-                await approvals.decide_all(connection, route, [(ids[0], APPROVE), (uuid4(), APPROVE)], "boss")
+                await approvals.decide_all(connection, route, [(ids[0], APPROVE), (uuid4(), APPROVE)], author("boss"))
         with pytest.raises(AlreadyDecided):
             async with connection.transaction():
-                await approvals.decide_all(connection, route, [(ids[0], APPROVE), (ids[0], DECLINE)], "boss")
+                await approvals.decide_all(connection, route, [(ids[0], APPROVE), (ids[0], DECLINE)], author("boss"))
     assert len((await world.box(route)).approvals) == 2
     async with world.pool.transaction() as connection:
         both = [(ids[0], APPROVE), (ids[1], DECLINE), (ids[0], APPROVE)]
-        where = await approvals.decide_all(connection, route, both, "boss")
+        where = await approvals.decide_all(connection, route, both, author("boss"))
     assert (where.box.state, where.box.version) == (S.RUNNING, (await world.row(route))["version"])
     assert [data["decision"] for data in await events(world, route, T.APPROVAL_DECIDED)] == ["approved", "declined"]
+
+
+async def test_who_decided_on_what_older_code_recorded_is_not_known(world: World) -> None:
+    route, (one, two) = await waiting(world, write("1"), write("2"))
+    await decide(world, route, one)
+    await world.send(route, "no")
+    async with world.pool.connection() as connection:
+        await connection.execute("UPDATE approvals SET author = NULL")
+        await connection.execute("UPDATE messages SET author = NULL")
+    shown = await view(world, one)
+    assert (shown.decided_by, shown.author) == ("boss", None)
+    await world.start(route, 2)
+    (by_message,) = [data for data in await events(world, route, T.APPROVAL_DECIDED) if data["approval_id"] == two.id]
+    assert (by_message["by"], by_message["author"]) == ("somebody", {"kind": "unknown", "id": "", "name": "somebody"})
 
 
 async def test_a_message_declines_what_is_open_and_is_the_reason(world: World) -> None:
@@ -277,7 +294,7 @@ async def test_a_message_declines_what_is_open_and_is_the_reason(world: World) -
     assert (accepted.data["decides"], accepted.task_state) == ([two.id], S.RUNNING)
     for _ in range(2):  # before and after a turn has read it
         shown = await view(world, two)
-        assert (shown.state, shown.decided_by) == (A.DECLINED, "somebody")
+        assert (shown.state, shown.decided_by, shown.author) == (A.DECLINED, "somebody", author())
         assert str(shown.reason).startswith("no, do it differently")
         assert len(str(shown.reason)) <= 500
         with pytest.raises(AlreadyDecided):

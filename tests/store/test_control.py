@@ -13,6 +13,7 @@ from baton.domain.states import SendMode, TaskState
 from baton.store import control, rings
 from tests.store.test_steps import stands, started, states
 from tests.store.world import World, call, question
+from tests.support.authors import author
 
 S, T = TaskState, EventType
 
@@ -213,7 +214,7 @@ async def test_what_has_ended_is_not_cancelled(world: World, state: TaskState) -
     with pytest.raises(Conflict):
         await world.cancel(route)
     async with world.pool.transaction() as connection:
-        where = await control.cancel_unless_over(connection, route, "somebody")
+        where = await control.cancel_unless_over(connection, route, author())
     assert (where.box.state, await world.row(route)) == (state, before)
 
 
@@ -286,26 +287,26 @@ async def test_all_tasks_of_an_execution(world: World) -> None:
     await world.start(one, 1)
     await world.record(one, 1, asks=[question("q")])
     async with world.pool.transaction() as connection:
-        assert set(await control.pause_all(connection, world.tenant, one.execution_id, "ann")) == {
+        assert set(await control.pause_all(connection, world.tenant, one.execution_id, author("ann"))) == {
             one.task_id,
             two.task_id,
         }
     assert [(await world.box(route)).state for route in (one, two, three)] == [S.PAUSED, S.PAUSED, S.PENDING]
     assert (await world.execution(one))["state"] == "paused"
     async with world.pool.transaction() as connection:
-        assert await control.pause_all(connection, world.tenant, one.execution_id, "ann") == ()
-        resumed = await control.resume_all(connection, world.tenant, one.execution_id, "ann")
+        assert await control.pause_all(connection, world.tenant, one.execution_id, author("ann")) == ()
+        resumed = await control.resume_all(connection, world.tenant, one.execution_id, author("ann"))
     assert set(resumed) == {one.task_id, two.task_id}
     assert [(await world.box(route)).state for route in (one, two, three)] == [S.WAITING, S.RUNNING, S.PENDING]
     await world.start(two, 1)
     await world.record(two, 1)
     async with world.pool.transaction() as connection:
-        cancelled = await control.cancel_all(connection, world.tenant, one.execution_id, "ann", "enough")
+        cancelled = await control.cancel_all(connection, world.tenant, one.execution_id, author("ann"), "enough")
     assert set(cancelled) == {one.task_id, three.task_id}
     assert [(await world.box(route)).state for route in (one, two, three)] == [S.CANCELLED, S.SUCCEEDED, S.CANCELLED]
     assert (await world.execution(one))["state"] == "cancelled"
-    assert (await world.log(one))[-1].data == {"by": "ann", "reason": "enough"}
+    assert (await world.log(one))[-1].data == {"by": "ann", "author": author("ann").json(), "reason": "enough"}
     for do in (control.pause_all, control.resume_all, control.cancel_all):
         async with world.pool.transaction() as connection:
             with pytest.raises(ExecutionNotFound):
-                await do(connection, world.tenant, uuid4(), "ann")
+                await do(connection, world.tenant, uuid4(), author("ann"))

@@ -17,6 +17,7 @@ from baton.store import control, creation, receipts, routes, tasks, transcripts
 from baton.store.creation import NewExecution, NewTask
 from tests.store.test_approvals import decide, waiting
 from tests.store.world import World, question
+from tests.support.authors import author
 
 S, E = TaskState, ErrandState
 
@@ -46,7 +47,7 @@ class Told:
 
     async def stop(self, errand_id: UUID) -> TaskState:
         async with self.world.pool.transaction() as connection:
-            return (await control.stop_errand(connection, self.route, errand_id, "somebody")).box.state
+            return (await control.stop_errand(connection, self.route, errand_id, author())).box.state
 
 
 async def told(world: World) -> Told:

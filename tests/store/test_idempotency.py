@@ -12,6 +12,7 @@ from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
 from baton.store import messages
 from tests.store.world import World, question
+from tests.support.authors import author
 
 S = TaskState
 
@@ -102,7 +103,7 @@ async def test_within_a_transaction_the_key_is_looked_up_first(world: World) -> 
     async with world.pool.transaction() as connection:
         await messages.hold(connection, route.tenant_id, route.execution_id)
         assert await messages.earlier(connection, route, draft) is None
-        first = await messages.accept(connection, route, draft, "somebody", relay_seconds=60)
+        first = await messages.accept(connection, route, draft, author(), relay_seconds=60)
         assert await messages.earlier(connection, route, draft) == _as_replayed(first)
     assert len(await world.messages(route)) == 1
 
@@ -145,7 +146,7 @@ async def test_a_twin_of_a_message_that_is_rolled_back_is_stored(world: World) -
     async with world.pool.connection() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        await messages.accept(connection, route, draft, "somebody", relay_seconds=60)
+        await messages.accept(connection, route, draft, author(), relay_seconds=60)
         twin = asyncio.create_task(world.send(route, "hello", idempotency_key="k"))
         await world.blocked(1)
         await transaction.rollback()

@@ -18,6 +18,7 @@ from baton.store.steps import StepAttempt
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.world import World, items, question
+from tests.support.authors import author
 
 S, T = TaskState, EventType
 
@@ -246,7 +247,7 @@ async def test_everybody_at_one_execution(world: World) -> None:
             await outcome_of(mine.choice([world.pause, world.resume, world.advance])(route))
             for do in mine.sample([control.pause_all, control.resume_all], 1):
                 async with world.pool.transaction() as connection:
-                    await do(connection, world.tenant, route.execution_id, "somebody")
+                    await do(connection, world.tenant, route.execution_id, author())
 
     async def worker(route: TaskRoute) -> None:
         turn = step = 0
@@ -276,7 +277,7 @@ async def test_everybody_at_one_execution(world: World) -> None:
         await asyncio.gather(*crowd)
 
     async with world.pool.transaction() as connection:
-        await control.resume_all(connection, world.tenant, tasks[0].execution_id, "somebody")
+        await control.resume_all(connection, world.tenant, tasks[0].execution_id, author())
     for _ in range(3):
         await world.advance(tasks[0])
         for route in tasks:
@@ -300,7 +301,7 @@ async def test_cancelling_all_while_everybody_is_at_work(world: World) -> None:
 
         async def cancel(tasks: list[TaskRoute] = tasks) -> None:
             async with world.pool.transaction() as connection:
-                await control.cancel_all(connection, world.tenant, tasks[0].execution_id, "somebody")
+                await control.cancel_all(connection, world.tenant, tasks[0].execution_id, author())
 
         sends = [outcome_of(world.send(tasks[n % 3], mode=SendMode.INTERRUPT)) for n in range(9)]
         await asyncio.gather(

@@ -23,6 +23,7 @@ from baton.store.steps import StepAttempt
 from tests.store.races import Race
 from tests.store.test_steps import stands, started
 from tests.store.world import World, call, items, question
+from tests.support.authors import author
 
 S, T, M = TaskState, EventType, MessageState
 
@@ -517,6 +518,7 @@ async def test_a_dead_message_is_read_by_the_next_turn(world: World) -> None:
         "text": "one",
         "origin": "test",
         "sender": "somebody",
+        "author": author().json(),
         "answers": [],
         "decides": [],
         "queued": False,

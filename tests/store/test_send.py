@@ -18,6 +18,7 @@ from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.store import messages
 from baton.store.messages import Unchecked
 from tests.store.world import World, question
+from tests.support.authors import author
 
 S, M = TaskState, SendMode
 INTEGER: JsonObject = {"type": "integer"}
@@ -97,6 +98,7 @@ async def test_state_and_mode(world: World, state: TaskState, turn_open: bool, m
         "text": "hello",
         "origin": "test",
         "sender": "somebody",
+        "author": author().json(),
         "answers": answers,
         "decides": [],
         "queued": turn_open,
@@ -253,14 +255,14 @@ async def test_an_answer_is_checked_against_the_question_that_is_open_when_it_is
     await world.start(route, 1)
     await world.record(route, 1, asks=[question("number", INTEGER)])
     async with world.pool.connection() as connection:
-        unchecked = await messages.send_message(connection, route, Draft("3", "test"), "somebody", relay_seconds=60)
+        unchecked = await messages.send_message(connection, route, Draft("3", "test"), author(), relay_seconds=60)
         assert isinstance(unchecked, Unchecked)
         assert [one.id for one in unchecked.questions] == ["number"]
         await world.send(route, "2")
         await world.start(route, 2)
         await world.record(route, 2, asks=[question("text", {"type": "string", "minLength": 20})])
         again = await messages.send_message(
-            connection, route, Draft("3", "test"), "somebody", relay_seconds=60, checked_version=unchecked.version
+            connection, route, Draft("3", "test"), author(), relay_seconds=60, checked_version=unchecked.version
         )
         assert isinstance(again, Unchecked)
         assert [one.id for one in again.questions] == ["text"]
@@ -314,7 +316,7 @@ async def test_all_that_came_with_a_message_is_kept(world: World) -> None:
             attachments=(Attachment("a.txt", "text/plain", "data:,x"), Attachment("b", "image/png", "https://x/y")),
             metadata={"deep": [{"n": 2**53, "ü": None}]},
         )
-        await messages.accept(connection, route, draft, "ann", relay_seconds=60)
+        await messages.accept(connection, route, draft, author("ann"), relay_seconds=60)
     (message,) = await world.messages(route)
     assert (message["text"], message["origin"], message["sender"]) == ("Grüße 🎈\n\ttab", "kubiya", "ann")
     assert message["attachments"] == [

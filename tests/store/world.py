@@ -23,6 +23,7 @@ from baton.store.creation import NewExecution, NewTask
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
 from baton.store.steps import Delta, StepAttempt
+from tests.support.authors import author
 
 NO_RULES = ToolRules({})
 
@@ -125,7 +126,7 @@ class World:
     async def send(self, route: TaskRoute, text: str = "hello", **draft: Any) -> Receipt:
         """Accept a message as the service does."""
         async with self.pool.connection() as connection:
-            return await messages.accept(connection, route, Draft(text, "test", **draft), "somebody", relay_seconds=60)
+            return await messages.accept(connection, route, Draft(text, "test", **draft), author(), relay_seconds=60)
 
     async def start(self, route: TaskRoute, turn: int, step: int = 0) -> StepAttempt | Standing:
         """A worker comes to take a step."""
@@ -179,17 +180,17 @@ class World:
     async def pause(self, route: TaskRoute) -> Standing:
         """Somebody pauses the task."""
         async with self.pool.transaction() as connection:
-            return await control.pause(connection, route, "somebody")
+            return await control.pause(connection, route, author())
 
     async def resume(self, route: TaskRoute) -> Standing:
         """Somebody lets the task go on."""
         async with self.pool.transaction() as connection:
-            return await control.resume(connection, route, "somebody")
+            return await control.resume(connection, route, author())
 
     async def cancel(self, route: TaskRoute) -> Standing:
         """Somebody cancels the task."""
         async with self.pool.transaction() as connection:
-            return await control.cancel(connection, route, "somebody")
+            return await control.cancel(connection, route, author())
 
     async def advance(self, route: TaskRoute) -> PlanStanding:
         """The plan looks at its tasks."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from baton.domain import events
 from baton.domain.approvals import ApprovalState
+from baton.domain.authors import Author, AuthorKind
 from baton.domain.conversation import ToolCall
 from baton.domain.events import Body, Event, KnownBody, NewEvent, Unknown
 from baton.domain.events.codec import CLASSES, encode
@@ -18,6 +19,7 @@ AT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TASK: Final = UUID(int=2)
 MESSAGE: Final = UUID(int=9)
 
+_AUTHOR: Final = Author(AuthorKind.KEY, "k", "me")
 _REF: Final = MessageRef(message_id=MESSAGE, seq=3)
 _QUESTION: Final = AskedQuestion(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"})
 _APPROVAL: Final = AskedApproval(
@@ -32,14 +34,22 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
     events.TasksStarted(tasks=(1, 2)),
     events.TaskFailed(code="dependency_failed"),
     events.TaskReset(),
-    events.TaskPaused(by="me"),
-    events.TaskResumed(by="me", questions=(_QUESTION,), approvals=(_APPROVAL,)),
-    events.TaskCancelled(by="me", reason="no need"),
+    events.TaskPaused(by="me", author=_AUTHOR),
+    events.TaskResumed(by="me", author=_AUTHOR, questions=(_QUESTION,), approvals=(_APPROVAL,)),
+    events.TaskCancelled(by="me", author=_AUTHOR, reason="no need"),
     events.TaskRepaired(what="unclaimed"),
     events.WorkflowLost(status="terminated"),
     events.WorkflowReplaced(cause="NonDeterministicError", failures=3, run_id="r"),
     events.MessageAccepted(
-        message_id=MESSAGE, seq=3, text="x", origin="baton", sender="me", answers=("q1",), decides=("a1",), queued=True
+        message_id=MESSAGE,
+        seq=3,
+        text="x",
+        origin="baton",
+        sender="me",
+        author=_AUTHOR,
+        answers=("q1",),
+        decides=("a1",),
+        queued=True,
     ),
     events.MessageEdited(message_id=MESSAGE, seq=3, text="x"),
     events.MessageWithdrawn(
@@ -52,6 +62,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
         text="x",
         origin="baton",
         sender="me",
+        author=_AUTHOR,
         answers=("q1",),
         decides=("a1",),
         queued=True,
@@ -91,6 +102,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
         tool="write",
         decision=ApprovalState.APPROVED,
         by="me",
+        author=_AUTHOR,
         reason="fine",
         arguments={"path": "y"},
         digest="e",

@@ -85,6 +85,7 @@ def test_messages_as_a_table() -> None:
     found = [
         message(1, "processed", turn=3, ended_at=(now - timedelta(seconds=5)).isoformat()),
         message(2, "dead", reason="model_broken"),
+        message(4, "accepted", author={"kind": "temporal", "id": "ada", "name": "ada"}),
         message(3, "accepted", sender="", text="\x1b[31mevil\x07"),
     ]
 
@@ -97,6 +98,7 @@ def test_messages_as_a_table() -> None:
     lines = [" ".join(line.split()) for line in drawn(name_tasks=False).splitlines()]
     assert "1 processed 5 s text 1" in lines
     assert "from ada · turn 3" in lines
+    assert any(line.startswith("from ada in Temporal") for line in lines)
     assert "2 dead 2 h text 2" in lines
     assert "from ada · model_broken" in lines
     assert "3 accepted 3 h [31mevil" in lines

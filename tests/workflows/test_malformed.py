@@ -230,7 +230,7 @@ async def test_a_task_hears_its_doorbell_while_something_typed_cannot_be_recorde
             raise ZeroDivisionError
         return identity
 
-    monkeypatch.setattr(messages, "sender", broken)
+    monkeypatch.setattr(messages, "author", broken)
     monkeypatch.setattr(edge, "_TYPED_ATTEMPTS", 5)
     task = await bare.start("!ask go?")
     await bare.until(task, "waiting")

@@ -17,6 +17,7 @@ from baton.service.messages import get_message
 from baton.service.routes import Routes
 from baton.store import messages
 from baton.store.receipts import withdraw_message
+from tests.support.authors import author
 from tests.support.system import System, eventually
 from workflows.contracts import task_workflow_id
 
@@ -187,7 +188,7 @@ async def test_a_message_that_was_taken_back_starts_no_turn(system: System) -> N
     before = await system.until(task, "waiting")
     route = await Routes(system.baton.pool).find(system.who.tenant_id, TaskById(task))
     async with system.baton.pool.transaction() as connection:  # no worker can come in between
-        sent = await messages.send_message(connection, route, Draft("red", "test"), "tester", relay_seconds=60)
+        sent = await messages.send_message(connection, route, Draft("red", "test"), author("tester"), relay_seconds=60)
         assert isinstance(sent, Receipt)
         await withdraw_message(connection, route, sent.message_id)
     bell = of_message(sent, in_plan=route.in_plan).task

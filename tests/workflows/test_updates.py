@@ -115,8 +115,10 @@ async def test_a_decision_says_what_it_decided_or_why_it_did_not(system: System)
     otherwise = {"decision": "decline", "approval_id": approval}
     assert (await refusal(system, task, "decide", otherwise)).type == "approval_decided"
     async with system.baton.pool.connection() as connection:
-        by = await connection.fetchval("SELECT decided_by FROM approvals WHERE id = $1", UUID(approval))
-    assert by == system.temporal.client.identity
+        row = await connection.fetchrow("SELECT decided_by, author FROM approvals WHERE id = $1", UUID(approval))
+    assert row is not None
+    identity = system.temporal.client.identity
+    assert (row["decided_by"], row["author"]) == (identity, {"kind": "temporal", "id": identity, "name": identity})
 
 
 async def test_a_decision_where_nothing_waits_for_one_is_refused(system: System) -> None:

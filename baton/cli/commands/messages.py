@@ -16,6 +16,7 @@ from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.messages import MessageOut
+from baton.domain.authors import AuthorKind
 from baton.domain.states import MessageState
 from baton.runtime.console import console
 from baton.runtime.terminal import harmless, one_line, print_json
@@ -87,7 +88,8 @@ def messages_table(found: list[MessageOut], now: datetime, *, name_tasks: bool) 
 
 def _said(message: MessageOut, *, name_task: bool) -> RenderableType:
     """What it says, from whom, and the id that other commands take, which is broken nowhere."""
-    details = [f"from {one_line(message.sender) or 'somebody'}"]
+    where = " in Temporal" if message.author and message.author.kind is AuthorKind.TEMPORAL else ""
+    details = [f"from {one_line(message.sender) or 'somebody'}{where}"]
     if message.turn is not None:
         details.append(f"turn {message.turn}")
     if message.reason:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictStr, StringConstraints
 
+from baton.client.schemas.authors import AuthorOut
 from baton.client.schemas.base import Shape
 from baton.client.schemas.changes import TaskAfter
 from baton.domain.approvals import ApprovalState, Verdict
@@ -38,7 +39,9 @@ class OpenApproval(Shape):
 
 
 class ApprovalOut(OpenApproval):
-    """An approval, and what became of it. ``edited_arguments`` were approved instead of ``arguments``."""
+    """An approval, and what became of it. ``edited_arguments`` were approved instead of ``arguments``.
+
+    ``decided_by`` is a name, ``author`` says whose; null while it is open, and where older code recorded it."""
 
     task_id: UUID
     execution_id: UUID
@@ -48,6 +51,7 @@ class ApprovalOut(OpenApproval):
     reason: str | None
     edited_arguments: dict[str, Any] | None
     approved_digest: str | None
+    author: AuthorOut | None = None
 
 
 class DecidedApproval(ApprovalOut):

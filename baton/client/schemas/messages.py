@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, StringConstraints
 
+from baton.client.schemas.authors import AuthorOut
 from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.client.schemas.changes import TaskAfter
 from baton.domain.states import MessageState
@@ -57,7 +58,8 @@ class AttachmentOut(Shape):
 
 
 class MessageOut(Shape):
-    """A message's receipt: what became of it."""
+    """A message's receipt: what became of it. ``sender`` is a name, ``author`` says whose; null where older code
+    recorded it."""
 
     id: UUID
     seq: int
@@ -74,6 +76,7 @@ class MessageOut(Shape):
     accepted_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None
+    author: AuthorOut | None = None
 
 
 class ChangedMessage(MessageOut):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from baton.domain.approvals import ApprovalState
+from baton.domain.authors import Author
 from baton.domain.events.parts import AskedApproval, AskedQuestion, OfCall
 from baton.domain.events.types import EventType
 from baton.domain.json import JsonObject
@@ -39,7 +40,8 @@ class ApprovalAsked(AskedApproval):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalDecided(OfCall):
-    """An approval was decided on, or its task cancelled.
+    """An approval was decided on, or its task cancelled. ``by`` is a name; ``author`` says who that was, None in events
+    of older code.
 
     ``arguments``: what the call is made with instead, if the approver changed them. ``digest``: what was approved,
     None if nothing was.
@@ -52,5 +54,6 @@ class ApprovalDecided(OfCall):
     decision: ApprovalState
     by: str
     reason: str
+    author: Author | None = None
     arguments: JsonObject | None = None
     digest: str | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from baton.domain.authors import Author
 from baton.domain.events.parts import AskedApproval, AskedQuestion
 from baton.domain.events.types import EventType
 
@@ -72,32 +73,36 @@ class TaskReset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPaused:
-    """Somebody paused a task."""
+    """Somebody paused a task. ``by`` is a name; ``author`` says who that was, None in events of older code."""
 
     type: ClassVar = EventType.TASK_PAUSED
 
     by: str
+    author: Author | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResumed:
-    """Somebody resumed a task. ``questions`` and ``approvals``: what it asks, if it waits again."""
+    """Somebody resumed a task. ``by`` and ``author``: as in `TaskPaused`. ``questions`` and ``approvals``: what it asks
+    if it waits again."""
 
     type: ClassVar = EventType.TASK_RESUMED
 
     by: str
+    author: Author | None = None
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCancelled:
-    """Somebody cancelled a task."""
+    """Somebody cancelled a task. ``by`` and ``author``: as in `TaskPaused`."""
 
     type: ClassVar = EventType.TASK_CANCELLED
 
     by: str
     reason: str
+    author: Author | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

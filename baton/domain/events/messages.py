@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from baton.domain.authors import Author
 from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef
 from baton.domain.events.types import EventType
 
@@ -11,8 +12,9 @@ from baton.domain.events.types import EventType
 class MessageAccepted(MessageRef):
     """A message was accepted.
 
-    ``origin`` is the way it came (a dialect's name, `temporal`, `deadline`). It answers the questions ``answers`` and
-    closes the approvals ``decides``. ``queued``: a turn was under way, so that the message waits for the next one.
+    ``origin`` is the way it came (a dialect's name, `temporal`, `deadline`); ``sender`` is a name, ``author`` says
+    whose, None in events of older code. It answers the questions ``answers`` and closes the approvals ``decides``.
+    ``queued``: a turn was under way, so that the message waits for the next one.
     """
 
     type: ClassVar = EventType.MESSAGE_ACCEPTED
@@ -20,6 +22,7 @@ class MessageAccepted(MessageRef):
     text: str
     origin: str
     sender: str
+    author: Author | None = None
     answers: tuple[str, ...] = ()
     decides: tuple[str, ...] = ()
     queued: bool = False
@@ -59,6 +62,7 @@ class MessageRedriven(MessageRef):
     text: str
     origin: str
     sender: str
+    author: Author | None = None
     answers: tuple[str, ...] = ()
     decides: tuple[str, ...] = ()
     queued: bool = False

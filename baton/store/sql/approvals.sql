@@ -27,8 +27,8 @@ SELECT id, state FROM approvals
 -- name: decide_approval
 -- edited: the arguments where they are others than asked for. Nothing where it was decided before.
 UPDATE approvals
-   SET state = :state, decided_by = :by, reason = :reason, edited = :edited, approved_digest = :approved_digest,
-       decided_at = clock_timestamp()
+   SET state = :state, decided_by = :by, author = :author, reason = :reason, edited = :edited,
+       approved_digest = :approved_digest, decided_at = clock_timestamp()
  WHERE tenant_id = :tenant AND id = :approval AND state = :approval.open;
 
 -- name: release_call
@@ -60,12 +60,14 @@ SELECT a.id, a.task_id, t.execution_id, t.agent_id, t.version, t.state AS task_s
        a.tool, a.arguments, a.digest, a.asked_at, a.edited, a.approved_digest,
        CASE WHEN m.id IS NULL THEN a.state
             WHEN a.tool = ANY (m.grants) THEN :approval.approved ELSE :approval.declined END AS state,
-       coalesce(a.decided_by, m.sender) AS decided_by, coalesce(a.decided_at, m.accepted_at) AS decided_at,
+       coalesce(a.decided_by, m.sender) AS decided_by, coalesce(a.author, m.author) AS author,
+       coalesce(a.decided_at, m.accepted_at) AS decided_at,
        coalesce(a.reason, CASE WHEN a.tool = ANY (m.grants) THEN '' ELSE left(m.text, 500) END) AS reason
   FROM approvals a
        JOIN tasks t ON t.tenant_id = a.tenant_id AND t.id = a.task_id
        LEFT JOIN LATERAL (
-           SELECT id, sender, text, CASE WHEN plan_only THEN '{}' ELSE grants END AS grants, accepted_at FROM messages
+           SELECT id, sender, author, text, CASE WHEN plan_only THEN '{}' ELSE grants END AS grants, accepted_at
+             FROM messages
             WHERE tenant_id = a.tenant_id AND task_id = a.task_id AND state = :message.accepted
               AND a.id::text = ANY (decides) AND a.state = :approval.open
               AND NOT t.open_approvals @> jsonb_build_array(jsonb_build_object('id', a.id::text))

@@ -76,9 +76,9 @@ WITH e AS MATERIALIZED (
      WHERE ex.tenant_id = :tenant AND ex.id = :execution
     RETURNING ex.event_seq
 ), m AS (
-    INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, answers, decides,
-                          grants, plan_only, idempotency_key, digest, receipt)
-    SELECT :tenant, u.id, u.accepted_seq, :message, :text, :attachments, :metadata, :origin, :sender,
+    INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, author, answers,
+                          decides, grants, plan_only, idempotency_key, digest, receipt)
+    SELECT :tenant, u.id, u.accepted_seq, :message, :text, :attachments, :metadata, :origin, :sender, :author,
            ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'),
            CASE WHEN d.still_held = '[]' THEN ARRAY(SELECT jsonb_path_query(d.open_approvals, '$[*].id') #>> '{}')
                 ELSE '{}' END,
@@ -93,8 +93,8 @@ WITH e AS MATERIALIZED (
            CASE WHEN d.next_state = :task.running AND d.execution_state <> :execution.running
                 THEN :execution.running END,
            jsonb_build_object('message_id', :message::uuid, 'seq', u.accepted_seq, 'text', :text::text,
-                              'origin', :origin::text, 'sender', :sender::text, 'answers', to_jsonb(m.answers),
-                              'decides', to_jsonb(m.decides), 'queued', d.turn_open)
+                              'origin', :origin::text, 'sender', :sender::text, 'author', :author::jsonb,
+                              'answers', to_jsonb(m.answers), 'decides', to_jsonb(m.decides), 'queued', d.turn_open)
       FROM u, x, m, decided d
 )
 SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.version) AS version, d.turn, d.turn_open,
@@ -127,8 +127,8 @@ SELECT EXISTS (
 
 -- part: message
 -- A message `m` of the task `t`.
-m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.answers, m.reason,
-m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
+m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.author, m.answers,
+m.reason, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
 
 -- name: message_view
 SELECT ${message}

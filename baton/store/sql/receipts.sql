@@ -1,6 +1,6 @@
 -- name: message_now
 -- A message as it is; exact while its task's row is locked.
-SELECT seq, state, turn, text, attachments, answers, origin, sender
+SELECT seq, state, turn, text, attachments, answers, origin, sender, author
   FROM messages WHERE tenant_id = :tenant AND id = :message;
 
 -- name: edit_message

@@ -11,7 +11,7 @@ usd = CASE WHEN :usd::double precision IS NULL THEN usd ELSE coalesce(usd, 0) + 
 WITH claimed AS (
     UPDATE messages SET state = :message.claimed, turn = :turn, claimed_at = now()
      WHERE tenant_id = :tenant AND task_id = :task AND state = :message.accepted
-    RETURNING id, seq, decides, grants, plan_only, sender,
+    RETURNING id, seq, decides, grants, plan_only, sender, author,
               CASE WHEN :first_event::bigint IS NULL THEN left(text, 1000) END AS reason
 ), turn AS (
     INSERT INTO turns (tenant_id, task_id, turn, messages) SELECT :tenant, :task, :turn, count(*) FROM claimed
@@ -19,7 +19,7 @@ WITH claimed AS (
     INSERT INTO steps (tenant_id, task_id, turn, step, first_event)
     SELECT :tenant, :task, :turn, 0, :first_event::bigint WHERE :first_event IS NOT NULL
 )
-SELECT id, seq, decides, grants, plan_only, sender, reason FROM claimed ORDER BY seq;
+SELECT id, seq, decides, grants, plan_only, sender, author, reason FROM claimed ORDER BY seq;
 
 -- name: begin_step
 INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES (:tenant, :task, :turn, :step, :first_event);
