@@ -144,10 +144,11 @@ class Settings(BaseSettings):
     sweep_interval_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="Seconds between a worker's checks for workflows that were lost or changed outside Baton.",
+        description="Seconds between a worker's checks for workflows that were lost or changed outside Baton. Those "
+        "that do nothing for what is due are looked for two and a half times as often.",
     )
     sweep_silent_seconds: float = Field(
-        default=15.0, gt=0, description="Seconds without output after which a turn's workflow is looked up in Temporal."
+        default=8.0, gt=0, description="Seconds without output after which a turn's workflow is looked up in Temporal."
     )
 
     # --- The worker --------------------------------------------------------------------------------------------------

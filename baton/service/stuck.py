@@ -26,8 +26,8 @@ from workflows.contracts import plan_workflow_id, task_workflow_id
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-#: What was looked at is not looked at again for so long.
-_LOOKED_SECONDS: Final = 8.0
+#: A run that has something under way, a step that waits for a slot say, is not looked at again for so long.
+_KNOWN_GOOD_SECONDS: Final = 15.0
 #: A question's timer fires in its workflow; one that is due for longer was not heard.
 _TIMER_SECONDS: Final = 5.0
 _BATCH: Final = 500
@@ -58,23 +58,21 @@ class StuckRuns:
         self._temporal = temporal
         self._runs = runs
         self._notifier = notifier
-        self._looked: dict[UUID, float] = {}
+        self._known_good: dict[UUID, float] = {}
         self._replaced: dict[UUID, _Replaced] = {}
 
     async def sweep(self) -> None:
         """Look at what was rung in vain. Raises `Unavailable`, `TemporalRefused`."""
         now = time.monotonic()
-        self._looked = {key: at for key, at in self._looked.items() if now - at < _LOOKED_SECONDS}
+        self._known_good = {key: at for key, at in self._known_good.items() if now - at < _KNOWN_GOOD_SECONDS}
         self._replaced = {
             key: replaced
             for key, replaced in self._replaced.items()
             if now - replaced.at < 2 * max(replaced.pause_seconds, 60.0)
         }
         async with self._pool.connection() as connection:
-            turns = await sweeps.unheard_tasks(connection, _TIMER_SECONDS, list(self._looked), _BATCH)
-            executions = await sweeps.unheard_plans(connection, list(self._looked), _BATCH)
-        self._looked |= dict.fromkeys((turn.task_id for turn in turns), now)
-        self._looked |= dict.fromkeys((execution_id for _, execution_id in executions), now)
+            turns = await sweeps.unheard_tasks(connection, _TIMER_SECONDS, list(self._known_good), _BATCH)
+            executions = await sweeps.unheard_plans(connection, list(self._known_good), _BATCH)
         await _side_by_side(self._look_at_task, turns)
         await _side_by_side(self._look_at_plan, executions)
 
@@ -94,8 +92,8 @@ class StuckRuns:
 
     async def _look_at_task(self, turn: OpenTurn) -> None:
         run = await self._runs.look(task_workflow_id(str(turn.task_id)))
-        if run is not None and run.status == "running":
-            await self.mend(turn, run)
+        if run is not None and run.status == "running" and not await self.mend(turn, run) and run.pending:
+            self._known_good[turn.task_id] = time.monotonic()
 
     async def _replace_task(self, turn: OpenTurn, run_id: str, stuck: Stuck) -> None:
         async with self._pool.connection() as connection:
@@ -114,6 +112,8 @@ class StuckRuns:
     async def _look_at_plan(self, plan: tuple[TenantId, ExecutionId]) -> None:
         tenant_id, execution_id = plan
         run = await self._runs.look(plan_workflow_id(str(execution_id)))
+        if run is not None and run.stuck is None and run.pending:
+            self._known_good[execution_id] = time.monotonic()
         if run is None or run.status != "running" or run.stuck is None or not run.stuck.is_lasting or run.pending:
             return
         try:

@@ -34,12 +34,15 @@ _BATCH: Final = 200
 _AT_ONCE: Final = 8
 #: How long a repeated start is told of the first: what the API promises.
 _STARTS_KEPT_SECONDS: Final = 24 * 3600.0
+#: Runs that are stuck or lost keep somebody waiting: they are looked for so many times as often as all else.
+_LOOKS: Final = 2.5
 #: A worker that has not swept for so many intervals may be gone: another one takes over.
 _LEASE_INTERVALS: Final = 1.5
 
 
 class Sweeper:
-    """Sweeps every ``interval_seconds``; what has written nothing for ``silent_seconds`` is looked at."""
+    """Sweeps every ``interval_seconds``, and looks more often for runs that do nothing: those of turns that have
+    written nothing for ``silent_seconds``, and those that were rung in vain."""
 
     def __init__(
         self,
@@ -60,7 +63,8 @@ class Sweeper:
         self._seen_at_work: dict[TaskId, float] = {}
         self._handled: dict[str, float] = {}
         self._stuck = StuckRuns(pool, temporal, runs, notifier)
-        self._loop = Loop("sweeper", interval_seconds, self.sweep)
+        self._sweeps_at = time.monotonic()
+        self._loop = Loop("sweeper", interval_seconds / _LOOKS, self.sweep)
 
     def start(self) -> None:
         """Begin to sweep. Needs a running loop."""
@@ -76,7 +80,9 @@ class Sweeper:
             _log.warning("could not release the sweeper's lease, it will expire: %s", error)
 
     async def sweep(self) -> None:
-        """Sweep once, unless another worker has the lease. Raises `Unavailable` while PostgreSQL or Temporal is away.
+        """Look for runs that do nothing, and for all else where that is due, unless another worker has the lease.
+
+        Raises `Unavailable` while PostgreSQL or Temporal is away.
 
         No connection is held while Temporal is asked. A sweep that outlasts its lease may meet another one: harmless,
         since what a sweep finds is judged again under the rows' locks.
@@ -84,10 +90,15 @@ class Sweeper:
         async with self._pool.connection() as connection:
             if not await sweeps.take_lease(connection, self._holder, _LEASE_INTERVALS * self._interval_seconds):
                 return
-        await self._mend()
-        await self._forget()
+        now = time.monotonic()
+        is_due = now >= self._sweeps_at
+        if is_due:
+            self._sweeps_at = now + self._interval_seconds
+            await self._mend()
+            await self._forget()
         try:
-            await self._closed_workflows()
+            if is_due:
+                await self._closed_workflows()
             await self._silent_turns()
             await self._stuck.sweep()
         except TemporalRefused as error:
