@@ -9,30 +9,18 @@ from fastapi.routing import APIRoute
 
 from api.dialects import all_dialects
 from tests.dialects.requests import start_plan, start_task
+from tests.dialects.spoken import SPOKEN
 from tests.hostile.shapes import is_in_shape
 from tests.hostile.wire import Reply
 from tests.support.api import RunningApi
-
-#: A route of each dialect that starts something, what it takes, and what it answers.
-STARTS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "asteroid": ("/agents/v2/agents/{agent}/execute", {"inputs": {"a": "!say hi"}}, 202),
-    "baton": ("/baton/v1/executions", {"prompt": "!say hi"}, 201),
-    "chat_tasks": ("/v1/chat/tasks", {"agent_id": "{number}", "message": {"role": "user", "content": "!say hi"}}, 202),
-    "kubiya": ("/api/v1/agents/{agent}/execute", {"prompt": "!say hi", "worker_queue_id": "q"}, 200),
-    "maia": ("/v1/ai/agents/tasks", {"agentConfig": {"name": "data_engineer_agent"}, "message": "!say hi"}, 201),
-    "twill": ("/api/v1/tasks", {"command": "!say hi"}, 201),
-}
-
-
-def test_every_dialect_is_asked() -> None:
-    assert set(STARTS) == {dialect.name for dialect in all_dialects()}
 
 
 async def start(api: RunningApi, name: str) -> tuple[str, dict[str, Any], int]:
     """A path and a body that start something, with the status that says so."""
     agent = (await api.http.get("/baton/v1/agents")).json()["items"][0]
-    path, body, status = STARTS[name]
-    return path.format(agent=agent["id"]), body | ({"agent_id": agent["number"]} if "agent_id" in body else {}), status
+    start = SPOKEN[name].start
+    body = dict(start.body) | ({"agent_id": agent["number"]} if "agent_id" in start.body else {})
+    return start.path.format(agent=agent["id"]), body, start.status
 
 
 def reply(answer: httpx.Response) -> Reply:
@@ -48,7 +36,7 @@ async def raw(
 
 
 @pytest.mark.parametrize("header", ["Idempotency-Key", "Baton-Mode", "Content-Type", "Authorization"])
-@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("name", SPOKEN)
 async def test_two_values_of_a_single_header_are_refused_and_nothing_is_stored(
     api: RunningApi, name: str, header: str
 ) -> None:
@@ -71,7 +59,7 @@ async def test_two_values_of_a_single_header_are_refused_and_nothing_is_stored(
     assert taken.status_code == status, taken.text
 
 
-@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("name", SPOKEN)
 async def test_a_405_names_all_methods_that_the_path_takes(api: RunningApi, name: str) -> None:
     (dialect,) = [dialect for dialect in all_dialects() if dialect.name == name]
     routes = [route for route in dialect.app.routes if isinstance(route, APIRoute)]

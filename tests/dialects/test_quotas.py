@@ -3,9 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import jwt
@@ -17,29 +16,13 @@ from baton.domain.quota import WINDOW_SECONDS
 from baton.service.windows import SharedWindows
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
+from tests.dialects.spoken import SPOKEN
 from tests.support.api import RunningApi, running_api
 from tests.support.redis import RedisServer, running_redis
 
 CHEAP = "/baton/v1/executions?limit=1"
 SECRET = "a-secret-of-at-least-thirty-two-bytes!"
-#: A path of each dialect, and where its error says what went wrong.
-SHAPES: dict[str, tuple[str, Callable[[Any], tuple[str, str]]]] = {
-    "baton": (CHEAP, lambda body: (body["code"], body["detail"])),
-    "kubiya": ("/api/v1/executions", lambda body: ("rate_limited", body["detail"])),
-    "chat_tasks": ("/v1/chat/tasks/1", lambda body: (body["error"]["code"], body["error"]["message"])),
-    "maia": ("/v1/ai/agents/tasks", lambda body: (_last_word(body["type"]), body["detail"])),
-    "twill": ("/api/v1/tasks", lambda body: (body["error"]["code"], body["error"]["message"])),
-    "asteroid": ("/agents/v2/executions", lambda body: ({429: "rate_limited"}[body["code"]], body["message"])),
-}
 _RATE = re.compile(r'"requests";r=(\d+);t=(\d+)')
-
-
-def test_every_dialect_is_asked() -> None:
-    assert set(SHAPES) == {dialect.name for dialect in all_dialects()}
-
-
-def _last_word(urn: str) -> str:
-    return urn.rpartition(":")[2].replace("-", "_")
 
 
 def left(answer: httpx.Response) -> int:
@@ -50,9 +33,9 @@ def left(answer: httpx.Response) -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SPOKEN)
 async def test_one_request_too_many(api: RunningApi, name: str) -> None:
-    path, told = SHAPES[name]
+    path, told = SPOKEN[name].reads, SPOKEN[name].told
     client = api.client(await api.new_key(per_minute=3))
     answers = [await client.get(path) for _ in range(5)]
     assert [answer.status_code == 429 for answer in answers] == [False] * 3 + [True] * 2
