@@ -10,7 +10,7 @@ from activities.typed import author, typed_outcome
 from baton.domain import bells
 from baton.domain.approvals import Decision, Verdict
 from baton.domain.errors import DomainError, InvalidInput, Unavailable
-from baton.domain.ids import ApprovalId, TaskById, TaskRoute
+from baton.domain.ids import ApprovalId, TaskById, TaskRoute, whole_tenant
 from baton.store import approvals, routes
 from baton.store.pool import Pool
 from workflows.contracts import TypedDecision, TypedOutcome
@@ -30,7 +30,7 @@ class ApprovalActivities:
     async def decide_approvals(self, typed: TypedDecision) -> TypedOutcome:
         """See `workflows.contracts.decide_approvals`. One that is refused is dropped, and the log says why."""
         async with self._pool.connection() as connection:
-            route = await routes.route(connection, UUID(typed.ref.tenant), TaskById(UUID(typed.ref.task)))
+            route = await routes.route(connection, whole_tenant(UUID(typed.ref.tenant)), TaskById(UUID(typed.ref.task)))
         refused: DomainError | None = None
         decided: tuple[ApprovalId, ...] = ()
         try:

@@ -9,7 +9,7 @@ from activities.rings import Bellringer
 from activities.typed import author, typed_outcome
 from baton.domain import bells
 from baton.domain.errors import DomainError, InvalidInput, NotFound, TaskNotFound, Unavailable
-from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId
+from baton.domain.ids import TaskById, TaskInPlan, TaskRoute, TenantId, whole_tenant
 from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
 from baton.domain.mailbox import standing
 from baton.domain.messages import Draft, Receipt
@@ -66,7 +66,7 @@ class MessageActivities:
             TaskById(UUID(message.task)) if message.task else TaskInPlan(UUID(message.execution), message.position)
         )
         async with self._pool.connection() as connection:
-            return await routes.route(connection, tenant, address)
+            return await routes.route(connection, whole_tenant(tenant), address)
 
     async def _accept(self, route: TaskRoute, message: TypedMessage) -> Receipt:
         if not message.text.strip() or unstorable_text(message.text + message.question):

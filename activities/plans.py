@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.rings import Ringer
 from baton.domain.authors import Author
-from baton.domain.ids import TaskById, TaskId, TenantId
+from baton.domain.ids import TaskById, TaskId, TenantId, whole_tenant
 from baton.domain.states import TaskState
 from baton.store import control, plans, rings, routes
 from baton.store.plans import PlanStanding
@@ -49,7 +49,7 @@ class PlanActivities:
     async def _ring(self, tenant: TenantId, to_ring: tuple[TaskId, ...]) -> None:
         for task in to_ring:
             async with self._pool.connection() as connection:
-                route = await routes.route(connection, tenant, TaskById(task))
+                route = await routes.route(connection, whole_tenant(tenant), TaskById(task))
                 bell = await rings.bell(connection, route)
             self._ringer.ring_task(route, bell.version, bell.turn, bell.interrupt)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.encoding import outcome
-from baton.domain.ids import TaskById
+from baton.domain.ids import TaskById, whole_tenant
 from baton.store import questions, routes
 from baton.store.pool import Pool
 from workflows.contracts import Outcome, TaskRef
@@ -24,7 +24,7 @@ class QuestionActivities:
     async def tick(self, task: TaskRef) -> Outcome:
         """See `workflows.contracts.tick`."""
         async with self._pool.connection() as connection:
-            route = await routes.route(connection, UUID(task.tenant), TaskById(UUID(task.task)))
+            route = await routes.route(connection, whole_tenant(UUID(task.tenant)), TaskById(UUID(task.task)))
         async with self._pool.transaction(route.execution_id) as connection:
             standing = await questions.tick(connection, route)
         self._notify(route.execution_id)

@@ -34,7 +34,7 @@ from baton.domain.answers import problems
 from baton.domain.authors import Author
 from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
-from baton.domain.ids import StepKey, TaskById, TaskRoute
+from baton.domain.ids import StepKey, TaskById, TaskRoute, whole_tenant
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
@@ -248,7 +248,7 @@ class StepActivities:
         """See `workflows.contracts.cancel_task`."""
         key = step_key(cancelled)
         async with self._pool.connection() as connection:
-            route = await routes.route(connection, key.tenant_id, TaskById(key.task_id))
+            route = await routes.route(connection, whole_tenant(key.tenant_id), TaskById(key.task_id))
         standing = await self._in_transaction(
             control.cancel_unless_over, route, Author.in_temporal(), "cancelled in Temporal"
         )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from baton.domain.authors import USER_PREFIX, Author, AuthorKind
+from baton.domain.ids import Bounds
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import SendMode
 
@@ -47,6 +48,11 @@ class Principal:
         """The caller as who did something."""
         kind = AuthorKind.USER if self.key_id.startswith(USER_PREFIX) else AuthorKind.KEY
         return Author(kind, self.key_id, self.subject)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Whose things the principal may see, and as far as its scopes go change."""
+        return Bounds(self.tenant_id, self.agent_id)
 
     @property
     def is_for_one_agent(self) -> bool:

@@ -14,6 +14,19 @@ ApprovalId = UUID
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Whose things count: a tenant's, and of those only one agent's, or with None any agent's."""
+
+    tenant_id: TenantId
+    agent_id: AgentId | None
+
+
+def whole_tenant(tenant_id: TenantId) -> Bounds:
+    """All that a tenant has: for the product itself, and never for a caller."""
+    return Bounds(tenant_id, None)
+
+
+@dataclass(frozen=True, slots=True)
 class TaskInPlan:
     """A task by its execution and its integer in the plan."""
 

@@ -47,7 +47,7 @@ async def list_agents(baton: Baton, who: Principal, *, limit: int, cursor: str |
     """A page of the tenant's agents, oldest first; a key for one agent sees that one. Raises `InvalidInput`."""
     after = None if cursor is None else decode_cursor(cursor, NUMBER)[0]
     async with baton.pool.connection() as connection:
-        found = await agents.page(connection, who.tenant_id, limit=limit + 1, after=after, agent_id=who.agent_id)
+        found = await agents.page(connection, who.bounds, limit=limit + 1, after=after)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from baton.domain.agents import Principal
 from baton.domain.authors import Author
 from baton.domain.errands import Errand
-from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId
+from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId, whole_tenant
 from baton.domain.mailbox import Standing
 from baton.domain.states import TaskState
 from baton.service.context import Baton
@@ -85,7 +85,7 @@ async def _all(
     seen = await find_execution(baton, who, execution_id)
     async with baton.pool.transaction(seen.id) as connection:
         changed = await do(connection, seen.tenant_id, seen.id, who.author)
-        where = [await routes.route(connection, seen.tenant_id, TaskById(task_id)) for task_id in changed]
+        where = [await routes.route(connection, whole_tenant(seen.tenant_id), TaskById(task_id)) for task_id in changed]
         bells = [await rings.bell(connection, route) for route in where]
         log = await events.head(connection, seen.tenant_id, seen.id)
     for route, bell in zip(where, bells, strict=True):

@@ -12,7 +12,7 @@ from baton.domain.states import ExecutionState
 from baton.domain.views import ExecutionView, Page, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
-from baton.service.visibility import SeenExecution, find_agent, find_execution, find_task
+from baton.service.visibility import SeenExecution, find_bounds, find_execution, find_task
 from baton.store import executions, tasks
 
 
@@ -63,9 +63,7 @@ async def list_executions(
     """A page of all executions, newest first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await executions.page(
-            connection, who.tenant_id, limit=limit + 1, states=states, agent_id=who.agent_id, after=after
-        )
+        found = await executions.page(connection, who.bounds, limit=limit + 1, states=states, after=after)
     page = tuple(found[:limit])
     more = len(found) > limit
     return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if more else None)
@@ -90,20 +88,17 @@ async def page_executions(
     `AgentNotFound`.
     """
     async with baton.pool.connection() as connection:
-        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
+        bounds = await find_bounds(connection, who, agent)
         found = await executions.page(
             connection,
-            who.tenant_id,
+            bounds,
             limit=limit,
             offset=offset,
             in_plan=in_plan,
             states=states,
-            agent_id=agent_id,
             asks=asks,
         )
-        total = await executions.count(
-            connection, who.tenant_id, in_plan=in_plan, states=states, agent_id=agent_id, asks=asks
-        )
+        total = await executions.count(connection, bounds, in_plan=in_plan, states=states, asks=asks)
         if with_only_tasks:
             only = await tasks.only_tasks(connection, who.tenant_id, [one.id for one in found if not one.in_plan])
             found = [replace(one, tasks=(only[one.id],)) if one.id in only else one for one in found]

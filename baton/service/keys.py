@@ -17,7 +17,7 @@ from baton.domain.views import Page
 from baton.service.auth import Authenticator
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.once import once
-from baton.service.visibility import find_agent, find_key
+from baton.service.visibility import find_bounds, find_key
 from baton.store import keys
 from baton.store.pool import Connection, Pool
 
@@ -78,7 +78,7 @@ async def create_key(baton: Keyring, who: Principal, new: NewKey, agent: AgentRe
     Who has a key for one agent makes keys for that agent alone. Raises `AgentNotFound`, `InvalidInput`.
     """
     async with baton.pool.transaction() as connection:
-        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
+        agent_id = (await find_bounds(connection, who, agent)).agent_id
         return await _insert(connection, who.tenant_id, uuid4(), new, agent_id)
 
 
@@ -95,7 +95,7 @@ async def create_key_once(
     new_id = uuid4()
 
     async def make(connection: Connection) -> tuple[Key, str | None]:
-        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
+        agent_id = (await find_bounds(connection, who, agent)).agent_id
         return await _insert(connection, who.tenant_id, new_id, new, agent_id)
 
     async def again(connection: Connection, made_id: UUID) -> tuple[Key, str | None]:
@@ -114,7 +114,7 @@ async def list_keys(
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
         more = None if limit is None else limit + 1
-        found = await keys.of_tenant(connection, who.tenant_id, limit=more, after=after, agent_id=who.agent_id)
+        found = await keys.page(connection, who.bounds, limit=more, after=after)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if len(found) > len(page) else None)
 

@@ -11,7 +11,7 @@ from baton.domain import bells
 from baton.domain.agents import Principal
 from baton.domain.errands import Errand
 from baton.domain.errors import InvalidInput, MessageNotFound, TaskNotFound
-from baton.domain.ids import Addressee, ErrandId, MessageId, TaskAddress, TaskById, TaskRoute
+from baton.domain.ids import Addressee, ErrandId, MessageId, TaskAddress, TaskById, TaskRoute, whole_tenant
 from baton.domain.json import INT64_MAX, unstorable, unstorable_text
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState
@@ -80,7 +80,7 @@ async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draf
         await messages.hold(connection, tenant_id, execution_id)
         receipt = await messages.earlier_of_execution(connection, tenant_id, execution_id, draft)
         if receipt is not None:
-            route = await routes.route(connection, tenant_id, TaskById(receipt.task_id))
+            route = await routes.route(connection, whole_tenant(tenant_id), TaskById(receipt.task_id))
         else:
             route = await routes.addressed(connection, tenant_id, execution_id, draft.question)
         receipt = receipt or await messages.accept(
@@ -178,7 +178,7 @@ async def list_dead_messages(
     """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await messages.dead(connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after)
+        found = await messages.dead(connection, who.bounds, limit=limit + 1, after=after)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if len(found) > limit else None)
 

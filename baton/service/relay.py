@@ -7,7 +7,7 @@ import asyncio
 import logging
 
 from baton.domain.errors import NotFound
-from baton.domain.ids import TaskById
+from baton.domain.ids import TaskById, whole_tenant
 from baton.runtime.loop import Loop
 from baton.service.doorbell import Doorbell
 from baton.service.routes import Routes
@@ -64,7 +64,7 @@ class Relay:
 
     async def _ring_task(self, due: DueTask) -> bool:
         try:
-            route = await self._routes.find(due.tenant_id, TaskById(due.task_id))
+            route = await self._routes.find(whole_tenant(due.tenant_id), TaskById(due.task_id))
         except NotFound:
             return False
         rung = await self._doorbell.ring_task(route, due.version, due.turn, due.interrupt, unheard=True)

@@ -1,7 +1,7 @@
 """Where tasks and executions live, remembered: that never changes, so that a send need not look it up twice.
 
-What a caller may see, `baton.service.visibility` decides, and says here: with an ``agent_id`` only that agent's routes
-count. One of another agent is looked up every time, as one that is not there is: the two take the same time.
+What a caller may see, `baton.service.visibility` decides: only routes within its bounds count. One of another agent is
+looked up every time, as one that is not there is: the two take the same time.
 """
 
 from typing import Final
@@ -9,8 +9,8 @@ from typing import Final
 from cachetools import LRUCache
 
 from baton.domain.ids import (
-    AgentId,
     ApprovalId,
+    Bounds,
     ErrandId,
     ExecutionId,
     ExecutionRoute,
@@ -20,6 +20,7 @@ from baton.domain.ids import (
     TaskOfExecution,
     TaskRoute,
     TenantId,
+    whole_tenant,
 )
 from baton.store import approvals, executions, receipts, routes
 from baton.store.pool import Pool
@@ -35,49 +36,41 @@ class Routes:
         self._tasks: LRUCache[tuple[TenantId, TaskAddress], TaskRoute] = LRUCache(_REMEMBERED)
         self._executions: LRUCache[tuple[TenantId, ExecutionId], ExecutionRoute] = LRUCache(_REMEMBERED)
 
-    async def find(self, tenant_id: TenantId, address: TaskAddress, *, agent_id: AgentId | None = None) -> TaskRoute:
+    async def find(self, bounds: Bounds, address: TaskAddress) -> TaskRoute:
         """Where the tenant's task lives. Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`."""
-        known = self._tasks.get((tenant_id, address))
-        if known is None or agent_id not in (None, known.agent_id):
+        known = self._tasks.get((bounds.tenant_id, address))
+        if known is None or bounds.agent_id not in (None, known.agent_id):
             async with self._pool.connection() as connection:
-                known = await routes.route(connection, tenant_id, address, agent_id=agent_id)
-            self._tasks[tenant_id, address] = known
+                known = await routes.route(connection, bounds, address)
+            self._tasks[bounds.tenant_id, address] = known
         return known
 
-    async def execution(
-        self, tenant_id: TenantId, execution_id: ExecutionId, *, agent_id: AgentId | None = None
-    ) -> ExecutionRoute:
+    async def execution(self, bounds: Bounds, execution_id: ExecutionId) -> ExecutionRoute:
         """Where the tenant's execution lives. Raises `ExecutionNotFound`."""
-        known = self._executions.get((tenant_id, execution_id))
-        if known is None or agent_id not in (None, known.agent_id):
+        known = self._executions.get((bounds.tenant_id, execution_id))
+        if known is None or bounds.agent_id not in (None, known.agent_id):
             async with self._pool.connection() as connection:
-                known = await executions.route(connection, tenant_id, execution_id, agent_id=agent_id)
-            self._executions[tenant_id, execution_id] = known
+                known = await executions.route(connection, bounds, execution_id)
+            self._executions[bounds.tenant_id, execution_id] = known
         return known
 
-    async def of_message(
-        self, tenant_id: TenantId, message_id: MessageId, *, agent_id: AgentId | None = None
-    ) -> TaskRoute:
+    async def of_message(self, bounds: Bounds, message_id: MessageId) -> TaskRoute:
         """Where the task lives that the tenant's message was sent to. Raises `MessageNotFound`."""
         async with self._pool.connection() as connection:
-            task_id = await receipts.home(connection, tenant_id, message_id, agent_id=agent_id)
-        return await self.find(tenant_id, TaskById(task_id))
+            task_id = await receipts.home(connection, bounds, message_id)
+        return await self.find(whole_tenant(bounds.tenant_id), TaskById(task_id))
 
-    async def of_errand(
-        self, tenant_id: TenantId, errand_id: ErrandId, *, agent_id: AgentId | None = None
-    ) -> TaskRoute:
+    async def of_errand(self, bounds: Bounds, errand_id: ErrandId) -> TaskRoute:
         """Where the task lives that the tenant's errand is of. Raises `MessageNotFound`."""
         async with self._pool.connection() as connection:
-            task_id = await receipts.errand_home(connection, tenant_id, errand_id, agent_id=agent_id)
-        return await self.find(tenant_id, TaskById(task_id))
+            task_id = await receipts.errand_home(connection, bounds, errand_id)
+        return await self.find(whole_tenant(bounds.tenant_id), TaskById(task_id))
 
-    async def of_approval(
-        self, tenant_id: TenantId, approval_id: ApprovalId, *, agent_id: AgentId | None = None
-    ) -> TaskRoute:
+    async def of_approval(self, bounds: Bounds, approval_id: ApprovalId) -> TaskRoute:
         """Where the task lives that asked the tenant's people for an approval. Raises `ApprovalNotFound`."""
         async with self._pool.connection() as connection:
-            task_id = await approvals.task_of(connection, tenant_id, approval_id, agent_id=agent_id)
-        return await self.find(tenant_id, TaskById(task_id))
+            task_id = await approvals.task_of(connection, bounds, approval_id)
+        return await self.find(whole_tenant(bounds.tenant_id), TaskById(task_id))
 
     def learn(self, execution: ExecutionRoute) -> None:
         """Remember an execution that was just made here, and its task where it is no plan."""

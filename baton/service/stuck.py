@@ -14,7 +14,7 @@ from uuid import UUID
 
 from baton.domain.errors import NotFound
 from baton.domain.events import WorkflowReplaced
-from baton.domain.ids import ExecutionId, TaskById, TenantId
+from baton.domain.ids import ExecutionId, TaskById, TenantId, whole_tenant
 from baton.service.runs import Run, Runs, Stuck
 from baton.service.temporal import Temporal
 from baton.store import plans, rings, routes, sweeps
@@ -97,7 +97,7 @@ class StuckRuns:
 
     async def _replace_task(self, turn: OpenTurn, run_id: str, stuck: Stuck) -> None:
         async with self._pool.connection() as connection:
-            route = await routes.route(connection, turn.tenant_id, TaskById(turn.task_id))
+            route = await routes.route(connection, whole_tenant(turn.tenant_id), TaskById(turn.task_id))
             bell = await rings.bell(connection, route)
         times = self._times(turn.task_id, bell.version)
         if not times:

@@ -11,7 +11,7 @@ from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import Page, TaskDetails, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
-from baton.service.visibility import find_agent, find_execution, find_task
+from baton.service.visibility import find_bounds, find_execution, find_task
 from baton.store import executions, tasks
 
 
@@ -66,11 +66,10 @@ async def list_tasks(
     async with baton.pool.connection() as connection:
         found = await tasks.page(
             connection,
-            who.tenant_id,
+            who.bounds,
             limit=limit + 1,
             states=states,
             execution_id=execution and execution.id,
-            agent_id=who.agent_id,
             before=before,
         )
     page = tuple(found[:limit])
@@ -80,7 +79,7 @@ async def list_tasks(
 async def _inbox(baton: Baton, who: Principal, limit: int, cursor: str | None) -> Page[TaskView]:
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await tasks.waiting(connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, after=after)
+        found = await tasks.waiting(connection, who.bounds, limit=limit + 1, after=after)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].waiting_since, page[-1].id) if len(found) > limit else None)
 
@@ -98,10 +97,8 @@ async def page_tasks(
     ``stages``: only tasks in one of these states, each with whether a turn is under way.
     """
     async with baton.pool.connection() as connection:
-        found = await tasks.details_page(
-            connection, who.tenant_id, limit=limit, offset=offset, standings=stages, agent_id=who.agent_id
-        )
-        total = await tasks.count(connection, who.tenant_id, standings=stages, agent_id=who.agent_id)
+        found = await tasks.details_page(connection, who.bounds, limit=limit, offset=offset, standings=stages)
+        total = await tasks.count(connection, who.bounds, standings=stages)
     return Page(tuple(found), total=total)
 
 
@@ -119,10 +116,8 @@ async def page_single_tasks(
     Raises `AgentNotFound`.
     """
     async with baton.pool.connection() as connection:
-        agent_id = who.agent_id if agent is None else (await find_agent(connection, who, agent)).id
-        return await tasks.single_tasks(
-            connection, who.tenant_id, limit=limit, offset=offset, states=states, agent_id=agent_id
-        )
+        bounds = await find_bounds(connection, who, agent)
+        return await tasks.single_tasks(connection, bounds, limit=limit, offset=offset, states=states)
 
 
 async def list_tasks_with_errands(
@@ -132,9 +127,7 @@ async def list_tasks_with_errands(
     bad cursor."""
     before = None if cursor is None else decode_cursor(cursor, ORDINAL)[0]
     async with baton.pool.connection() as connection:
-        found = await tasks.with_errands(
-            connection, who.tenant_id, limit=limit + 1, agent_id=who.agent_id, before=before
-        )
+        found = await tasks.with_errands(connection, who.bounds, limit=limit + 1, before=before)
     page = tuple(found[:limit])
     return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
 

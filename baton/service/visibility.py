@@ -14,6 +14,7 @@ from baton.domain.agents import Agent, AgentReference, Principal, parse_referenc
 from baton.domain.errors import AgentNotFound, NotFound
 from baton.domain.ids import (
     ApprovalId,
+    Bounds,
     ErrandId,
     ExecutionId,
     ExecutionRoute,
@@ -100,29 +101,29 @@ async def find_task(baton: HasRoutes, who: Principal, address: TaskAddress) -> S
     agent = address.agent if isinstance(address, TaskByNumber) else None
     if agent is not None and who.agent_number not in (None, agent):
         raise AgentNotFound("the key is for another agent")
-    return SeenTask(who, await baton.routes.find(who.tenant_id, address, agent_id=who.agent_id))
+    return SeenTask(who, await baton.routes.find(who.bounds, address))
 
 
 async def find_execution(baton: HasRoutes, who: Principal, execution_id: ExecutionId) -> SeenExecution:
     """The execution of that id, like `find_task`. Raises `ExecutionNotFound`."""
-    return SeenExecution(who, await baton.routes.execution(who.tenant_id, execution_id, agent_id=who.agent_id))
+    return SeenExecution(who, await baton.routes.execution(who.bounds, execution_id))
 
 
 async def find_message(baton: HasRoutes, who: Principal, message_id: MessageId) -> SeenPart:
     """The message of that id. Raises `MessageNotFound`."""
-    route = await baton.routes.of_message(who.tenant_id, message_id, agent_id=who.agent_id)
+    route = await baton.routes.of_message(who.bounds, message_id)
     return SeenPart(SeenTask(who, route), message_id)
 
 
 async def find_errand(baton: HasRoutes, who: Principal, errand_id: ErrandId) -> SeenPart:
     """The errand of that id. Raises `MessageNotFound`."""
-    route = await baton.routes.of_errand(who.tenant_id, errand_id, agent_id=who.agent_id)
+    route = await baton.routes.of_errand(who.bounds, errand_id)
     return SeenPart(SeenTask(who, route), errand_id)
 
 
 async def find_approval(baton: HasRoutes, who: Principal, approval_id: ApprovalId) -> SeenPart:
     """The approval of that id. Raises `ApprovalNotFound`."""
-    route = await baton.routes.of_approval(who.tenant_id, approval_id, agent_id=who.agent_id)
+    route = await baton.routes.of_approval(who.bounds, approval_id)
     return SeenPart(SeenTask(who, route), approval_id)
 
 
@@ -135,6 +136,13 @@ async def find_agent(connection: Connection, who: Principal, reference: AgentRef
     if agent is None or not _sees(who, agent.id):
         raise AgentNotFound("there is no such agent" if reference is not None else "there is no default agent")
     return agent
+
+
+async def find_bounds(connection: Connection, who: Principal, agent: AgentReference) -> Bounds:
+    """What ``who`` may see, and of that what is of one agent where it names one. Raises `AgentNotFound`."""
+    if agent is None:
+        return who.bounds
+    return Bounds(who.tenant_id, (await find_agent(connection, who, agent)).id)
 
 
 async def find_key(connection: Connection, who: Principal, key_id: UUID) -> Key:

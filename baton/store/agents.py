@@ -8,11 +8,11 @@ import asyncpg
 
 from baton.domain.agents import Agent
 from baton.domain.errors import Conflict
-from baton.domain.ids import AgentId, TaskId, TenantId
+from baton.domain.ids import AgentId, Bounds, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.states import SendMode
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetch, fetchrow, fetchval
+from baton.store.queries import execute, fetch, fetchrow, fetchval, within
 
 _NAME_TAKEN: Final = "agents_name_unique"
 
@@ -73,17 +73,13 @@ async def default(connection: Connection, tenant_id: TenantId) -> Agent | None:
 
 async def page(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
     after: int | None = None,
-    agent_id: AgentId | None = None,
 ) -> list[Agent]:
-    """Agents, oldest first; only ``agent_id`` if it is given. ``after``: the number at which a page ended."""
-    return [
-        agent_of(row)
-        for row in await fetch(connection, "list_agents", tenant=tenant_id, after=after, agent=agent_id, limit=limit)
-    ]
+    """Agents, oldest first. ``after``: the number at which a page ended."""
+    return [agent_of(row) for row in await fetch(connection, "list_agents", **within(bounds), after=after, limit=limit)]
 
 
 async def lock(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:

@@ -22,14 +22,14 @@ from baton.domain.authors import NOBODY, Author
 from baton.domain.conversation import ToolCall, ToolResult
 from baton.domain.errors import AlreadyDecided, ApprovalNotFound, NotWaiting, Outdated
 from baton.domain.events import asking
-from baton.domain.ids import AgentId, ApprovalId, StepKey, TaskId, TaskRoute, TenantId
+from baton.domain.ids import ApprovalId, Bounds, StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing, decide, standing
 from baton.domain.states import TaskState
 from baton.domain.views import ApprovalView
 from baton.store.changes import CANCELLED, RING_SECONDS, Change
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
+from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step, within
 from baton.store.tools import calls_left, calls_to_make, end_call
 
 _STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DECLINE: ApprovalState.DECLINED}
@@ -37,14 +37,9 @@ _STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DECLINE: ApprovalSta
 _UNDECIDED = "nobody decided on it"
 
 
-async def task_of(
-    connection: Connection, tenant_id: TenantId, approval_id: ApprovalId, *, agent_id: AgentId | None = None
-) -> TaskId:
-    """The task that an approval belongs to: never changes. ``agent_id``: whose alone counts.
-
-    Raises `ApprovalNotFound`.
-    """
-    task = await fetchval(connection, "route_by_approval", tenant=tenant_id, approval=approval_id, agent=agent_id)
+async def task_of(connection: Connection, bounds: Bounds, approval_id: ApprovalId) -> TaskId:
+    """The task that an approval belongs to: never changes. Raises `ApprovalNotFound`."""
+    task = await fetchval(connection, "route_by_approval", **within(bounds), approval=approval_id)
     if task is None:
         raise ApprovalNotFound("there is no such approval")
     return task

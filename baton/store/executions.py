@@ -8,38 +8,27 @@ import asyncpg
 
 from baton.domain.conversation import Usage
 from baton.domain.errors import ExecutionNotFound
-from baton.domain.ids import (
-    AgentId,
-    ExecutionId,
-    ExecutionRoute,
-    TaskId,
-    TenantId,
-)
+from baton.domain.ids import Bounds, ExecutionId, ExecutionRoute, TaskId, TenantId
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import ExecutionView, TaskView
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval
+from baton.store.queries import fetch, fetchrow, fetchval, within
 from baton.store.routes import only_task
 from baton.store.tasks import agent_ref_of, task_of
 
 
-async def route(
-    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, *, agent_id: AgentId | None = None
-) -> ExecutionRoute:
-    """Where an execution lives: never changes, may be cached. ``agent_id``: whose alone counts, None for any agent's.
-
-    Raises `ExecutionNotFound`.
-    """
-    row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id, agent=agent_id)
+async def route(connection: Connection, bounds: Bounds, execution_id: ExecutionId) -> ExecutionRoute:
+    """Where an execution lives: never changes, may be cached. Raises `ExecutionNotFound`."""
+    row = await fetchrow(connection, "execution_route", **within(bounds), execution=execution_id)
     if row is None:
         raise ExecutionNotFound("there is no such execution")
     return ExecutionRoute(
-        tenant_id=tenant_id,
+        tenant_id=bounds.tenant_id,
         tenant=row["tenant"],
         execution_id=execution_id,
         queue=row["queue"],
         agent_id=row["agent_id"],
-        only=None if row["in_plan"] else await only_task(connection, tenant_id, execution_id),
+        only=None if row["in_plan"] else await only_task(connection, bounds.tenant_id, execution_id),
     )
 
 
@@ -62,12 +51,11 @@ async def view(connection: Connection, tenant_id: TenantId, execution_id: Execut
 
 async def page(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
     states: Sequence[ExecutionState] | None = None,
     in_plan: bool | None = None,
-    agent_id: AgentId | None = None,
     after: tuple[datetime, UUID] | None = None,
     offset: int = 0,
     asks: bool | None = None,
@@ -80,10 +68,9 @@ async def page(
     rows = await fetch(
         connection,
         "list_executions",
-        tenant=tenant_id,
+        **within(bounds),
         states=states,
         in_plan=in_plan,
-        agent=agent_id,
         after_time=created_at,
         after_id=execution_id,
         limit=limit,
@@ -97,21 +84,19 @@ async def page(
 
 async def count(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     states: Sequence[ExecutionState] | None = None,
     in_plan: bool | None = None,
-    agent_id: AgentId | None = None,
     asks: bool | None = None,
 ) -> int:
     """How many executions `page` would give in all."""
     return await fetchval(
         connection,
         "count_executions",
-        tenant=tenant_id,
+        **within(bounds),
         states=states,
         in_plan=in_plan,
-        agent=agent_id,
         asks=asks,
     )
 

@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg
 
 from baton.domain.agents import Scope
-from baton.domain.ids import AgentId, TenantId
+from baton.domain.ids import AgentId, Bounds, TenantId
 from baton.domain.keys import Key
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetch, fetchrow, fetchval
+from baton.store.queries import execute, fetch, fetchrow, fetchval, within
 
 
 async def insert(
@@ -57,22 +57,19 @@ async def by_id(connection: Connection, tenant_id: TenantId, key_id: UUID) -> Ke
     return None if row is None else _key_of(row)
 
 
-async def of_tenant(
+async def page(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int | None = None,
     after: tuple[datetime, UUID] | None = None,
-    agent_id: AgentId | None = None,
 ) -> list[Key]:
-    """Keys of a tenant, oldest first, revoked ones too; all of them without a ``limit``.
+    """Keys, oldest first, revoked ones too; all of them without a ``limit``.
 
-    ``after``: created_at and id where a page ended; ``agent_id``: only keys for this agent.
+    ``after``: created_at and id where a page ended.
     """
     created_at, key_id = after or (None, None)
-    rows = await fetch(
-        connection, "list_keys", tenant=tenant_id, after_time=created_at, after_id=key_id, agent=agent_id, limit=limit
-    )
+    rows = await fetch(connection, "list_keys", **within(bounds), after_time=created_at, after_id=key_id, limit=limit)
     return [_key_of(row) for row in rows]
 
 

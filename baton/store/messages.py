@@ -21,20 +21,13 @@ from baton.domain.errors import (
     TaskClosed,
     TaskNotFound,
 )
-from baton.domain.ids import (
-    AgentId,
-    ExecutionId,
-    MessageId,
-    TaskId,
-    TaskRoute,
-    TenantId,
-)
+from baton.domain.ids import Bounds, ExecutionId, MessageId, TaskId, TaskRoute, TenantId
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState, TaskState
 from baton.domain.views import MessageView
 from baton.store.codecs import ATTACHMENTS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval
+from baton.store.queries import fetch, fetchrow, fetchval, within
 
 _KEY_TWICE: Final = "messages_idempotency_unique"
 
@@ -203,10 +196,9 @@ async def page(
 
 async def dead(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
-    agent_id: AgentId | None = None,
     after: tuple[datetime, UUID] | None = None,
 ) -> list[MessageView]:
     """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
@@ -214,11 +206,10 @@ async def dead(
     rows = await fetch(
         connection,
         "list_dead_messages",
-        tenant=tenant_id,
+        **within(bounds),
         after_time=ended_at,
         after_id=message_id,
         limit=limit,
-        agent=agent_id,
     )
     return [_message_of(row) for row in rows]
 

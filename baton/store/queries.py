@@ -19,7 +19,7 @@ import asyncpg
 
 from baton.domain.approvals import ApprovalState
 from baton.domain.events import EventType
-from baton.domain.ids import StepKey
+from baton.domain.ids import Bounds, StepKey
 from baton.domain.states import CallState, ExecutionState, MessageState, SendMode, StepState, TaskState, TurnState
 from baton.store.pool import Connection
 
@@ -95,6 +95,11 @@ async def execute(connection: Connection, name: str, /, **arguments: object) -> 
 def of_step(key: StepKey) -> dict[str, object]:
     """The arguments that name a step."""
     return {"tenant": key.tenant_id, "task": key.task_id, "turn": key.turn, "step": key.step}
+
+
+def within(bounds: Bounds) -> dict[str, object]:
+    """The arguments of a query that is told whose rows count."""
+    return {"tenant": bounds.tenant_id, "agent": bounds.agent_id}
 
 
 @cache

@@ -23,14 +23,7 @@ from baton.domain.errors import (
     TaskClosed,
 )
 from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
-from baton.domain.ids import (
-    AgentId,
-    ErrandId,
-    MessageId,
-    TaskId,
-    TaskRoute,
-    TenantId,
-)
+from baton.domain.ids import Bounds, ErrandId, MessageId, TaskId, TaskRoute, TenantId, whole_tenant
 from baton.domain.json import INT64_MAX
 from baton.domain.mailbox import Mailbox, Others, accept_again, put, withdraw
 from baton.domain.messages import Edit
@@ -38,7 +31,7 @@ from baton.domain.states import MessageState, TaskState
 from baton.store.changes import RING_SECONDS, Change, asked_approvals, asked_questions
 from baton.store.codecs import ATTACHMENTS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetch, fetchrow, fetchval
+from baton.store.queries import execute, fetch, fetchrow, fetchval, within
 from baton.store.tasks import errand_state_of
 
 #: The number of the errand that is a task's description.
@@ -64,11 +57,9 @@ class Changed:
     rings_plan: bool = False
 
 
-async def home(
-    connection: Connection, tenant_id: TenantId, message_id: MessageId, *, agent_id: AgentId | None = None
-) -> TaskId:
-    """The task that a message was sent to. ``agent_id``: whose alone counts. Raises `MessageNotFound`."""
-    task_id = await fetchval(connection, "message_home", tenant=tenant_id, message=message_id, agent=agent_id)
+async def home(connection: Connection, bounds: Bounds, message_id: MessageId) -> TaskId:
+    """The task that a message was sent to. Raises `MessageNotFound`."""
+    task_id = await fetchval(connection, "message_home", **within(bounds), message=message_id)
     if task_id is None:
         raise MessageNotFound("there is no such message")
     return task_id
@@ -107,11 +98,9 @@ async def errands(
     return [_errand_of(row) for row in rows]
 
 
-async def errand_home(
-    connection: Connection, tenant_id: TenantId, errand_id: ErrandId, *, agent_id: AgentId | None = None
-) -> TaskId:
-    """The task that an errand is of: never changes. ``agent_id``: whose alone counts. Raises `MessageNotFound`."""
-    row = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id, agent=agent_id)
+async def errand_home(connection: Connection, bounds: Bounds, errand_id: ErrandId) -> TaskId:
+    """The task that an errand is of: never changes. Raises `MessageNotFound`."""
+    row = await fetchrow(connection, "errand_home", **within(bounds), errand=errand_id)
     if row is None:
         raise MessageNotFound("there is no such message")
     return row["task_id"]
@@ -119,7 +108,7 @@ async def errand_home(
 
 async def errand(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:
     """An errand by its id; None if there is none, or its message is being redriven right now."""
-    home = await fetchrow(connection, "errand_home", tenant=tenant_id, errand=errand_id, agent=None)
+    home = await fetchrow(connection, "errand_home", **within(whole_tenant(tenant_id)), errand=errand_id)
     if home is None:
         return None
     found = await errands(connection, tenant_id, home["task_id"], limit=1, lowest=home["seq"], highest=home["seq"])

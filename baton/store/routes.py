@@ -4,7 +4,7 @@ import asyncpg
 
 from baton.domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
 from baton.domain.ids import (
-    AgentId,
+    Bounds,
     ExecutionId,
     TaskAddress,
     TaskById,
@@ -16,17 +16,15 @@ from baton.domain.ids import (
 )
 from baton.domain.slugs import number_in, slug_of
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow, fetchval
+from baton.store.queries import fetchrow, fetchval, within
 
 
-async def route(
-    connection: Connection, tenant_id: TenantId, address: TaskAddress, *, agent_id: AgentId | None = None
-) -> TaskRoute:
-    """Where a task lives: never changes, may be cached. ``agent_id``: whose alone counts, None for any agent's.
+async def route(connection: Connection, bounds: Bounds, address: TaskAddress) -> TaskRoute:
+    """Where a task lives: never changes, may be cached.
 
     Raises `ExecutionNotFound`, `TaskNotFound`, `AgentNotFound`.
     """
-    whose = {"tenant": tenant_id, "agent": agent_id}
+    whose = within(bounds)
     match address:
         case TaskInPlan(execution, position):
             row = await fetchrow(connection, "route_by_position", **whose, execution=execution, position=position)
@@ -35,7 +33,7 @@ async def route(
         case TaskByNumber(number, _):
             row = await fetchrow(connection, "route_by_number", **whose, number=number)
         case TaskBySlug(slug):
-            row = await _named(connection, tenant_id, slug, agent_id)
+            row = await _named(connection, bounds, slug)
         case _:
             row = await fetchrow(connection, "route_by_either", **whose, id=address.execution)
     if row is None:
@@ -46,7 +44,7 @@ async def route(
         raise TaskNotFound("there is no such task")
     if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
         raise AgentNotFound("the task belongs to another agent")
-    return _route_of(tenant_id, row)
+    return _route_of(bounds.tenant_id, row)
 
 
 async def only_task(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:
@@ -87,11 +85,9 @@ def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
     )
 
 
-async def _named(
-    connection: Connection, tenant_id: TenantId, slug: str, agent_id: AgentId | None
-) -> asyncpg.Record | None:
+async def _named(connection: Connection, bounds: Bounds, slug: str) -> asyncpg.Record | None:
     number = number_in(slug)
     if number is None:
         return None
-    row = await fetchrow(connection, "route_by_number", tenant=tenant_id, agent=agent_id, number=number)
+    row = await fetchrow(connection, "route_by_number", **within(bounds), number=number)
     return row if row is not None and slug_of(row["title"], number) == slug else None

@@ -8,17 +8,12 @@ import asyncpg
 
 from baton.domain.conversation import Usage
 from baton.domain.errands import ErrandState, Taken, TaskWithErrand, errand_state
-from baton.domain.ids import (
-    AgentId,
-    ExecutionId,
-    TaskId,
-    TenantId,
-)
+from baton.domain.ids import Bounds, ExecutionId, TaskId, TenantId
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
 from baton.domain.views import AgentRef, TaskDetails, TaskView
 from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval
+from baton.store.queries import fetch, fetchrow, fetchval, within
 
 
 async def view(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskView | None:
@@ -35,34 +30,31 @@ async def details(connection: Connection, tenant_id: TenantId, task_id: TaskId) 
 
 async def page(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
     states: Sequence[TaskState] | None = None,
     execution_id: ExecutionId | None = None,
-    agent_id: AgentId | None = None,
     before: int | None = None,
 ) -> list[TaskView]:
     """Tasks, newest first. ``before``: the number at which a page ended."""
     rows = await fetch(
         connection,
         "list_tasks",
-        tenant=tenant_id,
+        **within(bounds),
         states=states,
         execution=execution_id,
         before=before,
         limit=limit,
-        agent=agent_id,
     )
     return [task_of(row) for row in rows]
 
 
 async def waiting(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
-    agent_id: AgentId | None = None,
     after: tuple[datetime, UUID] | None = None,
 ) -> list[TaskView]:
     """Tasks that wait, longest first. ``after``: waiting_since and id where a page ended."""
@@ -70,11 +62,10 @@ async def waiting(
     rows = await fetch(
         connection,
         "list_waiting_tasks",
-        tenant=tenant_id,
+        **within(bounds),
         after_time=since,
         after_id=task_id,
         limit=limit,
-        agent=agent_id,
     )
     return [task_of(row) for row in rows]
 
@@ -89,20 +80,18 @@ async def only_tasks(
 
 async def single_tasks(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
     offset: int = 0,
     states: Sequence[ExecutionState] | None = None,
-    agent_id: AgentId | None = None,
 ) -> list[tuple[TaskView, Usage]]:
     """The tasks of executions that are no plans, newest first, with the tokens that each has used."""
     rows = await fetch(
         connection,
         "list_single_tasks",
-        tenant=tenant_id,
+        **within(bounds),
         states=states,
-        agent=agent_id,
         limit=limit,
         offset=offset,
     )
@@ -111,19 +100,17 @@ async def single_tasks(
 
 async def details_page(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
     offset: int,
     standings: Sequence[tuple[TaskState, bool]] | None = None,
-    agent_id: AgentId | None = None,
 ) -> list[TaskDetails]:
     """Tasks, newest first; with ``standings`` only those that stand so."""
     rows = await fetch(
         connection,
         "page_task_details",
-        tenant=tenant_id,
-        agent=agent_id,
+        **within(bounds),
         limit=limit,
         offset=offset,
         **_columns(standings),
@@ -133,27 +120,23 @@ async def details_page(
 
 async def count(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     standings: Sequence[tuple[TaskState, bool]] | None = None,
-    agent_id: AgentId | None = None,
 ) -> int:
     """How many tasks `tasks` would give in all."""
-    return await fetchval(connection, "count_tasks", tenant=tenant_id, agent=agent_id, **_columns(standings))
+    return await fetchval(connection, "count_tasks", **within(bounds), **_columns(standings))
 
 
 async def with_errands(
     connection: Connection,
-    tenant_id: TenantId,
+    bounds: Bounds,
     *,
     limit: int,
-    agent_id: AgentId | None = None,
     before: int | None = None,
 ) -> list[TaskWithErrand]:
     """Tasks that are not archived, newest first. ``before``: the integer of the task at which a page ended."""
-    rows = await fetch(
-        connection, "list_tasks_with_errands", tenant=tenant_id, agent=agent_id, before=before, limit=limit
-    )
+    rows = await fetch(connection, "list_tasks_with_errands", **within(bounds), before=before, limit=limit)
     return [
         TaskWithErrand(
             row["id"], row["number"], row["title"], row["created_at"], errand_state_of(row, superseded=False)

@@ -11,7 +11,7 @@ import pytest
 from baton.client.schemas.messages import ChangedMessage, MessageOut, Messages
 from baton.domain.agents import Scope
 from baton.domain.conversation import ModelReply, Question, ToolCall
-from baton.domain.ids import StepKey, TaskById
+from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.store import control, failures, routes, steps
 from baton.store.steps import StepAttempt
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
@@ -50,7 +50,7 @@ class Work:
     async def key(self) -> StepKey:
         async with self.api.pool.connection() as connection:
             tenant = await self.api.tenant_id()
-            route = await routes.route(connection, tenant, TaskById(UUID(self.task_id)))
+            route = await routes.route(connection, whole_tenant(tenant), TaskById(UUID(self.task_id)))
             turn = await connection.fetchval(
                 "SELECT CASE WHEN turn_open THEN turn ELSE turn + 1 END FROM tasks WHERE id = $1", route.task_id
             )
@@ -360,7 +360,7 @@ async def test_kubiya_sees_the_question_again(api: RunningApi) -> None:
     sent = await send(api, work)
     await api.http.delete(f"{V1}/messages/{sent['id']}")
     async with api.pool.transaction() as connection:
-        route = await routes.route(connection, await api.tenant_id(), TaskById(UUID(work.task_id)))
+        route = await routes.route(connection, whole_tenant(await api.tenant_id()), TaskById(UUID(work.task_id)))
         await control.cancel(connection, route, author())
     lines = (await api.http.get(f"/api/v1/tasks/plan/{execution}/stream", timeout=60)).text
     assert lines.count("event: task_waiting_for_input") == 2

@@ -20,7 +20,7 @@ from baton.domain.approvals import ToolRules
 from baton.domain.conversation import ToolCall
 from baton.domain.errands import ErrandState
 from baton.domain.events.parts import OfTurn
-from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.domain.messages import Draft
 from baton.domain.states import SendMode, TaskState
 from baton.service.messages import get_errand
@@ -353,7 +353,7 @@ async def test_a_job_from_its_start_to_its_end(api: RunningApi) -> None:
 async def test_a_plan_is_what_a_planning_job_came_to(api: RunningApi) -> None:
     world = await world_of(api)
     task = await made(api, userIntent="PLAN")
-    route = await api.app.state.baton.routes.find(world.tenant, _by_id(task["id"]))
+    route = await api.app.state.baton.routes.find(whole_tenant(world.tenant), _by_id(task["id"]))
     await world.start(route, 1)
     await world.record(route, 1, text="First this, then that")
     job = await latest(api, task["id"])
@@ -368,7 +368,7 @@ async def test_a_plan_is_what_a_planning_job_came_to(api: RunningApi) -> None:
 async def test_a_planning_job_that_asks_has_no_plan_yet(api: RunningApi) -> None:
     world = await world_of(api)
     task = await made(api, userIntent="PLAN")
-    route = await api.app.state.baton.routes.find(world.tenant, _by_id(task["id"]))
+    route = await api.app.state.baton.routes.find(whole_tenant(world.tenant), _by_id(task["id"]))
     await world.start(route, 1)
     await world.record(route, 1, asks=[question("q")])
     job = await latest(api, task["id"])
@@ -457,7 +457,7 @@ async def test_a_jobs_cancel_pauses_its_task_and_no_later_job(api: RunningApi) -
     assert [job["status"] for job in await jobs(api, task["id"])] == ["CANCELLED", "CANCELLED", "PENDING"]
     assert (await api.http.get(f"/baton/v1/tasks/{task['id']}")).json()["state"] == "running"
     world = await world_of(api)
-    route = await api.app.state.baton.routes.find(world.tenant, _by_id(task["id"]))
+    route = await api.app.state.baton.routes.find(whole_tenant(world.tenant), _by_id(task["id"]))
     await world.start(route, 1)
     await world.record(route, 1)
     refused(await api.http.post(f"{JOBS}/{later}/cancel"), 409, "conflict")
@@ -650,7 +650,7 @@ async def test_a_log_ends_with_a_job_that_no_turn_has_read(api: RunningApi, what
     task = await made(api)
     job = await sent(api, task["id"])
     following = asyncio.create_task(log_of(api.http, job))
-    route = await api.app.state.baton.routes.find(await api.tenant_id(), _by_id(task["id"]))
+    route = await api.app.state.baton.routes.find(whole_tenant(await api.tenant_id()), _by_id(task["id"]))
     await _is_followed(api, route)
     actions = {
         "superseded": ("POST", f"{TASKS}/{task['id']}/messages", {"message": "x"}),

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from baton.domain.errors import Conflict, ExecutionNotFound, KeyReused, NotFound, Outdated, TaskClosed
-from baton.domain.ids import TaskRoute
+from baton.domain.ids import TaskRoute, whole_tenant
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import TaskState
 from baton.store import executions, messages, routes
@@ -134,10 +134,10 @@ async def test_another_tenants_execution_is_none(world: World, shared_database: 
         with pytest.raises(ExecutionNotFound):
             await messages.hold(connection, stranger.tenant, one.execution_id)
         with pytest.raises(ExecutionNotFound):
-            await executions.route(connection, stranger.tenant, one.execution_id)
+            await executions.route(connection, whole_tenant(stranger.tenant), one.execution_id)
         with pytest.raises(NotFound):
-            await executions.route(connection, world.tenant, uuid4())
-        plan = await executions.route(connection, world.tenant, one.execution_id)
+            await executions.route(connection, whole_tenant(world.tenant), uuid4())
+        plan = await executions.route(connection, whole_tenant(world.tenant), one.execution_id)
         assert (plan.tenant, plan.execution_id, plan.queue, plan.agent_id) == (
             one.tenant,
             one.execution_id,
@@ -146,7 +146,7 @@ async def test_another_tenants_execution_is_none(world: World, shared_database: 
         )
         assert plan.only is None
         single = await world.task()
-        assert (await executions.route(connection, world.tenant, single.execution_id)).only == single
+        assert (await executions.route(connection, whole_tenant(world.tenant), single.execution_id)).only == single
 
 
 async def test_two_at_once_answer_two_tasks(world: World) -> None:

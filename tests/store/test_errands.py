@@ -9,7 +9,7 @@ import pytest
 from baton.domain.conversation import Attachment
 from baton.domain.errands import Errand, ErrandState
 from baton.domain.errors import Conflict, MessageNotFound, TaskNotFound
-from baton.domain.ids import TaskBySlug, TaskRoute
+from baton.domain.ids import Bounds, TaskBySlug, TaskRoute, whole_tenant
 from baton.domain.messages import Receipt
 from baton.domain.slugs import slug_of
 from baton.domain.states import SendMode, TaskState
@@ -34,7 +34,7 @@ class Told:
         names = (self.world.tenant, self.route.task_id)
         async with self.world.pool.connection() as connection:
             found = await receipts.errands(connection, *names, limit=100)
-            listed = await tasks.with_errands(connection, self.world.tenant, limit=100)
+            listed = await tasks.with_errands(connection, whole_tenant(self.world.tenant), limit=100)
             (last,) = await receipts.errands(connection, *names, limit=1, withdrawn=False)
             for errand in found:
                 assert await receipts.errand(connection, self.world.tenant, errand.id) == errand
@@ -295,14 +295,14 @@ async def test_archived_tasks_are_not_listed(world: World) -> None:
         assert await tasks.archive(connection, world.tenant, routes[1].task_id)
         assert await tasks.archive(connection, world.tenant, routes[1].task_id)
         assert not await tasks.archive(connection, uuid4(), routes[0].task_id)
-        listed = await tasks.with_errands(connection, world.tenant, limit=10)
+        listed = await tasks.with_errands(connection, whole_tenant(world.tenant), limit=10)
         assert [task.id for task in listed] == [other.task_id, routes[2].task_id, routes[0].task_id]
         before = listed[1].number
-        rest = await tasks.with_errands(connection, world.tenant, limit=10, before=before)
+        rest = await tasks.with_errands(connection, whole_tenant(world.tenant), limit=10, before=before)
         assert [task.id for task in rest] == [routes[0].task_id]
-        own = await tasks.with_errands(connection, world.tenant, limit=10, agent_id=other.agent_id)
+        own = await tasks.with_errands(connection, Bounds(world.tenant, other.agent_id), limit=10)
         assert [task.id for task in own] == [other.task_id]
-        assert await tasks.with_errands(connection, uuid4(), limit=10) == []
+        assert await tasks.with_errands(connection, whole_tenant(uuid4()), limit=10) == []
 
 
 async def test_a_task_by_its_slug(world: World) -> None:
@@ -310,12 +310,12 @@ async def test_a_task_by_its_slug(world: World) -> None:
     row = await world.row(route)
     slug = slug_of(row["title"], row["number"])
     async with world.pool.connection() as connection:
-        assert await routes.route(connection, world.tenant, TaskBySlug(slug)) == route
+        assert await routes.route(connection, whole_tenant(world.tenant), TaskBySlug(slug)) == route
         for wrong in (f"x{slug}", slug.replace("task", "tusk"), f"{slug}0", "plan", str(row["number"])):
             with pytest.raises(TaskNotFound):
-                await routes.route(connection, world.tenant, TaskBySlug(wrong))
+                await routes.route(connection, whole_tenant(world.tenant), TaskBySlug(wrong))
         with pytest.raises(TaskNotFound):
-            await routes.route(connection, uuid4(), TaskBySlug(slug))
+            await routes.route(connection, whole_tenant(uuid4()), TaskBySlug(slug))
 
 
 async def test_files_that_come_with_a_description(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from baton.domain.agents import Agent, Scope
 from baton.domain.errors import AgentNotFound, Conflict, InvalidInput, NotFound
+from baton.domain.ids import whole_tenant
 from baton.domain.keys import digest_of
 from baton.service.tenants import default_agent, ensure_tenant
 from baton.store import agents, keys, tenants
@@ -69,7 +70,9 @@ async def test_an_expired_or_revoked_key_does_not_count(world: World) -> None:
     expired = await insert(world, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     revoked = await insert(world)
     async with world.pool.connection() as connection:
-        (key_id,) = [key.id for key in await keys.of_tenant(connection, world.tenant) if key.expires_at is None]
+        (key_id,) = [
+            key.id for key in await keys.page(connection, whole_tenant(world.tenant)) if key.expires_at is None
+        ]
         assert await keys.revoke(connection, world.tenant, key_id)
         assert await keys.revoke(connection, world.tenant, key_id)
         assert not await keys.revoke(connection, uuid4(), key_id)

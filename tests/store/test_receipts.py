@@ -12,7 +12,7 @@ import pytest
 from baton.domain.conversation import Attachment
 from baton.domain.errors import AnswerRefused, KeyReused, MessageNotFound, MessageTaken, Outdated, TaskClosed
 from baton.domain.events import EventType
-from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Standing
 from baton.domain.messages import Edit, Receipt
@@ -55,7 +55,7 @@ async def redrive(world: World, sent: Receipt, if_versions: tuple[int, ...] | No
 
 async def route_of(world: World, sent: Receipt) -> TaskRoute:
     async with world.pool.connection() as connection:
-        return await routes.route(connection, world.tenant, TaskById(sent.task_id))
+        return await routes.route(connection, whole_tenant(world.tenant), TaskById(sent.task_id))
 
 
 async def message(world: World, sent: Receipt) -> asyncpg.Record:
@@ -424,7 +424,7 @@ async def test_a_message_of_nobody(world: World) -> None:
             await do
     async with world.pool.connection() as connection:
         with pytest.raises(MessageNotFound):
-            await receipts.home(connection, uuid4(), (await world.send(route)).message_id)
+            await receipts.home(connection, whole_tenant(uuid4()), (await world.send(route)).message_id)
 
 
 # -- editing ----------------------------------------------------------------------------------------------------------
@@ -682,17 +682,17 @@ async def test_the_dead_are_listed_oldest_end_first(world: World) -> None:
         dead += sent
     await world.send(await world.task())
     async with world.pool.connection() as connection:
-        listed = await messages.dead(connection, world.tenant, limit=100)
+        listed = await messages.dead(connection, whole_tenant(world.tenant), limit=100)
         ends = [one.ended_at for one in listed if one.ended_at is not None]
         assert len(ends) == len(listed)
         assert {one.id for one in listed} == {one.message_id for one in dead}
         assert ends == sorted(ends)
-        rest = await messages.dead(connection, world.tenant, limit=3, after=(ends[1], listed[1].id))
+        rest = await messages.dead(connection, whole_tenant(world.tenant), limit=3, after=(ends[1], listed[1].id))
         assert rest == listed[2:5]
         route = dead[0].task_id
         assert len(await messages.page(connection, world.tenant, route, after=0, limit=9, states=[M.DEAD])) == 2
         assert await messages.page(connection, world.tenant, route, after=0, limit=9, states=[M.ACCEPTED]) == []
-        assert await messages.dead(connection, uuid4(), limit=100) == []
+        assert await messages.dead(connection, whole_tenant(uuid4()), limit=100) == []
 
 
 # -- who is faster ----------------------------------------------------------------------------------------------------

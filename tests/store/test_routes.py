@@ -3,7 +3,7 @@
 import pytest
 
 from baton.domain.errors import Unavailable
-from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.service import routes
 from baton.service.routes import Routes
 from tests.store.world import World
@@ -16,7 +16,7 @@ async def test_what_is_not_in_use_is_forgotten_first(lone_world: World, monkeypa
     hot, cold, new = [await world.task() for _ in range(3)]
 
     async def find(task: TaskRoute) -> TaskRoute:
-        return await remembered.find(world.tenant, TaskById(task.task_id))
+        return await remembered.find(whole_tenant(world.tenant), TaskById(task.task_id))
 
     for task in (hot, cold, hot, new):
         assert await find(task) == task

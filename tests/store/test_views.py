@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from baton.domain.conversation import Usage
+from baton.domain.ids import Bounds, whole_tenant
 from baton.domain.states import ExecutionState, MessageState, TaskState
 from baton.store import executions, messages, tasks
 from tests.store.world import World
@@ -39,48 +40,53 @@ async def test_pages_of_executions(world: World) -> None:
     await world.cancel(routes[0])
     newest_first = [plan.execution_id, *(route.execution_id for route in reversed(routes))]
     async with world.pool.connection() as connection:
-        seen = await executions.page(connection, world.tenant, limit=4)
+        seen = await executions.page(connection, whole_tenant(world.tenant), limit=4)
         assert [view.id for view in seen] == newest_first[:4]
         assert seen[0].counts == {TaskState.PENDING: 2}
-        after = await executions.page(connection, world.tenant, limit=10, after=(seen[-1].created_at, seen[-1].id))
+        after = await executions.page(
+            connection, whole_tenant(world.tenant), limit=10, after=(seen[-1].created_at, seen[-1].id)
+        )
         assert [view.id for view in after] == newest_first[4:]
-        offset = await executions.page(connection, world.tenant, limit=2, offset=3)
+        offset = await executions.page(connection, whole_tenant(world.tenant), limit=2, offset=3)
         assert [view.id for view in offset] == newest_first[3:5]
         filtered: list[tuple[dict[str, Any], list[UUID]]] = [
             ({"in_plan": True}, newest_first[:1]),
             ({"in_plan": False}, newest_first[1:]),
             ({"states": [ExecutionState.CANCELLED]}, newest_first[-1:]),
             ({"states": []}, []),
-            ({"agent_id": world.agent.id}, newest_first),
-            ({"agent_id": uuid4()}, []),
         ]
         for filters, expected in filtered:
-            found = await executions.page(connection, world.tenant, limit=10, **filters)
+            found = await executions.page(connection, whole_tenant(world.tenant), limit=10, **filters)
             assert [view.id for view in found] == expected
-            count = await executions.count(connection, world.tenant, **filters)
+            count = await executions.count(connection, whole_tenant(world.tenant), **filters)
             assert count == len(expected)
-        assert await executions.page(connection, uuid4(), limit=10) == []
-        assert await executions.count(connection, uuid4()) == 0
-        singles = await tasks.single_tasks(connection, world.tenant, limit=10)
+        for agent_id, expected in ((world.agent.id, newest_first), (uuid4(), [])):
+            bounds = Bounds(world.tenant, agent_id)
+            found = await executions.page(connection, bounds, limit=10)
+            assert [view.id for view in found] == expected
+            assert await executions.count(connection, bounds) == len(expected)
+        assert await executions.page(connection, whole_tenant(uuid4()), limit=10) == []
+        assert await executions.count(connection, whole_tenant(uuid4())) == 0
+        singles = await tasks.single_tasks(connection, whole_tenant(world.tenant), limit=10)
         assert [task.execution_id for task, _ in singles] == newest_first[1:]
         assert all(usage == Usage() for _, usage in singles)
-        assert await tasks.single_tasks(connection, uuid4(), limit=10) == []
+        assert await tasks.single_tasks(connection, whole_tenant(uuid4()), limit=10) == []
 
 
 async def test_who_waits_longest_comes_first(world: World) -> None:
     waiting = [await world.in_state(TaskState.WAITING) for _ in range(4)]
     await world.in_state(TaskState.RUNNING)
     async with world.pool.connection() as connection:
-        first = await tasks.waiting(connection, world.tenant, limit=3)
+        first = await tasks.waiting(connection, whole_tenant(world.tenant), limit=3)
         assert [task.id for task in first] == [route.task_id for route in waiting[:3]]
         since = first[-1].waiting_since
         assert since is not None
-        rest = await tasks.waiting(connection, world.tenant, limit=3, after=(since, first[-1].id))
+        rest = await tasks.waiting(connection, whole_tenant(world.tenant), limit=3, after=(since, first[-1].id))
         assert [task.id for task in rest] == [waiting[3].task_id]
-        assert await tasks.waiting(connection, uuid4(), limit=3) == []
+        assert await tasks.waiting(connection, whole_tenant(uuid4()), limit=3) == []
     await world.send(waiting[0], "an answer")
     async with world.pool.connection() as connection:
-        left = await tasks.waiting(connection, world.tenant, limit=9)
+        left = await tasks.waiting(connection, whole_tenant(world.tenant), limit=9)
     assert [task.id for task in left] == [route.task_id for route in waiting[1:]]
 
 
@@ -88,14 +94,14 @@ async def test_tasks_by_state_and_execution(world: World) -> None:
     plan = await world.plan((), (1,), (1,))
     single = await world.task()
     async with world.pool.connection() as connection:
-        everything = await tasks.page(connection, world.tenant, limit=10)
+        everything = await tasks.page(connection, whole_tenant(world.tenant), limit=10)
         assert [task.id for task in everything] == [single.task_id, *(route.task_id for route in reversed(plan))]
-        older = await tasks.page(connection, world.tenant, limit=2, before=everything[1].number)
+        older = await tasks.page(connection, whole_tenant(world.tenant), limit=2, before=everything[1].number)
         assert [task.id for task in older] == [plan[1].task_id, plan[0].task_id]
-        of_plan = await tasks.page(connection, world.tenant, limit=9, execution_id=plan[0].execution_id)
+        of_plan = await tasks.page(connection, whole_tenant(world.tenant), limit=9, execution_id=plan[0].execution_id)
         assert len(of_plan) == 3
-        assert await tasks.page(connection, world.tenant, limit=9, states=[TaskState.FAILED]) == []
-        assert await tasks.page(connection, uuid4(), limit=9) == []
+        assert await tasks.page(connection, whole_tenant(world.tenant), limit=9, states=[TaskState.FAILED]) == []
+        assert await tasks.page(connection, whole_tenant(uuid4()), limit=9) == []
 
 
 async def test_messages_and_what_became_of_them(world: World) -> None:

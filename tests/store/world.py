@@ -13,7 +13,7 @@ from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules
 from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult
 from baton.domain.events import Event
-from baton.domain.ids import StepKey, TaskById, TaskRoute
+from baton.domain.ids import StepKey, TaskById, TaskRoute, whole_tenant
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Draft, Receipt
@@ -94,7 +94,7 @@ class World:
         )
         async with self.pool.connection() as connection:
             await creation.create(connection, new, ring_seconds=60)
-            return [await routes.route(connection, self.tenant, TaskById(task.id)) for task in new.tasks]
+            return [await routes.route(connection, whole_tenant(self.tenant), TaskById(task.id)) for task in new.tasks]
 
     async def in_state(self, state: TaskState, *, turn_open: bool = False) -> TaskRoute:
         """A task of a plan in ``state``, brought there as it would be: a waiting one asks one question, `q`."""

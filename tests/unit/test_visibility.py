@@ -132,3 +132,29 @@ async def f(baton, who: Principal, task_id: TaskId, ids: Sequence[ApprovalId]):
     return await store.task(seen.tenant_id, seen.id, [one for one in ids])
 """
     assert list(unlooked(ast.parse(source), {"find_task"})) == []
+
+
+def test_only_visibility_asks_which_agent_a_key_is_for() -> None:
+    """All others hand a caller's bounds on as one value, of which no part can be forgotten."""
+    asked = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in product()
+        if path.is_relative_to(SERVICE) and path != VISIBILITY
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("agent_id", "agent_number")
+        if isinstance(node.value, ast.Name) and node.value.id == "who"
+    ]
+    assert asked == []
+
+
+def test_no_query_takes_an_agent_that_may_be_left_out() -> None:
+    """What restricts a query to an agent's rows comes with the tenant, in `Bounds`."""
+    optional = [
+        f"{path.relative_to(ROOT)}:{function.lineno}"
+        for path, tree in product()
+        if path.is_relative_to(ROOT / "baton/store")
+        for function in functions(tree)
+        for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        if argument.arg == "agent_id" and default is not None
+    ]
+    assert optional == []

@@ -9,7 +9,7 @@ import pytest
 from baton.domain.bells import of_message
 from baton.domain.errors import MessageTaken
 from baton.domain.events import Event, EventType
-from baton.domain.ids import TaskById
+from baton.domain.ids import TaskById, whole_tenant
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState
 from baton.service import control, receipts
@@ -186,7 +186,7 @@ async def test_a_message_that_was_taken_back_starts_no_turn(system: System) -> N
     """Its doorbell rings, the workflow looks, and the task goes on waiting for its answer."""
     task = await system.start("!ask Which?\n!finish done")
     before = await system.until(task, "waiting")
-    route = await Routes(system.baton.pool).find(system.who.tenant_id, TaskById(task))
+    route = await Routes(system.baton.pool).find(whole_tenant(system.who.tenant_id), TaskById(task))
     async with system.baton.pool.transaction() as connection:  # no worker can come in between
         sent = await messages.send_message(connection, route, Draft("red", "test"), author("tester"), relay_seconds=60)
         assert isinstance(sent, Receipt)

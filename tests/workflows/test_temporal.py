@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from baton.domain.errors import Unavailable
-from baton.domain.ids import TaskById, TaskRoute
+from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.service.doorbell import Doorbell
 from baton.service.explain import explain_task
 from baton.service.health import check_health
@@ -25,7 +25,7 @@ from workflows.contracts import plan_workflow_id, task_workflow_id
 async def impossible(system: System) -> TaskRoute:
     """A route whose queue Temporal takes from nobody."""
     task = await system.start("!say x")
-    return replace(await system.baton.routes.find(system.who.tenant_id, TaskById(task)), queue="q" * 5000)
+    return replace(await system.baton.routes.find(whole_tenant(system.who.tenant_id), TaskById(task)), queue="q" * 5000)
 
 
 async def test_a_call_that_temporal_refuses_is_no_outage(system: System, caplog: pytest.LogCaptureFixture) -> None:
