@@ -1,17 +1,19 @@
 """A plan's look at its tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from temporalio import activity
 
 from activities.rings import Ringer
 from baton.domain.authors import Author
-from baton.domain.ids import TaskById, TaskId, TenantId, whole_tenant
+from baton.domain.ids import TenantId
 from baton.domain.states import TaskState
-from baton.store import control, plans, rings, routes
+from baton.store import plan_control, plans, rings
 from baton.store.plans import PlanStanding
 from baton.store.pool import Pool
+from baton.store.rings import TaskToRing
+from baton.store.routes import routes_of
 from workflows.contracts import PlanOutcome, PlanStart
 
 
@@ -30,7 +32,9 @@ class PlanActivities:
         async with self._pool.transaction(execution) as connection:
             standing = await plans.advance_plan(connection, tenant, execution)
         self._notify(execution)
-        await self._ring(tenant, standing.to_ring)
+        async with self._pool.connection() as connection:
+            bells = await rings.bells(connection, tenant, standing.to_ring)
+        await self._ring(tenant, bells)
         return _outcome(standing)
 
     @activity.defn(name="cancel_plan")
@@ -38,20 +42,20 @@ class PlanActivities:
         """See `workflows.contracts.cancel_plan`."""
         tenant, execution = UUID(plan.tenant), UUID(plan.execution)
         async with self._pool.transaction(execution) as connection:
-            stopped = await control.cancel_all(
+            stopped = await plan_control.cancel_all(
                 connection, tenant, execution, Author.in_temporal(), "cancelled in Temporal"
             )
             standing = await plans.advance_plan(connection, tenant, execution)
         self._notify(execution)
-        await self._ring(tenant, stopped)
+        await self._ring(tenant, stopped.to_ring)
         return _outcome(standing)
 
-    async def _ring(self, tenant: TenantId, to_ring: tuple[TaskId, ...]) -> None:
-        for task in to_ring:
-            async with self._pool.connection() as connection:
-                route = await routes.route(connection, whole_tenant(tenant), TaskById(task))
-                bell = await rings.bell(connection, route)
-            self._ringer.ring_task(route, bell.version, bell.turn, bell.interrupt)
+    async def _ring(self, tenant: TenantId, bells: Sequence[TaskToRing]) -> None:
+        async with self._pool.connection() as connection:
+            routes = await routes_of(connection, tenant, [rung.task_id for rung in bells])
+        for rung in bells:
+            bell = rung.bell
+            self._ringer.ring_task(routes[rung.task_id], bell.version, bell.turn, bell.interrupt, starts=bell.starts)
 
 
 def _outcome(standing: PlanStanding) -> PlanOutcome:

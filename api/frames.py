@@ -90,7 +90,7 @@ class Encoder:
     subscription that has come to its end, None if the log has gone on since; ``cut`` the last frame of a connection
     that the server ends before, None where the dialect has no word for that. ``named``: whether a frame's name stands
     in a line of its own; if not it is the data's `type`. ``chapter``: the part of the log that is followed, None for
-    all.
+    all. ``tells_waiting``: whether ``frames`` shows all tasks that wait once an execution waits: they are looked up.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Encoder:
     cut: Callable[[], Frame] | None = None
     named: bool = True
     chapter: Chapter | None = None
+    tells_waiting: bool = False
 
 
 def encode_event(encoder: Encoder, execution_id: UUID, event: Event, *, skip: int = 0) -> bytes:

@@ -23,6 +23,7 @@ from baton.domain.events import Event
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.feed import OVER, Subscription
+from baton.service.topics import Sending
 from baton.service.visibility import SeenExecution, find_execution
 
 #: How long to wait before reading on after an end that was none any more.
@@ -33,6 +34,9 @@ _KEEP_ALIVE: Final = b": keep-alive\n\n"
 #: Many read the same log: what was encoded a moment ago is kept for the others, a megabyte per log at most.
 _SHARED_FRAMES: Final = 256
 _SHARED_BYTES: Final = 4096
+#: So much is given to a connection at once, and the next when the client has read on.
+_PIECE_BYTES: Final = 64 * 1024
+_NOTHING: Final = Sending(b"")
 _HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
@@ -143,7 +147,7 @@ class EventStream(Response):
                 chapter = self._encoder.chapter
                 opening = (chapter and chapter.begin, self._first)
                 await _say(send, retry.encode() + b"".join(self._frame(frame) for frame in opening if frame))
-                if not await self._settle(send, ()):
+                if not await self._settle(send, (False, False)):
                     await self._pump(send, cast("str", scope[CREDENTIALS]))
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
@@ -179,13 +183,13 @@ class EventStream(Response):
                     return
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            data = b"".join(map(self._encode, events))
-            if not data and now() >= speaks_at:
-                data = _KEEP_ALIVE
-            if data:
-                await _say(send, data)
+            news = self._news(events)
+            if await self._say_all(send, events):
                 silent_since = now()
-            if await self._settle(send, events):
+            elif now() >= speaks_at:
+                await _say(send, _KEEP_ALIVE)
+                silent_since = now()
+            if await self._settle(send, news):
                 return
         if self._encoder.cut is not None:
             await _say(send, self._frame(self._encoder.cut()))
@@ -200,17 +204,50 @@ class EventStream(Response):
             return True  # nobody is sent away because the database is; it is asked again
         return True
 
-    async def _settle(self, send: Send, events: Sequence[Event]) -> bool:
-        """After ``events`` of a chapter: say where the past ends, and end the stream where the chapter ends."""
+    async def _say_all(self, send: Send, events: list[Event]) -> bool:
+        """Say what happened; whether there was anything to say.
+
+        ``events`` is emptied on the way: while the client does not read, what is still to be encoded is held, and what
+        is being sent, which it shares with all who send the same.
+        """
+        events.reverse()
+        pieces: list[bytes] = []
+        size, said = 0, False
+        while events:
+            sending = await self._encode(events.pop())
+            if size + len(sending.data) > _PIECE_BYTES and pieces:
+                await _say(send, b"".join(pieces))
+                pieces, size, said = [], 0, True
+            if len(sending.data) > _PIECE_BYTES:
+                whole = memoryview(sending.data)
+                for at in range(0, len(whole), _PIECE_BYTES):
+                    await _say(send, bytes(whole[at : at + _PIECE_BYTES]))
+                said = True
+            elif sending.data:
+                pieces.append(sending.data)
+                size += len(sending.data)
+        if pieces:
+            await _say(send, b"".join(pieces))
+        return said or bool(pieces)
+
+    def _news(self, events: Sequence[Event]) -> tuple[bool, bool]:
+        """Whether ``events`` have the last of the chapter, and one with which it may have ended."""
+        chapter = self._encoder.chapter
+        if chapter is None:
+            return False, False
+        return any(map(chapter.is_last, events)), any(map(chapter.may_end, events))
+
+    async def _settle(self, send: Send, news: tuple[bool, bool]) -> bool:
+        """After events of a chapter: say where the past ends, and end the stream where the chapter ends."""
         chapter, reached = self._encoder.chapter, self._subscription.reached
         if chapter is None:
             return False
-        is_told = any(map(chapter.is_last, events))
+        is_told, may_end = news
         turns_live = not self._is_live and (is_told or reached >= self._subscription.began_at)
         if turns_live:
             self._is_live = True
             await _say(send, self._frame(chapter.live))
-        if self._is_live and self._last is None and (turns_live or any(map(chapter.may_end, events))):
+        if self._is_live and self._last is None and (turns_live or may_end):
             self._last = await chapter.end()
         if self._last is None or not (is_told or reached >= self._last[1]):
             return False
@@ -225,21 +262,25 @@ class EventStream(Response):
         end = self._encoder.end(self._subscription)
         return end if isinstance(end, tuple) else await end
 
-    def _encode(self, event: Event) -> bytes:
+    async def _encode(self, event: Event) -> Sending:
         execution_id = self._subscription.execution_id
-        if event.seq <= self._cursor.seq:
-            if event.seq < self._cursor.seq:
-                return b""
-            return encode_event(self._encoder, execution_id, event, skip=self._cursor.index + 1)
+        if event.seq < self._cursor.seq:
+            return _NOTHING
+        if self._encoder.tells_waiting:
+            event = await self._subscription.with_waiting(event)
+        if event.seq == self._cursor.seq:
+            return Sending(encode_event(self._encoder, execution_id, event, skip=self._cursor.index + 1))
         made, key = self._subscription.made, (self._encoder.name, event.seq)
-        frames = made.get(key)
-        if frames is None:
-            frames = encode_event(self._encoder, execution_id, event)
-            if len(frames) <= _SHARED_BYTES:
+        if (frames := made.get(key)) is not None:
+            return Sending(frames)
+        sending = self._subscription.sending.get(key)
+        if sending is None:
+            sending = self._subscription.sending[key] = Sending(encode_event(self._encoder, execution_id, event))
+            if len(sending.data) <= _SHARED_BYTES:
                 if len(made) >= _SHARED_FRAMES:
                     made.clear()
-                made[key] = frames
-        return frames
+                made[key] = sending.data
+        return sending
 
 
 async def _say(send: Send, data: bytes) -> None:

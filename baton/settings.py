@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         default=3.0, gt=0, description="Seconds a message may go unread before the relay signals again."
     )
     relay_batch: int = Field(default=500, ge=1, description="Maximum number of tasks that the relay signals per check.")
+    relay_share: int = Field(
+        default=100,
+        ge=1,
+        description="Maximum number of one tenant's tasks that the relay has signalled and no worker has taken up yet.",
+    )
     sweep_interval_seconds: float = Field(
         default=10.0,
         gt=0,

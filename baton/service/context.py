@@ -38,6 +38,7 @@ class Core:
             interval_seconds=settings.relay_interval_seconds,
             again_seconds=settings.relay_after_seconds,
             batch=settings.relay_batch,
+            share=settings.relay_share,
         )
 
     def start(self) -> None:

@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable
 from baton.domain.agents import Principal
 from baton.domain.authors import Author
 from baton.domain.errands import Errand
-from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskById, TaskId, TaskRoute, TenantId, whole_tenant
+from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskRoute, TenantId
 from baton.domain.mailbox import Standing
 from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.messages import read_errand
 from baton.service.visibility import SeenTask, find_errand, find_execution, find_task
-from baton.store import control, events, rings, routes
+from baton.store import control, plan_control, plans, rings
+from baton.store.plan_control import Controlled
 from baton.store.pool import Connection
+from baton.store.routes import routes_of
 
 
 async def pause(baton: Baton, who: Principal, address: TaskAddress) -> TaskState:
@@ -46,17 +48,17 @@ async def stop_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Erra
 
 async def pause_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
     """Pause all tasks of an execution that run or wait. Raises `ExecutionNotFound`."""
-    await _all(baton, who, execution_id, control.pause_all)
+    await _all(baton, who, execution_id, plan_control.pause_all)
 
 
 async def resume_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
     """Let all paused tasks of an execution go on. Raises `ExecutionNotFound`."""
-    await _all(baton, who, execution_id, control.resume_all)
+    await _all(baton, who, execution_id, plan_control.resume_all)
 
 
 async def cancel_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> None:
     """Cancel all tasks of an execution that are not over. Raises `ExecutionNotFound`."""
-    await _all(baton, who, execution_id, control.cancel_all)
+    await _all(baton, who, execution_id, plan_control.cancel_all)
 
 
 async def _change(
@@ -80,18 +82,25 @@ async def _all(
     baton: Baton,
     who: Principal,
     execution_id: ExecutionId,
-    do: Callable[[Connection, TenantId, ExecutionId, Author], Awaitable[tuple[TaskId, ...]]],
+    do: Callable[[Connection, TenantId, ExecutionId, Author], Awaitable[Controlled]],
 ) -> None:
+    """Do something to all tasks in one transaction; tell the streams, the workers and the first workflows at once."""
     seen = await find_execution(baton, who, execution_id)
     async with baton.pool.transaction(seen.id) as connection:
-        changed = await do(connection, seen.tenant_id, seen.id, who.author)
-        where = [await routes.route(connection, whole_tenant(seen.tenant_id), TaskById(task_id)) for task_id in changed]
-        bells = [await rings.bell(connection, route) for route in where]
-        log = await events.head(connection, seen.tenant_id, seen.id)
-    for route, bell in zip(where, bells, strict=True):
-        _ring(baton, route, bell)
-    if log and where and where[0].in_plan:
-        baton.doorbell.ring_plan(where[0].plan, log.head)
+        done = await do(connection, seen.tenant_id, seen.id, who.author)
+        routes = await routes_of(connection, seen.tenant_id, [rung.task_id for rung in done.to_ring])
+        plan = await plans.route(connection, seen.tenant_id, seen.id) if done.in_plan else None
+    if not done.changed:
+        return
+    baton.notifier.events(seen.id)
+    for task_id, turn in done.to_stop.items():
+        baton.notifier.interrupt(task_id, turn)
+    for rung in done.to_ring:
+        _tell(baton, routes[rung.task_id], rung.bell)
+    if plan is not None:
+        baton.doorbell.ring_plan(plan, done.event_seq)
+    if len(done.changed) > len(done.to_ring):
+        baton.relay.wake()
 
 
 def _ring(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:
@@ -100,4 +109,8 @@ def _ring(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:
     baton.notifier.events(route.execution_id)
     if bell.interrupt:
         baton.notifier.interrupt(route.task_id, bell.interrupt)
-    baton.doorbell.ring_task(route, bell.version, bell.turn, bell.interrupt)
+    _tell(baton, route, bell)
+
+
+def _tell(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:
+    baton.doorbell.ring_task(route, bell.version, bell.turn, bell.interrupt, starts=bell.starts)

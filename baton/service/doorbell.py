@@ -32,14 +32,15 @@ _SAY_AGAIN_SECONDS = 60.0
 class _Bell:
     """The rings of one workflow: the highest sequence number and interrupt asked for, and who waits for them.
 
-    ``runs``: nobody who rings has reason to think that the workflow does not run; ``unheard``: one of them rings again
-    what nobody has taken up.
+    ``runs``: nobody who rings has reason to think that the workflow does not run; ``starts``: one of them has something
+    for it to do; ``unheard``: one of them rings again what nobody has taken up.
     """
 
     seq: int = 0
     turn: int = 0
     interrupt: int = 0
     runs: bool = True
+    starts: bool = False
     unheard: bool = False
     waiting: list[asyncio.Future[bool]] = field(default_factory=list["asyncio.Future[bool]"])
     again: bool = True
@@ -64,12 +65,14 @@ class Doorbell:
         interrupt: int = 0,
         *,
         runs: bool = False,
+        starts: bool = True,
         unheard: bool = False,
     ) -> asyncio.Future[bool]:
         """Ring a task's workflow. The future says whether Temporal has taken a ring that covers ``seq``.
 
         ``turn``: the one to start with if there is no workflow; ``interrupt``: a turn to stop; ``runs``: the workflow
-        is likely to run, which makes it cheaper; ``unheard``: nobody has taken up what was rung for before.
+        is likely to run, which makes it cheaper; ``starts``: False where one that does not run need not hear of it;
+        ``unheard``: nobody has taken up what was rung for before.
         """
         return self._ring(
             route.tenant_id,
@@ -78,9 +81,10 @@ class Doorbell:
             turn,
             interrupt,
             runs,
+            starts,
             unheard,
             lambda bell: self._temporal.ring_task(
-                route, bell.seq, bell.turn, bell.interrupt, runs=bell.runs, unheard=bell.unheard
+                route, bell.seq, bell.turn, bell.interrupt, runs=bell.runs, starts=bell.starts, unheard=bell.unheard
             ),
         )
 
@@ -107,6 +111,7 @@ class Doorbell:
             0,
             0,
             False,
+            True,
             unheard,
             lambda bell: self._temporal.ring_plan(route, bell.seq, unheard=bell.unheard),
         )
@@ -126,6 +131,7 @@ class Doorbell:
         turn: int,
         interrupt: int,
         runs: bool,
+        starts: bool,
         unheard: bool,
         ring: Callable[[_Bell], Awaitable[None]],
     ) -> asyncio.Future[bool]:
@@ -138,6 +144,7 @@ class Doorbell:
         bell.seq, bell.turn = max(bell.seq, seq), max(bell.turn, turn)
         bell.interrupt = max(bell.interrupt, interrupt)
         bell.runs = bell.runs and runs
+        bell.starts = bell.starts or starts
         bell.unheard = bell.unheard or unheard
         bell.again = True
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -9,16 +9,19 @@ import logging
 import time
 from collections.abc import Collection
 from datetime import datetime
+from itertools import islice
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from baton.domain.errors import CursorExpired, ExecutionNotFound, InvalidInput, Unavailable
 from baton.domain.events import Event
 from baton.domain.ids import ExecutionId, TaskId
 from baton.domain.states import ExecutionState, TaskState
 from baton.runtime.loop import Loop
-from baton.service.topics import Topic
+from baton.service.topics import Sending, Topic
 from baton.service.visibility import SeenExecution
+from baton.service.waiting import brings_to_wait, with_waiting
 from baton.settings import Settings
 from baton.store import feed
 from baton.store.feed import Known
@@ -27,8 +30,12 @@ from baton.store.pool import Pool
 
 #: The states at which the log of a followed task ends, where its reader names no others.
 OVER: Final = frozenset(state for state in TaskState if state.is_over)
-#: Events read of one log at once, live or by who is behind.
+#: Events read of one log at once, live or by who is behind: so many, and so many bytes of them.
 _PAGE: Final = 200
+_PAGE_BYTES: Final = 1024 * 1024
+#: Of how many logs at once, and by how many who are behind.
+_LOGS_AT_ONCE: Final = 32
+_BEHIND_AT_ONCE: Final = 4
 _RETRY_SECONDS: Final = 0.2
 #: How often a reader that waits for a read looks whether it still has to.
 _SURE_SECONDS: Final = 5.0
@@ -43,6 +50,7 @@ class Feed:
         self._topics: dict[UUID, Topic] = {}
         self._marked: set[UUID] = set()
         self._stopped = False
+        self._behind = asyncio.Semaphore(_BEHIND_AT_ONCE)
         self._reader = Loop("feed reader", None, self._read, retry_seconds=_RETRY_SECONDS)
         self._poll = Loop("feed poll", settings.feed_poll_seconds, self._compare, retry_seconds=_RETRY_SECONDS)
         self._listener = Listener(settings.dsn, EVENTS, self._heard, self._poll.wake)
@@ -103,6 +111,21 @@ class Feed:
         is_over = start.state.is_over if task_id is None else start.task_state in ends
         return Subscription(self, topic, after, task_id, (start.head, start.task_state), ends, is_over)
 
+    async def with_waiting(self, topic: Topic, event: Event) -> Event:
+        """See `Subscription.with_waiting`. Who asks together shares what is read."""
+        async with topic.looking_up:
+            if topic.waited is None or topic.waited.seq != event.seq:
+                topic.waited = await self._patiently(topic, event)
+            return topic.waited
+
+    async def _patiently(self, topic: Topic, event: Event) -> Event:
+        while not self._stopped:
+            try:
+                return await with_waiting(self._pool, topic.tenant_id, topic.execution_id, event)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+        return event
+
     def release(self, topic: Topic) -> None:
         """Somebody has stopped following."""
         topic.readers -= 1
@@ -114,8 +137,8 @@ class Feed:
         """Events that are older than what the topic remembers. Waits while PostgreSQL is away."""
         while not self._stopped:
             try:
-                async with self._pool.connection() as connection:
-                    pages = await feed.pages(connection, [topic.known(after)], _PAGE)
+                async with self._behind, self._pool.connection() as connection:
+                    pages = await feed.pages(connection, [topic.known(after)], limit=_PAGE, most_bytes=_PAGE_BYTES)
                 if topic.execution_id not in pages:
                     topic.publish(None)
                     return ()
@@ -137,14 +160,19 @@ class Feed:
             _log.warning("ignored a notification that names no execution")
 
     async def _read(self) -> None:
-        """Read the marked logs, all in one statement."""
-        topics = [self._topics[marked] for marked in self._marked if marked in self._topics]
+        """Read the marked logs, many in one statement."""
+        chosen = list(islice(self._marked, _LOGS_AT_ONCE))
+        self._marked.difference_update(chosen)
+        if self._marked:
+            self._reader.wake()
+        topics = [self._topics[marked] for marked in chosen if marked in self._topics]
         for topic in topics:
             topic.being_read()
-        self._marked.clear()
         try:
             async with self._pool.connection() as connection:
-                pages = await feed.pages(connection, [topic.known() for topic in topics], _PAGE)
+                pages = await feed.pages(
+                    connection, [topic.known() for topic in topics], limit=_PAGE, most_bytes=_PAGE_BYTES
+                )
         except BaseException:
             for topic in topics:
                 self.mark(topic.execution_id)
@@ -205,6 +233,11 @@ class Subscription:
         return self._topic.made
 
     @property
+    def sending(self) -> "WeakValueDictionary[tuple[str, int], Sending]":
+        """What is too large to be kept there, as long as somebody is sending it."""
+        return self._topic.sending
+
+    @property
     def began_at(self) -> int:
         """The number of the log's last event when the subscription began."""
         return self._task_seen_at
@@ -230,7 +263,7 @@ class Subscription:
         return self._task_state
 
     async def read(self, seconds: float) -> list[Event] | None:
-        """The next events, in order, without gaps, as many as there are (some 200 at most).
+        """The next events, in order, without gaps, as many as there are (some 200, or a megabyte, at most).
 
         [] if none came within ``seconds``; None at the end, and once it is closed or the feed is stopped. Who reads on
         after the end is told again, or what has come since.
@@ -255,6 +288,10 @@ class Subscription:
             if not await self._topic.wait(self, seconds):
                 return []
         return None
+
+    async def with_waiting(self, event: Event) -> Event:
+        """An event of this log with the tasks that waited after it, where it brought the execution to wait."""
+        return await self._feed.with_waiting(self._topic, event) if brings_to_wait(event) else event
 
     def close(self) -> None:
         """Stop following; a `read` under way gives None. May be called again."""

@@ -11,6 +11,7 @@ from baton.domain.views import Page
 from baton.service.context import Baton
 from baton.service.cursors import COUNT, decode_cursor, encode_cursor
 from baton.service.visibility import find_execution, find_task
+from baton.service.waiting import with_waiting
 from baton.store import events, transcripts
 
 
@@ -35,7 +36,7 @@ async def list_events(
         )
         if not found and beyond is None and await events.head(connection, seen.tenant_id, seen.id) is None:
             raise ExecutionNotFound("there is no such execution")
-    return found
+    return [await with_waiting(baton.pool, seen.tenant_id, seen.id, event) for event in found]
 
 
 async def list_task_events(

@@ -13,12 +13,14 @@ from baton.service.doorbell import Doorbell
 from baton.service.routes import Routes
 from baton.store import plans, rings
 from baton.store.pool import Pool
-from baton.store.rings import DuePlan, DueTask
+from baton.store.rings import DuePlan, DueTask, RingPace
 
 _log = logging.getLogger(__name__)
 
 #: A task that stays untouched (no worker polls its queue) is rung ever more rarely, at least so often.
 _MOST_SECONDS = 300.0
+#: After a look that found many, the next one comes so soon.
+_SOON_SECONDS = 0.25
 
 
 class Relay:
@@ -33,19 +35,28 @@ class Relay:
         interval_seconds: float,
         again_seconds: float,
         batch: int,
+        share: int,
     ) -> None:
-        """``again_seconds``: a ring that was taken but not answered is repeated after so long, then twice that."""
+        """``again_seconds``: a ring that was taken but not answered is repeated after so long, then twice that.
+
+        ``batch``: rings per look; ``share``: those of one tenant that may be unanswered, so that none of them has its
+        workflows' work queue up before that of the others.
+        """
         self._pool = pool
         self._doorbell = doorbell
         self._routes = routes
         self._interval_seconds = interval_seconds
-        self._again_seconds = again_seconds
-        self._batch = batch
+        self._many = share // 2
+        self._pace = RingPace(batch, share, again_seconds, _MOST_SECONDS)
         self._loop = Loop("relay", interval_seconds, self.look)
 
     def start(self) -> None:
         """Begin to look. Needs a running loop."""
         self._loop.start()
+
+    def wake(self) -> None:
+        """Look now: much was left to the relay."""
+        self._loop.wake()
 
     async def close(self) -> None:
         """Stop looking."""
@@ -54,23 +65,31 @@ class Relay:
     async def look(self) -> None:
         """Ring what is due now. Raises `Unavailable` while PostgreSQL is away."""
         async with self._pool.connection() as connection:
-            tasks = await rings.due_tasks(connection, self._batch, self._again_seconds, _MOST_SECONDS)
-            due_plans = await rings.due_plans(connection, self._batch, self._again_seconds, _MOST_SECONDS)
+            tasks = await rings.due_tasks(connection, self._pace)
+            due_plans = await rings.due_plans(connection, self._pace)
         results = await asyncio.gather(
             *(self._ring_task(due) for due in tasks), *(self._ring_plan(due) for due in due_plans)
         )
         if rung := sum(results):
             _log.info("relay: signalled %d workflows again", rung)
+        if len(tasks) + len(due_plans) >= self._many:
+            asyncio.get_running_loop().call_later(_SOON_SECONDS, self._loop.wake)
 
     async def _ring_task(self, due: DueTask) -> bool:
         try:
             route = await self._routes.find(whole_tenant(due.tenant_id), TaskById(due.task_id))
         except NotFound:
             return False
-        rung = await self._doorbell.ring_task(route, due.version, due.turn, due.interrupt, unheard=True)
+        bell = due.bell
+        rung = await self._doorbell.ring_task(
+            route, bell.version, bell.turn, bell.interrupt, starts=bell.starts, unheard=True
+        )
         if not rung:
             async with self._pool.connection() as connection:
                 await rings.task_ring_failed(connection, due, self._interval_seconds)
+        elif not bell.starts:
+            async with self._pool.connection() as connection:
+                await rings.task_told(connection, due)
         return rung
 
     async def _ring_plan(self, due: DuePlan) -> bool:

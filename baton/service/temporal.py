@@ -129,18 +129,20 @@ class Temporal:
         interrupt: int = 0,
         *,
         runs: bool = False,
+        starts: bool = True,
         unheard: bool = False,
         instead: str = "",
     ) -> None:
         """Ring a task's workflow, starting it at ``turn`` if none is running. ``seq``: the task's version.
 
+        ``starts``: False where there is nothing to do for a workflow that does not run.
         ``runs``: it is likely to run, so that a signal alone is tried first: three quarters of the work for Temporal.
         ``unheard``: see `workflows.contracts.Doorbell`. ``instead``: a run under way is terminated by the same call and
         another takes its place; this says why, to those who look at that one.
         """
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
         ring = Ring(seq, interrupt, unheard)
-        if runs and await self._signal(task_workflow_id(ref.task), ring):
+        if (runs or not starts) and (await self._signal(task_workflow_id(ref.task), ring) or not starts):
             return
         label = f"task {route.position} · agent {route.agent}"
         start = AgentTaskStart(ref, label, ProgressState(turn=turn, heard=seq, state="running"))

@@ -2,8 +2,12 @@
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
+from weakref import WeakValueDictionary
+
+import orjson
 
 from baton.domain.events import Event
 from baton.domain.ids import ExecutionId
@@ -12,7 +16,14 @@ from baton.store.feed import Known, LogPage
 
 #: What a topic remembers at most; who is further behind reads pages from PostgreSQL.
 _EVENTS: Final = 512
-_CHARACTERS: Final = 512 * 1024
+_BYTES: Final = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Sending:
+    """What somebody makes of an event and is sending: others who come to the same one send the same bytes."""
+
+    data: bytes
 
 
 class Topic:
@@ -23,7 +34,7 @@ class Topic:
     """
 
     def __init__(self, known: Known, state: ExecutionState) -> None:
-        self._tenant_id = known.tenant_id
+        self.tenant_id = known.tenant_id
         self.execution_id: ExecutionId = known.execution_id
         self._base = known.seq
         self._last = known.seq
@@ -33,8 +44,12 @@ class Topic:
         self.gone = False
         #: What readers have made of events, for other readers of the same; forgotten with the topic.
         self.made: dict[tuple[str, int], bytes] = {}
+        self.sending: WeakValueDictionary[tuple[str, int], Sending] = WeakValueDictionary()
+        #: The last event that was completed with what the execution waited for, and who may look for another.
+        self.waited: Event | None = None
+        self.looking_up = asyncio.Lock()
         self._events: deque[Event] = deque()
-        self._characters = 0
+        self._bytes = 0
         self._waiting: dict[object, asyncio.Future[bool]] = {}
         self._reads_begun = 0
         self._read_done = 0
@@ -46,7 +61,7 @@ class Topic:
 
     def known(self, seq: int | None = None) -> Known:
         """What to read next; after ``seq`` where that is given."""
-        return Known(self._tenant_id, self.execution_id, self._last if seq is None else seq)
+        return Known(self.tenant_id, self.execution_id, self._last if seq is None else seq)
 
     def after(self, seq: int, limit: int) -> list[Event] | None:
         """Up to ``limit`` remembered events above ``seq``; None if some of those are not remembered."""
@@ -63,7 +78,7 @@ class Topic:
             for event in page.events:
                 if event.seq > self._last:
                     self._events.append(event)
-                    self._characters += _weight(event)
+                    self._bytes += _weight(event)
                     self._last = event.seq
             if page.head >= self.head:
                 self.head, self.state = page.head, page.state
@@ -111,9 +126,9 @@ class Topic:
             _set(woken, True)
 
     def _forget(self) -> None:
-        while len(self._events) > 1 and (len(self._events) > _EVENTS or self._characters > _CHARACTERS):
+        while len(self._events) > _EVENTS or self._bytes > _BYTES:
             event = self._events.popleft()
-            self._characters -= _weight(event)
+            self._bytes -= _weight(event)
             self._base = event.seq
 
 
@@ -123,5 +138,5 @@ def _set(woken: asyncio.Future[bool], value: bool) -> None:
 
 
 def _weight(event: Event) -> int:
-    """Roughly how large an event is: the characters of its texts."""
-    return 200 + sum(len(value) for value in event.data.values() if isinstance(value, str))
+    """Roughly how large an event is: as JSON, and what the objects take."""
+    return 500 + len(orjson.dumps(event.data))

@@ -27,10 +27,10 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing, decide, standing
 from baton.domain.states import TaskState
 from baton.domain.views import ApprovalView
-from baton.store.changes import CANCELLED, RING_SECONDS, Change
+from baton.store.changes import RING_SECONDS, Change
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step, within
-from baton.store.tools import calls_left, calls_to_make, end_call
+from baton.store.tools import calls_to_make, end_call
 
 _STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DECLINE: ApprovalState.DECLINED}
 #: Why a call was not made that nobody decided on: somebody changed its task by hand.
@@ -151,17 +151,6 @@ async def allow_tools(change: Change, claimed: Sequence[asyncpg.Record]) -> None
             granted=granted,
             plan_only=modes[-1] if modes else None,
         )
-
-
-async def cancel_held(change: Change, by: Author) -> None:
-    """Record that a task's calls that were held back will not be made: it is cancelled."""
-    task, box = change.task, change.task.box
-    assert box.held_step is not None
-    key = StepKey(task.tenant_id, task.execution_id, task.id, box.turn, box.held_step)
-    for approval in await _held(change, key):
-        await _record(change, approval, ApprovalState.CANCELLED, by, "", None, None)
-    for call in await calls_left(change, key):
-        await end_call(change, key, ToolResult(call.id, CANCELLED, failed=True))
 
 
 async def _held(change: Change, key: StepKey) -> list[Approval]:

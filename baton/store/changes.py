@@ -1,7 +1,7 @@
 """A change to one task: its row and its execution's are locked, the mailbox's rules decide, the log says it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
@@ -9,10 +9,10 @@ import asyncpg
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question
 from baton.domain.events import ApprovalAsked, KnownBody, MessagesDead, NewEvent, QuestionAsked, TurnEnded
-from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, WaitingTask
+from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
-from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
+from baton.domain.states import MessageState, TaskState, TurnState
 from baton.store import events, mailboxes
 from baton.store.codecs import APPROVALS
 from baton.store.mailboxes import LockedTask
@@ -21,10 +21,10 @@ from baton.store.queries import execute, fetch
 
 #: How long a ring may take before the relay rings in its place.
 RING_SECONDS: Final = 2.0
+#: How many workflows of one execution are rung at once; the relay rings the others, and leaves other tenants a share.
+TOLD_AT_ONCE: Final = 64
 #: What a call gives that was not made because its turn came to another end.
 INTERRUPTED: Final = "interrupted"
-#: The same where its task was cancelled.
-CANCELLED: Final = "cancelled"
 #: What a call gives that waited for consent when messages came that knew nothing of it.
 OVERTAKEN: Final = "Not called: messages came before anybody was asked. Call it again if it is still wanted."
 _TURN_STATES: Final = {
@@ -49,14 +49,9 @@ class Change:
         locked = await mailboxes.lock(connection, tenant, execution, task)
         return cls(connection, locked, locked.box)
 
-    def say(
-        self, body: KnownBody, state: TaskState | None = None, *, waiting: tuple[WaitingTask, ...] | None = None
-    ) -> None:
-        """Add an event, with the task's state where it brings about a new one.
-
-        ``waiting``: () for one that always says what the execution waits for, if it is the last and changes a state.
-        """
-        self.events.append(NewEvent(body, self.task.id, state, waiting))
+    def say(self, body: KnownBody, state: TaskState | None = None) -> None:
+        """Add an event, with the task's state where it brings about a new one."""
+        self.events.append(NewEvent(body, self.task.id, state))
 
     def has_open(self, turn: int) -> bool:
         """Whether ``turn`` is the one under way."""
@@ -72,7 +67,9 @@ class Change:
         ``ring_seconds``: when the relay rings the task's workflow, None where nobody need ring it; ``keep_ring``: a
         ring that is due already stays so.
         """
-        state = await self._execution_state() if self.box.state is not self.task.box.state else None
+        state = None
+        if self.box.state is not self.task.box.state:
+            state = await mailboxes.state_after(self.connection, [(self.task, self.box.state)])
         if self.box is not self.task.box:
             return await mailboxes.save(
                 self.connection, self.task, self.box, self.events, state, ring_seconds=ring_seconds, keep_ring=keep_ring
@@ -86,18 +83,6 @@ class Change:
             self.events,
             positions={self.task.id: self.task.position},
         )
-
-    async def _execution_state(self) -> ExecutionState | None:
-        standings = await mailboxes.standings_with(self.connection, self.task, self.box)
-        state = mailboxes.derived(standings, self.task.execution_state)
-        if self.events:
-            last = self.events[-1]
-            if state is ExecutionState.WAITING or last.waiting is not None:
-                last = replace(last, waiting=mailboxes.waiting_tasks(standings))
-            if state in (ExecutionState.WAITING, ExecutionState.PAUSED) and self.task.in_plan:
-                last = replace(last, paused=mailboxes.paused_tasks(standings))
-            self.events[-1] = last
-        return state
 
     async def end_turn(
         self,
@@ -160,7 +145,7 @@ class Change:
             questions=asked_questions(self.box),
             approvals=asked_approvals(self.box),
         )
-        self.say(ended_turn, state, waiting=())
+        self.say(ended_turn, state)
         event_seq = await self.write(ring_seconds=None if self.box.state.is_over else ring_seconds)
         ended = self.box.state.is_over and task.in_plan
         if ended:

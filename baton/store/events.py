@@ -7,12 +7,8 @@ import asyncpg
 
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import Event, EventType, NewEvent
-from baton.domain.events.codec import decode, encode, paused_in, waiting_in
-from baton.domain.ids import (
-    ExecutionId,
-    TaskRoute,
-    TenantId,
-)
+from baton.domain.events.codec import decode, encode
+from baton.domain.ids import ExecutionId, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX
 from baton.domain.states import ExecutionState, TaskState
 from baton.store.pool import Connection
@@ -145,6 +141,4 @@ def event_of(row: asyncpg.Record) -> Event:
         position=row["position"],
         task_state=row["task_state"] and TaskState(row["task_state"]),
         execution_state=row["execution_state"] and ExecutionState(row["execution_state"]),
-        waiting=waiting_in(data) if "waiting" in data else (),
-        paused=paused_in(data) if "paused" in data else (),
     )

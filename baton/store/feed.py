@@ -45,9 +45,10 @@ class LogStart:
     task_state: TaskState | None
 
 
-async def pages(connection: Connection, known: Sequence[Known], limit: int) -> dict[UUID, LogPage]:
-    """What is new in each log, ``limit`` events of each at most. A log that is gone is left out."""
-    rows = await fetch(connection, "feed_pages", limit=limit, **_columns(known))
+async def pages(connection: Connection, known: Sequence[Known], *, limit: int, most_bytes: int) -> dict[UUID, LogPage]:
+    """What is new in each log: ``limit`` events of each at most, and none after ``most_bytes``. A log that is gone is
+    left out."""
+    rows = await fetch(connection, "feed_pages", limit=limit, most_bytes=most_bytes, **_columns(known))
     heads: dict[UUID, tuple[int, ExecutionState]] = {}
     events: dict[UUID, list[Event]] = {}
     for row in rows:

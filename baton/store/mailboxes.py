@@ -1,25 +1,22 @@
 """A task's mailbox: its row, locked, and the state of the execution that follows from its tasks'."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from baton.domain.approvals import Approval, question_text
-from baton.domain.conversation import Question
-from baton.domain.errors import TaskNotFound
+import asyncpg
+
+from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.events import NewEvent
-from baton.domain.events.parts import PausedTask, WaitingTask
-from baton.domain.ids import (
-    ExecutionId,
-    TaskId,
-    TenantId,
-)
+from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Mailbox, Rest
 from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.events import columns
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
+from baton.store.rings import TaskToRing, bell_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +42,25 @@ class LockedTask:
     plan_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStanding:
-    """How one task of an execution stands."""
-
-    id: TaskId
-    position: int
-    title: str
-    state: TaskState
-    questions: tuple[Question, ...]
-    approvals: tuple[Approval, ...]
-    waiting_since: datetime | None
-
-
 async def lock(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId) -> LockedTask:
     """Lock an execution, then its task, until the transaction ends. Raises `TaskNotFound`."""
     row = await fetchrow(connection, "lock_task", tenant=tenant_id, execution=execution_id, task=task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
+    return _locked(tenant_id, execution_id, row)
+
+
+async def lock_all(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, states: Collection[TaskState]
+) -> list[LockedTask]:
+    """Lock an execution, then those of its tasks that are in one of ``states``, by id. Raises `ExecutionNotFound`."""
+    if await fetchrow(connection, "lock_plan", tenant=tenant_id, execution=execution_id) is None:
+        raise ExecutionNotFound("there is no such execution")
+    rows = await fetch(connection, "lock_tasks", tenant=tenant_id, execution=execution_id, states=list(states))
+    return [_locked(tenant_id, execution_id, row) for row in rows]
+
+
+def _locked(tenant_id: TenantId, execution_id: ExecutionId, row: asyncpg.Record) -> LockedTask:
     return LockedTask(
         tenant_id=tenant_id,
         execution_id=execution_id,
@@ -120,91 +118,73 @@ async def save(
         execution_state=execution_state,
         **columns(said, {task.id: task.position}),
         task=task.id,
-        state=box.state,
-        version=box.version,
-        turn=box.turn,
-        turn_open=box.turn_open,
-        interrupt_turn=box.interrupt_turn,
-        unclaimed=box.unclaimed,
-        open_questions=QUESTIONS.write(box.questions),
-        answers_ruled=any(question.schema is not None for question in box.questions),
-        open_approvals=APPROVALS.write(box.approvals),
-        held_step=box.held_step,
-        timer_at=datetime.fromisoformat(box.next_timer) if box.next_timer else None,
-        rested=box.rest.state,
-        rested_questions=QUESTIONS.write(box.rest.questions),
-        rested_approvals=APPROVALS.write(box.rest.approvals),
-        rested_seq=box.rest.seq,
-        ring_seconds=ring_seconds,
-        keep_ring=keep_ring,
+        **_decided(box, ring_seconds, keep_ring=keep_ring),
     )
     return last
 
 
-async def standings(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> list[TaskStanding]:
-    """All tasks of an execution, by position; exact while the execution's row is locked."""
-    rows = await fetch(connection, "task_states", tenant=tenant_id, execution=execution_id)
-    return [
-        TaskStanding(
-            row["id"],
-            row["position"],
-            row["title"],
-            TaskState(row["state"]),
-            QUESTIONS.read(row["open_questions"]),
-            APPROVALS.read(row["open_approvals"]),
-            row["waiting_since"],
-        )
-        for row in rows
-    ]
-
-
-async def standings_with(connection: Connection, task: LockedTask, box: Mailbox) -> list[TaskStanding]:
-    """All tasks of a locked task's execution, by position, as they are once that one is saved as ``box``."""
-    waits_since = task.rested_since if task.box.rest.state is TaskState.WAITING else task.locked_at
-    saved = TaskStanding(
-        task.id,
-        task.position,
-        task.title,
-        box.state,
-        box.questions,
-        box.approvals,
-        waits_since if box.state is TaskState.WAITING else None,
+async def save_all(
+    connection: Connection,
+    boxes: Sequence[tuple[LockedTask, Mailbox, float | None]],
+    said: Sequence[NewEvent],
+    execution_state: ExecutionState | None,
+) -> list[TaskToRing]:
+    """`save` for tasks of one execution at once, each with its ring_seconds. Returns whom to ring."""
+    first = boxes[0][0]
+    rows = await fetch(
+        connection,
+        "save_mailboxes",
+        tenant=first.tenant_id,
+        execution=first.execution_id,
+        execution_state=execution_state,
+        **columns(said, {task.id: task.position for task, _, _ in boxes}),
+        boxes=[{"id": str(task.id), **_decided(box, seconds)} for task, box, seconds in boxes],
     )
-    if not task.in_plan:
-        return [saved]
-    before = await standings(connection, task.tenant_id, task.execution_id)
-    return [saved if standing.id == task.id else standing for standing in before]
+    return [TaskToRing(row["id"], bell_of(row)) for row in rows]
 
 
-def derived(standings: list[TaskStanding], was: ExecutionState) -> ExecutionState | None:
-    """The execution's state that follows from its tasks', or None if that is what it ``was``."""
-    now = execution_state(standing.state for standing in standings)
+def _decided(box: Mailbox, ring_seconds: float | None, *, keep_ring: bool = False) -> dict[str, object]:
+    return {
+        "state": box.state,
+        "version": box.version,
+        "turn": box.turn,
+        "turn_open": box.turn_open,
+        "interrupt_turn": box.interrupt_turn,
+        "unclaimed": box.unclaimed,
+        "open_questions": QUESTIONS.write(box.questions),
+        "answers_ruled": any(question.schema is not None for question in box.questions),
+        "open_approvals": APPROVALS.write(box.approvals),
+        "held_step": box.held_step,
+        "timer_at": datetime.fromisoformat(box.next_timer) if box.next_timer else None,
+        "rested": box.rest.state,
+        "rested_questions": QUESTIONS.write(box.rest.questions),
+        "rested_approvals": APPROVALS.write(box.rest.approvals),
+        "rested_seq": box.rest.seq,
+        "ring_seconds": ring_seconds,
+        "keep_ring": keep_ring,
+    }
+
+
+async def count_states(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> dict[TaskState, int]:
+    """How many of an execution's tasks are in which state; exact while its row is locked."""
+    rows = await fetch(connection, "count_states", tenant=tenant_id, execution=execution_id)
+    return {TaskState(row["state"]): row["tasks"] for row in rows}
+
+
+async def state_after(connection: Connection, moved: Sequence[tuple[LockedTask, TaskState]]) -> ExecutionState | None:
+    """The state of locked tasks' execution that follows from theirs, once each is as given; None if it is that now."""
+    task = moved[0][0]
+    counts = Counter[TaskState]()
+    if task.in_plan:
+        counts.update(await count_states(connection, task.tenant_id, task.execution_id))
+        counts.subtract(task.box.state for task, _ in moved)
+    counts.update(state for _, state in moved)
+    return derived([state for state, count in counts.items() if count], task.execution_state)
+
+
+def derived(states: Iterable[TaskState], was: ExecutionState) -> ExecutionState | None:
+    """The execution's state that follows from its tasks' ``states``, or None if that is what it ``was``."""
+    now = execution_state(states)
     if now is ExecutionState.PENDING and was is not ExecutionState.PENDING:
         now = ExecutionState.RUNNING
     return None if now is was else now
-
-
-def paused_tasks(standings: list[TaskStanding]) -> tuple[PausedTask, ...]:
-    """What an execution can go on with once somebody resumes it."""
-    return tuple(
-        PausedTask(task_id=standing.id, position=standing.position)
-        for standing in standings
-        if standing.state is TaskState.PAUSED
-    )
-
-
-def waiting_tasks(standings: list[TaskStanding]) -> tuple[WaitingTask, ...]:
-    """What an execution waits for."""
-    return tuple(
-        WaitingTask(
-            task_id=standing.id,
-            position=standing.position,
-            question="\n".join(
-                (*(q.text for q in standing.questions), *(question_text(a) for a in standing.approvals))
-            ),
-            waiting_since=standing.waiting_since,
-            consent=not standing.questions,
-        )
-        for standing in standings
-        if standing.state is TaskState.WAITING
-    )

@@ -1,5 +1,6 @@
 """A plan's advance: one transaction that starts, fails and resets its tasks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,18 +8,22 @@ import asyncpg
 
 from baton.domain.dag import DEPENDENCY_FAILED, Advance, Node, advance
 from baton.domain.errors import ExecutionNotFound
-from baton.domain.events import MessagesDead, NewEvent, TaskFailed, TaskReset, TasksStarted, TaskStarted
+from baton.domain.events import NewEvent, TaskFailed, TaskReset, TasksStarted, TaskStarted
 from baton.domain.ids import ExecutionId, PlanRoute, TaskId, TenantId
 from baton.domain.states import ExecutionState, TaskState, execution_state
 from baton.store import events
-from baton.store.changes import RING_SECONDS, told
+from baton.store.changes import RING_SECONDS, TOLD_AT_ONCE
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow
+from baton.store.stopping import bury
 
 
 @dataclass(frozen=True, slots=True)
 class PlanStanding:
-    """Where a plan stands. ``to_ring``: tasks that were started and that no worker has taken up yet."""
+    """Where a plan stands. ``to_ring``: tasks that were started and that no worker has taken up yet.
+
+    Of many only the first: the relay rings the others, and leaves other tenants their share.
+    """
 
     state: ExecutionState
     event_seq: int
@@ -56,7 +61,14 @@ async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id
     if decided.fail:
         await execute(connection, "fail_tasks", **names, positions=list(decided.fail), code=DEPENDENCY_FAILED)
     if decided.start:
-        await execute(connection, "start_tasks", **names, positions=list(decided.start), ring_seconds=RING_SECONDS)
+        await execute(
+            connection,
+            "start_tasks",
+            **names,
+            positions=list(decided.start),
+            told=list(decided.start[:TOLD_AT_ONCE]),
+            ring_seconds=RING_SECONDS,
+        )
     said = await _events(connection, tenant_id, rows, decided)
     states = _states_after(rows, decided)
     was = ExecutionState(execution["state"])
@@ -67,15 +79,16 @@ async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id
         event_seq = await events.append(
             connection, tenant_id, execution_id, said, positions=positions, state=None if state is was else state
         )
+    started, counted = frozenset(decided.start), Counter(states.values())
     return PlanStanding(
         state=state,
         event_seq=event_seq,
-        counts={known: list(states.values()).count(known) for known in TaskState},
+        counts={known: counted[known] for known in TaskState},
         to_ring=tuple(
             row["id"]
             for row in rows
-            if row["position"] in decided.start or (row["state"] == TaskState.RUNNING and row["ring_at"] is not None)
-        ),
+            if row["position"] in started or (row["state"] == TaskState.RUNNING and row["ring_at"] is not None)
+        )[:TOLD_AT_ONCE],
     )
 
 
@@ -90,16 +103,18 @@ async def _events(
     connection: Connection, tenant_id: TenantId, rows: Sequence[asyncpg.Record], decided: Advance
 ) -> list[NewEvent]:
     said: list[NewEvent] = []
+    start, fail, reset = frozenset(decided.start), frozenset(decided.fail), frozenset(decided.reset)
+    failed = [row["id"] for row in rows if row["position"] in fail]
+    dead = await bury(connection, tenant_id, failed, DEPENDENCY_FAILED)
     for row in rows:
         task, position = row["id"], row["position"]
-        if position in decided.reset:
+        if position in reset:
             said.append(NewEvent(TaskReset(), task, TaskState.PENDING))
-        if position in decided.fail:
-            dead = await fetch(connection, "bury_unclaimed", tenant=tenant_id, task=task, reason=DEPENDENCY_FAILED)
-            if dead:
-                said.append(NewEvent(MessagesDead(messages=told(dead), reason=DEPENDENCY_FAILED), task))
+        if position in fail:
+            if task in dead:
+                said.append(NewEvent(dead[task], task))
             said.append(NewEvent(TaskFailed(code=DEPENDENCY_FAILED), task, TaskState.FAILED))
-        if position in decided.start:
+        if position in start:
             said.append(NewEvent(TaskStarted(title=row["title"]), task, TaskState.RUNNING))
     if len(decided.start) > 1:
         said.append(NewEvent(TasksStarted(tasks=tuple(decided.start))))

@@ -183,7 +183,7 @@ async def withdraw_message(
         questions=asked_questions(change.box),
         approvals=asked_approvals(change.box),
     )
-    change.say(withdrawn, change.box.state if change.box.state is not was.state else None, waiting=())
+    change.say(withdrawn, change.box.state if change.box.state is not was.state else None)
     event_seq = await change.write(ring_seconds=RING_SECONDS if waits_anew else None, keep_ring=True)
     if is_over_again and route.in_plan:
         await change.ring_plan()

@@ -1,40 +1,49 @@
 """What doorbells say, and what the relay has to ring: tasks and plans whose doorbell nobody has answered.
 
 A row's `ring_at` is set by the commit that wants its workflow to look, and cleared by the activity that looks. What is
-due was rung in vain, or never: the process died between commit and signal, or Temporal was away.
+due was rung in vain, or never: the process died between commit and signal, Temporal was away, or it was left to the
+relay at once, as one of many.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import asyncpg
 
 from baton.domain.errors import TaskNotFound
-from baton.domain.ids import (
-    ExecutionId,
-    TaskId,
-    TaskRoute,
-    TenantId,
-)
+from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow
 
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """What a doorbell says: the task's version, the turn under way or due, and the last one if it is to stop."""
+    """What a doorbell says: the task's version, the turn under way or due, and the last one if it is to stop.
+
+    ``starts``: whether a workflow is started to hear it where none runs.
+    """
 
     version: int
     turn: int
     interrupt: int
+    starts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TaskToRing:
+    """What is to be told to the workflow of which task."""
+
+    task_id: TaskId
+    bell: Bell
 
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A task to ring, as its `Bell` would."""
+    """A task to ring."""
 
     tenant_id: TenantId
     task_id: TaskId
-    version: int
-    turn: int
-    interrupt: int
+    bell: Bell
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +62,50 @@ async def bell(connection: Connection, route: TaskRoute) -> Bell:
     row = await fetchrow(connection, "read_bell", tenant=route.tenant_id, task=route.task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
-    return Bell(row["version"], row["turn"], row["interrupt"])
+    return bell_of(row)
 
 
-async def due_tasks(connection: Connection, limit: int, again_seconds: float, most_seconds: float) -> list[DueTask]:
-    """Take up to ``limit`` tasks that are due, across tenants: the relay serves all of them.
+async def bells(connection: Connection, tenant_id: TenantId, task_ids: Sequence[TaskId]) -> list[TaskToRing]:
+    """What the doorbells of tasks would say now."""
+    rows = await fetch(connection, "read_bells", tenant=tenant_id, ids=list(task_ids)) if task_ids else []
+    return [TaskToRing(row["id"], bell_of(row)) for row in rows]
 
-    Each is due again after ``again_seconds``, then twice that, up to ``most_seconds``, until a worker takes it up.
+
+def bell_of(row: asyncpg.Record) -> Bell:
+    """A bell from a row that has one."""
+    return Bell(row["version"], row["turn"], row["interrupt"], row["starts"])
+
+
+@dataclass(frozen=True, slots=True)
+class RingPace:
+    """How many rows are taken, and when they are due again.
+
+    ``limit`` of all tenants together, the longest due of each in turn; ``share`` of one tenant, less what it was rung
+    for a moment ago and has not taken up. Each is due again after ``again_seconds``, then twice that, up to
+    ``most_seconds``, until a worker takes it up.
     """
-    rows = await fetch(connection, "due_tasks", limit=limit, again_seconds=again_seconds, most_seconds=most_seconds)
-    return [DueTask(row["tenant_id"], row["id"], row["version"], row["turn"], row["interrupt"]) for row in rows]
+
+    limit: int
+    share: int
+    again_seconds: float
+    most_seconds: float
 
 
-async def due_plans(connection: Connection, limit: int, again_seconds: float, most_seconds: float) -> list[DuePlan]:
-    """Take up to ``limit`` plans that are due, like `due_tasks`."""
-    rows = await fetch(connection, "due_plans", limit=limit, again_seconds=again_seconds, most_seconds=most_seconds)
+async def due_tasks(connection: Connection, pace: RingPace) -> list[DueTask]:
+    """Take tasks that are due, of all tenants: the relay serves them all."""
+    rows = await fetch(connection, "due_tasks", **asdict(pace))
+    return [DueTask(row["tenant_id"], row["id"], bell_of(row)) for row in rows]
+
+
+async def due_plans(connection: Connection, pace: RingPace) -> list[DuePlan]:
+    """Take plans that are due, like `due_tasks`."""
+    rows = await fetch(connection, "due_plans", **asdict(pace))
     return [DuePlan(row["tenant_id"], row["tenant"], row["id"], row["event_seq"], row["queue"]) for row in rows]
+
+
+async def task_told(connection: Connection, due: DueTask) -> None:
+    """Ring a task no more whose workflow, if one runs, has a signal that it need not answer."""
+    await execute(connection, "heard", tenant=due.tenant_id, task=due.task_id)
 
 
 async def task_ring_failed(connection: Connection, due: DueTask, seconds: float) -> None:

@@ -1,5 +1,7 @@
 """Where tasks live: by each of the names that callers have for them. None of that ever changes."""
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from baton.domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
@@ -10,13 +12,14 @@ from baton.domain.ids import (
     TaskById,
     TaskByNumber,
     TaskBySlug,
+    TaskId,
     TaskInPlan,
     TaskRoute,
     TenantId,
 )
 from baton.domain.slugs import number_in, slug_of
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow, fetchval, within
+from baton.store.queries import fetch, fetchrow, fetchval, within
 
 
 async def route(connection: Connection, bounds: Bounds, address: TaskAddress) -> TaskRoute:
@@ -45,6 +48,12 @@ async def route(connection: Connection, bounds: Bounds, address: TaskAddress) ->
     if isinstance(address, TaskByNumber) and address.agent not in (None, row["agent_number"]):
         raise AgentNotFound("the task belongs to another agent")
     return _route_of(bounds.tenant_id, row)
+
+
+async def routes_of(connection: Connection, tenant_id: TenantId, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRoute]:
+    """Where tasks live, by their ids; those that there are."""
+    rows = await fetch(connection, "routes_of_tasks", tenant=tenant_id, ids=list(task_ids)) if task_ids else []
+    return {row["task_id"]: _route_of(tenant_id, row) for row in rows}
 
 
 async def only_task(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> TaskRoute | None:

@@ -163,10 +163,10 @@ async def derive_states(connection: Connection) -> int:
             continue
         names = (row["tenant_id"], row["id"])
         locked = await fetchrow(connection, "lock_plan", tenant=row["tenant_id"], execution=row["id"])
-        standings = await mailboxes.standings(connection, *names)
-        if locked is None or not _differs(locked["state"], [standing.state for standing in standings]):
+        states = await mailboxes.count_states(connection, *names)
+        if locked is None or not _differs(locked["state"], list(states)):
             continue
-        state = mailboxes.derived(standings, ExecutionState(locked["state"]))
+        state = mailboxes.derived(states, ExecutionState(locked["state"]))
         changed = [NewEvent(ExecutionChanged(was=locked["state"]))]
         await events.append(connection, *names, changed, positions={}, state=state)
         mended += 1

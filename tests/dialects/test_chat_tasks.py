@@ -402,7 +402,7 @@ async def asked(api: RunningApi) -> tuple[int, int, str, str]:
         NewEvent(ToolStarted(turn=1, step=0, call_id="c", name="clock", arguments={"a": 1}), own),
         NewEvent(ToolCompleted(turn=1, step=0, call_id="c", name="clock", content="noon"), own),
         NewEvent(QuestionAsked(question_id="q1", text="Which?"), own),
-        ended(own, TaskState.WAITING, questions=(question,), waiting=()),
+        ended(own, TaskState.WAITING, questions=(question,)),
         positions={own: 1},
         state=ExecutionState.WAITING,
     )

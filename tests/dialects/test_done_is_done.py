@@ -46,10 +46,10 @@ def away_after_commit(lone_api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> 
         async with connection() as held:
             yield held
 
-    def transactions(_: Pool) -> AbstractAsyncContextManager[Connection]:
+    def transactions(_: Pool, _execution: UUID | None = None) -> AbstractAsyncContextManager[Connection]:
         return last_transaction()
 
-    def connections(_: Pool) -> AbstractAsyncContextManager[Connection]:
+    def connections(_: Pool, _execution: UUID | None = None) -> AbstractAsyncContextManager[Connection]:
         return no_connection()
 
     monkeypatch.setattr(Pool, "transaction", transactions)

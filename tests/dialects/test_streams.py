@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from datetime import UTC, datetime
 from urllib.parse import urlparse
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from baton.domain.events import (
     TaskStarted,
     TurnStarted,
 )
-from baton.domain.events.parts import AskedQuestion, WaitingTask
+from baton.domain.events.parts import AskedQuestion
 from baton.domain.states import ExecutionState, TaskState
 from tests.dialects.requests import kubiya_task, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, delta, ended, running_api
@@ -32,8 +31,6 @@ async def finished_plan(api: RunningApi) -> tuple[str, dict[int, str]]:
     positions: dict[object, int] = {one: 1, two: 2}
     running, waiting = TaskState.RUNNING, TaskState.WAITING
     asked = (AskedQuestion(question_id="q1", text="Which?"),)
-    since = datetime(2026, 1, 1, tzinfo=UTC)
-    waits = (WaitingTask(task_id=one, position=1, question="Which?", waiting_since=since),)
 
     async def say(*new: NewEvent, state: ExecutionState | None = None) -> None:
         await api.append(execution, *new, positions=positions, state=state)
@@ -47,8 +44,8 @@ async def finished_plan(api: RunningApi) -> tuple[str, dict[int, str]]:
     await say(NewEvent(TurnStarted(turn=1), one), delta("Hel", one), delta("lo", one))
     await say(NewEvent(StepVoided(turn=1, step=0, attempt=1), one), delta("Hallo", one, attempt=2))
     await say(NewEvent(StepCompleted(turn=1, step=0, text="Hallo"), one))
-    await say(ended(two, TaskState.SUCCEEDED, result="two", waiting=()))
-    await say(ended(one, waiting, questions=asked, waiting=waits), state=ExecutionState.WAITING)
+    await say(ended(two, TaskState.SUCCEEDED, result="two"))
+    await say(ended(one, waiting, questions=asked), state=ExecutionState.WAITING)
     await say(
         NewEvent(MessageAccepted(message_id=UUID(int=1), seq=1, text="Blue", origin="x", sender="me"), one, running),
         state=ExecutionState.RUNNING,
@@ -344,4 +341,4 @@ async def test_a_reader_that_does_not_read_holds_up_nobody(api: RunningApi) -> N
         seen = await reading
         assert [frame.id for frame in seen[:-1]] == [str(n) for n in range(1, 123)]
         (topic,) = [t for t in api.app.state.baton.feed._topics.values() if str(t.execution_id) == execution]
-        assert topic._characters < 2 * 512 * 1024  # what the stuck one has not read is not kept for it
+        assert topic._bytes < 2 * 512 * 1024  # what the stuck one has not read is not kept for it

@@ -98,7 +98,7 @@ async def test_calls_under_ask_are_held_until_the_others_are_made(world: World) 
     )
     assert (ended.type, ended.task_state, ended.execution_state) == (T.TURN_ENDED, S.WAITING, ExecutionState.WAITING)
     assert [one["approval_id"] for one in items(ended, "approvals")] == [approval.id]
-    assert items(ended, "waiting")[0]["question"] == 'May write be called with {"path": "w"}?'
+    assert (await world.waited_after(ended))[0][0].question == 'May write be called with {"path": "w"}?'
     assert (await world.row(route))["waiting_since"] is not None
     shown = await view(world, approval)
     assert (shown.state, shown.task_id, shown.arguments, shown.decided_by) == (

@@ -7,10 +7,12 @@ import pytest
 
 from baton.domain.errors import Conflict, ExecutionNotFound, TaskNotFound
 from baton.domain.events import EventType
+from baton.domain.events.parts import PausedTask
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Then
 from baton.domain.states import SendMode, TaskState
-from baton.store import control, rings
+from baton.store import control, plan_control, rings
+from baton.store.rings import RingPace
 from tests.store.test_steps import stands, started, states
 from tests.store.world import World, call, question
 from tests.support.authors import author
@@ -35,7 +37,7 @@ async def test_pause(world: World, state: TaskState) -> None:
     assert (where.then, (await world.row(route))["ring_at"] is not None) == (Then.REST, True)
     paused = (await world.log(route))[-1]
     assert (paused.type, paused.task_state, paused.data["by"]) == (T.TASK_PAUSED, S.PAUSED, "somebody")
-    assert paused.data["paused"] == [{"task_id": str(route.task_id), "position": 1}]
+    assert await world.waited_after(paused) == ((), (PausedTask(task_id=route.task_id, position=1),))
     assert paused.execution_state == "paused"
     assert paused.seq == where.event_seq
     again = await world.pause(route)
@@ -202,7 +204,7 @@ async def test_cancel(world: World, state: TaskState) -> None:
     last = (await world.log(route))[-1]
     assert (last.type, last.task_state, last.execution_state) == (T.TASK_CANCELLED, S.CANCELLED, "cancelled")
     assert (await world.execution(route))["ring_at"] is not None, "its plan is to look"
-    assert (await world.row(route))["ring_at"] is not None, "its workflow is to end"
+    assert ((await world.row(route))["ring_at"] is not None) is (state is not S.PENDING), "its workflow is to end"
     again = await world.cancel(route)
     assert (again.box, (await world.log(route))[-1]) == (box, last)
 
@@ -263,8 +265,8 @@ async def test_cancel_stops_the_step_that_is_at_work(world: World) -> None:
     assert await bell(world, route) == (2, 1)
     await world.execute("UPDATE tasks SET ring_at = now() WHERE tenant_id = $1")
     async with world.pool.connection() as connection:
-        due = await rings.due_tasks(connection, 1000, 60, 60)
-    assert [(one.turn, one.interrupt) for one in due if one.task_id == route.task_id] == [(2, 1)]
+        due = await rings.due_tasks(connection, RingPace(1000, 1000, 60, 60))
+    assert [(one.bell.turn, one.bell.interrupt) for one in due if one.task_id == route.task_id] == [(2, 1)]
 
 
 async def test_a_bell_names_the_turn_that_is_due_or_under_way(world: World) -> None:
@@ -287,26 +289,28 @@ async def test_all_tasks_of_an_execution(world: World) -> None:
     await world.start(one, 1)
     await world.record(one, 1, asks=[question("q")])
     async with world.pool.transaction() as connection:
-        assert set(await control.pause_all(connection, world.tenant, one.execution_id, author("ann"))) == {
+        assert set(
+            (await plan_control.pause_all(connection, world.tenant, one.execution_id, author("ann"))).changed
+        ) == {
             one.task_id,
             two.task_id,
         }
     assert [(await world.box(route)).state for route in (one, two, three)] == [S.PAUSED, S.PAUSED, S.PENDING]
     assert (await world.execution(one))["state"] == "paused"
     async with world.pool.transaction() as connection:
-        assert await control.pause_all(connection, world.tenant, one.execution_id, author("ann")) == ()
-        resumed = await control.resume_all(connection, world.tenant, one.execution_id, author("ann"))
-    assert set(resumed) == {one.task_id, two.task_id}
+        assert (await plan_control.pause_all(connection, world.tenant, one.execution_id, author("ann"))).changed == ()
+        resumed = await plan_control.resume_all(connection, world.tenant, one.execution_id, author("ann"))
+    assert set(resumed.changed) == {one.task_id, two.task_id}
     assert [(await world.box(route)).state for route in (one, two, three)] == [S.WAITING, S.RUNNING, S.PENDING]
     await world.start(two, 1)
     await world.record(two, 1)
     async with world.pool.transaction() as connection:
-        cancelled = await control.cancel_all(connection, world.tenant, one.execution_id, author("ann"), "enough")
-    assert set(cancelled) == {one.task_id, three.task_id}
+        cancelled = await plan_control.cancel_all(connection, world.tenant, one.execution_id, author("ann"), "enough")
+    assert set(cancelled.changed) == {one.task_id, three.task_id}
     assert [(await world.box(route)).state for route in (one, two, three)] == [S.CANCELLED, S.SUCCEEDED, S.CANCELLED]
     assert (await world.execution(one))["state"] == "cancelled"
     assert (await world.log(one))[-1].data == {"by": "ann", "author": author("ann").json(), "reason": "enough"}
-    for do in (control.pause_all, control.resume_all, control.cancel_all):
+    for do in (plan_control.pause_all, plan_control.resume_all, plan_control.cancel_all):
         async with world.pool.transaction() as connection:
             with pytest.raises(ExecutionNotFound):
                 await do(connection, world.tenant, uuid4(), author("ann"))

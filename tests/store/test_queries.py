@@ -26,9 +26,9 @@ INSERT INTO agents (tenant_id, id, name, model, is_default)
 SELECT id, gen_random_uuid(), 'a', 'scripted', true FROM tenants;
 INSERT INTO keys (tenant_id, id, digest, scopes)
 SELECT id, gen_random_uuid(), sha256((id::text || n)::bytea), '{}' FROM tenants, generate_series(1, 50) n;
-INSERT INTO executions (tenant_id, id, in_plan, agent_id, title, queue, state, event_seq, ring_at)
-SELECT tenant_id, gen_random_uuid(), n % 2 = 0, id, 't', 'q', (ARRAY['running', 'waiting', 'succeeded'])[n % 3 + 1], 12,
-       CASE WHEN n % 20 = 0 THEN now() END
+INSERT INTO executions (tenant_id, id, in_plan, agent_id, title, summary, queue, state, event_seq, ring_at)
+SELECT tenant_id, gen_random_uuid(), n % 2 = 0, id, 't', repeat('s', 1500), 'q',
+       (ARRAY['running', 'waiting', 'succeeded'])[n % 3 + 1], 12, CASE WHEN n % 20 = 0 THEN now() END
   FROM agents, generate_series(1, 20) n;
 INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, agent_id, state, turn, waiting_since,
                    ring_at)
@@ -70,11 +70,18 @@ _HOT = {
     "end_turn": {"messages_by_turn", "turns_pkey"},
     "read_step": {"steps_pkey", "events_pkey"},
     "tool_calls_left": {"tool_calls_pkey"},
-    "due_tasks": {"tasks_to_ring"},
-    "due_plans": {"executions_to_ring"},
+    "due_tasks": {"tasks_to_ring_by_tenant"},
+    "due_plans": {"executions_to_ring_by_tenant"},
     "heard": {"tasks_pkey"},
     "read_bell": {"tasks_pkey"},
-    "task_states": {"tasks_position_unique"},
+    "count_states": {"tasks_position_unique"},
+    "lock_tasks": {"tasks_position_unique"},
+    "end_turns": {"turns_pkey", "steps_pkey", "tool_calls_pkey"},
+    "end_held_calls": {"tool_calls_pkey"},
+    "bury_unclaimed": {"messages_pkey"},
+    "tasks_with_news": {"tasks_pkey", "messages_pkey"},
+    "waiting_after": {"tasks_position_unique", "events_of_states"},
+    "feed_pages": {"executions_pkey", "events_pkey"},
     "route_by_position": {"tasks_position_unique"},
     "route_by_task": {"tasks_pkey"},
     "list_waiting_tasks": {"tasks_waiting"},

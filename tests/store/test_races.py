@@ -13,7 +13,8 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Then
 from baton.domain.messages import Receipt
 from baton.domain.states import SendMode, TaskState
-from baton.store import control, rings
+from baton.store import plan_control, rings
+from baton.store.rings import RingPace
 from baton.store.steps import StepAttempt
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
@@ -245,7 +246,7 @@ async def test_everybody_at_one_execution(world: World) -> None:
         for _ in range(8):
             route = mine.choice(tasks)
             await outcome_of(mine.choice([world.pause, world.resume, world.advance])(route))
-            for do in mine.sample([control.pause_all, control.resume_all], 1):
+            for do in mine.sample([plan_control.pause_all, plan_control.resume_all], 1):
                 async with world.pool.transaction() as connection:
                     await do(connection, world.tenant, route.execution_id, author())
 
@@ -267,8 +268,8 @@ async def test_everybody_at_one_execution(world: World) -> None:
     async def relay() -> None:
         for _ in range(15):
             async with world.pool.connection() as connection:
-                await rings.due_tasks(connection, 5, 0, 0)
-                await rings.due_plans(connection, 5, 0, 0)
+                await rings.due_tasks(connection, RingPace(5, 1000, 0, 0))
+                await rings.due_plans(connection, RingPace(5, 1000, 0, 0))
 
     crowd = [caller(n) for n in range(8)] + [operator(n) for n in range(3)] + [worker(t) for t in tasks]
     crowd += [relay(), relay()]
@@ -277,7 +278,7 @@ async def test_everybody_at_one_execution(world: World) -> None:
         await asyncio.gather(*crowd)
 
     async with world.pool.transaction() as connection:
-        await control.resume_all(connection, world.tenant, tasks[0].execution_id, author())
+        await plan_control.resume_all(connection, world.tenant, tasks[0].execution_id, author())
     for _ in range(3):
         await world.advance(tasks[0])
         for route in tasks:
@@ -301,7 +302,7 @@ async def test_cancelling_all_while_everybody_is_at_work(world: World) -> None:
 
         async def cancel(tasks: list[TaskRoute] = tasks) -> None:
             async with world.pool.transaction() as connection:
-                await control.cancel_all(connection, world.tenant, tasks[0].execution_id, author())
+                await plan_control.cancel_all(connection, world.tenant, tasks[0].execution_id, author())
 
         sends = [outcome_of(world.send(tasks[n % 3], mode=SendMode.INTERRUPT)) for n in range(9)]
         await asyncio.gather(

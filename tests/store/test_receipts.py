@@ -12,6 +12,7 @@ import pytest
 from baton.domain.conversation import Attachment
 from baton.domain.errors import AnswerRefused, KeyReused, MessageNotFound, MessageTaken, Outdated, TaskClosed
 from baton.domain.events import EventType
+from baton.domain.events.parts import WaitingTask
 from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Standing
@@ -19,6 +20,7 @@ from baton.domain.messages import Edit, Receipt
 from baton.domain.states import MessageState, SendMode, TaskState
 from baton.store import messages, questions, receipts, rings, routes, transcripts
 from baton.store.receipts import Changed
+from baton.store.rings import RingPace
 from baton.store.steps import StepAttempt
 from tests.store.races import Race
 from tests.store.test_steps import stands, started
@@ -184,15 +186,10 @@ async def test_an_answer_is_asked_again_with_its_rule_and_since_when(world: Worl
     event = (await world.log(route))[-1]
     assert [asked["question_id"] for asked in items(event, "questions")] == ["q"]
     assert (event.task_state, event.execution_state) == (S.WAITING, "waiting")
-    assert event.data["waiting"] == [
-        {
-            "task_id": str(route.task_id),
-            "position": 1,
-            "question": "q?",
-            "waiting_since": before["waiting_since"].isoformat(),
-            "consent": False,
-        }
-    ]
+    waits = WaitingTask(
+        task_id=route.task_id, position=1, question="q?", waiting_since=before["waiting_since"], consent=False
+    )
+    assert await world.waited_after(event) == ((waits,), ())
     with pytest.raises(AnswerRefused):
         await world.send(route, "seven")
     await world.send(route, "7")
@@ -379,7 +376,7 @@ async def test_a_ring_that_is_due_stays_due(world: World) -> None:
     assert (await world.row(route))["ring_at"] == due
     await world.execute("UPDATE tasks SET ring_at = now() WHERE tenant_id = $1")
     async with world.pool.connection() as connection:
-        assert route.task_id in [one.task_id for one in await rings.due_tasks(connection, 1000, 3, 300)]
+        assert route.task_id in [one.task_id for one in await rings.due_tasks(connection, RingPace(1000, 1000, 3, 300))]
     assert (await world.start(route, 2)) == StepAttempt(1, 0, (await world.log(route))[-1].seq, 1)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from baton.domain.states import SendMode, TaskState
 from baton.store import rings
-from baton.store.rings import DuePlan, DueTask
+from baton.store.rings import Bell, DuePlan, DueTask, RingPace
 from tests.store.world import World
 
 S = TaskState
@@ -20,16 +20,16 @@ def world(lone_world: World) -> World:
     return lone_world
 
 
-async def due_tasks(world: World, limit: int = 100, again: float = 10, most: float = 60) -> list[DueTask]:
+async def due_tasks(world: World, limit: int = 100, share: int = 1000) -> list[DueTask]:
     """What a relay takes."""
     async with world.pool.connection() as connection:
-        return await rings.due_tasks(connection, limit, again, most)
+        return await rings.due_tasks(connection, RingPace(limit, share, 10, 60))
 
 
-async def due_plans(world: World, limit: int = 100, again: float = 10, most: float = 60) -> list[DuePlan]:
+async def due_plans(world: World, limit: int = 100, share: int = 1000) -> list[DuePlan]:
     """What a relay takes."""
     async with world.pool.connection() as connection:
-        return await rings.due_plans(connection, limit, again, most)
+        return await rings.due_plans(connection, RingPace(limit, share, 10, 60))
 
 
 async def make_due(world: World) -> None:
@@ -48,7 +48,7 @@ async def test_nothing_is_due_before_its_time(world: World) -> None:
     route = await world.task()
     assert await due_tasks(world) == []
     await make_due(world)
-    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, 1, 1, 0)]
+    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, Bell(1, 1, 0))]
     assert await due_tasks(world) == [], "the next ring is put off"
 
 
@@ -110,7 +110,7 @@ async def test_an_interrupt_is_rung_with_the_turn_it_names(world: World) -> None
     await world.start(route, 1)
     receipt = await world.send(route, mode=SendMode.INTERRUPT)
     await make_due(world)
-    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, receipt.version, 1, 1)]
+    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, Bell(receipt.version, 1, 1))]
 
 
 async def test_the_longest_due_come_first(world: World) -> None:
@@ -129,7 +129,7 @@ async def test_two_relays_never_take_the_same_and_never_wait_for_each_other(worl
     routes = [await world.task() for _ in range(10)]
     await make_due(world)
     async with world.pool.transaction() as connection:
-        first = await rings.due_tasks(connection, 4, 10, 60)
+        first = await rings.due_tasks(connection, RingPace(4, 1000, 10, 60))
         second = await asyncio.wait_for(due_tasks(world), 5)
     taken = [due.task_id for due in (*first, *second)]
     assert (len(first), len(second)) == (4, 6)
@@ -204,3 +204,42 @@ async def test_plans(world: World) -> None:
     async with world.pool.connection() as connection:
         await rings.plan_ring_failed(connection, due, 0)
     assert (await world.execution(task))["ring_at"] is None
+
+
+async def test_each_tenant_has_its_turn_however_much_another_has(world: World) -> None:
+    many = await world.plan(*[()] * 30)
+    await world.advance(many[0])
+    async with World.open(world.dsn) as other:
+        late = [await other.task() for _ in range(2)]
+        await make_due(world)
+        await make_due(other)
+        taken = await due_tasks(world, 4)
+        assert {due.task_id for due in taken if due.tenant_id == other.tenant} == {route.task_id for route in late}
+        assert len(taken) == 4
+
+
+async def test_of_one_tenant_no_more_are_taken_than_its_share_that_nobody_has_taken_up(world: World) -> None:
+    routes = await world.plan(*[()] * 8)
+    await world.advance(routes[0])
+    await make_due(world)
+    taken = await due_tasks(world, share=3)
+    assert len(taken) == 3
+    assert await due_tasks(world, share=3) == [], "the workers have enough of it"
+    for due in taken[:2]:
+        route = next(route for route in routes if route.task_id == due.task_id)
+        await world.start(route, 1)
+    assert len(await due_tasks(world, share=3)) == 2
+    await make_due(world)
+    assert len(await due_tasks(world, share=3)) == 3, "what nobody answers holds up nothing for ever"
+
+
+async def test_a_workflow_that_need_not_run_is_told_once(world: World) -> None:
+    route = await world.in_state(S.WAITING)
+    await world.cancel(route)
+    await make_due(world)
+    (due,) = await due_tasks(world)
+    assert not due.bell.starts
+    async with world.pool.connection() as connection:
+        await rings.task_told(connection, due)
+    await make_due(world)
+    assert await due_tasks(world) == []

@@ -16,7 +16,7 @@ from baton.domain.states import ExecutionState, SendMode, TaskState
 from baton.store import failures, steps, transcripts
 from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.steps import Delta, StepAttempt
-from tests.store.world import World, call, items, key, question
+from tests.store.world import World, call, key, question
 
 S, T = TaskState, EventType
 
@@ -170,7 +170,6 @@ async def test_an_answer_without_calls_ends_turn_and_task(world: World) -> None:
         "messages": [{"message_id": str(message["id"]), "seq": 1}],
         "questions": [],
         "approvals": [],
-        "waiting": [],
     }
 
 
@@ -186,9 +185,9 @@ async def test_questions_make_the_task_wait(world: World) -> None:
     assert [event.data["question_id"] for event in (a, b)] == ["a", "b"]
     assert {event.type for event in (a, b)} == {T.QUESTION_ASKED}
     assert (ended.task_state, ended.execution_state) == (S.WAITING, ExecutionState.WAITING)
-    (waiting,) = items(ended, "waiting")
-    assert waiting["position"] == 1
-    assert waiting["question"] == "a?\nb?"
+    ((waiting,), _) = await world.waited_after(ended)
+    assert waiting.position == 1
+    assert waiting.question == "a?\nb?"
 
 
 async def test_a_message_that_came_meanwhile_keeps_the_task_running(world: World) -> None:

@@ -13,6 +13,7 @@ from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules
 from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult
 from baton.domain.events import Event
+from baton.domain.events.parts import PausedTask, WaitingTask
 from baton.domain.ids import StepKey, TaskById, TaskRoute, whole_tenant
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing
@@ -23,6 +24,7 @@ from baton.store.creation import NewExecution, NewTask
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
 from baton.store.steps import Delta, StepAttempt
+from baton.store.waiting import waiting_after
 from tests.support.authors import author
 
 NO_RULES = ToolRules({})
@@ -196,6 +198,16 @@ class World:
         """The plan looks at its tasks."""
         async with self.pool.transaction() as connection:
             return await advance_plan(connection, self.tenant, route.execution_id)
+
+    async def waited_after(
+        self, event: Event, *, most_bytes: int = 1_000_000, limit: int = 1000
+    ) -> tuple[tuple[WaitingTask, ...], tuple[PausedTask, ...]]:
+        """What the execution waited for after one of its events."""
+        row = await self._one("SELECT execution_id FROM tasks WHERE tenant_id = $1 AND id = $2", event.task_id)
+        async with self.pool.connection() as connection:
+            return await waiting_after(
+                connection, self.tenant, row["execution_id"], event.seq, most_bytes=most_bytes, limit=limit
+            )
 
     async def box(self, route: TaskRoute) -> Mailbox:
         """The task's mailbox as it is now."""

@@ -16,7 +16,6 @@ from api.app import BatonApp, create_app
 from api.connection import server_config
 from baton.domain.agents import Scope
 from baton.domain.events import NewEvent, TextDelta, TurnEnded
-from baton.domain.events.parts import WaitingTask
 from baton.domain.mailbox import Ending
 from baton.domain.quota import UNLIMITED
 from baton.domain.states import ExecutionState, TaskState
@@ -137,11 +136,9 @@ def delta(text: str, task_id: UUID | None = None, *, step: int = 0, attempt: int
     return NewEvent(TextDelta(turn=1, step=step, attempt=attempt, text=text), task_id)
 
 
-def ended(
-    task_id: UUID, state: TaskState, *, waiting: tuple[WaitingTask, ...] | None = None, **fields: Any
-) -> NewEvent:
+def ended(task_id: UUID, state: TaskState, **fields: Any) -> NewEvent:
     """A turn's end that brings about ``state``. ``fields``: of the body, beyond those that every end has."""
-    return NewEvent(TurnEnded(turn=1, outcome=Ending.ANSWERED, **fields), task_id, state, waiting)
+    return NewEvent(TurnEnded(turn=1, outcome=Ending.ANSWERED, **fields), task_id, state)
 
 
 @asynccontextmanager

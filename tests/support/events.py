@@ -124,12 +124,12 @@ def event(
     task: UUID | None = TASK,
     state: TaskState | None = None,
     execution: ExecutionState | None = None,
-    waiting: tuple[WaitingTask, ...] | None = None,
-    paused: tuple[PausedTask, ...] | None = None,
+    waiting: tuple[WaitingTask, ...] = (),
+    paused: tuple[PausedTask, ...] = (),
 ) -> Event:
     """An entry of a log, as the store reads it. A task has the position 4."""
-    data = body.data if isinstance(body, Unknown) else encode(NewEvent(body, waiting=waiting, paused=paused))
-    return Event(seq, at, body, data, task, 4 if task else None, state, execution, waiting or (), paused or ())
+    data = body.data if isinstance(body, Unknown) else encode(NewEvent(body))
+    return Event(seq, at, body, data, task, 4 if task else None, state, execution, waiting, paused)
 
 
 def delta(text: str = "x", *, turn: int = 1, step: int = 0, attempt: int = 1) -> events.TextDelta:

@@ -26,13 +26,13 @@ class Bells:
         self.away = False
 
     async def ring_task(
-        self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool, unheard: bool
+        self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, runs: bool, starts: bool, unheard: bool
     ) -> None:
         """Take a ring."""
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("away") from OSError()
-        self.rung.append({"seq": seq, "turn": turn, "interrupt": interrupt, "runs": runs})
+        self.rung.append({"seq": seq, "turn": turn, "interrupt": interrupt, "runs": runs, "starts": starts})
 
 
 @pytest.fixture
@@ -123,4 +123,12 @@ async def test_one_who_knows_of_no_workflow_is_enough(bells: Bells, doorbell: Do
         doorbell.ring_task(ROUTE, 3, 2),
         return_exceptions=True,
     )
-    assert bells.rung == [{"seq": 3, "turn": 2, "interrupt": 0, "runs": False}]
+    assert bells.rung == [{"seq": 3, "turn": 2, "interrupt": 0, "runs": False, "starts": True}]
+
+
+async def test_a_workflow_is_started_if_any_of_those_who_ring_has_something_for_it_to_do(
+    bells: Bells, doorbell: Doorbell
+) -> None:
+    await doorbell.ring_task(ROUTE, 3, 2, starts=False)
+    await asyncio.gather(doorbell.ring_task(ROUTE, 4, 2, starts=False), doorbell.ring_task(ROUTE, 5, 2))
+    assert [ring["starts"] for ring in bells.rung] == [False, True]

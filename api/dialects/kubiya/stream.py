@@ -24,7 +24,7 @@ Data: TypeAlias = dict[str, object]
 
 def plan_encoder() -> Encoder:
     """All that happens in a plan."""
-    return Encoder("kubiya.plan", _plan_frames, _plan_end)
+    return Encoder("kubiya.plan", _plan_frames, _plan_end, tells_waiting=True)
 
 
 def task_encoder(shown_as: UUID, task_id: UUID) -> Encoder:

@@ -102,25 +102,21 @@ Body: TypeAlias = KnownBody | Unknown
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to be appended; its number and time are given when it is.
-
-    ``waiting`` and ``paused``: see `Event`; None leaves them out of what is stored.
-    """
+    """An event to be appended; its number and time are given when it is."""
 
     body: KnownBody
     task_id: UUID | None = None
     task_state: TaskState | None = None
-    waiting: tuple[WaitingTask, ...] | None = None
-    paused: tuple[PausedTask, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """An entry of an execution's log. ``position`` is the task's integer in its plan.
 
-    ``task_state`` and ``execution_state`` are the states that it brought about, None where they did not change. One
-    that brings an execution to wait, whatever its type, has all tasks that are ``waiting`` then, and of a plan those
-    that are ``paused``. ``data`` is what the log has of all this, for who passes it on as it is.
+    ``task_state`` and ``execution_state`` are the states that it brought about, None where they did not change.
+    ``data`` is what the log has of all this, for who passes it on as it is. The tasks that are ``waiting`` and
+    ``paused`` once an execution has come to wait, other events say: they are here only where somebody has looked them
+    up (`baton.service.waiting.with_waiting`).
     """
 
     seq: int

@@ -8,7 +8,6 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from baton.domain.events import Body, KnownBody, NewEvent, Unknown
-from baton.domain.events.parts import PausedTask, WaitingTask
 from baton.domain.json import JsonObject, JsonValue
 
 T = TypeVar("T")
@@ -21,18 +20,11 @@ def _reader(shape: type[T]) -> Callable[[JsonValue], T]:
 
 
 _BODIES: Final = {name: _reader(body) for name, body in CLASSES.items()}
-_WAITING: Final = _reader(tuple[WaitingTask, ...])
-_PAUSED: Final = _reader(tuple[PausedTask, ...])
 
 
 def encode(event: NewEvent) -> JsonObject:
     """What the log stores of an event beside its type and its states."""
-    data: JsonObject = _json_of(event.body)
-    if event.waiting is not None:
-        data["waiting"] = _json_of(event.waiting)
-    if event.paused is not None:
-        data["paused"] = _json_of(event.paused)
-    return data
+    return _json_of(event.body)
 
 
 def decode(type: str, data: JsonObject) -> Body:
@@ -46,16 +38,6 @@ def decode(type: str, data: JsonObject) -> Body:
         return Unknown(type, data)
 
 
-def waiting_in(data: JsonObject) -> tuple[WaitingTask, ...]:
-    """The tasks that an event's data has as `waiting`."""
-    return _listed(_WAITING, data.get("waiting"))
-
-
-def paused_in(data: JsonObject) -> tuple[PausedTask, ...]:
-    """The tasks that an event's data has as `paused`."""
-    return _listed(_PAUSED, data.get("paused"))
-
-
 def _json_of(value: object) -> Any:
     return orjson.loads(orjson.dumps(value, default=_text_of_uuid))
 
@@ -65,12 +47,3 @@ def _text_of_uuid(value: object) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON")
-
-
-def _listed(read: Callable[[JsonValue], tuple[T, ...]], items: JsonValue) -> tuple[T, ...]:
-    if not items:
-        return ()
-    try:
-        return read(items)
-    except ValidationError:  # newer code's shape, as in `decode`
-        return ()

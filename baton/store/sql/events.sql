@@ -80,17 +80,29 @@ SELECT event_seq AS head, state,
   FROM executions
  WHERE tenant_id = :tenant AND id = :execution;
 
+-- part: so_far
+ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+
 -- name: feed_pages
--- What is new in each of several logs, in one snapshot. known: the last event that is known of each, limit: events per
--- log at most. One row per event; one without an event for a log in which nothing is new.
+-- What is new in each of several logs, in one snapshot. known: the last event that is known of each; limit: events per
+-- log at most, most_bytes: after so many no other one. One row per event; one without an event for a log in which
+-- nothing is new. (What a compressed row holds is only measured where the compressed ones before it are not too many.)
 SELECT q.execution_id, x.event_seq AS head, x.state, ${event}
   FROM unnest(:tenants::uuid[], :executions::uuid[], :known::bigint[]) AS q (tenant_id, execution_id, known)
        JOIN executions x ON x.tenant_id = q.tenant_id AND x.id = q.execution_id
        LEFT JOIN LATERAL (
-           SELECT * FROM events
-            WHERE tenant_id = q.tenant_id AND execution_id = q.execution_id AND seq > q.known
-            ORDER BY seq
-            LIMIT :limit
+           SELECT * FROM (
+               SELECT *, sum(octet_length(data::text)) OVER (${so_far}) AS bytes_before FROM (
+                   SELECT *, sum(pg_column_size(data)) OVER (${so_far}) AS stored_before FROM (
+                       SELECT * FROM events
+                        WHERE tenant_id = q.tenant_id AND execution_id = q.execution_id AND seq > q.known
+                        ORDER BY seq
+                        LIMIT :limit
+                   ) newest
+               ) stored
+                WHERE coalesce(stored_before, 0) < :most_bytes
+           ) measured
+            WHERE coalesce(bytes_before, 0) < :most_bytes
        ) e ON true
  ORDER BY q.execution_id, e.seq;
 
@@ -108,3 +120,40 @@ SELECT x.event_seq AS head, x.state, x.agent_id, t.id AS task_id, t.state AS tas
                   ORDER BY e.seq LIMIT 1), 1) AS oldest
   FROM executions x LEFT JOIN tasks t ON t.tenant_id = :tenant AND t.execution_id = x.id AND t.id = :task
  WHERE x.tenant_id = :tenant AND x.id = :execution;
+
+-- name: waiting_after
+-- The tasks of an execution that waited, or were paused, after its event seq, by position: those that come first within
+-- most_bytes of what they ask. What one asks its row says, while it has been in no other state since, else the event
+-- that brought it there.
+WITH stood AS (
+    SELECT t.id, t.position, stands.task_state AS state,
+           CASE WHEN later.seq IS NULL THEN t.open_questions ELSE stands.data -> 'questions' END AS questions,
+           CASE WHEN later.seq IS NULL THEN t.open_approvals ELSE stands.data -> 'approvals' END AS approvals,
+           CASE WHEN later.seq IS NULL THEN t.waiting_since ELSE stands.at END AS since
+      FROM tasks t
+           CROSS JOIN LATERAL (
+               SELECT e.seq, e.task_state, e.data, e.at FROM events e
+                WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.task_id = t.id AND e.seq <= :seq
+                  AND e.task_state IS NOT NULL
+                ORDER BY e.seq DESC
+                LIMIT 1
+           ) stands
+           LEFT JOIN LATERAL (
+               SELECT e.seq FROM events e
+                WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.task_id = t.id AND e.seq > :seq
+                  AND e.task_state IS NOT NULL
+                LIMIT 1
+           ) later ON true
+     WHERE t.tenant_id = :tenant AND t.execution_id = :execution
+       AND stands.task_state IN (:task.waiting, :task.paused)
+), measured AS (
+    SELECT s.*, sum(CASE WHEN s.state = :task.waiting
+                         THEN octet_length(s.questions::text) + octet_length(s.approvals::text) ELSE 0 END)
+                    OVER (ORDER BY s.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+      FROM stood s
+)
+SELECT id, position, state, questions, approvals, since
+  FROM measured
+ WHERE coalesce(before, 0) < :most_bytes
+ ORDER BY position
+ LIMIT :limit;

@@ -117,13 +117,12 @@ SELECT m.id, m.seq, m.digest, m.accepted_at, m.receipt, m.task_id, t.execution_i
  ORDER BY m.digest = :digest DESC, m.accepted_at, m.id
  LIMIT 1;
 
--- name: has_news
--- Whether a message waits for a turn that answers none of the questions that the task rested with.
-SELECT EXISTS (
-    SELECT FROM messages m
-     WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.state = :message.accepted
-       AND NOT m.answers && ARRAY(SELECT q.value ->> 'id' FROM tasks t, jsonb_array_elements(t.rested_questions) AS q
-                                   WHERE t.tenant_id = :tenant AND t.id = :task));
+-- name: tasks_with_news
+-- Those of the tasks for which a message waits that answers none of the questions that its task rested with.
+SELECT DISTINCT t.id
+  FROM tasks t JOIN messages m ON m.tenant_id = t.tenant_id AND m.task_id = t.id AND m.state = :message.accepted
+ WHERE t.tenant_id = :tenant AND t.id = ANY (:ids::uuid[])
+   AND NOT m.answers && ARRAY(SELECT q.value ->> 'id' FROM jsonb_array_elements(t.rested_questions) AS q);
 
 -- part: message
 -- A message `m` of the task `t`.

@@ -4,17 +4,19 @@ SELECT state, event_seq FROM executions WHERE tenant_id = :tenant AND id = :exec
 
 -- name: lock_plan_tasks
 -- Lock an execution's tasks, by id.
-SELECT id, position, title, state, version, depends_on, error_code, turn, ring_at, agent_id, open_questions,
-       waiting_since
+SELECT id, position, title, state, depends_on, error_code, ring_at
   FROM tasks WHERE tenant_id = :tenant AND execution_id = :execution
  ORDER BY id
    FOR UPDATE;
 
 -- name: start_tasks
+-- told: those that are rung at once; the relay rings the others.
 UPDATE tasks
    SET state = :task.running, rested = :task.running, rested_since = now(), version = version + 1, error_code = NULL,
        started_at = coalesce(started_at, now()), completed_at = NULL, updated_at = now(),
-       ring_at = now() + make_interval(secs => :ring_seconds), rings = 0
+       ring_at = now() + make_interval(secs => CASE WHEN position = ANY (:told::bigint[])
+                                                    THEN :ring_seconds::double precision ELSE 0 END),
+       rings = 0
  WHERE tenant_id = :tenant AND execution_id = :execution AND position = ANY (:positions);
 
 -- name: fail_tasks
@@ -30,4 +32,5 @@ UPDATE tasks
  WHERE tenant_id = :tenant AND execution_id = :execution AND position = ANY (:positions);
 
 -- name: plan_heard
-UPDATE executions SET ring_at = NULL, rings = 0 WHERE tenant_id = :tenant AND id = :execution AND ring_at IS NOT NULL;
+UPDATE executions SET ring_at = NULL, rings = 0
+ WHERE tenant_id = :tenant AND id = :execution AND num_nonnulls(ring_at) = 1;

@@ -18,6 +18,10 @@ ${route}
 ${route}
  WHERE t.tenant_id = :tenant AND t.id = :task AND ${of_agent};
 
+-- name: routes_of_tasks
+${route}
+ WHERE t.tenant_id = :tenant AND t.id = ANY (:ids::uuid[]);
+
 -- name: route_by_number
 ${route}
  WHERE t.tenant_id = :tenant AND t.number = :number AND ${of_agent};

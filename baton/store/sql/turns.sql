@@ -144,14 +144,62 @@ SELECT id, seq FROM told ORDER BY seq;
 UPDATE tasks SET result = :result, error_code = :error_code, rested_error = :rested_error
  WHERE tenant_id = :tenant AND id = :task;
 
+-- name: end_turns
+-- End the open turns of locked tasks that are cancelled: as `end_turn`, which ends one.
+WITH ended AS (
+    SELECT task, turn FROM unnest(:ids::uuid[], :turns::integer[]) AS e (task, turn)
+), turn AS (
+    UPDATE turns t SET state = :turn.interrupted, outcome = :task.cancelled, ended_at = clock_timestamp()
+      FROM ended e WHERE t.tenant_id = :tenant AND t.task_id = e.task AND t.turn = e.turn
+), steps_left AS (
+    UPDATE steps s SET state = :step.interrupted, ended_at = clock_timestamp()
+      FROM ended e
+     WHERE s.tenant_id = :tenant AND s.task_id = e.task AND s.turn = e.turn AND s.state = :step.running
+), calls_left AS (
+    UPDATE tool_calls c SET state = :call.done, failed = true, content = :not_made, ended_at = clock_timestamp()
+      FROM ended e
+     WHERE c.tenant_id = :tenant AND c.task_id = e.task AND c.turn BETWEEN e.turn - 1 AND e.turn
+       AND c.state <> :call.done
+), told AS (
+    UPDATE messages m SET state = :message.processed, ended_at = clock_timestamp()
+      FROM ended e
+     WHERE m.tenant_id = :tenant AND m.task_id = e.task AND m.turn = e.turn AND m.state = :message.claimed
+    RETURNING m.task_id, m.id, m.seq
+)
+SELECT task_id, id, seq FROM told ORDER BY task_id, seq;
+
+-- name: end_held_calls
+-- End what steps of cancelled tasks hold back: the approvals that nobody has decided on, and all calls that are not
+-- made. approval: of a call that was held back for one.
+WITH held AS (
+    SELECT task, turn, step FROM unnest(:ids::uuid[], :turns::integer[], :steps::integer[]) AS h (task, turn, step)
+), undecided AS (
+    UPDATE approvals a
+       SET state = :approval.cancelled, decided_by = :by, author = :author, reason = '',
+           decided_at = clock_timestamp()
+      FROM held h
+     WHERE a.tenant_id = :tenant AND a.task_id = h.task AND a.turn = h.turn AND a.step = h.step
+       AND a.state = :approval.open
+    RETURNING a.id, a.task_id, a.turn, a.step, a.call_id
+), calls AS (
+    UPDATE tool_calls c SET state = :call.done, failed = true, content = :not_made, ended_at = clock_timestamp()
+      FROM held h
+     WHERE c.tenant_id = :tenant AND c.task_id = h.task AND c.turn = h.turn AND c.step = h.step
+       AND c.state <> :call.done
+    RETURNING c.task_id, c.turn, c.step, c.call_id, c.name, c.ordinal
+)
+SELECT c.task_id, c.turn, c.step, c.call_id, c.name, u.id AS approval
+  FROM calls c LEFT JOIN undecided u USING (task_id, turn, step, call_id)
+ ORDER BY c.task_id, c.ordinal;
+
 -- name: bury_unclaimed
--- Messages that no turn will read any more.
+-- Messages of some tasks that no turn will read any more.
 WITH dead AS (
     UPDATE messages SET state = :message.dead, reason = :reason, ended_at = clock_timestamp()
-     WHERE tenant_id = :tenant AND task_id = :task AND state = :message.accepted
-    RETURNING id, seq
+     WHERE tenant_id = :tenant AND task_id = ANY (:ids::uuid[]) AND state = :message.accepted
+    RETURNING task_id, id, seq
 )
-SELECT id, seq FROM dead ORDER BY seq;
+SELECT task_id, id, seq FROM dead ORDER BY task_id, seq;
 
 -- name: ring_plan
 -- The plan is to look at its tasks: rung by the relay unless that was done before.

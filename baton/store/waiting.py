@@ -1,0 +1,48 @@
+"""What an execution waited for after one of its events."""
+
+from typing import Any
+
+import asyncpg
+
+from baton.domain.approvals import call_question
+from baton.domain.events.parts import PausedTask, WaitingTask
+from baton.domain.ids import ExecutionId, TenantId
+from baton.domain.states import TaskState
+from baton.store.pool import Connection
+from baton.store.queries import fetch
+
+
+async def waiting_after(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, seq: int, *, most_bytes: int, limit: int
+) -> tuple[tuple[WaitingTask, ...], tuple[PausedTask, ...]]:
+    """The tasks that waited, and those that were paused, after the event ``seq``, by position.
+
+    Up to ``limit`` of them, and of what they ask about ``most_bytes``, but one at least.
+    """
+    rows = await fetch(
+        connection,
+        "waiting_after",
+        tenant=tenant_id,
+        execution=execution_id,
+        seq=seq,
+        most_bytes=most_bytes,
+        limit=limit,
+    )
+    waiting = [_waiting(row) for row in rows if row["state"] == TaskState.WAITING]
+    paused = [
+        PausedTask(task_id=row["id"], position=row["position"]) for row in rows if row["state"] == TaskState.PAUSED
+    ]
+    return tuple(waiting), tuple(paused)
+
+
+def _waiting(row: asyncpg.Record) -> WaitingTask:
+    questions: list[Any] = row["questions"] or []
+    approvals: list[Any] = row["approvals"] or []
+    calls = [call_question(approval["tool"], approval["arguments"]) for approval in approvals]
+    return WaitingTask(
+        task_id=row["id"],
+        position=row["position"],
+        question="\n".join((*(question["text"] for question in questions), *calls)),
+        waiting_since=row["since"],
+        consent=not questions,
+    )
