@@ -8,7 +8,7 @@ import orjson
 
 from baton.client.schemas.base import Json
 from baton.domain.events import Event
-from baton.domain.events.codec import decode, paused_in, waiting_in
+from baton.domain.events.codec import decode
 from baton.domain.states import ExecutionState, TaskState
 
 
@@ -33,7 +33,5 @@ def read_entry(raw: str) -> Entry:
         position=entry["position"],
         task_state=task_state and TaskState(task_state),
         execution_state=execution_state and ExecutionState(execution_state),
-        waiting=waiting_in(data),
-        paused=paused_in(data),
     )
     return Entry(event, raw)
