@@ -234,11 +234,16 @@ class Storm:
 
 #: What is wrong → the rows that show it.
 _CHECKS: Final = {
+    # A message that is redriven takes a new number.
     "counters are not the rows": """
-        SELECT t.id, t.accepted_seq, t.unclaimed, count(m.id) AS messages, max(m.seq) AS last
-          FROM tasks t LEFT JOIN messages m ON m.task_id = t.id
-         GROUP BY t.tenant_id, t.id
-        HAVING t.accepted_seq <> count(m.id) OR t.accepted_seq <> coalesce(max(m.seq), 0)
+        SELECT t.id, t.accepted_seq, t.unclaimed, count(m.id) AS messages, max(m.seq) AS last, r.times AS redriven
+          FROM tasks t
+               LEFT JOIN messages m ON m.task_id = t.id
+               CROSS JOIN LATERAL (
+                   SELECT count(*) AS times FROM events v
+                    WHERE v.execution_id = t.execution_id AND v.task_id = t.id AND v.type = 'message.redriven') r
+         GROUP BY t.tenant_id, t.id, r.times
+        HAVING t.accepted_seq <> count(m.id) + r.times OR t.accepted_seq <> coalesce(max(m.seq), 0)
             OR t.unclaimed <> count(m.id) FILTER (WHERE m.state = 'accepted')
     """,
     "the log has a gap": """

@@ -45,5 +45,5 @@ async def test_a_storm_over_all_dialects(seconds: float, kills: bool, tmp_path: 
             for status in sorted({status for _, status in storm.statuses})
         }
         print(f"{calls} calls, {len(storm.accepted)} messages accepted, {by_status}")
-        assert wrong == []
+        assert wrong == [], "\n".join(wrong)
         assert "Traceback" not in stack.log("api") + stack.log("worker")
