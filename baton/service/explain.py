@@ -114,7 +114,7 @@ async def _of_temporal(baton: Baton, facts: TaskFacts) -> list[Reason]:
         text = f"no worker asks for work of the task queue {facts.queue!r}"
         reasons.insert(0, Reason("no_worker", text, polled_at, {"queue": facts.queue}))
     if run and run.status == "running" and run.stuck:
-        reasons.insert(0, _stuck(run.stuck, plan=plan, at_work=bool(run.pending)))
+        reasons.insert(0, _stuck(run.stuck, plan=plan, at_work=run.at_work))
     return reasons
 
 

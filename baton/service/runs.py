@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import (
     EventType,
+    PendingActivityState,
     PendingWorkflowTaskState,
     TaskQueueType,
     TimeoutType,
@@ -46,6 +47,16 @@ _PINNED_WAIT: Final = timedelta(seconds=8)
 _LASTING: Final = timedelta(seconds=8)
 #: A workflow task that no worker has answered may have met workers that were killed, or had too much to do.
 _UNANSWERED: Final = 4
+#: An activity that is tried again sooner than that is as good as at work.
+_SOON: Final = timedelta(seconds=10)
+#: In these states of an activity no worker has it.
+_NOT_AT_WORK: Final = frozenset(
+    {
+        PendingActivityState.PENDING_ACTIVITY_STATE_UNSPECIFIED,
+        PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
+        PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED,
+    }
+)
 _FAILED_CAUSE: Final = "WORKFLOW_TASK_FAILED_CAUSE_"
 _COMPLETED: Final = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 _FAILED: Final = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
@@ -60,10 +71,11 @@ BUILD_GONE: Final = "PinnedBuildWithoutWorkers"
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An activity that is scheduled or at work. ``failure`` is the code of its last attempt's, ``next_at`` when it is
-    tried again, ``busy`` how many steps kept it from a slot where that is `NO_SLOT`."""
+    """An activity that is scheduled or at work (``at_work``: a worker has it). ``failure`` is the code of its last
+    attempt's, ``next_at`` when it is tried again, ``busy`` how many steps kept it from a slot where that is `NO_SLOT`."""
 
     activity: str
+    at_work: bool
     attempt: int
     started_at: datetime | None
     heartbeat_at: datetime | None
@@ -110,6 +122,20 @@ class Run:
     status: str
     pending: tuple[Pending, ...]
     stuck: Stuck | None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether an activity is under way, or will be in a moment.
+
+        Not one that is put off for long (a provider may ask for an hour), nor one that only a build which nobody runs
+        could take up.
+        """
+        until = datetime.now(UTC) + _SOON
+        nobody = self.stuck is not None and self.stuck.cause == BUILD_GONE
+        return any(
+            pending.at_work or not (nobody or (pending.next_at is not None and pending.next_at > until))
+            for pending in self.pending
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +296,7 @@ def _pending(info: PendingActivityInfo) -> Pending:
     failure = info.last_failure
     return Pending(
         activity=info.activity_type.name,
+        at_work=info.state not in _NOT_AT_WORK,
         attempt=info.attempt,
         started_at=_time(info.last_started_time) if info.HasField("last_started_time") else None,
         heartbeat_at=_time(info.last_heartbeat_time) if info.HasField("last_heartbeat_time") else None,

@@ -83,7 +83,7 @@ class StuckRuns:
         """
         if run.stuck is None:
             return False
-        if run.stuck.is_lasting and not run.pending:
+        if run.stuck.is_lasting and not run.at_work:
             try:
                 await self._replace_task(turn, run.run_id, run.stuck)
             except NotFound:  # deleted since
@@ -114,7 +114,7 @@ class StuckRuns:
         run = await self._runs.look(plan_workflow_id(str(execution_id)))
         if run is not None and run.stuck is None and run.pending:
             self._known_good[execution_id] = time.monotonic()
-        if run is None or run.status != "running" or run.stuck is None or not run.stuck.is_lasting or run.pending:
+        if run is None or run.status != "running" or run.stuck is None or not run.stuck.is_lasting or run.at_work:
             return
         try:
             await self._replace_plan(tenant_id, execution_id, run.run_id, run.stuck)

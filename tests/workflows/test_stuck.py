@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion as ApiVersion
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
@@ -21,6 +23,7 @@ import worker
 from baton.domain.events import EventType
 from baton.domain.ids import TaskById
 from baton.service.explain import explain_task
+from baton.service.runs import Pending, Run, Stuck
 from tests.support.changed_workflows import ChangedPlanWorkflow, ChangedTaskWorkflow
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
@@ -145,26 +148,79 @@ async def test_a_run_that_is_pinned_to_a_build_which_nobody_runs_gives_way(
     async with running_system(database_url, temporal_server, **QUICK) as system:
         task = await system.start("!ask one?")
         await system.until(task, "waiting")
-        version = WorkerDeploymentVersion("baton", "old")
-        old = Worker(
-            temporal_server.client,
-            task_queue=system.queue,
-            workflows=list(OURS),
-            workflow_runner=worker.sandbox(),
-            deployment_config=WorkerDeploymentConfig(
-                version=version,
-                use_worker_versioning=True,
-                default_versioning_behavior=VersioningBehavior.PINNED,
-            ),
-        )
-        async with old:
+        async with old_build(system, temporal_server) as version:
             await asyncio.sleep(1)
         await pin(temporal_server, task_workflow_id(str(task)), version)
         await system.send(task, "!finish it")
-        assert (await explained(system, task, "workflow_stuck"))["cause"] == "PinnedBuildWithoutWorkers"
-        assert (await system.until(task, "succeeded", seconds=40))["result"] == "it"
-        (why,) = await replaced(system, await system.execution_of(task))
-        assert why["cause"] == "PinnedBuildWithoutWorkers"
+        await gives_way_to_a_run_of_another_build(system, task)
+
+
+async def test_so_does_one_with_a_step_that_only_such_a_build_could_take(
+    database_url: str, temporal_server: RunningTemporal
+) -> None:
+    async with running_system(database_url, temporal_server, **QUICK) as system:
+        task = await system.start("!ask one?")
+        await system.until(task, "waiting")
+        handle = temporal_server.client.get_workflow_handle(task_workflow_id(str(task)))
+
+        async def step_is_scheduled() -> bool:
+            return len((await handle.describe()).raw_description.pending_activities) == 1
+
+        async with old_build(system, temporal_server, other_work) as version:
+            await pin(temporal_server, task_workflow_id(str(task)), version)
+            await system.send(task, "!finish it")
+            await eventually(step_is_scheduled)
+        await gives_way_to_a_run_of_another_build(system, task)
+
+
+def test_a_step_that_is_put_off_for_long_is_not_waited_for() -> None:
+    """A provider may ask for an hour; one that is tried again in a moment would be done twice."""
+    now = datetime.now(UTC)
+    stuck = Stuck("NonDeterministicError", "", 3, now - timedelta(minutes=1))
+
+    def is_waited_for(seconds: float | None, *, at_work: bool = False) -> bool:
+        next_at = None if seconds is None else now + timedelta(seconds=seconds)
+        pending = Pending("model_step", at_work, 2, now, now, next_at, "model_rate_limited")
+        return Run("run", "running", (pending,), stuck).at_work
+
+    assert not is_waited_for(600)
+    assert is_waited_for(3)
+    assert is_waited_for(None)
+    assert is_waited_for(None, at_work=True)
+    assert not Run("run", "running", (), stuck).at_work
+
+
+@activity.defn
+async def other_work() -> None:
+    """Nothing that anybody asks for."""
+
+
+@asynccontextmanager
+async def old_build(
+    system: System, temporal: RunningTemporal, *activities: Callable[..., Any]
+) -> AsyncGenerator[WorkerDeploymentVersion]:
+    """A worker of a version of its own, which can take no step, while in here."""
+    version = WorkerDeploymentVersion("baton", "old")
+    async with Worker(
+        temporal.client,
+        task_queue=system.queue,
+        workflows=list(OURS),
+        activities=activities,
+        workflow_runner=worker.sandbox(),
+        deployment_config=WorkerDeploymentConfig(
+            version=version,
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.PINNED,
+        ),
+    ):
+        yield version
+
+
+async def gives_way_to_a_run_of_another_build(system: System, task: UUID) -> None:
+    assert (await explained(system, task, "workflow_stuck"))["cause"] == "PinnedBuildWithoutWorkers"
+    assert (await system.until(task, "succeeded", seconds=40))["result"] == "it"
+    (why,) = await replaced(system, await system.execution_of(task))
+    assert why["cause"] == "PinnedBuildWithoutWorkers"
 
 
 async def pin(temporal: RunningTemporal, workflow_id: str, version: WorkerDeploymentVersion) -> None:
