@@ -72,7 +72,8 @@ BUILD_GONE: Final = "PinnedBuildWithoutWorkers"
 @dataclass(frozen=True, slots=True)
 class Pending:
     """An activity that is scheduled or at work (``at_work``: a worker has it). ``failure`` is the code of its last
-    attempt's, ``next_at`` when it is tried again, ``busy`` how many steps kept it from a slot where that is `NO_SLOT`."""
+    attempt's, ``next_at`` when it is tried again, ``busy`` how many steps kept it from a slot where that is
+    `NO_SLOT`."""
 
     activity: str
     at_work: bool

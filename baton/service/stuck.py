@@ -14,7 +14,8 @@ from uuid import UUID
 
 from baton.domain.errors import NotFound
 from baton.domain.events import WorkflowReplaced
-from baton.domain.ids import ExecutionId, TaskById, TenantId, whole_tenant
+from baton.domain.ids import ExecutionId, TaskById, TaskId, TenantId, whole_tenant
+from baton.service.rounds import Round
 from baton.service.runs import Run, Runs, Stuck
 from baton.service.temporal import Temporal
 from baton.store import plans, rings, routes, sweeps
@@ -59,6 +60,8 @@ class StuckRuns:
         self._runs = runs
         self._notifier = notifier
         self._known_good: dict[UUID, float] = {}
+        self._tasks = Round[TaskId](0.0)
+        self._plans = Round[ExecutionId](0.0)
         self._replaced: dict[UUID, _Replaced] = {}
 
     async def sweep(self) -> None:
@@ -71,8 +74,14 @@ class StuckRuns:
             if now - replaced.at < 2 * max(replaced.pause_seconds, 60.0)
         }
         async with self._pool.connection() as connection:
-            turns = await sweeps.unheard_tasks(connection, _TIMER_SECONDS, list(self._known_good), _BATCH)
-            executions = await sweeps.unheard_plans(connection, list(self._known_good), _BATCH)
+            passed = [*self._known_good, *self._tasks.seen()]
+            turns = await sweeps.unheard_tasks(connection, _TIMER_SECONDS, passed, _BATCH)
+            passed = [*self._known_good, *self._plans.seen()]
+            executions = await sweeps.unheard_plans(connection, passed, _BATCH)
+        self._tasks.found(len(turns), _BATCH)
+        self._tasks.add(turn.task_id for turn in turns)
+        self._plans.found(len(executions), _BATCH)
+        self._plans.add(execution_id for _, execution_id in executions)
         await _side_by_side(self._look_at_task, turns)
         await _side_by_side(self._look_at_plan, executions)
 

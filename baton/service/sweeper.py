@@ -15,6 +15,7 @@ from uuid import uuid4
 from baton.domain.errors import NotFound, Unavailable
 from baton.domain.ids import TaskId
 from baton.runtime.loop import Loop
+from baton.service.rounds import Round
 from baton.service.runs import Runs
 from baton.service.stuck import StuckRuns
 from baton.service.temporal import Temporal, TemporalRefused
@@ -60,7 +61,7 @@ class Sweeper:
         self._interval_seconds = interval_seconds
         self._silent_seconds = silent_seconds
         self._holder = uuid4()
-        self._seen_at_work: dict[TaskId, float] = {}
+        self._at_work = Round[TaskId](_KNOWN_GOOD_SECONDS)
         self._handled: dict[str, float] = {}
         self._stuck = StuckRuns(pool, temporal, runs, notifier)
         self._sweeps_at = time.monotonic()
@@ -144,10 +145,10 @@ class Sweeper:
 
         That is rung: between two activities it is harmless, and one that rests looks again.
         """
-        now = time.monotonic()
-        self._seen_at_work = {task: at for task, at in self._seen_at_work.items() if now - at < _KNOWN_GOOD_SECONDS}
         async with self._pool.connection() as connection:
-            turns = await sweeps.open_turns(connection, self._silent_seconds, list(self._seen_at_work), _BATCH)
+            turns = await sweeps.open_turns(connection, self._silent_seconds, self._at_work.seen(), _BATCH)
+        if self._at_work.found(len(turns), _BATCH):
+            self._at_work.add(turn.task_id for turn in turns)  # whatever they are found to be: others come first
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def look(turn: OpenTurn) -> None:
@@ -158,7 +159,7 @@ class Sweeper:
                 return
             if await self._stuck.mend(turn, run):
                 return
-            self._seen_at_work[turn.task_id] = now
+            self._at_work.add((turn.task_id,))
             if not run.pending:
                 async with self._pool.connection() as connection:
                     await sweeps.ring_idle(connection, turn)
