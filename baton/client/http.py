@@ -15,7 +15,7 @@ import httpx
 
 from baton.client.errors import Unreachable, UsageError
 from baton.client.responses import decoded, refusal
-from baton.client.schemas.agents import Agents, WholeAgent
+from baton.client.schemas.agents import Agents, ChangedAgent, WholeAgent
 from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
 from baton.client.schemas.base import Json, PageOut
 from baton.client.schemas.executions import ExecutionOut, StartedExecution
@@ -148,15 +148,15 @@ class Client:
         """An agent by its name, integer or uuid."""
         return decoded(WholeAgent, await self._call("GET", f"/agents/{quote(name, safe='')}"))
 
-    async def create_agent(self, agent: Json) -> WholeAgent:
+    async def create_agent(self, agent: Json) -> ChangedAgent:
         """Create an agent, once, however often the request has to be retried. After Unreachable it is unknown whether
         it was created."""
-        return decoded(WholeAgent, await self._call("POST", "/agents", json=agent, headers=_new_key()))
+        return decoded(ChangedAgent, await self._call("POST", "/agents", json=agent, headers=_new_key()))
 
-    async def change_agent(self, name: str, change: Json, *, if_version: int | None = None) -> WholeAgent:
+    async def change_agent(self, name: str, change: Json, *, if_version: int | None = None) -> ChangedAgent:
         """Change an agent. Safe to repeat."""
         path = f"/agents/{quote(name, safe='')}"
-        return decoded(WholeAgent, await self._call("PATCH", path, json=change, headers=_if_match(if_version)))
+        return decoded(ChangedAgent, await self._call("PATCH", path, json=change, headers=_if_match(if_version)))
 
     async def _pages(self, model: type[PageOut[T]], path: str, states: Sequence[str] = ()) -> AsyncIterator[T]:
         """All items of a list, page by page."""

@@ -8,7 +8,7 @@ from what is answered nor from what is asked of the database, that it would not 
 import json
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
@@ -396,3 +396,42 @@ async def test_an_agent_of_others_is_like_none_wherever_it_is_named(world: World
         query = _NAME.sub(lambda found, known=names: str(known[found[1]]), query)
         calls.append((path, Entry(Scope.READ, body=body, query=f"?{query}"), names))
     assert (await _same_answer(world, "other agent", calls)).status == status
+
+
+#: What people and models have written, as the test below plants it where an answer could show it.
+_WRITTEN: Final = "something-that-somebody-wrote"
+
+
+async def _write_everywhere(world: World) -> None:
+    """Have everything that tasks, messages, agents and approvals say hold `_WRITTEN`; the task asks something, too."""
+    asked = {"id": "q1", "text": _WRITTEN, "choices": [_WRITTEN], "schema": None, "asked_at": "2026-01-01T00:00:00Z"}
+    changes = (
+        "UPDATE tasks SET title = $2, description = $2, result = $2",
+        "UPDATE executions SET title = $2, summary = $2, metadata = jsonb_build_object('text', $2::text)",
+        "UPDATE messages SET text = $2, sender = $2",
+        "UPDATE approvals SET arguments = jsonb_build_object('text', $2::text)",
+        "UPDATE agents SET instructions = $2, tools = ARRAY[$2::text]",
+    )
+    async with world.api.pool.connection() as connection:
+        tenant = await world.api.tenant_id()
+        for change in changes:
+            await connection.execute(f"{change} WHERE tenant_id = $1", tenant, _WRITTEN)
+        await connection.execute(
+            "UPDATE tasks SET open_questions = $2 WHERE id = $1", UUID(world.names["TASK"]), [asked]
+        )
+
+
+@pytest.mark.parametrize(
+    "route", [route for route, entry in TABLE.items() if not route.startswith("GET ") and entry.scope is not ADMIN]
+)
+async def test_who_may_only_write_is_shown_nothing_that_others_wrote(world: World, route: str) -> None:
+    entry = TABLE[route]
+    await _make(world, entry.needs)
+    await _write_everywhere(world)
+    key = await world.key("right", entry.scope)
+    if route.startswith("PATCH /baton/v1/messages"):  # what is not edited is as somebody wrote it
+        attachment = {"filename": "a", "media_type": "text/plain", "url": "data:text/plain,a"}
+        entry = replace(entry, body={"attachments": [attachment]})
+    answer = await _call(world, route, entry, key, world.names)
+    assert answer.status_code == entry.status, answer.text
+    assert _WRITTEN not in answer.text + str(answer.headers)

@@ -15,7 +15,7 @@ from api.options import IF_MATCH_PARAMETER, START_KEY_PARAMETER, Options, StartK
 from api.responses import JsonResponse, etag, replayed_header
 from api.routing import DirectRoute
 from api.validate import validated
-from baton.client.schemas.agents import Agents, ChangeAgent, CreateAgent, WholeAgent
+from baton.client.schemas.agents import Agents, ChangeAgent, ChangedAgent, CreateAgent, WholeAgent
 from baton.domain.agents import Agent, parse_reference
 from baton.service import agents
 from baton.service.agents import AgentChange
@@ -39,14 +39,16 @@ async def list_agents(
     "",
     status_code=201,
     openapi_extra=body_of(CreateAgent, (START_KEY_PARAMETER,)),
-    responses=CHANGE_AGENT_PROBLEMS | {201: {"model": WholeAgent}},
+    responses=CHANGE_AGENT_PROBLEMS | {201: {"model": ChangedAgent}},
 )
 async def create_agent(who: CanChangeAgents, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Create an agent. Every API accepts its uuid, integer or name."""
     created = await agents.create_agent(baton, who, _change(validated(CreateAgent, body)), key=key)
     agent = created.agent
     headers = _headers(agent) | replayed_header(replayed=created.replayed)
-    return JsonResponse(translate.agent(agent), 201, headers | {"Location": f"{PREFIX}/agents/{agent.id}"})
+    return JsonResponse(
+        translate.told(who, "agent", translate.agent(agent)), 201, headers | {"Location": f"{PREFIX}/agents/{agent.id}"}
+    )
 
 
 @router.get("/{agent_id}", responses={200: {"model": WholeAgent}})
@@ -59,7 +61,7 @@ async def get_agent(agent_id: str, who: CanRead, baton: Service) -> Response:
 @router.patch(
     "/{agent_id}",
     openapi_extra=body_of(ChangeAgent, (IF_MATCH_PARAMETER,)),
-    responses=CHANGE_AGENT_PROBLEMS | {200: {"model": WholeAgent}},
+    responses=CHANGE_AGENT_PROBLEMS | {200: {"model": ChangedAgent}},
 )
 async def change_agent(
     agent_id: str, who: CanChangeAgents, body: JsonBody, options: Options, baton: Service
@@ -67,7 +69,7 @@ async def change_agent(
     """Change an agent. Turns that begin afterwards use the new version. Safe to repeat."""
     change = _change(validated(ChangeAgent, body))
     agent = await agents.change_agent(baton, who, parse_reference(agent_id), change, if_versions=options.if_versions)
-    return JsonResponse(translate.agent(agent), headers=_headers(agent))
+    return JsonResponse(translate.told(who, "agent", translate.agent(agent)), headers=_headers(agent))
 
 
 def _change(request: CreateAgent | ChangeAgent) -> AgentChange:

@@ -49,7 +49,8 @@ async def decide_approval(approval_id: str, who: CanSend, body: JsonBody, baton:
     decision = Decision(request.decision, request.reason, cast("JsonObject | None", request.arguments), digest)
     approval = await approvals.decide(baton, who, parse_id(approval_id), decision)
     task = {"state": approval.task_state, "version": approval.task_version}
-    return JsonResponse(translate.approval(approval) | {"task": task}, headers=_headers(approval))
+    shown = translate.told(who, "approval", translate.approval(approval) | {"task": task})
+    return JsonResponse(shown, headers=_headers(approval))
 
 
 def _headers(approval: ApprovalView) -> dict[str, str]:

@@ -21,7 +21,7 @@ from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
-from baton.client.schemas.executions import ExecutionOut, Executions, StartedExecution, StartExecution
+from baton.client.schemas.executions import ChangedExecution, ExecutionOut, Executions, StartedExecution, StartExecution
 from baton.domain.agents import Principal
 from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId
@@ -100,19 +100,19 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
     return await _shown(baton, who, parse_id(execution_id))
 
 
-@router.post("/{execution_id}/cancel", responses={200: {"model": ExecutionOut}})
+@router.post("/{execution_id}/cancel", responses={200: {"model": ExecutionOut | ChangedExecution}})
 async def cancel_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
     """Cancel all unfinished tasks permanently."""
     return await _controlled(baton, who, execution_id, control.cancel_execution)
 
 
-@router.post("/{execution_id}/pause", responses={200: {"model": ExecutionOut}})
+@router.post("/{execution_id}/pause", responses={200: {"model": ExecutionOut | ChangedExecution}})
 async def pause_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
     """Pause all running and waiting tasks."""
     return await _controlled(baton, who, execution_id, control.pause_execution)
 
 
-@router.post("/{execution_id}/resume", responses={200: {"model": ExecutionOut}})
+@router.post("/{execution_id}/resume", responses={200: {"model": ExecutionOut | ChangedExecution}})
 async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
     """Resume all paused tasks."""
     return await _controlled(baton, who, execution_id, control.resume_execution)
@@ -140,5 +140,7 @@ async def _controlled(
 
 
 async def _shown(baton: Baton, who: Principal, execution_id: ExecutionId) -> Response:
+    """An execution; to who may not read it, how it stands."""
     execution = await executions.get_execution(baton, who, execution_id)
-    return JsonResponse(translate.execution(execution), headers=execution_headers(execution.id))
+    shown = translate.told(who, "execution", translate.execution(execution))
+    return JsonResponse(shown, headers=execution_headers(execution.id))

@@ -17,6 +17,7 @@ from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.client.schemas.messages import ChangedMessage, EditMessage, MessageOut, Messages
+from baton.domain.agents import Principal
 from baton.domain.conversation import Attachment
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState
@@ -62,7 +63,7 @@ async def edit_message(message_id: str, who: CanSend, body: JsonBody, options: O
         None if attachments is None else tuple(Attachment(a.filename, a.media_type, a.url) for a in attachments),
     )
     settled = await receipts.edit_message(baton, who, parse_id(message_id), edit, if_versions=options.if_versions)
-    return _changed(settled)
+    return _changed(who, settled)
 
 
 @router.delete("/{message_id}", openapi_extra={"parameters": [IF_MATCH_PARAMETER]}, responses=_CHANGED)
@@ -73,7 +74,7 @@ async def withdraw_message(message_id: str, who: CanSend, options: Options, bato
     If a turn was faster the answer is 409 with the state that the message is in. Safe to repeat.
     """
     settled = await receipts.withdraw_message(baton, who, parse_id(message_id), if_versions=options.if_versions)
-    return _changed(settled)
+    return _changed(who, settled)
 
 
 @router.post("/{message_id}/redrive", openapi_extra={"parameters": [IF_MATCH_PARAMETER]}, responses=_CHANGED)
@@ -83,13 +84,14 @@ async def redrive_message(message_id: str, who: CanSend, options: Options, baton
     A message that is not dead stays as it is, so that this is safe to repeat. One of a cancelled task stays dead.
     """
     settled = await receipts.redrive_message(baton, who, parse_id(message_id), if_versions=options.if_versions)
-    return _changed(settled)
+    return _changed(who, settled)
 
 
-def _changed(settled: Settled) -> Response:
+def _changed(who: Principal, settled: Settled) -> Response:
     message = settled.message
     task = {"state": settled.task_state, "version": message.task_version}
-    return JsonResponse(translate.message(message) | {"task": task}, headers=_headers(message))
+    shown = translate.told(who, "message", translate.message(message) | {"task": task})
+    return JsonResponse(shown, headers=_headers(message))
 
 
 def _headers(message: MessageView) -> dict[str, str]:

@@ -19,7 +19,7 @@ from api.openapi import STREAM
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
-from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
+from baton.client.schemas.tasks import ChangedTask, ExplanationOut, TaskOut, Tasks
 from baton.domain.agents import Principal
 from baton.domain.ids import TaskAddress, TaskById
 from baton.domain.states import TaskState
@@ -63,19 +63,19 @@ async def explain_task(task_id: str, who: CanRead, baton: Service) -> Response:
     return JsonResponse(translate.explanation(await explain.explain_task(baton, who, _named(task_id))))
 
 
-@router.post("/{task_id}/cancel", responses={200: {"model": TaskOut}})
+@router.post("/{task_id}/cancel", responses={200: {"model": TaskOut | ChangedTask}})
 async def cancel_task(task_id: str, who: CanWrite, baton: Service) -> Response:
     """Cancel a task permanently."""
     return await _controlled(baton, who, task_id, control.cancel)
 
 
-@router.post("/{task_id}/pause", responses={200: {"model": TaskOut}})
+@router.post("/{task_id}/pause", responses={200: {"model": TaskOut | ChangedTask}})
 async def pause_task(task_id: str, who: CanWrite, baton: Service) -> Response:
     """Pause a task until a resume or a message, interrupting the current step."""
     return await _controlled(baton, who, task_id, control.pause)
 
 
-@router.post("/{task_id}/resume", responses={200: {"model": TaskOut}})
+@router.post("/{task_id}/resume", responses={200: {"model": TaskOut | ChangedTask}})
 async def resume_task(task_id: str, who: CanWrite, baton: Service) -> Response:
     """Resume a paused task."""
     return await _controlled(baton, who, task_id, control.resume)
@@ -100,10 +100,10 @@ async def _controlled(
 
 
 async def _shown(baton: Baton, who: Principal, address: TaskAddress) -> Response:
+    """A task; to who may not read it, how it stands."""
     task = await tasks.get_task(baton, who, address)
-    return JsonResponse(
-        translate.task(task), headers=execution_headers(task.execution_id) | {"ETag": etag(task.version)}
-    )
+    headers = execution_headers(task.execution_id) | {"ETag": etag(task.version)}
+    return JsonResponse(translate.told(who, "task", translate.task(task)), headers=headers)
 
 
 def _named(task_id: str) -> TaskById:

@@ -1,9 +1,9 @@
 """From what reads give to Baton's own JSON. Pure."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
-from baton.domain.agents import Agent
+from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.explanation import Explanation
 from baton.domain.keys import Key
 from baton.domain.messages import Receipt
@@ -192,3 +192,45 @@ def page(found: Page[T], show: Callable[[T], Json]) -> Json:
 
 def _agent(agent: AgentRef) -> Json:
     return {"id": agent.id, "number": agent.number, "name": agent.name}
+
+
+#: What of each is told to who may change it and not read it: which it is, and how it stands.
+_TOLD: Final = {
+    "task": ("id", "number", "execution_id", "position", "state", "version", "updated_at"),
+    "execution": ("id", "kind", "state", "task_counts", "last_event", "updated_at"),
+    "message": (
+        "id",
+        "seq",
+        "task_id",
+        "execution_id",
+        "state",
+        "turn",
+        "accepted_at",
+        "claimed_at",
+        "ended_at",
+        "task",
+    ),
+    "approval": (
+        "id",
+        "task_id",
+        "execution_id",
+        "state",
+        "turn",
+        "step",
+        "call_id",
+        "digest",
+        "asked_at",
+        "decided_at",
+        "approved_digest",
+        "task",
+    ),
+    "agent": ("id", "number", "name", "version", "warnings"),
+}
+
+
+def told(who: Principal, kind: Literal["task", "execution", "message", "approval", "agent"], shown: Json) -> Json:
+    """What a change is answered with: all that is ``shown``, or to a caller without `tasks:read` nothing that anybody
+    wrote."""
+    if who.may(Scope.READ):
+        return shown
+    return {name: value for name, value in shown.items() if name in _TOLD[kind]}

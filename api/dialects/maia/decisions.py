@@ -46,4 +46,5 @@ async def submit_task_decisions(
     if receipts:
         headers |= receipts_headers(receipts)
     headers["ETag"] = etag(task.version)
-    return JsonResponse({"pendingDecisions": translate.pending(task.questions, task.approvals)}, headers=headers)
+    pending = translate.told(who, translate.pending(task.questions, task.approvals))
+    return JsonResponse({"pendingDecisions": pending}, headers=headers)

@@ -5,6 +5,7 @@ from typing import Final, cast
 
 from api.dialects.maia.schemas import AgentConfig, CreateTaskRequest, Grants, SendMessage, Status
 from api.options import SendOptions
+from baton.domain.agents import Principal, Scope
 from baton.domain.approvals import Approval, question_text
 from baton.domain.conversation import Question
 from baton.domain.json import JsonObject, JsonValue
@@ -132,6 +133,18 @@ def agent_config(details: TaskDetails) -> JsonObject:
 def pending(questions: Sequence[Question], approvals: Sequence[Approval]) -> list[JsonValue]:
     """What a task asks: each question, and each call that needs consent."""
     return [*map(_question, questions), *map(tool_decision, approvals)]
+
+
+def told(who: Principal, pending: list[JsonValue]) -> list[JsonValue]:
+    """What is ``pending``; to a caller without `tasks:read` in the same shape, without anything that anybody wrote."""
+    return pending if who.may(Scope.READ) else [_unread(cast("JsonObject", decision)) for decision in pending]
+
+
+def _unread(decision: JsonObject) -> JsonObject:
+    if decision["type"] == "question":
+        return decision | {"questions": []}
+    unread: JsonObject = {"toolName": "", "toolInput": {}, "permissionMessage": {"title": "", "body": ""}}
+    return decision | unread
 
 
 def _question(question: Question) -> JsonObject:

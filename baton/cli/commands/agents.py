@@ -12,7 +12,7 @@ from baton.cli.options import KeyOption, UrlOption, call
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
-from baton.client.schemas.agents import WholeAgent
+from baton.client.schemas.agents import ChangedAgent, WholeAgent
 from baton.client.schemas.base import Json
 from baton.runtime.console import console
 from baton.runtime.terminal import one_line, print_json, print_text
@@ -185,7 +185,7 @@ def _number(text: str) -> int | float:
         raise UsageError(f"--limit takes NAME=NUMBER, not {text!r}") from None
 
 
-def _show(agent: WholeAgent, json: bool) -> None:
+def _show(agent: WholeAgent | ChangedAgent, json: bool) -> None:
     if json:
         print_json(as_json(agent))
     else:

@@ -93,7 +93,7 @@ def _decide(approval: str, decision: Json, arguments: str | None, json: bool, ur
 
 def describe(decided: DecidedApproval) -> str:
     """A decision in one line."""
-    what = f"{decided.state.capitalize()}: {one_line(decided.tool)}"
+    what = f"{decided.state.capitalize()}: {one_line(decided.tool or 'a call')}"
     if decided.edited_arguments is not None:
         what += " with other arguments"
     return f"{what}; the task is {decided.task.state}."

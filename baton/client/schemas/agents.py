@@ -72,5 +72,20 @@ class WholeAgent(AgentOut):
     updated_at: datetime
 
 
+class ChangedAgent(AgentOut):
+    """An agent right after a change. Who may not read tasks is not told what it is: those fields are left out."""
+
+    version: int
+    model: str | None = None
+    instructions: str | None = None
+    tools: list[str] | None = None
+    policies: dict[str, Any] | None = None
+    limits: dict[str, Any] | None = None
+    mode: SendMode | None = None
+    is_default: bool | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
 class Agents(PageOut[WholeAgent]):
     """A page of agents."""

@@ -54,7 +54,25 @@ class ApprovalOut(OpenApproval):
     author: AuthorOut | None = None
 
 
-class DecidedApproval(ApprovalOut):
-    """An approval right after somebody decided on it, or found that it is so already."""
+class DecidedApproval(Shape):
+    """An approval right after somebody decided on it, or found that it is so already. Who may not read tasks is not
+    told what anybody wrote: those fields are left out."""
 
+    id: UUID
+    task_id: UUID
+    execution_id: UUID
+    state: ApprovalState
+    turn: int
+    step: int
+    call_id: str
+    tool: str | None = None
+    arguments: dict[str, Any] | None = None
+    digest: str
+    asked_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None = None
+    reason: str | None = None
+    edited_arguments: dict[str, Any] | None = None
+    approved_digest: str | None
+    author: AuthorOut | None = None
     task: TaskAfter

@@ -54,6 +54,17 @@ class ExecutionOut(ExecutionInList):
     tasks: list[TaskOut]
 
 
+class ChangedExecution(Shape):
+    """An execution right after a change, for a caller without `tasks:read`."""
+
+    id: UUID
+    kind: Literal["plan", "task"]
+    state: ExecutionState
+    task_counts: dict[TaskState, int]
+    last_event: int
+    updated_at: datetime
+
+
 class StartedExecution(ExecutionOut):
     """An execution right after it was started."""
 

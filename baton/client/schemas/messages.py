@@ -79,9 +79,26 @@ class MessageOut(Shape):
     author: AuthorOut | None = None
 
 
-class ChangedMessage(MessageOut):
-    """A message right after somebody changed what becomes of it, or found that it is so already."""
+class ChangedMessage(Shape):
+    """A message right after somebody changed what becomes of it, or found that it is so already. Who may not read tasks
+    is not told what anybody wrote: those fields are left out."""
 
+    id: UUID
+    seq: int
+    task_id: UUID
+    execution_id: UUID
+    state: MessageState
+    turn: int | None
+    text: str | None = None
+    attachments: list[AttachmentOut] | None = None
+    origin: str | None = None
+    sender: str | None = None
+    answers: list[str] | None = None
+    reason: str | None = None
+    accepted_at: datetime
+    claimed_at: datetime | None
+    ended_at: datetime | None
+    author: AuthorOut | None = None
     task: TaskAfter
 
 

@@ -59,6 +59,18 @@ class TaskOut(Shape):
     updated_at: datetime
 
 
+class ChangedTask(Shape):
+    """A task right after a change, for a caller without `tasks:read`."""
+
+    id: UUID
+    number: int
+    execution_id: UUID
+    position: int
+    state: TaskState
+    version: int
+    updated_at: datetime
+
+
 class Tasks(PageOut[TaskOut]):
     """A page of tasks."""
 
