@@ -40,7 +40,7 @@ async def play_demo(url: str, api_key: str, *, temporal_ui_url: str | None = Non
         console.print(Text(f"The demo failed: {error.message}", style="red"))
         return error.exit_code
     except TimeoutError:
-        console.print(Text(f"The demo did not end within {_LONGEST_SECONDS:.0f} s.", style="red"))
+        console.print(Text(f"The demo did not finish within {_LONGEST_SECONDS:.0f} s.", style="red"))
         return EXIT_FAILED
 
 
@@ -82,15 +82,15 @@ async def _answer(session: Session, desk: Desk, console: Console) -> None:
 def _meanwhile(session: Session, ask: Ask) -> str:
     others = [task for task in session.board.tasks.values() if task.state is TaskState.RUNNING and task is not ask.task]
     at_work = ", ".join(str(task.position) for task in others)
-    return f"; {at_work} went on all the while" if at_work else ""
+    return f"; {at_work} kept running meanwhile" if at_work else ""
 
 
 def _say_where_to_look(console: Console, client: Client, execution: ExecutionOut, temporal_ui_url: str | None) -> None:
     url = client.server.url
     places = {
         "The event log": f"baton watch {execution.id}",
-        "Ask and be asked": "baton run examples/one-question.yaml",
-        "What waits for you": "baton inbox",
+        "Answer questions yourself": "baton run examples/one-question.yaml",
+        "Tasks waiting for you": "baton inbox",
         "The API": f"{url}/docs",
     }
     if temporal_ui_url:

@@ -117,7 +117,7 @@ def _listen(options: DevOptions) -> socket.socket:
         return listen(options.host, port)
     except OSError as error:
         if options.port is None:  # nobody asked for this one
-            say(f"Port {port} is taken ({error.strerror}): the API gets another one")
+            say(f"Port {port} is in use ({error.strerror}); the API will use another one")
             return listen(options.host, 0)
         raise PartFailed(f"the API cannot listen on {options.host}:{port}: {error.strerror}") from error
 
@@ -136,7 +136,7 @@ def _data_directory(wanted: Path | None) -> Generator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PartFailed(f"another `baton dev` uses {directory}") from None
+            raise PartFailed(f"another `baton dev` is using {directory}") from None
         yield directory
 
 

@@ -144,7 +144,7 @@ class Postgres:
                 lock.unlink()
                 return
             await asyncio.sleep(0.1)
-        raise PartFailed(f"another PostgreSQL uses {self.directory}: see {lock} for its process id")
+        raise PartFailed(f"another PostgreSQL is using {self.directory}: see {lock} for its process id")
 
     async def _is_up(self, _pid: int) -> bool:
         process = await asyncio.create_subprocess_exec(
@@ -191,7 +191,7 @@ def _installation() -> Path:
         raise PartFailed("the local stack needs a PostgreSQL of its own: pip install 'baton[dev]'")
     path = Path(spec.submodule_search_locations[0]) / "pginstall18"
     if not (path / "bin" / "postgres").exists():
-        raise PartFailed(f"{path} holds no PostgreSQL 18; run `make setup`")
+        raise PartFailed(f"{path} does not contain PostgreSQL 18; run `make setup`")
     return path
 
 
@@ -243,9 +243,9 @@ def _make_socket_directory(cluster: Path, user: SystemUser | None) -> Path:
         except FileExistsError:  # left by a stack that was killed, or laid by somebody else
             found = directory.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-                raise PartFailed(f"{directory} is not ours alone; remove it") from None
+                raise PartFailed(f"{directory} can be accessed by other users; remove it") from None
         return directory
-    raise PartFailed("no directory is fit for PostgreSQL's socket: set TMPDIR to a short path that all may enter")
+    raise PartFailed("no directory suits PostgreSQL's socket: set TMPDIR to a short path that all users can enter")
 
 
 def _unprivileged_user() -> SystemUser:

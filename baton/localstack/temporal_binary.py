@@ -57,7 +57,7 @@ async def ensure_temporal(say: Tell) -> Path:
                 if fetched is not None and await _runs(fetched):
                     fetched.chmod(0o755)
                     fetched.replace(cached)
-                    say(f"The Temporal server is in {cached} from now on.")
+                    say(f"The Temporal server is now cached in {cached}.")
                     return cached
     raise PartFailed(
         "No Temporal server is available:\n"
@@ -94,7 +94,7 @@ async def _download(work: Path, say: Tell, reasons: list[str]) -> Path | None:
     if not await _answers(_DOWNLOAD_SITE):
         reasons.append("the SDK's download: temporal.download cannot be reached")
         return None
-    say(f"Downloading the Temporal server (about 100 MB; given up after {_DOWNLOAD_SECONDS:.0f} s) …")
+    say(f"Downloading the Temporal server (about 100 MB, time limit {_DOWNLOAD_SECONDS:.0f} s) …")
     log = work / "download.log"
     command = [sys.executable, "-m", "baton.localstack.sdk_download", str(work)]
     if await _run(command, log, _DOWNLOAD_SECONDS, dict(os.environ), None) != 0:
@@ -124,7 +124,7 @@ async def _build(work: Path, say: Tell, reasons: list[str]) -> Path | None:
         reasons.append("building it: there is no `go` on PATH")
         return None
     log = work / "build.log"
-    say(f"Building the Temporal server with Go: {GO_MODULE}. About five minutes, once for this machine …")
+    say(f"Building the Temporal server with Go: {GO_MODULE}. This takes about five minutes, once per machine …")
     environment = {**os.environ, "GOBIN": str(work)}
     command = [go, "install", "-v", "-ldflags=-s -w", GO_MODULE]
     started = time.monotonic()

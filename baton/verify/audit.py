@@ -41,4 +41,4 @@ def _findings(
             yield from check_task(task, ledgers.pop(task.id, TaskLedger()), execution.log)
     for task_id, left in ledgers.items():
         for entry in left.acknowledged:
-            yield Finding(Category.LOST, task_id, f"{entry.outgoing.token}: its task is not there any more")
+            yield Finding(Category.LOST, task_id, f"{entry.outgoing.token}: its task no longer exists")

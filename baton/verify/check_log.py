@@ -16,7 +16,7 @@ def check_log(execution: ExecutionEvidence) -> Iterator[Finding]:
     written = {event.seq: event for event in execution.log}
     for event in execution.live:
         if event.seq in written and written[event.seq] != event:
-            yield Finding(Category.DIFFERING, execution.id, f"event {event.seq}: a live reader saw another one")
+            yield Finding(Category.DIFFERING, execution.id, f"event {event.seq}: a live reader saw a different event")
 
 
 def _sequence(execution: ExecutionEvidence, whose: str, events: Sequence[Event]) -> Iterator[Finding]:

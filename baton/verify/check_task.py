@@ -53,7 +53,7 @@ def _check_keys(task: TaskEvidence, ledger: TaskLedger) -> Iterator[Finding]:
             what = f"{entry.outgoing.token}: message {known.seq}, and under the same key message {entry.seq}"
             yield Finding(Category.DOUBLED, task.id, what)
         elif entry.receipt != known.receipt:
-            yield Finding(Category.DIFFERING, task.id, f"{entry.outgoing.token}: the repeat's receipt is another")
+            yield Finding(Category.DIFFERING, task.id, f"{entry.outgoing.token}: the repeat got another receipt")
 
 
 def _check_receipts(task: TaskEvidence, ledger: TaskLedger) -> Iterator[Finding]:
@@ -62,9 +62,11 @@ def _check_receipts(task: TaskEvidence, ledger: TaskLedger) -> Iterator[Finding]
     for entry in ledger.first_receipts():
         receipt = listed.get(entry.message_id)
         if receipt is None:
-            yield Finding(Category.LOST, task.id, f"{entry.outgoing.token}: message {entry.seq} is not there any more")
+            yield Finding(Category.LOST, task.id, f"{entry.outgoing.token}: message {entry.seq} no longer exists")
         elif (receipt["seq"], receipt["text"]) != (entry.seq, entry.outgoing.text):
-            yield Finding(Category.DIFFERING, task.id, f"{entry.outgoing.token}: is not listed as it was acknowledged")
+            yield Finding(
+                Category.DIFFERING, task.id, f"{entry.outgoing.token}: is listed differently than acknowledged"
+            )
     for receipt in task.receipts:
         if receipt["state"] not in _ENDED:
             yield Finding(Category.UNFINISHED, task.id, f"message {receipt['seq']} is {receipt['state']}")

@@ -85,7 +85,7 @@ class Door:
             self.failures[failure] += 1
             wait_seconds = max(wish_seconds, pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
             if time.monotonic() + wait_seconds > deadline:
-                raise Unreachable(f"no answer to {method} {path} in {self.patience_seconds:.0f} s; the last: {failure}")
+                raise Unreachable(f"no answer to {method} {path} in {self.patience_seconds:.0f} s; last: {failure}")
             await asyncio.sleep(wait_seconds)
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
             via += 1

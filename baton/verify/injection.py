@@ -38,7 +38,7 @@ def check_reach(target: Target, faults: Iterable[Fault]) -> None:
             if target.temporal_proxy is None:
                 raise UsageError("slow-temporal needs a stack of verify's own")
         elif target.processes.pid(fault.part) is None:
-            raise UsageError(f"{fault} cannot be done: the stack's {fault.part} is not its own")
+            raise UsageError(f"{fault} is not possible: {fault.part} does not belong to the stack")
 
 
 async def inject(fault: Fault, target: Target, pause_seconds: float) -> Outage:

@@ -81,7 +81,7 @@ class _Load:
             began = time.monotonic()
             recoveries = await self._send(tasks, kinds, probed)
             sent = time.monotonic()
-            self._say("Waiting until everything has come to rest …")
+            self._say("Waiting for all tasks to settle …")
             await Settling(self._door, self._post).settle(self._executions)
             settled = time.monotonic()
         finally:
@@ -145,7 +145,7 @@ class _Load:
         deadline = time.monotonic() + self._door.patience_seconds
         while (await self._door.read(f"/tasks/{task_id}"))["state"] != TaskState.WAITING:
             if time.monotonic() > deadline:
-                raise ClientError("a task did not come to ask: does a worker run?")
+                raise ClientError("a task never asked its question: is a worker running?")
             await asyncio.sleep(0.05)
 
     async def _check_agent(self, execution_id: str) -> None:
@@ -159,6 +159,6 @@ class _Load:
                     return
                 raise UsageError("the agent does not run the scripted model: name one that does with --agent")
             if task["state"] in ("failed", "cancelled"):
-                raise ClientError(f"the first task {task['state']}: the agent cannot work")
+                raise ClientError(f"the first task is {task['state']}: the agent cannot run")
             await asyncio.sleep(0.1)
-        raise UsageError("the first task came to no end: does a worker run?")
+        raise UsageError("the first task did not finish: is a worker running?")

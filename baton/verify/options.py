@@ -58,7 +58,7 @@ class LoadOptions:
         if self.urls and self.data is not None:
             raise UsageError("give either --url or --data, not both")
         if self.urls and self.faults:
-            raise UsageError("--faults needs a stack on this machine: give its --data directory, or neither")
+            raise UsageError("--faults needs a stack on this machine: give its --data directory, or neither option")
         if self.data is not None and Fault.SLOW_TEMPORAL in self.faults:
             raise UsageError("slow-temporal needs a stack of verify's own: leave out --data")
         if self.key and not self.urls:
@@ -72,4 +72,4 @@ def parse_faults(text: str) -> tuple[Fault, ...]:
         return tuple(Fault(name) for name in names)
     except ValueError:
         wrong = next(name for name in names if name not in {*Fault})
-        raise UsageError(f"there is no fault {wrong!r}; there are {', '.join(Fault)}") from None
+        raise UsageError(f"unknown fault {wrong!r}; the faults are {', '.join(Fault)}") from None

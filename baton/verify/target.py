@@ -39,7 +39,7 @@ class InDirectory:
         try:
             return orjson.loads((self.directory / "stack.json").read_bytes())
         except OSError as error:
-            raise UsageError(f"no `baton dev --data {self.directory}` runs: {error.strerror}") from error
+            raise UsageError(f"no `baton dev --data {self.directory}` is running: {error.strerror}") from error
 
     def pid(self, part: str) -> int | None:
         """See `Processes`."""

@@ -85,7 +85,7 @@ async def test_a_refused_answer_is_told_and_the_next_line_is_taken(
 async def test_a_failing_plan_ends_with_1_and_says_why(baton: Command) -> None:
     ran = await baton("run", "examples/supplier-import.yaml")
     assert ran.code == 1
-    assert "attempt 2 failed (scripted_failure); it is tried again" in ran.out
+    assert "attempt 2 failed (scripted_failure); retrying" in ran.out
     assert "2 Check the prices  ✘ failed after" in ran.out
     assert "3 Publish the prices  ✘ failed  dependency_failed" in ran.out
     assert "5 Photograph what is new  ✔ succeeded" in ran.out
@@ -276,7 +276,7 @@ async def test_the_demo(fake: FakeBaton, capsys: pytest.CaptureFixture[str]) -> 
     assert "Agree on a window: You said: Sunday 21:00 UTC" in told  # what came after used the answers
     assert "Decide who gets it first: You said: 10" in told
     assert told.count("202: stored") == 2
-    assert "1 went on all the while" in told
+    assert "1 kept running meanwhile" in told
     assert f"http://localhost:8233/namespaces/default/workflows/plan-{execution.id}" in told
     demo = parse_plan(yaml.safe_load(DEMO.read_text()))
     assert len(demo.tasks) >= 4

@@ -117,7 +117,7 @@ async def test_nobody_to_answer(stack: DevStack) -> None:
 async def test_the_demo(stack: DevStack, capsys: pytest.CaptureFixture[str]) -> None:
     assert await play_demo(stack.url, stack.api_key, temporal_ui_url=stack.ready["temporal_ui_url"]) == 0
     told = capsys.readouterr().out
-    assert told.count("202: stored, and on its way; 1 went on all the while") == 2
+    assert told.count("202: stored, and on its way; 1 kept running meanwhile") == 2
     order = [
         "2 Agree on a window  was answered by the demo",
         "3 Decide who gets it first  was answered by the demo",

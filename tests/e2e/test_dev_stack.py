@@ -148,7 +148,7 @@ async def test_its_end_is_complete_and_its_data_stays(tmp_path: Path) -> None:
 
 
 async def test_two_stacks_do_not_share_data(stack: DevStack) -> None:
-    with pytest.raises(AssertionError, match="another `baton dev` uses"):
+    with pytest.raises(AssertionError, match="another `baton dev` is using"):
         await start_stack(stack.data)
     assert await _healthy(stack)
 

@@ -57,7 +57,7 @@ def test_every_text_makes_the_agent_say_its_token() -> None:
 
 def test_what_does_not_go_together() -> None:
     assert parse_faults(" kill-api, kill-api,pause-worker ") == (Fault.KILL_API, Fault.KILL_API, Fault.PAUSE_WORKER)
-    with pytest.raises(UsageError, match="no fault 'kill-cat'"):
+    with pytest.raises(UsageError, match="unknown fault 'kill-cat'"):
         parse_faults("kill-cat")
     for wrong in (
         LoadOptions(urls=("http://x",), faults=(Fault.KILL_API,)),
@@ -123,9 +123,9 @@ async def test_a_slow_proxy_holds_back_and_loses_nothing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--faults", "kill-cat"], EXIT_USAGE, "there is no fault 'kill-cat'"),
+        (["--faults", "kill-cat"], EXIT_USAGE, "unknown fault 'kill-cat'"),
         (["--url", "http://127.0.0.1:9"], EXIT_UNREACHABLE, "cannot be reached"),
-        (["--data", "/nowhere"], EXIT_USAGE, "no `baton dev --data /nowhere` runs"),
+        (["--data", "/nowhere"], EXIT_USAGE, "no `baton dev --data /nowhere` is running"),
     ],
 )
 def test_what_cannot_be_verified(

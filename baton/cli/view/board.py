@@ -67,7 +67,7 @@ class Board:
                 task.text = ""
             case events.StepVoided():
                 if task.text:
-                    yield Noted(task, "starts this step again; what it had said is void")
+                    yield Noted(task, "restarted this step; its earlier text no longer counts")
                 task.text = ""
             case events.StepCompleted(text=text, interrupted=interrupted):
                 task.text = ""
@@ -75,7 +75,7 @@ class Board:
                     yield Said(task, text, cut_off=interrupted)
             case events.StepFailed(attempt=attempt, code=code, retrying=retrying):
                 if retrying:  # else the end of the task tells it
-                    yield Noted(task, f"attempt {attempt} failed ({code}); it is tried again")
+                    yield Noted(task, f"attempt {attempt} failed ({code}); retrying")
             case events.ToolStarted(name=name, arguments=arguments):
                 if name != "ask_user":
                     yield ToolUsed(task, name, arguments)
@@ -99,7 +99,7 @@ class Board:
                 yield Noted(task, "a message was edited before it was read")
             case events.MessageRedriven(seq=seq):
                 task.queued.add(seq)
-                yield Noted(task, "a message that was not delivered is sent again")
+                yield Noted(task, "an undelivered message was sent again")
             case events.MessagesDead(messages=messages, reason=reason):
                 task.queued.difference_update(message.seq for message in messages)
                 yield Noted(task, f"messages were not delivered: {reason}")
@@ -150,7 +150,7 @@ def _state_changed(task: BoardTask, was: TaskState, event: Event) -> Iterable[Ha
             yield Began(task, again=was is not TaskState.PENDING)
     elif task.state is TaskState.PENDING:
         task.ended_at = task.started_at = task.result = task.error = None
-        yield Noted(task, "waits for its dependencies again")
+        yield Noted(task, "is waiting for its dependencies again")
     elif task.state is TaskState.PAUSED:
         yield Noted(task, "is paused")
     elif task.state.is_over:

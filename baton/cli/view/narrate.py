@@ -40,7 +40,7 @@ class Narrator:
             case Said(text=text, cut_off=cut_off):
                 self._last_said[task.id] = text
                 return self._lines(
-                    task, "was cut off while saying" if cut_off else "", "", Text(harmless(text).strip())
+                    task, "was interrupted while saying" if cut_off else "", "", Text(harmless(text).strip())
                 )
             case ToolUsed(name=name, arguments=arguments):
                 given = one_line(str(arguments)) if arguments else ""
