@@ -13,7 +13,7 @@ from baton.domain.errors import DomainError, InvalidInput, Unavailable
 from baton.domain.ids import ApprovalId, TaskById, TaskRoute, whole_tenant
 from baton.store import approvals, routes
 from baton.store.pool import Pool
-from workflows.contracts import TypedDecision, TypedOutcome
+from workflows.typed import TypedDecision, TypedOutcome
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class ApprovalActivities:
 
     @activity.defn(name="decide_approvals")
     async def decide_approvals(self, typed: TypedDecision) -> TypedOutcome:
-        """See `workflows.contracts.decide_approvals`. One that is refused is dropped, and the log says why."""
+        """See `workflows.typed.decide_approvals`. One that is refused is dropped, and the log says why."""
         async with self._pool.connection() as connection:
             route = await routes.route(connection, whole_tenant(UUID(typed.ref.tenant)), TaskById(UUID(typed.ref.task)))
         refused: DomainError | None = None

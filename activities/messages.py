@@ -16,7 +16,7 @@ from baton.domain.messages import Draft, Receipt
 from baton.store import mailboxes, messages, routes
 from baton.store.changes import RING_SECONDS
 from baton.store.pool import Pool
-from workflows.contracts import TypedMessage, TypedOutcome
+from workflows.typed import TypedMessage, TypedOutcome
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class MessageActivities:
 
     @activity.defn(name="accept_message")
     async def accept_message(self, message: TypedMessage) -> TypedOutcome:
-        """See `workflows.contracts.accept_message`. A message that is refused is dropped, and the log says why."""
+        """See `workflows.typed.accept_message`. A message that is refused is dropped, and the log says why."""
         tenant = UUID(message.tenant)
         refused: DomainError | None = None
         receipt: Receipt | None = None

@@ -6,7 +6,8 @@ from activities.encoding import outcome
 from baton.domain.authors import Author
 from baton.domain.errors import AnswerRefused, DomainError
 from baton.domain.mailbox import Standing
-from workflows.contracts import REST, Outcome, TypedOutcome
+from workflows.contracts import REST, Outcome
+from workflows.typed import TypedOutcome
 
 #: Of an identity, so much is kept.
 _IDENTITY_CHARACTERS: Final = 200

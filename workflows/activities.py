@@ -11,7 +11,8 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, is_cancelled_exception
 
-from workflows.contracts import Outcome, TypedOutcome
+from workflows.contracts import Outcome
+from workflows.typed import TypedOutcome
 
 #: A worker that is not heard of for so long is taken to be dead. Workers beat four times as often.
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=6)

@@ -13,24 +13,15 @@ with workflow.unsafe.imports_passed_through():
         TASK_WORKFLOW,
         TOOLS,
         AgentTaskStart,
-        Answer,
-        AnswerReceipt,
         CallRef,
         CancelTask,
-        Decide,
-        DecisionReceipt,
         Outcome,
         Ring,
         StepRef,
         TaskStatus,
         ToolRef,
         TurnFailed,
-        TypedDecision,
-        TypedMessage,
-        TypedOutcome,
-        accept_message,
         cancel_task,
-        decide_approvals,
         fail_turn,
         model_step,
         tick,
@@ -38,6 +29,17 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.handlers import TolerantWorkflow, refuse, signal, typed_key, update
     from workflows.progress import Progress
+    from workflows.typed import (
+        Answer,
+        AnswerReceipt,
+        Decide,
+        DecisionReceipt,
+        TypedDecision,
+        TypedMessage,
+        TypedOutcome,
+        accept_message,
+        decide_approvals,
+    )
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
 

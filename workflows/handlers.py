@@ -16,7 +16,7 @@ from temporalio.converter import value_to_type
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.activities import failure_code
-from workflows.contracts import TypedOutcome
+from workflows.typed import TypedOutcome
 
 #: The type of an update's failure that was sent with inputs that do not fit.
 INVALID: Final = "invalid_input"

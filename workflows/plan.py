@@ -9,18 +9,9 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from workflows.activities import failure_code, write, write_typed
     from workflows.callers import caller
-    from workflows.contracts import (
-        PLAN_WORKFLOW,
-        ContinueTask,
-        PlanOutcome,
-        PlanStart,
-        Ring,
-        TypedMessage,
-        accept_message,
-        advance_plan,
-        cancel_plan,
-    )
+    from workflows.contracts import PLAN_WORKFLOW, PlanOutcome, PlanStart, Ring, advance_plan, cancel_plan
     from workflows.handlers import TolerantWorkflow, signal, typed_key
+    from workflows.typed import ContinueTask, TypedMessage, accept_message
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
 

@@ -29,7 +29,7 @@ from baton.service.visibility import (
     find_message,
     find_task,
 )
-from baton.store import messages, receipts, routes, tasks
+from baton.store import errands, messages, routes, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ async def get_last_errand(baton: Baton, who: Principal, address: TaskAddress) ->
     """The last errand of a task that was not withdrawn. Raises `TaskNotFound`."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await receipts.errands(connection, seen.tenant_id, seen.id, limit=1, withdrawn=False)
+        found = await errands.page(connection, seen.tenant_id, seen.id, limit=1, withdrawn=False)
     if not found:
         raise TaskNotFound("there is no such task")
     return found[0]
@@ -217,7 +217,7 @@ async def list_errands(
     before = INT64_MAX if cursor is None else decode_cursor(cursor, ORDINAL)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await receipts.errands(connection, seen.tenant_id, seen.id, limit=limit + 1, highest=before - 1)
+        found = await errands.page(connection, seen.tenant_id, seen.id, limit=limit + 1, highest=before - 1)
     page = tuple(reversed(found[:limit]))
     return Page(page, encode_cursor(page[0].seq) if len(found) > limit else None)
 
@@ -229,13 +229,13 @@ async def last_said(baton: Baton, who: Principal, address: TaskAddress, seq: int
     """
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        return await receipts.last_said(connection, seen.tenant_id, seen.id, seq, key)
+        return await errands.last_said(connection, seen.tenant_id, seen.id, seq, key)
 
 
 async def read_errand(baton: Baton, seen: SeenPart) -> Errand:
     """An errand that was found, as it is now. Raises `MessageNotFound`."""
     async with baton.pool.connection() as connection:
-        found = await receipts.errand(connection, seen.tenant_id, seen.id)
+        found = await errands.view(connection, seen.tenant_id, seen.id)
     if found is None:
         raise MessageNotFound("there is no such message")
     return found

@@ -22,7 +22,7 @@ from baton.domain.ids import (
     TenantId,
     whole_tenant,
 )
-from baton.store import approvals, executions, receipts, routes
+from baton.store import approvals, errands, executions, receipts, routes
 from baton.store.pool import Pool
 
 _REMEMBERED: Final = 50_000
@@ -63,7 +63,7 @@ class Routes:
     async def of_errand(self, bounds: Bounds, errand_id: ErrandId) -> TaskRoute:
         """Where the task lives that the tenant's errand is of. Raises `MessageNotFound`."""
         async with self._pool.connection() as connection:
-            task_id = await receipts.errand_home(connection, bounds, errand_id)
+            task_id = await errands.home(connection, bounds, errand_id)
         return await self.find(whole_tenant(bounds.tenant_id), TaskById(task_id))
 
     async def of_approval(self, bounds: Bounds, approval_id: ApprovalId) -> TaskRoute:

@@ -10,7 +10,7 @@ from baton.domain.events import TaskCancelled, TaskPaused
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, standing
 from baton.domain.states import TaskState
-from baton.store import events, mailboxes, receipts
+from baton.store import errands, events, mailboxes
 from baton.store.changes import RING_SECONDS, Change
 from baton.store.plan_control import resumed_body, with_news
 from baton.store.pool import Connection
@@ -97,7 +97,7 @@ async def stop_errand(connection: Connection, route: TaskRoute, errand_id: UUID,
     is over otherwise: whatever its task is at by now goes on.
     """
     task = await mailboxes.lock(connection, route.tenant_id, route.execution_id, route.task_id)
-    errand = await receipts.errand(connection, route.tenant_id, errand_id)
+    errand = await errands.view(connection, route.tenant_id, errand_id)
     if errand is None:
         raise MessageNotFound("there is no such message")
     if errand.state is ErrandState.CANCELLED:

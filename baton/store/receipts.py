@@ -1,4 +1,4 @@
-"""What becomes of a message after it was accepted: read as an errand; edited, withdrawn or redriven by a person.
+"""What becomes of a message after it was accepted: edited, withdrawn or redriven by a person.
 
 Each change is one transaction, opened by the caller, that locks the execution, then the task, and decides by what it
 finds then: a turn that claims the message holds the same locks, so that one of the two comes first, and the other is
@@ -7,14 +7,11 @@ told.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
-from uuid import UUID
 
 import asyncpg
 
 from baton.domain.authors import Author
 from baton.domain.conversation import Question
-from baton.domain.errands import Errand
 from baton.domain.errors import (
     AnswerRefused,
     MessageNotFound,
@@ -23,20 +20,15 @@ from baton.domain.errors import (
     TaskClosed,
 )
 from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
-from baton.domain.ids import Bounds, ErrandId, MessageId, TaskId, TaskRoute, TenantId, whole_tenant
-from baton.domain.json import INT64_MAX
-from baton.domain.mailbox import Mailbox, Others, accept_again, put, withdraw
+from baton.domain.ids import Bounds, MessageId, TaskId, TaskRoute, TenantId
+from baton.domain.mailbox import Mailbox, put
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState, TaskState
+from baton.domain.withdrawing import Others, accept_again, withdraw
 from baton.store.changes import RING_SECONDS, Change, asked_approvals, asked_questions
 from baton.store.codecs import ATTACHMENTS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, within
-from baton.store.tasks import errand_state_of
-
-#: The number of the errand that is a task's description.
-DESCRIPTION: Final = 0
-
 
 #: The door through which a question's default comes at its deadline.
 _DEADLINE = "deadline"
@@ -69,55 +61,6 @@ async def answered(connection: Connection, tenant_id: TenantId, message_id: Mess
     """The questions that a message answered when it was accepted: they, and that it did, never change."""
     rows = await fetch(connection, "questions_answered", tenant=tenant_id, message=message_id)
     return tuple({question.id: question for question in QUESTIONS.read([row["question"] for row in rows])}.values())
-
-
-async def errands(
-    connection: Connection,
-    tenant_id: TenantId,
-    task_id: TaskId,
-    *,
-    limit: int,
-    lowest: int = DESCRIPTION,
-    highest: int = INT64_MAX,
-    withdrawn: bool = True,
-) -> list[Errand]:
-    """The last errands of a task with numbers from ``lowest`` to ``highest``, newest first, in one snapshot.
-
-    ``withdrawn``: whether messages that were withdrawn count.
-    """
-    rows = await fetch(
-        connection,
-        "list_errands",
-        tenant=tenant_id,
-        task=task_id,
-        lowest=lowest,
-        highest=highest,
-        withdrawn=withdrawn,
-        limit=limit,
-    )
-    return [_errand_of(row) for row in rows]
-
-
-async def errand_home(connection: Connection, bounds: Bounds, errand_id: ErrandId) -> TaskId:
-    """The task that an errand is of: never changes. Raises `MessageNotFound`."""
-    row = await fetchrow(connection, "errand_home", **within(bounds), errand=errand_id)
-    if row is None:
-        raise MessageNotFound("there is no such message")
-    return row["task_id"]
-
-
-async def errand(connection: Connection, tenant_id: TenantId, errand_id: UUID) -> Errand | None:
-    """An errand by its id; None if there is none, or its message is being redriven right now."""
-    home = await fetchrow(connection, "errand_home", **within(whole_tenant(tenant_id)), errand=errand_id)
-    if home is None:
-        return None
-    found = await errands(connection, tenant_id, home["task_id"], limit=1, lowest=home["seq"], highest=home["seq"])
-    return found[0] if found and found[0].id == errand_id else None
-
-
-async def last_said(connection: Connection, tenant_id: TenantId, task_id: TaskId, seq: int, key: str) -> str | None:
-    """What was said last under a key of the metadata, by the execution or a message, up to the message ``seq``."""
-    return await fetchval(connection, "last_said", tenant=tenant_id, task=task_id, seq=seq, field=key)
 
 
 async def edit_message(
@@ -270,30 +213,3 @@ def _without_deadlines(box: Mailbox, answers: Sequence[str]) -> Mailbox:
 
 def _unchanged(change: Change) -> Changed:
     return Changed(change.task.box, change.task.event_seq)
-
-
-def _errand_of(row: asyncpg.Record) -> Errand:
-    return Errand(
-        id=row["id"],
-        seq=row["seq"],
-        task_id=row["task_id"],
-        execution_id=row["execution_id"],
-        agent_id=row["agent_id"],
-        state=errand_state_of(row, superseded=row["superseded"]),
-        superseded=row["superseded"],
-        turn=row["turn"],
-        last_turn=row["last_turn"],
-        text=row["text"],
-        metadata=row["metadata"],
-        answer=row["answer"],
-        asked=QUESTIONS.read(row["asked"]),
-        held=tuple((tool, arguments) for tool, arguments in row["held"]),
-        error=row["error"],
-        given_at=row["given_at"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        after_event=row["after_event"],
-        last_event=row["last_event"],
-        task_turn=row["task_turn"],
-        task_version=row["task_version"],
-    )

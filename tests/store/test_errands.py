@@ -13,7 +13,7 @@ from baton.domain.ids import Bounds, TaskBySlug, TaskRoute, whole_tenant
 from baton.domain.messages import Receipt
 from baton.domain.slugs import slug_of
 from baton.domain.states import SendMode, TaskState
-from baton.store import control, creation, receipts, routes, tasks, transcripts
+from baton.store import control, creation, errands, receipts, routes, tasks, transcripts
 from baton.store.creation import NewExecution, NewTask
 from tests.store.test_approvals import decide, waiting
 from tests.store.world import World, question
@@ -33,11 +33,11 @@ class Told:
         """In the order in which they were told."""
         names = (self.world.tenant, self.route.task_id)
         async with self.world.pool.connection() as connection:
-            found = await receipts.errands(connection, *names, limit=100)
+            found = await errands.page(connection, *names, limit=100)
             listed = await tasks.with_errands(connection, whole_tenant(self.world.tenant), limit=100)
-            (last,) = await receipts.errands(connection, *names, limit=1, withdrawn=False)
+            (last,) = await errands.page(connection, *names, limit=1, withdrawn=False)
             for errand in found:
-                assert await receipts.errand(connection, self.world.tenant, errand.id) == errand
+                assert await errands.view(connection, self.world.tenant, errand.id) == errand
         assert last in found
         assert {task.id: task.last for task in listed}[self.route.task_id] is last.state
         return found[::-1]
@@ -269,13 +269,13 @@ async def test_pages(world: World) -> None:
     sent = [await world.send(task.route, f"number {n}") for n in range(1, 6)]
     names = (world.tenant, task.route.task_id)
     async with world.pool.connection() as connection:
-        newest = await receipts.errands(connection, *names, limit=2)
+        newest = await errands.page(connection, *names, limit=2)
         assert [errand.seq for errand in newest] == [5, 4]
-        rest = await receipts.errands(connection, *names, limit=10, highest=3)
+        rest = await errands.page(connection, *names, limit=10, highest=3)
         assert [errand.seq for errand in rest] == [3, 2, 1, 0]
-        assert await receipts.errand(connection, uuid4(), sent[0].message_id) is None
-        assert await receipts.errands(connection, uuid4(), task.route.task_id, limit=10) == []
-        assert await receipts.errand(connection, world.tenant, uuid4()) is None
+        assert await errands.view(connection, uuid4(), sent[0].message_id) is None
+        assert await errands.page(connection, uuid4(), task.route.task_id, limit=10) == []
+        assert await errands.view(connection, world.tenant, uuid4()) is None
 
 
 async def test_what_was_said_last(world: World) -> None:
@@ -284,7 +284,7 @@ async def test_what_was_said_last(world: World) -> None:
     await world.send(task.route, metadata={"other": "x"})
     await world.send(task.route, metadata={"mood": "hasty"})
     async with world.pool.connection() as connection:
-        said = [await receipts.last_said(connection, world.tenant, task.route.task_id, seq, "mood") for seq in range(4)]
+        said = [await errands.last_said(connection, world.tenant, task.route.task_id, seq, "mood") for seq in range(4)]
     assert said == [None, "calm", "calm", "hasty"]
 
 

@@ -7,8 +7,9 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from baton.domain.conversation import Question
 from baton.domain.errors import MessageTaken, TaskClosed
-from baton.domain.mailbox import Mailbox, Others, accept_again, withdraw
+from baton.domain.mailbox import Mailbox
 from baton.domain.states import SendMode, TaskState
+from baton.domain.withdrawing import Others, accept_again, withdraw
 from tests.support.mailbox_machine import MailboxMachine
 from tests.support.mailbox_model import ModelMessage, ModelTask, Sent
 

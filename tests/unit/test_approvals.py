@@ -24,21 +24,9 @@ from baton.domain.approvals import (
 from baton.domain.conversation import Question
 from baton.domain.errors import InvalidInput
 from baton.domain.json import JsonValue
-from baton.domain.mailbox import (
-    Ending,
-    Mailbox,
-    Others,
-    Rest,
-    accept_again,
-    begin,
-    cancel,
-    decide,
-    end,
-    pause,
-    resume,
-    withdraw,
-)
+from baton.domain.mailbox import Ending, Mailbox, Rest, begin, cancel, decide, end, pause, resume
 from baton.domain.states import TaskState
+from baton.domain.withdrawing import Others, accept_again, withdraw
 
 S = TaskState
 

@@ -6,21 +6,9 @@ import pytest
 from hypothesis import settings
 
 from baton.domain.conversation import Question
-from baton.domain.mailbox import (
-    Ending,
-    Mailbox,
-    Others,
-    Rest,
-    accept_again,
-    begin,
-    cancel,
-    end,
-    pause,
-    put,
-    resume,
-    withdraw,
-)
+from baton.domain.mailbox import Ending, Mailbox, Rest, begin, cancel, end, pause, put, resume
 from baton.domain.states import TaskState
+from baton.domain.withdrawing import Others, accept_again, withdraw
 from tests.support.examples import examples
 from tests.support.receipts_machine import ReceiptsMachine
 
