@@ -5,13 +5,13 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Final
 
 from baton.domain.errors import InvalidInput
 from baton.domain.json import JsonObject, JsonValue, deeper_than, unstorable, unstorable_text
 
-#: The policy's key for all tools that it does not name.
-ANY_TOOL: Final = "*"
+_WILDCARDS: Final = frozenset("*?")
 #: How deep the arguments of a call may be nested that somebody edits.
 ARGUMENT_LEVELS: Final = 100
 #: Longer reasons are cut where they were not given as such: the text of a message that declined a call.
@@ -24,6 +24,9 @@ class Policy(StrEnum):
     ALLOW = "allow"
     ASK = "ask"  #: only if somebody approves the call
     DENY = "deny"
+
+
+_STRICTNESS: Final = (Policy.ALLOW, Policy.ASK, Policy.DENY)
 
 
 class ApprovalState(StrEnum):
@@ -92,23 +95,33 @@ class ToolRules:
     """What an agent may do with its tools: its ``policies``, and which tools are ``harmless``: they change nothing.
 
     ``parameters``: by tool, the JSON Schema that arguments must obey, where they can be judged by one.
+    ``doubtful``: the policies name a tool that there is not, so that what they were meant to restrict is not known.
     """
 
     policies: Mapping[str, object]
     harmless: Collection[str] = ()
     parameters: Mapping[str, JsonObject] = field(default_factory=dict[str, JsonObject])
+    doubtful: bool = False
 
     def policy(self, tool: str, granted: Collection[str]) -> Policy:
         """What holds for ``tool`` in a task in which the ``granted`` tools were consented to, whatever their calls.
 
-        A policy that says nothing that is known denies: it was meant to restrict something.
+        A tool's own name counts before all patterns, of those that with the most characters beside its wildcards, of
+        equals the strictest. A policy that says nothing that is known denies: it was meant to restrict something.
+        Where the policies are ``doubtful``, a tool that changes things and is not named itself is asked for.
         """
-        said = self.policies.get(tool, self.policies.get(ANY_TOOL, Policy.ALLOW))
-        try:
-            policy = Policy(str(said))
-        except ValueError:
-            return Policy.DENY
+        policy = self._named(tool)
+        if self.doubtful and policy is Policy.ALLOW and tool not in self.policies and tool not in self.harmless:
+            policy = Policy.ASK
         return Policy.ALLOW if policy is Policy.ASK and tool in granted else policy
+
+    def _named(self, tool: str) -> Policy:
+        if tool in self.policies:
+            return _read(self.policies[tool])
+        fitting = [pattern for pattern in self.policies if is_pattern(pattern) and fnmatchcase(tool, pattern)]
+        most = max(map(_literal, fitting), default=0)
+        said = [_read(self.policies[pattern]) for pattern in fitting if _literal(pattern) == most]
+        return max(said, key=_STRICTNESS.index, default=Policy.ALLOW)
 
     def refusal(self, tool: str, granted: Collection[str], *, plan_only: bool) -> str | None:
         """Why ``tool`` may not be called, not even if somebody were asked; in words for the model."""
@@ -120,6 +133,22 @@ class ToolRules:
                 " Say what you would do, and wait to be told to act."
             )
         return None
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a policy's key is a pattern of tools' names: `*` stands for any characters, `?` for one."""
+    return not _WILDCARDS.isdisjoint(name)
+
+
+def _literal(pattern: str) -> int:
+    return sum(character not in _WILDCARDS for character in pattern)
+
+
+def _read(said: object) -> Policy:
+    try:
+        return Policy(str(said))
+    except ValueError:
+        return Policy.DENY
 
 
 def check_policies(policies: JsonObject, where: tuple[str | int, ...] = ("body", "policies")) -> None:

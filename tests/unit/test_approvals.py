@@ -232,3 +232,29 @@ def test_nothing_is_open_beside_a_turn_or_after_the_end() -> None:
         assert box.approvals == ()
     assert cancel(WAITING).held_step is None
     assert cancel(WAITING).rest == Rest(S.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ({"ref*": "deny"}, Policy.DENY),
+        ({"ref?nd": "ask"}, Policy.ASK),
+        ({"ref*": "deny", "refund": "allow"}, Policy.ALLOW),
+        ({"*": "deny", "ref*": "allow"}, Policy.ALLOW),
+        ({"re*": "allow", "ref*": "ask", "*": "deny"}, Policy.ASK),
+        ({"ref*": "allow", "*und": "deny"}, Policy.DENY),
+        ({"Ref*": "deny"}, Policy.ALLOW),
+        ({"ref[u]nd": "deny"}, Policy.ALLOW),
+    ],
+)
+def test_patterns_the_most_specific_then_the_strictest(policies: dict[str, str], expected: Policy) -> None:
+    assert ToolRules(policies).policy("refund", ()) is expected
+    assert ToolRules(dict(reversed(policies.items()))).policy("refund", ()) is expected
+
+
+def test_doubtful_policies_free_no_tool_that_changes_things() -> None:
+    rules = ToolRules({"refnd": "ask", "*": "allow", "write": "allow", "dr*": "deny"}, ("look",), doubtful=True)
+    assert rules.policy("refund", ()) is Policy.ASK
+    assert rules.policy("refund", ("refund",)) is Policy.ALLOW
+    assert (rules.policy("look", ()), rules.policy("write", ())) == (Policy.ALLOW, Policy.ALLOW)
+    assert rules.policy("drop", ()) is Policy.DENY

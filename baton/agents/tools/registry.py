@@ -23,7 +23,7 @@ from baton.agents.tools.failure import UNKNOWN_TOOL, ToolFailed, bad_arguments
 from baton.agents.tools.marks import AgentTool, is_tool, tool_of
 from baton.agents.tools.notes import read_notes, write_note
 from baton.domain.agents import Agent
-from baton.domain.approvals import ToolRules
+from baton.domain.approvals import ToolRules, is_pattern
 from baton.domain.json import JsonObject, JsonValue
 
 #: Packages that bring tools name them in this group: functions, or modules with functions marked by `tool`.
@@ -109,7 +109,9 @@ def rules_of(agent: Agent) -> ToolRules:
     """What ``agent`` may do with its tools."""
     harmless = frozenset(name for name, tool in _TOOLS.items() if not tool.changes_things)
     parameters = {name: schema for name in tools_of(agent) if (schema := _TOOLS[name].parameters) is not None}
-    return ToolRules(agent.policies, harmless, parameters)
+    known = (*_TOOLS, ASK_USER)
+    doubtful = any(name not in known and not is_pattern(name) for name in agent.policies)
+    return ToolRules(agent.policies, harmless, parameters, doubtful)
 
 
 def missing_tool(agent: Agent, name: str) -> ToolFailed | None:

@@ -154,6 +154,16 @@ def test_tools_of_a_deployer_are_added_once() -> None:
     assert (rules.policy("record", ()), rules.policy("look", ())) == (Policy.ASK, Policy.ALLOW)
 
 
+@pytest.mark.parametrize("misspelt", ["recrd", "Record"])
+def test_a_policy_that_names_no_tool_frees_none(misspelt: str) -> None:
+    load_tools(["tests.support.tools"])
+    agent = an_agent(tools=("record", "look"))
+    rules = rules_of(replace(agent, policies={misspelt: "deny"}))
+    assert (rules.policy("record", ()), rules.policy("look", ())) == (Policy.ASK, Policy.ALLOW)
+    known = rules_of(replace(agent, policies={"look": "ask", "no_such*": "deny"}))
+    assert known.policy("record", ()) is Policy.ALLOW
+
+
 @pytest.mark.usefixtures("more_tools")
 def test_what_cannot_be_a_tool() -> None:
     def ask_user() -> None: ...
