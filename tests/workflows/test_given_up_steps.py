@@ -13,7 +13,7 @@ from activities.steps import StepActivities
 from baton.agents.models import Models
 from baton.domain.bells import TaskBell
 from baton.domain.ids import PlanRoute, StepKey, TaskRoute
-from baton.store import failures, steps
+from baton.store import failures, steps, transcripts
 from baton.store.steps import StepAttempt
 from tests.store.world import World
 from tests.support.system import eventually, running_system
@@ -123,4 +123,7 @@ async def test_a_task_whose_messages_are_more_than_a_step_may_read_fails_and_rea
         assert [tuple(message) for message in dead] == [("dead", "transcript_too_large")]
         await system.send(task, "a short one")
         row = await system.until(task, "succeeded")
-        assert "You said: a short one" in str(row["result"])
+        assert row["result"] == "You said: a short one"
+        async with system.baton.pool.connection() as connection:
+            read = await transcripts.read(connection, system.who.tenant_id, task)
+        assert [message.text for turn in read.turns for message in turn.messages] == ["a short one"]

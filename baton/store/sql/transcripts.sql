@@ -10,9 +10,14 @@ SELECT ${agent}, t.title, t.description, t.attachments, t.turn, t.rested_questio
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = :tenant AND t.id = :task;
 
+-- part: is_read
+-- Whether a step reads the message `m`: once a turn has claimed it, unless it was too large to be read at all.
+(m.turn IS NOT NULL OR m.failed_turns <> '{}')
+AND NOT (m.state = :message.dead AND coalesce(m.reason, '') = 'transcript_too_large')
+
 -- name: transcript_messages
-SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages
- WHERE tenant_id = :tenant AND task_id = :task AND (turn IS NOT NULL OR failed_turns <> '{}')
+SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages m
+ WHERE tenant_id = :tenant AND task_id = :task AND ${is_read}
  ORDER BY seq;
 
 -- name: transcript_steps
@@ -67,9 +72,7 @@ SELECT coalesce(octet_length(t.description), 0)
                     WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
                       AND d.position = ANY (t.depends_on)), 0)
        + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
-                    WHERE m.tenant_id = :tenant AND m.task_id = :task
-                      AND (m.turn IS NOT NULL OR m.failed_turns <> '{}')
-                      AND m.state <> :message.dead), 0)
+                    WHERE m.tenant_id = :tenant AND m.task_id = :task AND ${is_read}), 0)
        + coalesce((SELECT sum(octet_length(s.text) + coalesce(pg_column_size(s.response), 0)) FROM steps s
                     WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running), 0)
        + coalesce((SELECT sum(coalesce(pg_column_size(c.content), 0)) FROM tool_calls c
