@@ -54,8 +54,7 @@ class PlanActivities:
         async with self._pool.connection() as connection:
             routes = await routes_of(connection, tenant, [rung.task_id for rung in bells])
         for rung in bells:
-            bell = rung.bell
-            self._ringer.ring_task(routes[rung.task_id], bell.version, bell.turn, bell.interrupt, starts=bell.starts)
+            self._ringer.ring_for(routes[rung.task_id], rung.bell)
 
 
 def _outcome(standing: PlanStanding) -> PlanOutcome:

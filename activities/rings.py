@@ -12,11 +12,6 @@ from baton.domain.ids import PlanRoute, TaskRoute
 class Ringer(Protocol):
     """Rings in the background. Never raises and never waits: what it cannot ring, the relay does."""
 
-    def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, starts: bool = True) -> object:
-        """Ring a task's workflow, unless not ``starts`` starting it at ``turn`` if there is none. ``seq``: the task's
-        version."""
-        ...
-
     def ring_for(self, route: TaskRoute, bell: TaskBell) -> object:
         """Ring a task's workflow as ``bell`` says."""
         ...

@@ -17,7 +17,8 @@ class TaskBell:
 
     ``version`` is the task's; ``turn`` the one to start with if no workflow runs; ``interrupt`` a turn to stop (0:
     none). ``runs``: the workflow is likely to run. ``claims``: the turn that will claim the message that it rings for
-    (0: it rings for something else). ``at_work``: a ring for that turn has said all that this one says.
+    (0: it rings for something else). ``at_work``: a ring for that turn has said all that this one says. ``starts``: a
+    workflow is started to hear it where none runs.
     """
 
     version: int
@@ -26,6 +27,7 @@ class TaskBell:
     runs: bool = False
     claims: int = 0
     at_work: bool = False
+    starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,14 @@ def of_decision(after: Standing, *, heard: bool = False) -> Bells:
     """
     looks = after.then is not Then.REST and not heard
     return Bells(task=TaskBell(after.box.version, after.turn) if looks else None)
+
+
+def of_control(after: Standing, bell: TaskBell) -> Bells:
+    """The bells of a pause, a resume or a cancel, after which ``bell`` says what is true of the task.
+
+    Its workflow looks whatever has become of the task, and so it does after a repeat.
+    """
+    return Bells(interrupt=bell.interrupt, task=bell, plan=after.event_seq if after.ended else None)
 
 
 def of_change(box: Mailbox, event_seq: int, *, changed: bool, looks: bool, plan_looks: bool) -> Bells:

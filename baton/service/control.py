@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
+from baton.domain import bells
 from baton.domain.agents import Principal
 from baton.domain.authors import Author
 from baton.domain.errands import Errand
 from baton.domain.ids import ErrandId, ExecutionId, TaskAddress, TaskRoute, TenantId
 from baton.domain.mailbox import Standing
 from baton.domain.states import TaskState
+from baton.service.bells import ring
 from baton.service.context import Baton
 from baton.service.messages import read_errand
 from baton.service.visibility import SeenTask, find_errand, find_execution, find_task
@@ -71,10 +73,8 @@ async def _change(
     route = seen.route
     async with baton.pool.transaction(route.execution_id) as connection:
         after = await do(connection, route)
-        bell = await rings.bell(connection, route)
-    _ring(baton, route, bell)
-    if after.ended:
-        baton.doorbell.ring_plan(route.plan, after.event_seq)
+        bell = await rings.bell(connection, route)  # before the commit: nothing after it may fail
+    ring(baton, route, bells.of_control(after, bell))
     return after.box.state
 
 
@@ -96,21 +96,8 @@ async def _all(
     for task_id, turn in done.to_stop.items():
         baton.notifier.interrupt(task_id, turn)
     for rung in done.to_ring:
-        _tell(baton, routes[rung.task_id], rung.bell)
+        baton.doorbell.ring_for(routes[rung.task_id], rung.bell)
     if plan is not None:
         baton.doorbell.ring_plan(plan, done.event_seq)
     if len(done.changed) > len(done.to_ring):
         baton.relay.wake()
-
-
-def _ring(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:
-    """Tell the streams, the worker and the workflow what was committed. What they are told was read before the commit:
-    nothing after it may fail, or a caller would hear that what was done was not."""
-    baton.notifier.events(route.execution_id)
-    if bell.interrupt:
-        baton.notifier.interrupt(route.task_id, bell.interrupt)
-    _tell(baton, route, bell)
-
-
-def _tell(baton: Baton, route: TaskRoute, bell: rings.Bell) -> None:
-    baton.doorbell.ring_task(route, bell.version, bell.turn, bell.interrupt, starts=bell.starts)

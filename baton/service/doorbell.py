@@ -97,7 +97,7 @@ class Doorbell:
         told = self._told.get(route.task_id)
         if told and told[0] == bell.claims and bell.at_work:
             return told[1]
-        rung = self.ring_task(route, bell.version, bell.turn, bell.interrupt, runs=bell.runs)
+        rung = self.ring_task(route, bell.version, bell.turn, bell.interrupt, runs=bell.runs, starts=bell.starts)
         if bell.claims:
             self._remember(route.task_id, bell.claims, rung)
         return rung

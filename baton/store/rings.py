@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import asyncpg
 
+from baton.domain.bells import TaskBell
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import ExecutionId, TaskId, TaskRoute, TenantId
 from baton.store.pool import Connection
@@ -17,24 +18,11 @@ from baton.store.queries import execute, fetch, fetchrow
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
-    """What a doorbell says: the task's version, the turn under way or due, and the last one if it is to stop.
-
-    ``starts``: whether a workflow is started to hear it where none runs.
-    """
-
-    version: int
-    turn: int
-    interrupt: int
-    starts: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class TaskToRing:
     """What is to be told to the workflow of which task."""
 
     task_id: TaskId
-    bell: Bell
+    bell: TaskBell
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +31,7 @@ class DueTask:
 
     tenant_id: TenantId
     task_id: TaskId
-    bell: Bell
+    bell: TaskBell
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class DuePlan:
     queue: str
 
 
-async def bell(connection: Connection, route: TaskRoute) -> Bell:
+async def bell(connection: Connection, route: TaskRoute) -> TaskBell:
     """What a doorbell would say now. Raises `TaskNotFound`."""
     row = await fetchrow(connection, "read_bell", tenant=route.tenant_id, task=route.task_id)
     if row is None:
@@ -71,9 +59,9 @@ async def bells(connection: Connection, tenant_id: TenantId, task_ids: Sequence[
     return [TaskToRing(row["id"], bell_of(row)) for row in rows]
 
 
-def bell_of(row: asyncpg.Record) -> Bell:
+def bell_of(row: asyncpg.Record) -> TaskBell:
     """A bell from a row that has one."""
-    return Bell(row["version"], row["turn"], row["interrupt"], row["starts"])
+    return TaskBell(row["version"], row["turn"], row["interrupt"], starts=row["starts"])
 
 
 @dataclass(frozen=True, slots=True)

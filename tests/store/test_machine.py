@@ -6,6 +6,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
+from baton.domain.bells import TaskBell
 from baton.domain.conversation import Question, ToolCall, ToolResult
 from baton.domain.errors import DomainError
 from baton.domain.ids import TaskRoute
@@ -117,7 +118,7 @@ class StoreMachine(MailboxMachine):
         assert (bell.version, bell.interrupt) == super().bell()
         return bell.version, bell.interrupt
 
-    async def _bell(self) -> rings.Bell:
+    async def _bell(self) -> TaskBell:
         async with self.world.pool.connection() as connection:
             return await rings.bell(connection, self.real.route)
 

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from baton.domain.bells import TaskBell
 from baton.domain.states import SendMode, TaskState
 from baton.store import rings
-from baton.store.rings import Bell, DuePlan, DueTask, RingPace
+from baton.store.rings import DuePlan, DueTask, RingPace
 from tests.store.world import World
 
 S = TaskState
@@ -48,7 +49,7 @@ async def test_nothing_is_due_before_its_time(world: World) -> None:
     route = await world.task()
     assert await due_tasks(world) == []
     await make_due(world)
-    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, Bell(1, 1, 0))]
+    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, TaskBell(1, 1, 0))]
     assert await due_tasks(world) == [], "the next ring is put off"
 
 
@@ -110,7 +111,7 @@ async def test_an_interrupt_is_rung_with_the_turn_it_names(world: World) -> None
     await world.start(route, 1)
     receipt = await world.send(route, mode=SendMode.INTERRUPT)
     await make_due(world)
-    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, Bell(receipt.version, 1, 1))]
+    assert await due_tasks(world) == [DueTask(world.tenant, route.task_id, TaskBell(receipt.version, 1, 1))]
 
 
 async def test_the_longest_due_come_first(world: World) -> None:

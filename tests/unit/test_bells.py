@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from baton.domain.bells import Bells, TaskBell, of_change, of_decision, of_message
+from baton.domain.bells import Bells, TaskBell, of_change, of_control, of_decision, of_message
 from baton.domain.mailbox import Mailbox, standing
 from baton.domain.messages import Receipt
 from baton.domain.states import TaskState
@@ -75,6 +75,13 @@ def test_a_decision_rings_once_nothing_is_open_any_more() -> None:
     assert of_decision(standing(BOX)) == Bells(task=TaskBell(7, 3))
     assert of_decision(standing(BOX), heard=True) == Bells()
     assert of_decision(standing(replace(BOX, state=S.WAITING))) == Bells()
+
+
+def test_what_is_done_to_a_task_has_its_workflow_look_whatever_became_of_it() -> None:
+    stopped = TaskBell(7, 2, interrupt=2, starts=False)
+    assert of_control(standing(BOX, event_seq=20), stopped) == Bells(interrupt=2, task=stopped)
+    cancelled = standing(replace(BOX, state=S.CANCELLED), event_seq=20, ended=True)
+    assert of_control(cancelled, TaskBell(7, 3)) == Bells(task=TaskBell(7, 3), plan=20)
 
 
 def test_a_change_of_a_message_rings_whom_it_concerns() -> None:

@@ -31,9 +31,6 @@ GIVEN_UP = (
 class NobodyRings:
     """A single task's step rings nothing."""
 
-    def ring_task(self, route: TaskRoute, seq: int, turn: int, interrupt: int = 0, *, starts: bool = True) -> object:
-        raise AssertionError
-
     def ring_for(self, route: TaskRoute, bell: TaskBell) -> object:
         raise AssertionError
 
