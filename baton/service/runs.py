@@ -125,6 +125,11 @@ class Run:
     stuck: Stuck | None
 
     @property
+    def has_worker(self) -> bool:
+        """Whether a worker has an activity of it."""
+        return any(pending.at_work for pending in self.pending)
+
+    @property
     def at_work(self) -> bool:
         """Whether an activity is under way, or will be in a moment.
 

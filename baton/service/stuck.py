@@ -101,7 +101,7 @@ class StuckRuns:
 
     async def _look_at_task(self, turn: OpenTurn) -> None:
         run = await self._runs.look(task_workflow_id(str(turn.task_id)))
-        if run is not None and run.status == "running" and not await self.mend(turn, run) and run.pending:
+        if run is not None and run.status == "running" and not await self.mend(turn, run) and run.has_worker:
             self._known_good[turn.task_id] = time.monotonic()
 
     async def _replace_task(self, turn: OpenTurn, run_id: str, stuck: Stuck) -> None:
@@ -121,7 +121,7 @@ class StuckRuns:
     async def _look_at_plan(self, plan: tuple[TenantId, ExecutionId]) -> None:
         tenant_id, execution_id = plan
         run = await self._runs.look(plan_workflow_id(str(execution_id)))
-        if run is not None and run.stuck is None and run.pending:
+        if run is not None and run.stuck is None and run.has_worker:
             self._known_good[execution_id] = time.monotonic()
         if run is None or run.status != "running" or run.stuck is None or not run.stuck.is_lasting or run.at_work:
             return
