@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.asking import questions_of
 from activities.calls import impossible_calls, make_call
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
@@ -27,10 +28,9 @@ from baton.agents.errors import (
 )
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
-from baton.agents.tools import ASK_USER, ToolFailed, question_of, rules_of
+from baton.agents.tools import rules_of
 from baton.domain.agents import Agent
 from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
-from baton.domain.answers import problems
 from baton.domain.authors import Author
 from baton.domain.conversation import ModelReply, Question, ToolResult
 from baton.domain.errors import Unavailable
@@ -147,7 +147,7 @@ class StepActivities:
     async def _record(
         self, key: StepKey, started: StepAttempt, agent: Agent, reply: ModelReply, stream: DeltaStream
     ) -> Standing:
-        asked, refused = _questions(reply, key.turn)
+        asked, refused = questions_of(reply, key.turn)
         refused += impossible_calls(agent, reply)
         rest = await stream.rest()
         return await self._patiently(
@@ -300,40 +300,3 @@ def _is_interrupted(reach: Reach) -> bool:
     details = activity.cancellation_details()
     asked = reach.interrupted or (details is not None and details.cancel_requested)
     return asked and not activity.is_worker_shutdown()
-
-
-def _questions(reply: ModelReply, turn: int) -> tuple[list[Question], list[ToolResult]]:
-    """The questions of a reply's `ask_user` calls, and what the model is told of those that ask nothing."""
-    asked: list[Question] = []
-    refused: list[ToolResult] = []
-    now = datetime.now(UTC)
-
-    def later(seconds: float | None) -> str:
-        return "" if seconds is None else (now + timedelta(seconds=seconds)).isoformat()
-
-    for call in reply.calls:
-        if call.name != ASK_USER:
-            continue
-        try:
-            asking = question_of(call)
-        except ToolFailed as error:
-            refused.append(ToolResult(call.id, error.message, failed=True))
-            continue
-        question = Question(
-            id=str(uuid4()),
-            text=asking.text,
-            choices=asking.choices,
-            schema=asking.schema,
-            call_id=call.id,
-            turn=turn,
-            asked_at=now.isoformat(),
-            deadline_at=later(asking.deadline_seconds),
-            default=asking.default or "",
-            remind_at=later(asking.remind_after_seconds),
-            escalate_at=later(asking.escalate_after_seconds),
-        )
-        if asking.default and (wrong := problems(question, asking.default)):
-            refused.append(ToolResult(call.id, f"{ASK_USER} was not called. default: {'; '.join(wrong)}", failed=True))
-        else:
-            asked.append(question)
-    return asked, refused
