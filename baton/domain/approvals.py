@@ -107,8 +107,9 @@ class ToolRules:
         """What holds for ``tool`` in a task in which the ``granted`` tools were consented to, whatever their calls.
 
         A tool's own name counts before all patterns, of those that with the most characters beside its wildcards, of
-        equals the strictest. A policy that says nothing that is known denies: it was meant to restrict something.
-        Where the policies are ``doubtful``, a tool that changes things and is not named itself is asked for.
+        equals the strictest. Where none fits, a tool that changes things is asked for. A policy that says nothing that
+        is known denies: it was meant to restrict something. Where the policies are ``doubtful``, a tool that changes
+        things and is not named itself is asked for.
         """
         policy = self._named(tool)
         if self.doubtful and policy is Policy.ALLOW and tool not in self.policies and tool not in self.harmless:
@@ -120,8 +121,9 @@ class ToolRules:
             return _read(self.policies[tool])
         fitting = [pattern for pattern in self.policies if is_pattern(pattern) and fnmatchcase(tool, pattern)]
         most = max(map(_literal, fitting), default=0)
+        unsaid = Policy.ALLOW if tool in self.harmless else Policy.ASK
         said = [_read(self.policies[pattern]) for pattern in fitting if _literal(pattern) == most]
-        return max(said, key=_STRICTNESS.index, default=Policy.ALLOW)
+        return max(said, key=_STRICTNESS.index, default=unsaid)
 
     def refusal(self, tool: str, granted: Collection[str], *, plan_only: bool) -> str | None:
         """Why ``tool`` may not be called, not even if somebody were asked; in words for the model."""

@@ -3,9 +3,10 @@
 from typing import Final
 
 from baton.domain.agents import Agent, Principal, Scope
+from baton.domain.approvals import Policy
 from baton.domain.errors import InvalidInput, NotFound
 from baton.domain.ids import TenantId
-from baton.domain.json import unstorable_text
+from baton.domain.json import JsonObject, unstorable_text
 from baton.domain.quota import UNLIMITED
 from baton.store import agents, tenants
 from baton.store.pool import Pool
@@ -14,6 +15,8 @@ from baton.store.pool import Pool
 FIRST_AGENT: Final = "assistant"
 FIRST_MODEL: Final = "scripted"
 FIRST_TOOLS: Final = ("clock", "write_note", "read_notes")
+#: Notes are seen by the tasks of one execution alone.
+FIRST_POLICIES: Final[JsonObject] = {"write_note": Policy.ALLOW}
 
 
 async def ensure_tenant(pool: Pool, name: str) -> TenantId:
@@ -23,7 +26,7 @@ async def ensure_tenant(pool: Pool, name: str) -> TenantId:
     async with pool.transaction() as connection:
         tenant_id = await tenants.ensure(connection, name)
         if await agents.default(connection, tenant_id) is None:
-            await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS)
+            await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS, FIRST_POLICIES)
         return tenant_id
 
 
@@ -31,7 +34,7 @@ async def default_agent(pool: Pool, tenant_name: str) -> Agent:
     """The default agent of a tenant; both are made if there are none. Raises `InvalidInput`."""
     tenant_id = await ensure_tenant(pool, tenant_name)
     async with pool.connection() as connection:
-        return await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS)
+        return await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS, FIRST_POLICIES)
 
 
 async def operator(pool: Pool, tenant_name: str) -> Principal:

@@ -38,12 +38,24 @@ async def unset_default(connection: Connection, tenant_id: TenantId) -> None:
 
 
 async def ensure_default(
-    connection: Connection, tenant_id: TenantId, name: str, model: str, tools: Sequence[str] = ()
+    connection: Connection,
+    tenant_id: TenantId,
+    name: str,
+    model: str,
+    tools: Sequence[str] = (),
+    policies: JsonObject | None = None,
 ) -> Agent:
-    """The tenant's default agent; made with this name, model and tools if it has none. Raises LookupError if the name
-    is another agent's: that one is not made the default behind its owner's back."""
+    """The tenant's default agent; made with this name, model, tools and policies if it has none. Raises LookupError
+    if the name is another agent's: that one is not made the default behind its owner's back."""
     await execute(
-        connection, "insert_default_agent", tenant=tenant_id, agent=uuid4(), name=name, model=model, tools=list(tools)
+        connection,
+        "insert_default_agent",
+        tenant=tenant_id,
+        agent=uuid4(),
+        name=name,
+        model=model,
+        tools=list(tools),
+        policies=policies or {},
     )
     agent = await default(connection, tenant_id)
     if agent is None:

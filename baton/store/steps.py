@@ -28,7 +28,7 @@ from baton.store.queries import execute, fetch, fetchrow, of_step
 from baton.store.step_rows import end_step, locked, stand
 from baton.store.tools import add_calls, after_call, after_step, end_call
 
-_NO_RULES: Final = ToolRules({})
+_NO_RULES: Final = ToolRules({"*": Policy.ALLOW})
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from baton.store.steps import Delta, StepAttempt
 from baton.store.waiting import waiting_after
 from tests.support.authors import author
 
-NO_RULES = ToolRules({})
+NO_RULES = ToolRules({"*": "allow"})
 
 #: Runs a coroutine in a loop of its own, for what Hypothesis steps.
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -47,7 +47,7 @@ class System:
         return started.tasks[0]
 
     async def agent(self, *tools: str, policies: dict[str, str] | None = None) -> UUID:
-        """A new agent with these tools and policies; its id."""
+        """A new agent with these tools and policies, by default one that may call all of them; its id."""
         new = Agent(
             self.who.tenant_id,
             uuid4(),
@@ -55,7 +55,7 @@ class System:
             f"agent-{uuid4()}",
             "scripted",
             tools=tools,
-            policies=cast("JsonObject", policies or {}),
+            policies=cast("JsonObject", policies or {"*": "allow"}),
         )
         async with self.baton.pool.connection() as connection:
             return (await agents.insert(connection, new)).id

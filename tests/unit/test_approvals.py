@@ -243,8 +243,8 @@ def test_nothing_is_open_beside_a_turn_or_after_the_end() -> None:
         ({"*": "deny", "ref*": "allow"}, Policy.ALLOW),
         ({"re*": "allow", "ref*": "ask", "*": "deny"}, Policy.ASK),
         ({"ref*": "allow", "*und": "deny"}, Policy.DENY),
-        ({"Ref*": "deny"}, Policy.ALLOW),
-        ({"ref[u]nd": "deny"}, Policy.ALLOW),
+        ({"Ref*": "deny"}, Policy.ASK),
+        ({"ref[u]nd": "deny"}, Policy.ASK),
     ],
 )
 def test_patterns_the_most_specific_then_the_strictest(policies: dict[str, str], expected: Policy) -> None:
@@ -258,3 +258,10 @@ def test_doubtful_policies_free_no_tool_that_changes_things() -> None:
     assert rules.policy("refund", ("refund",)) is Policy.ALLOW
     assert (rules.policy("look", ()), rules.policy("write", ())) == (Policy.ALLOW, Policy.ALLOW)
     assert rules.policy("drop", ()) is Policy.DENY
+
+
+def test_a_tool_that_changes_things_is_asked_for_unless_a_policy_says_otherwise() -> None:
+    assert ToolRules({}).policy("refund", ()) is Policy.ASK
+    assert ToolRules({}, harmless=("look",)).policy("look", ()) is Policy.ALLOW
+    assert ToolRules({"look": "ask"}, harmless=("read",)).policy("refund", ()) is Policy.ASK
+    assert ToolRules({"refund": "allow"}).policy("refund", ()) is Policy.ALLOW

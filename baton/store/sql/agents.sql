@@ -10,8 +10,8 @@ RETURNING ${agent};
 
 -- name: insert_default_agent
 -- The tenant's first default agent; nothing if it has one, or an agent of that name.
-INSERT INTO agents (tenant_id, id, name, model, tools, is_default)
-VALUES (:tenant, :agent, :name, :model, :tools, true)
+INSERT INTO agents (tenant_id, id, name, model, tools, policies, is_default)
+VALUES (:tenant, :agent, :name, :model, :tools, :policies, true)
 ON CONFLICT DO NOTHING;
 
 -- name: agent_by_id

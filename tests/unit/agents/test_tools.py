@@ -160,8 +160,8 @@ def test_a_policy_that_names_no_tool_frees_none(misspelt: str) -> None:
     agent = an_agent(tools=("record", "look"))
     rules = rules_of(replace(agent, policies={misspelt: "deny"}))
     assert (rules.policy("record", ()), rules.policy("look", ())) == (Policy.ASK, Policy.ALLOW)
-    known = rules_of(replace(agent, policies={"look": "ask", "no_such*": "deny"}))
-    assert known.policy("record", ()) is Policy.ALLOW
+    for policies, expected in (({"*": "allow"}, Policy.ALLOW), ({"*": "allow", misspelt: "deny"}, Policy.ASK)):
+        assert rules_of(replace(agent, policies=policies)).policy("record", ()) is expected
 
 
 @pytest.mark.usefixtures("more_tools")
