@@ -42,13 +42,6 @@ class TaskById:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskOfExecution:
-    """The only task of an execution that is no plan, by the execution's uuid or by the task's own."""
-
-    execution: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class TaskByNumber:
     """A task by its integer. ``agent``: the integer of the agent that it must belong to, None for any."""
 
@@ -63,7 +56,7 @@ class TaskBySlug:
     slug: str
 
 
-TaskAddress = TaskInPlan | TaskById | TaskOfExecution | TaskByNumber | TaskBySlug
+TaskAddress = TaskInPlan | TaskById | TaskByNumber | TaskBySlug
 
 
 @dataclass(frozen=True, slots=True)

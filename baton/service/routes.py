@@ -17,7 +17,6 @@ from baton.domain.ids import (
     MessageId,
     TaskAddress,
     TaskById,
-    TaskOfExecution,
     TaskRoute,
     TenantId,
     whole_tenant,
@@ -78,4 +77,3 @@ class Routes:
         self._executions[tenant_id, execution.execution_id] = execution
         if execution.only is not None:
             self._tasks[tenant_id, TaskById(execution.only.task_id)] = execution.only
-            self._tasks[tenant_id, TaskOfExecution(execution.execution_id)] = execution.only

@@ -6,7 +6,7 @@ from baton.domain.agents import AgentReference, Principal
 from baton.domain.conversation import Usage
 from baton.domain.errands import TaskWithErrand
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
-from baton.domain.ids import ExecutionId, TaskAddress
+from baton.domain.ids import ExecutionId, TaskAddress, TaskRoute
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import Page, TaskDetails, TaskView
 from baton.service.context import Baton
@@ -132,9 +132,11 @@ async def list_tasks_with_errands(
     return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
 
 
-async def archive_task(baton: Baton, who: Principal, address: TaskAddress) -> None:
-    """Put a task out of the way of lists; it goes on, and can be read and written to. Raises like `get_task`."""
+async def archive_task(baton: Baton, who: Principal, address: TaskAddress) -> TaskRoute:
+    """Put a task out of the way of lists; it goes on, and can be read and written to. Returns where it lives. Raises
+    like `get_task`."""
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
         if not await tasks.archive(connection, seen.tenant_id, seen.id):
             raise TaskNotFound("there is no such task")
+    return seen.route

@@ -37,8 +37,6 @@ async def route(connection: Connection, bounds: Bounds, address: TaskAddress) ->
             row = await fetchrow(connection, "route_by_number", **whose, number=number)
         case TaskBySlug(slug):
             row = await _named(connection, bounds, slug)
-        case _:
-            row = await fetchrow(connection, "route_by_either", **whose, id=address.execution)
     if row is None:
         if isinstance(address, TaskInPlan):
             if not await fetchval(connection, "execution_exists", **whose, execution=address.execution):

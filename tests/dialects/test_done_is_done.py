@@ -68,6 +68,51 @@ async def row(api: RunningApi, task: UUID) -> dict[str, Any]:
     return dict(found)
 
 
+def verbs_of(path: str, *verbs: str) -> dict[str, str]:
+    return {f"{path} {verb}": f"{path}/{verb}" for verb in verbs}
+
+
+#: Routes that control something: $T is a running task, $E its execution, $P a plan.
+ROUTES = (
+    verbs_of("/baton/v1/tasks/$T", "pause", "cancel")
+    | verbs_of("/baton/v1/executions/$P", "pause", "cancel")
+    | verbs_of("/api/v1/executions/$E", "pause", "cancel")
+    | verbs_of("/api/v1/executions/$P", "pause", "cancel")
+    | verbs_of("/v1/ai/agents/tasks/$T", "stop")
+    | verbs_of("/api/v1/tasks/$T", "cancel", "archive")
+    | verbs_of("/api/v1/jobs/$T", "cancel")
+    | verbs_of("/agents/v2/executions/$E", "pause", "cancel")
+    | verbs_of("/agents/v2/executions/$P", "pause", "cancel")
+)
+
+
+@pytest.mark.parametrize("path", ROUTES.values(), ids=ROUTES)
+async def test_every_route_answers_from_what_its_transaction_saw(
+    lone_api: RunningApi, path: str, request: pytest.FixtureRequest
+) -> None:
+    started = await start_task(lone_api.http)
+    plan = await start_plan(lone_api.http, kubiya_task(1), kubiya_task(2))
+    async with lone_api.pool.connection() as connection:
+        await connection.execute("UPDATE tasks SET state = 'running'")
+    assert (await lone_api.http.get("/api/v1/auth/me")).status_code == 200  # the key is known from now on
+    api: RunningApi = request.getfixturevalue("away_after_commit")
+    for name, value in (("$T", started["tasks"][0]["id"]), ("$E", started["id"]), ("$P", plan)):
+        path = path.replace(name, value)
+    answer = await api.http.post(path)
+    assert answer.is_success, answer.text
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_start(lone_api: RunningApi, key: str | None, request: pytest.FixtureRequest) -> None:
+    assert (await lone_api.http.get("/api/v1/auth/me")).status_code == 200
+    agent = (await lone_api.http.get("/baton/v1/agents")).json()["items"][0]["number"]
+    api: RunningApi = request.getfixturevalue("away_after_commit")
+    headers = {} if key is None else {"Idempotency-Key": key}
+    body = {"agent_id": agent, "message": {"role": "user", "content": "!say hi"}}
+    answer = await api.http.post("/v1/chat/tasks", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+
+
 @pytest.mark.parametrize("verb", ONE)
 async def test_a_task(lone_api: RunningApi, verb: str, request: pytest.FixtureRequest) -> None:
     task = UUID((await start_task(lone_api.http))["tasks"][0]["id"])

@@ -104,7 +104,6 @@ async def test_what_a_plan_waits_for(api: RunningApi) -> None:
 
 async def test_plans_are_listed_newest_first(api: RunningApi) -> None:
     started = [await start_plan(api.http, plan=kubiya_plan(title=f"P{n}")) for n in range(3)]
-    await start_task(api.http)
     first = (await api.http.get(f"{PLAN}/plan-executions", params={"limit": 2})).json()
     assert (first["total"], first["limit"], first["offset"]) == (3, 2, 0)
     assert [item["execution_id"] for item in first["executions"]] == started[:0:-1]
@@ -436,8 +435,64 @@ async def test_a_message_to_a_single_task_and_to_a_plans_task(api: RunningApi) -
             "message_id": answer.headers["baton-message-id"],
         }
         assert answer.headers["baton-execution-id"] == belongs_to
-    assert (await api.http.post(f"/api/v1/executions/{plan}/message", json={"message": "x"})).status_code == 404
+    assert (await api.http.post(f"/api/v1/executions/{NOBODY}/message", json={"message": "x"})).status_code == 404
     assert (await api.http.post(f"/api/v1/executions/{single['id']}/message", json={})).status_code == 400
+
+
+async def test_a_message_to_a_plans_id_goes_to_the_task_that_waits(api: RunningApi) -> None:
+    plan = await start_plan(api.http, kubiya_task(1), kubiya_task(2), kubiya_task(3))
+    ids = await task_ids(api.http, plan)
+    await api.ask(ids[2], "What?")
+    answer = await api.http.post(f"/api/v1/executions/{plan}/message", json={"message": "x"})
+    assert answer.status_code == 202
+    (stored,) = (await api.http.get(f"/baton/v1/tasks/{ids[2]}/messages")).json()["items"]
+    assert (stored["text"], stored["answers"]) == ("x", ["q1"])
+
+
+async def test_a_single_task_is_a_plan_of_one_whatever_door_made_it(api: RunningApi) -> None:
+    single = await start_task(api.http, "!ask What?")
+    execution, task = single["id"], single["tasks"][0]["id"]
+    shown = (await api.http.get(f"{PLAN}/{execution}")).json()
+    assert (shown["status"], shown["total_tasks"], shown["waiting_tasks"]) == ("running", 1, [])
+    listed = (await api.http.get(f"{PLAN}/plan-executions")).json()
+    assert [item["execution_id"] for item in listed["executions"]] == [execution]
+    await api.ask(task, "What?")
+    (waits,) = (await api.http.get(f"{PLAN}/{execution}")).json()["waiting_tasks"]
+    assert (waits["task_id"], waits["execution_id"], waits["question"]) == (1, task, "What?")
+    sent = await api.http.post(f"{PLAN}/{execution}/tasks/1/message", json={"message": "x"})
+    assert (sent.status_code, sent.json()["message_sent"]) == (200, True)
+    await api.ask(task, "And?", "q2")
+    body = {"responses": [{"execution_id": task, "message": "y"}]}
+    assert (await api.http.post(f"{PLAN}/{execution}/continue", json=body)).json()["task_ids"] == [1]
+    assert len((await api.http.get(f"/baton/v1/tasks/{task}/messages")).json()["items"]) == 2
+
+
+async def test_a_pending_task_needs_no_telling(api: RunningApi) -> None:
+    """Temporal is away: who answers a running task is told so, who writes to a pending one has nothing to wait for."""
+    plan = await start_plan(api.http, kubiya_task(1), kubiya_task(2, 1))
+    ids = await task_ids(api.http, plan)
+    await api.set_task(ids[1], state="running")
+    for position, told in ((1, False), (2, True)):
+        answer = await api.http.post(f"{PLAN}/{plan}/tasks/{position}/message", json={"message": "x"})
+        assert answer.json()["workflow_signaled"] is told
+
+
+async def test_what_is_over_is_not_paused_and_that_is_no_error(api: RunningApi) -> None:
+    single = await start_task(api.http)
+    plan = await start_plan(api.http, kubiya_task(1))
+    for task in (single["tasks"][0]["id"], *(await task_ids(api.http, plan)).values()):
+        await api.set_task(task, state="succeeded")
+    async with api.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE executions SET state = 'succeeded' WHERE tenant_id = $1", await api.tenant_id()
+        )
+    for execution in (single["id"], plan):
+        for verb in ("pause", "resume", "cancel"):
+            answer = await api.http.post(f"/api/v1/executions/{execution}/{verb}")
+            assert answer.status_code == 200
+            body = answer.json()
+            assert body.pop("error")
+            assert body == {"success": False, "execution_id": execution, "status": "completed"}
 
 
 async def test_pause_resume_cancel(api: RunningApi) -> None:

@@ -565,9 +565,12 @@ async def test_stop(api: RunningApi) -> None:
     assert (await detail(api, task))["status"] == "STOPPED"
     await api.http.post(f"{TASKS}/{task}/messages", json={"message": "go on"})
     assert (await detail(api, task))["status"] == "RUNNING"
-    for state in ("succeeded", "failed", "cancelled", "pending"):
+    for state, status in (("succeeded", "STOPPED"), ("failed", "ERRORED"), ("cancelled", "STOPPED")):
         await api.set_task(task, state=state, turn_open=False)
-        assert state in refused(await api.http.post(f"{TASKS}/{task}/stop"), 409, "conflict")["detail"]
+        answer = await api.http.post(f"{TASKS}/{task}/stop")
+        assert fits(answer, "StopTaskResponse", 202) == {"taskId": task, "status": status}
+    await api.set_task(task, state="pending", turn_open=False)
+    assert "pending" in refused(await api.http.post(f"{TASKS}/{task}/stop"), 409, "conflict")["detail"]
 
 
 async def test_a_stopped_task_still_shows_what_it_asked(api: RunningApi) -> None:

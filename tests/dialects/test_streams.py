@@ -67,7 +67,6 @@ KUBIYA = [
     "message_chunk",
     "message_void",
     "message_chunk",
-    "message",
     "task_completed",
     "task_waiting_for_input",
     "plan_status_update",
@@ -87,7 +86,7 @@ async def test_a_finished_plan_in_kubiyas_words(api: RunningApi) -> None:
     seen = await everything(api.http, path)
     assert [frame.event for frame in seen] == KUBIYA
     assert {"execution_id": execution, "status": "completed"}.items() <= seen[-1].data.items()
-    assert [frame.data["content"] for frame in seen if frame.event == "message"] == ["Hallo", "Blue"]
+    assert [frame.data["content"] for frame in seen if frame.event == "message"] == ["Blue"]
     (asks,) = [frame.data for frame in seen if frame.event == "task_waiting_for_input"]
     assert (asks["task_id"], asks["question"], asks["task_execution_id"]) == (1, "Which?", ids[1])
     (waits,) = [frame.data for frame in seen if frame.event == "plan_waiting_for_input"]
@@ -134,8 +133,9 @@ async def test_a_single_tasks_stream(api: RunningApi) -> None:
         first = await anext(stream)
         assert (first.event, first.data["status"], first.data["execution_id"]) == ("status", "running", execution["id"])
         positions: dict[object, int] = {task: 1}
-        await api.append(execution["id"], delta("Hi", task), positions=positions)
-        assert (await anext(stream)).event == "message_chunk"
+        await api.append(execution["id"], delta("Hi there", task), positions=positions)
+        said = await anext(stream)
+        assert (said.event, said.data["role"], said.data["content"]) == ("message_chunk", "assistant", "Hi there")
         await api.append(
             execution["id"],
             NewEvent(StepCompleted(turn=1, step=0, text="Hi there"), task),
@@ -143,8 +143,7 @@ async def test_a_single_tasks_stream(api: RunningApi) -> None:
             positions=positions,
             state=ExecutionState.SUCCEEDED,
         )
-        said, status, done = [await anext(stream) for _ in range(3)]
-        assert (said.event, said.data["role"], said.data["content"]) == ("message", "assistant", "Hi there")
+        status, done = [await anext(stream) for _ in range(2)]
         assert (status.event, status.data["status"]) == ("status", "completed")
         assert (done.event, done.data["status"]) == ("done", "completed")
         assert [frame async for frame in stream] == []

@@ -434,8 +434,10 @@ async def test_a_tasks_cancel(api: RunningApi) -> None:
     assert fits(done, "TaskDoneResponse") == {"success": True, "task": {"id": task["id"]}}
     assert (await api.http.post(f"{TASKS}/{task['slug']}/cancel")).json() == done.json()
     assert (await latest(api, task["id"]))["status"] == "CANCELLED"
-    error = refused(await api.http.post(f"{TASKS}/{task['id']}/messages", json={"message": "x"}), 409, "task_cancelled")
-    assert "cancelled" in error["message"]
+    assert (await api.http.get(f"/baton/v1/tasks/{task['id']}")).json()["state"] == "paused"
+    job = await sent(api, task["id"])  # the next job
+    assert (await latest(api, task["id"]))["id"] == job
+    assert (await api.http.get(f"/baton/v1/tasks/{task['id']}")).json()["state"] == "running"
     over = await made(api)
     await api.set_task(over["id"], state=TaskState.SUCCEEDED)
     refused(await api.http.post(f"{TASKS}/{over['id']}/cancel"), 409, "conflict")
@@ -592,7 +594,7 @@ async def test_the_log_of_a_job_that_is_over_is_its_own(api: RunningApi) -> None
     log = await log_of(api.http, first)
     assert kinds(log) == ["connected", "status", "text", "message", "question", "historical_complete", "complete"]
     assert (log[1]["status"], log[2]["text"], log[3]["content"]) == ("IN_PROGRESS", "Hel", "Hello")
-    assert (log[4]["id"], log[4]["question"], log[-1]["status"]) == ("q", "q?", "COMPLETED")
+    assert (log[4]["id"], log[4]["question"], log[-1]["status"]) == ("q", "q?", "completed")
     assert all(datetime.fromisoformat(frame["timestamp"]) for frame in log[1:-2])
     log = await log_of(api.http, second)
     assert kinds(log) == ["connected", "status", "text", "message", "historical_complete", "complete"]
@@ -642,7 +644,7 @@ async def test_a_log_is_live_and_ends_with_its_job(api: RunningApi) -> None:
                 await world.stream(route, 2, "not mine")
                 api.app.state.baton.notifier.events(route.execution_id)
     assert kinds(log) == ["connected", "historical_complete", "status", "text", "message", "complete"]
-    assert log[-1]["status"] == "COMPLETED"
+    assert log[-1]["status"] == "completed"
 
 
 @pytest.mark.parametrize("what", ["superseded", "paused", "cancelled", "withdrawn", "dead"])
@@ -662,7 +664,7 @@ async def test_a_log_ends_with_a_job_that_no_turn_has_read(api: RunningApi, what
     method, path, body = actions[what]
     assert (await api.http.request(method, path, json=body)).status_code == 200
     assert kinds(await following) == ["connected", "historical_complete", "complete"]
-    assert (await following)[-1]["status"] == "CANCELLED"
+    assert (await following)[-1]["status"] == "cancelled"
     assert kinds(await log_of(api.http, job)) == ["connected", "historical_complete", "complete"]
 
 

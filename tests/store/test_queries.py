@@ -58,7 +58,6 @@ _HOT = {
     "message_by_key": {"messages_idempotency_unique"},
     "message_of_execution_by_key": {"tasks_position_unique", "messages_idempotency_unique"},
     "route_by_execution": {"tasks_position_unique", "executions_pkey"},
-    "route_by_either": {"tasks_position_unique", "tasks_pkey", "executions_pkey"},
     "route_for_message": {"executions_pkey", "tasks_position_unique"},
     "lock_task": {"executions_pkey", "tasks_pkey"},
     "save_mailbox": {"tasks_pkey"},

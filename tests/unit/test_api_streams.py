@@ -16,7 +16,7 @@ from api.frames import Cursor, Encoder, cursor_of, encode_event, encode_frame
 from baton.domain import events
 from baton.domain.errors import InvalidInput
 from baton.domain.events import Event
-from baton.domain.events.parts import AskedQuestion, WaitingTask
+from baton.domain.events.parts import AskedApproval, AskedQuestion, WaitingTask
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending
 from baton.domain.states import ExecutionState, TaskState
@@ -172,10 +172,10 @@ HEARD = events.MessageAccepted(message_id=MESSAGE, seq=1, text="do", origin="kub
         (event(HEARD), ["message"]),
         (event(delta()), ["message_chunk"]),
         (event(events.StepVoided(turn=1, step=1, attempt=1)), ["message_void"]),
-        (event(events.StepCompleted(turn=1, step=1, text="x")), ["message"]),
+        (event(events.StepCompleted(turn=1, step=1, text="x")), []),
         (event(events.StepCompleted(turn=1, step=1, text="")), []),
         (event(events.StepFailed(turn=1, step=1, attempt=1, code="x", retrying=True)), []),
-        (event(events.StepFailed(turn=1, step=1, attempt=1, code="x", retrying=False)), ["error"]),
+        (event(events.StepFailed(turn=1, step=1, attempt=1, code="x", retrying=False)), []),
         (
             event(ended(), state=TaskState.SUCCEEDED, execution=ExecutionState.SUCCEEDED),
             ["task_completed", "plan_status_update", "plan_completed"],
@@ -190,11 +190,61 @@ def test_kubiyas_words(one: Event, names: list[str]) -> None:
     assert [name for name, _ in frames(ENCODERS["kubiya plan"], one)] == names
 
 
+KUBIYA = ("kubiya plan", "kubiya task", "kubiya plan as execution")
+
+
 def test_kubiya_tells_the_agents_text_from_the_users() -> None:
-    said, heard = event(events.StepCompleted(turn=1, step=0, text="all of it")), event(HEARD)
-    for name in ("kubiya plan", "kubiya task"):
-        assert frames(ENCODERS[name], said)[0][1].items() >= {"role": "assistant", "content": "all of it"}.items()
-        assert frames(ENCODERS[name], heard)[0][1].items() >= {"role": "user", "content": "do"}.items()
+    for name in KUBIYA:
+        (said,), (heard,) = frames(ENCODERS[name], event(delta("of it"))), frames(ENCODERS[name], event(HEARD))
+        assert said[1].items() >= {"role": "assistant", "content": "of it", "task_id": 4}.items()
+        assert heard[1].items() >= {"role": "user", "content": "do", "task_id": 4}.items()
+        assert said[1]["message_id"] != heard[1]["message_id"]
+
+
+def test_kubiya_says_every_text_once_and_that_it_says_so_of_one_attempt() -> None:
+    """Clients append chunks and messages alike: a finished text, which chunks have said, comes in no other way."""
+    for name in KUBIYA:
+        one, same, again, void = (
+            frames(ENCODERS[name], event(body))
+            for body in (
+                delta("a", attempt=1),
+                delta("b", attempt=1),
+                delta("a", attempt=2),
+                events.StepVoided(turn=1, step=0, attempt=1),
+            )
+        )
+        ids = [found[0][1]["message_id"] for found in (one, same, again, void)]
+        assert ids[0] == ids[1] == ids[3] != ids[2]
+        assert frames(ENCODERS[name], event(events.StepCompleted(turn=1, step=0, text="all of it"))) == []
+
+
+@pytest.mark.parametrize("name", ["kubiya task", "kubiya plan as execution"])
+def test_a_single_tasks_stream_says_what_is_asked_before_it_waits(name: str) -> None:
+    """In words of the agent's: its clients read no field of a status but the status."""
+    waits = replace(
+        WAITS,
+        approvals=(
+            AskedApproval(
+                turn=1, step=0, call_id="c", approval_id="a", tool="drop", arguments={"table": "t"}, digest="d"
+            ),
+        ),
+    )
+    asks, status = frames(
+        ENCODERS[name], event(waits, state=TaskState.WAITING, execution=ExecutionState.WAITING, waiting=WAITING)
+    )
+    assert (asks[0], asks[1]["role"], asks[1]["task_id"]) == ("message", "assistant", 4)
+    assert asks[1]["content"].startswith("Which?\nWhen?\n")
+    assert "drop" in asks[1]["content"]
+    assert (status[0], status[1]["status"]) == ("status", "waiting_for_input")
+
+
+def test_kubiyas_clients_are_told_of_a_failure_by_a_status() -> None:
+    """They stop at `error`; the last attempt's failure ends nothing by itself."""
+    failed = events.TurnEnded(turn=1, outcome=Ending.FAILED, error="rate_limited", error_message="Too many requests.")
+    one = event(failed, state=TaskState.FAILED, execution=ExecutionState.FAILED)
+    assert [name for name, _ in frames(ENCODERS["kubiya task"], one)] == ["status"]
+    assert frames(ENCODERS["kubiya task"], one)[0][1]["error_message"] == "Too many requests."
+    assert frames(ENCODERS["kubiya plan"], one)[0][1]["error"] == "Too many requests."
 
 
 @pytest.mark.parametrize(

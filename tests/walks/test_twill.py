@@ -98,7 +98,7 @@ async def test_from_the_first_call_to_the_last(api: RunningApi) -> None:
     assert happened[:2] == ["connected", "status"]
     assert "tool_call" in happened
     assert happened[-2:] == ["question", "complete"]
-    assert without(log[-1], "id") == {"type": "complete", "status": "COMPLETED"}
+    assert without(log[-1], "id") == {"type": "complete", "status": "completed"}
     assert said(log).startswith("Let me see.")
     (asked,) = [frame for frame in log if frame["type"] == "question"]
     assert asked["question"] == "Which region?"
@@ -127,9 +127,9 @@ async def test_from_the_first_call_to_the_last(api: RunningApi) -> None:
     assert (receipt["text"], receipt["origin"], len(receipt["answers"])) == ("Europe", "twill", 1)
 
     log = await log_of(http, second["id"])
-    assert without(log[-1], "id") == {"type": "complete", "status": "COMPLETED"}
+    assert without(log[-1], "id") == {"type": "complete", "status": "completed"}
     assert said(log) == DONE
-    assert (await log_of(http, first["id"]))[-1]["status"] == "COMPLETED"
+    assert (await log_of(http, first["id"]))[-1]["status"] == "completed"
 
     finished = await job_is(http, task["id"], "COMPLETED")
     assert without(finished["latestJob"], "startedAt", "completedAt") == {
@@ -175,9 +175,9 @@ async def test_a_message_during_a_job_cancels_it_and_makes_the_next(api: Running
     now = (await http.get(f"{TASKS}/{task}/jobs")).json()["jobs"]
     assert [job["id"] for job in now] == [first, second]
     assert now[0]["status"] == "CANCELLED"  # at once, whether or not its step has stopped by now
-    assert without((await following)[-1], "id") == {"type": "complete", "status": "CANCELLED"}
+    assert without((await following)[-1], "id") == {"type": "complete", "status": "cancelled"}
 
-    assert (await log_of(http, second))[-1]["status"] == "COMPLETED"
+    assert (await log_of(http, second))[-1]["status"] == "completed"
     jobs = (await http.get(f"{TASKS}/{task}/jobs")).json()["jobs"]
     assert [(job["status"], job["finalAnswer"]) for job in jobs] == [
         ("CANCELLED", None),
@@ -186,7 +186,7 @@ async def test_a_message_during_a_job_cancels_it_and_makes_the_next(api: Running
     assert all(job["startedAt"] and job["completedAt"] for job in jobs)
     # the log of a job that was cancelled is there afterwards, and has its end
     log = await log_of(http, first)
-    assert without(log[-1], "id") == {"type": "complete", "status": "CANCELLED"}
+    assert without(log[-1], "id") == {"type": "complete", "status": "cancelled"}
     assert said(log)
     assert said(log).startswith(said(live))
     seen = next(number for number, frame in enumerate(log) if frame["type"] == "text")
@@ -210,7 +210,7 @@ async def test_a_job_is_cancelled_and_the_next_message_goes_on(api: RunningApi) 
 
     sent = await http.post(f"{TASKS}/{task}/messages", json={"message": "!finish Well."})
     second = sent.json()["job"]["id"]
-    assert (await log_of(http, second))[-1]["status"] == "COMPLETED"
+    assert (await log_of(http, second))[-1]["status"] == "completed"
     refused = await http.post(f"{JOBS}/{second}/cancel")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
     assert (await job_is(http, task, "COMPLETED"))["latestJob"]["id"] == second
@@ -234,7 +234,7 @@ async def test_files_reach_the_model(api: RunningApi, monkeypatch: pytest.Monkey
         task = (await http.post(TASKS, json=body)).json()["task"]
         await job_is(http, task["id"], "COMPLETED")
         sent = await http.post(f"{TASKS}/{task['slug']}/messages", json={"message": "And this.", "files": [picture]})
-        assert (await log_of(http, sent.json()["job"]["id"]))[-1]["status"] == "COMPLETED"
+        assert (await log_of(http, sent.json()["job"]["id"]))[-1]["status"] == "completed"
         first, second = (
             [said["content"] for said in asked.body["messages"] if said["role"] == "user"] for asked in server.asked
         )
@@ -265,7 +265,7 @@ async def test_any_door(api: RunningApi) -> None:
     )
     assert again.headers["idempotent-replayed"] == "true"
     assert again.json()["job"] == {"id": answered.json()["id"], "status": "PENDING"}
-    assert (await log_of(http, again.json()["job"]["id"]))[-1]["status"] == "COMPLETED"
+    assert (await log_of(http, again.json()["job"]["id"]))[-1]["status"] == "completed"
 
     started = (await http.post("/baton/v1/executions", json={"prompt": "!ask Which?\n!finish Well."})).json()
     (theirs,) = started["tasks"]
@@ -273,7 +273,7 @@ async def test_any_door(api: RunningApi) -> None:
     assert seen["latestJob"]["finalAnswer"] == "Which?"
     sent = await http.post(f"{TASKS}/{seen['task']['slug']}/messages", json={"message": "That one"})
     assert sent.status_code == 200
-    assert (await log_of(http, sent.json()["job"]["id"]))[-1]["status"] == "COMPLETED"
+    assert (await log_of(http, sent.json()["job"]["id"]))[-1]["status"] == "completed"
     messages = (await http.get(f"/baton/v1/tasks/{theirs['id']}/messages")).json()["items"]
     assert [(m["text"], m["state"], m["origin"]) for m in messages] == [("That one", "processed", "twill")]
     assert (await http.get(f"/baton/v1/tasks/{theirs['id']}")).json()["result"] == "You said: That one\nWell."

@@ -109,10 +109,10 @@ async def test_an_interrupt_ends_the_turn_and_keeps_what_was_said(system: System
 async def test_pause_interrupts_and_resume_takes_a_new_turn(system: System) -> None:
     task = await system.start("!sleep 60\n!finish slept")
     await eventually(lambda: _in_turn(system, task))
-    assert await control.pause(system.baton, system.who, TaskById(task)) == "paused"
+    assert (await control.pause(system.baton, system.who, TaskById(task))).task.state == "paused"
     row = await system.until(task, "paused", seconds=10)
     assert row["turn"] == 1
-    assert await control.resume(system.baton, system.who, TaskById(task)) == "running"
+    assert (await control.resume(system.baton, system.who, TaskById(task))).task.state == "running"
     row = await system.until(task, "succeeded", seconds=10)
     assert (row["turn"], row["result"]) == (2, "slept")
 
@@ -121,7 +121,7 @@ async def test_cancel_is_final_and_ends_the_workflow(system: System) -> None:
     task = await system.start("!sleep 60")
     await eventually(lambda: _in_turn(system, task))
     queued = await system.send(task, "unread")
-    assert await control.cancel(system.baton, system.who, TaskById(task)) == "cancelled"
+    assert (await control.cancel(system.baton, system.who, TaskById(task))).task.state == "cancelled"
     handle = system.temporal.client.get_workflow_handle(task_workflow_id(str(task)))
     async with asyncio.timeout(20):
         assert await handle.result() == "cancelled"

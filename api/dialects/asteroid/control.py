@@ -27,14 +27,14 @@ from api.validate import validated
 from baton.domain.agents import Principal
 from baton.domain.errors import Conflict
 from baton.domain.ids import ExecutionId, TaskAddress, TaskById
-from baton.domain.states import TaskState
-from baton.service import control, executions
+from baton.domain.views import ExecutionView, TaskDetails
+from baton.service import control
 from baton.service.context import Baton
 from baton.service.visibility import find_execution
 
 UPDATED: Final = "Execution status updated."
-_One = Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]]
-_All = Callable[[Baton, Principal, ExecutionId], Awaitable[None]]
+_One = Callable[[Baton, Principal, TaskAddress], Awaitable[TaskDetails]]
+_All = Callable[[Baton, Principal, ExecutionId], Awaitable[ExecutionView]]
 _TO: Final[dict[UpdateableStatus, tuple[_One, _All]]] = {
     "cancelled": (control.cancel, control.cancel_execution),
     "paused": (control.pause, control.pause_execution),
@@ -111,7 +111,6 @@ async def _bring(baton: Baton, who: Principal, execution_id: UUID, status: Updat
     if execution.only_task is not None:
         await one(baton, who, TaskById(execution.only_task.id))
         return
-    await every(baton, who, execution_id)
-    now = await executions.get_execution(baton, who, execution_id)
+    now = await every(baton, who, execution_id)
     if not any(now.counts.get(state) for state in translate.REACHED[status]):
         raise Conflict(f"the execution is {now.state}: no task of it can be {status}", now.state)

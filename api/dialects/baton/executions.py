@@ -27,6 +27,7 @@ from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId
 from baton.domain.plans import parse_plan
 from baton.domain.states import ExecutionState
+from baton.domain.views import ExecutionView
 from baton.service import control, executions, starts
 from baton.service.context import Baton
 
@@ -97,7 +98,7 @@ async def list_executions(
 @router.get("/{execution_id}", responses={200: {"model": ExecutionOut}})
 async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
     """An execution with its tasks."""
-    return await _shown(baton, who, parse_id(execution_id))
+    return _shown(who, await executions.get_execution(baton, who, parse_id(execution_id)))
 
 
 @router.post("/{execution_id}/cancel", responses={200: {"model": ExecutionOut | ChangedExecution}})
@@ -132,15 +133,15 @@ async def stream_execution(execution_id: str, request: Request, who: CanRead, ba
 
 
 async def _controlled(
-    baton: Baton, who: Principal, execution_id: str, do: Callable[[Baton, Principal, ExecutionId], Awaitable[None]]
+    baton: Baton,
+    who: Principal,
+    execution_id: str,
+    do: Callable[[Baton, Principal, ExecutionId], Awaitable[ExecutionView]],
 ) -> Response:
-    known = parse_id(execution_id)
-    await do(baton, who, known)
-    return await _shown(baton, who, known)
+    return _shown(who, await do(baton, who, parse_id(execution_id)))
 
 
-async def _shown(baton: Baton, who: Principal, execution_id: ExecutionId) -> Response:
+def _shown(who: Principal, execution: ExecutionView) -> Response:
     """An execution; to who may not read it, how it stands."""
-    execution = await executions.get_execution(baton, who, execution_id)
     shown = translate.told(who, "execution", translate.execution(execution))
     return JsonResponse(shown, headers=execution_headers(execution.id))

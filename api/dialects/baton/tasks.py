@@ -23,6 +23,7 @@ from baton.client.schemas.tasks import ChangedTask, ExplanationOut, TaskOut, Tas
 from baton.domain.agents import Principal
 from baton.domain.ids import TaskAddress, TaskById
 from baton.domain.states import TaskState
+from baton.domain.views import TaskDetails, TaskView
 from baton.service import control, explain, tasks
 from baton.service.context import Baton
 from baton.service.visibility import find_task
@@ -54,7 +55,7 @@ async def list_tasks(
 @router.get("/{task_id}", responses={200: {"model": TaskOut}})
 async def get_task(task_id: str, who: CanRead, baton: Service) -> Response:
     """A task, with its version as `ETag`."""
-    return await _shown(baton, who, _named(task_id))
+    return _shown(who, await tasks.get_task(baton, who, _named(task_id)))
 
 
 @router.get("/{task_id}/explain", responses={200: {"model": ExplanationOut}})
@@ -92,16 +93,13 @@ async def stream_task(task_id: str, request: Request, who: CanRead, baton: Servi
 
 
 async def _controlled(
-    baton: Baton, who: Principal, task_id: str, do: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]]
+    baton: Baton, who: Principal, task_id: str, do: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskDetails]]
 ) -> Response:
-    known = _named(task_id)
-    await do(baton, who, known)
-    return await _shown(baton, who, known)
+    return _shown(who, (await do(baton, who, _named(task_id))).task)
 
 
-async def _shown(baton: Baton, who: Principal, address: TaskAddress) -> Response:
+def _shown(who: Principal, task: TaskView) -> Response:
     """A task; to who may not read it, how it stands."""
-    task = await tasks.get_task(baton, who, address)
     headers = execution_headers(task.execution_id) | {"ETag": etag(task.version)}
     return JsonResponse(translate.told(who, "task", translate.task(task)), headers=headers)
 

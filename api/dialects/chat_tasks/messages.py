@@ -17,7 +17,9 @@ from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Principal
+from baton.domain.errors import NotWaiting, TaskBusy
 from baton.domain.json import JsonObject
+from baton.domain.states import TaskState
 from baton.service import messages
 from baton.service.context import Baton
 
@@ -49,7 +51,7 @@ async def append_message_to_task(
 async def reply_to_task(
     task_id: Annotated[WholeNumber, Path()], who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Answer a waiting task's question. Refused in any other state."""
+    """Answer a waiting task's question. Refused in any other state; a running task may be tried again (`task_busy`)."""
     return await _send(baton, who, task_id, body, options, only_if_waiting=True)
 
 
@@ -58,5 +60,10 @@ async def _send(
 ) -> Response:
     request = validated(AppendMessageRequest, body)
     draft = translate.draft(request, options, only_if_waiting=only_if_waiting)
-    receipt = (await messages.send_message(baton, who, address(task_id, request.agent_id), draft)).receipt
+    try:
+        receipt = (await messages.send_message(baton, who, address(task_id, request.agent_id), draft)).receipt
+    except NotWaiting as refused:
+        if refused.state != TaskState.RUNNING:
+            raise
+        raise TaskBusy("the task is running: it may ask something yet, try again", refused.state) from refused
     return JsonResponse(translate.accepted(task_id, request.agent_id, receipt), 202, receipt_headers(receipt))

@@ -3,11 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
 
 PREFIX: Final = "/v1/chat/tasks"
 
-Metadata = Annotated[dict[str, Any], Field(default_factory=dict[str, Any])]
+
+def _none_if_null(value: Any) -> Any:
+    """Null is none, though what is published has no null."""
+    return {} if value is None else value
+
+
+Metadata = Annotated[dict[str, Any], BeforeValidator(_none_if_null), Field(default_factory=dict[str, Any])]
 Status = Literal["pending", "running", "completed", "failed", "paused", "waiting_for_user"]
 
 

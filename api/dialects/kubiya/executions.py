@@ -24,13 +24,15 @@ from api.sse import open_stream
 from api.validate import validated
 from baton.domain.agents import Principal, parse_reference
 from baton.domain.conversation import Usage
-from baton.domain.ids import ExecutionId, TaskAddress, TaskById, TaskOfExecution
+from baton.domain.errors import Conflict, ExecutionNotFound
+from baton.domain.ids import Addressee, ExecutionId, TaskAddress, TaskById
 from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, TaskState
-from baton.domain.views import TaskView
+from baton.domain.views import ExecutionView, TaskDetails, TaskView
 from baton.service import control, executions, messages, starts, tasks
 from baton.service.context import Baton
 from baton.service.executions import Found
+from baton.service.visibility import find_execution
 from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"
@@ -118,9 +120,13 @@ async def stream_execution(execution_id: str, request: Request, who: CanRead, ba
 async def send_execution_message(
     execution_id: str, who: CanSend, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Send a message to a task in any state."""
+    """Send a message to a task in any state.
+
+    In a plan it goes to the task that has waited longest, else to the only one that is open, else to the last that
+    ended.
+    """
     draft = translate.draft(translate.message_of(body), options)
-    sent = await messages.send_message(baton, who, TaskOfExecution(parse_id(execution_id)), draft)
+    sent = await messages.send_message(baton, who, await _addressed(baton, who, parse_id(execution_id)), draft)
     return JsonResponse(
         {
             "success": True,
@@ -136,40 +142,56 @@ async def send_execution_message(
 @router.post(_EXECUTIONS + "/{execution_id}/cancel")
 async def cancel_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
     """Cancel a task, or all tasks of a plan, permanently."""
-    return await _control(baton, who, execution_id, control.cancel, control.cancel_execution)
+    return await _control(baton, who, execution_id, "cancelled", control.cancel, control.cancel_execution)
 
 
 @router.post(_EXECUTIONS + "/{execution_id}/pause")
 async def pause_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
     """Pause a task, or all tasks of a plan, interrupting the current steps."""
-    return await _control(baton, who, execution_id, control.pause, control.pause_execution)
+    return await _control(baton, who, execution_id, "paused", control.pause, control.pause_execution)
 
 
 @router.post(_EXECUTIONS + "/{execution_id}/resume")
 async def resume_execution(execution_id: str, who: CanWrite, baton: Service) -> Response:
     """Resume a paused task, or all paused tasks of a plan."""
-    return await _control(baton, who, execution_id, control.resume, control.resume_execution)
+    return await _control(baton, who, execution_id, "running", control.resume, control.resume_execution)
+
+
+async def _addressed(baton: Baton, who: Principal, some_id: UUID) -> TaskById | Addressee:
+    """Whom a message to an id is for: it may be an execution's or a task's."""
+    try:
+        execution = await find_execution(baton, who, some_id)
+        return Addressee(some_id) if execution.only_task is None else TaskById(execution.only_task.id)
+    except ExecutionNotFound:
+        return TaskById(some_id)
 
 
 async def _control(
     baton: Baton,
     who: Principal,
     execution_id: str,
-    one: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskState]],
-    every: Callable[[Baton, Principal, ExecutionId], Awaitable[None]],
+    to: str,
+    one: Callable[[Baton, Principal, TaskAddress], Awaitable[TaskDetails]],
+    every: Callable[[Baton, Principal, ExecutionId], Awaitable[ExecutionView]],
 ) -> Response:
-    found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
-    task = _task_of(found)
-    if task is None:
-        await every(baton, who, found.execution.id)
-        state: str = (await executions.get_execution(baton, who, found.execution.id)).state
-    else:
-        state = await one(baton, who, TaskById(task.id))
+    """Bring an execution ``to`` a status. That it cannot be brought there is told with status 200, too."""
+    address = await _addressed(baton, who, parse_id(execution_id))
+    answer: JsonObject = {"success": True, "execution_id": execution_id}
+    try:
+        if isinstance(address, TaskById):
+            task = (await one(baton, who, address)).task
+            state, execution = task.state.value, task.execution_id
+        else:
+            view = await every(baton, who, address.execution)
+            state, execution = view.state.value, view.id
+            if not any(view.counts.get(reached) for reached in translate.REACHED[to]):
+                raise Conflict(f"the execution is {state}: no task of it can be {to}", state)
+    except Conflict as refused:
+        status = translate.EXECUTION_STATUS[refused.state]
+        return JsonResponse(answer | {"success": False, "error": refused.message, "status": status})
     status = translate.EXECUTION_STATUS[state]
-    return JsonResponse(
-        {"success": True, "execution_id": execution_id, "status": status, "message": f"The execution is {status}."},
-        headers=execution_headers(found.execution.id),
-    )
+    answer |= {"status": status, "message": f"The execution is {status}."}
+    return JsonResponse(answer, headers=execution_headers(execution))
 
 
 def _task_of(found: Found) -> TaskView | None:

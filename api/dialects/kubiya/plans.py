@@ -20,7 +20,7 @@ from api.responses import JsonResponse, execution_headers, receipt_headers, rece
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
-from baton.domain.errors import ExecutionNotFound, TaskNotFound
+from baton.domain.errors import TaskNotFound
 from baton.domain.ids import TaskInPlan
 from baton.domain.plans import parse_plan
 from baton.domain.views import ExecutionView
@@ -89,13 +89,12 @@ async def list_plan_executions(
     limit: Annotated[WholeNumber, Query(ge=1, le=1000)] = 50,
     offset: Annotated[WholeNumber, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
-    """List plans, newest first."""
+    """List plans, newest first. A single task is a plan of one."""
     page = await executions.page_executions(
         baton,
         who,
         limit=limit,
         offset=offset,
-        in_plan=True,
         states=translate.states_of(status, translate.PLAN_STATUS),
     )
     return JsonResponse(
@@ -160,7 +159,4 @@ async def continue_plan_execution(
 
 
 async def _plan(baton: Service, who: CanRead, execution_id: str) -> ExecutionView:
-    execution = await executions.get_execution(baton, who, parse_execution_id(execution_id))
-    if not execution.in_plan:
-        raise ExecutionNotFound("there is no such plan")
-    return execution
+    return await executions.get_execution(baton, who, parse_execution_id(execution_id))

@@ -1,7 +1,9 @@
 """Kubiya's streams: encoders of Baton's events. Pure; the words are the vendor's, some are added where it has none.
 
-Deltas come as `message_chunk`, each finished text once as `message`. Where a step is tried again, `message_void` says
-that the chunks of that attempt do not count.
+Clients append `message_chunk` and `message` alike, so that the agent's text comes once: in chunks, which hold all of
+it. An assistant's whole `message` is only what no chunk has said: what a single task asks. Where a step is tried again,
+`message_void` says that the chunks of that attempt do not count; the new ones have another `message_id`. Clients stop
+at `error`, so that a failed step is a status with `error_message`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ from baton.domain import events
 from baton.domain.approvals import call_question
 from baton.domain.events import Body, Event
 from baton.domain.events.outcomes import TaskOutcome, outcome_of
+from baton.domain.events.parts import OfStep
 from baton.domain.states import ExecutionState, TaskState
 from baton.service.feed import Subscription
 
@@ -101,13 +104,14 @@ def _task_part(event: Event) -> Iterator[tuple[str, Data]]:
             yield "task_running", {"status": TASK_STATUS[TaskState.RUNNING], "turn": turn}
         case events.TaskReset():
             yield "task_reset", {"status": TASK_STATUS[TaskState.PENDING]}
-        case body:
-            yield from _text_part(body)
+        case _:
+            yield from _text_part(event)
     yield from _state_part(event)
 
 
-def _text_part(body: Body) -> Iterator[tuple[str, Data]]:
+def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
     """What was said, by the user or by the agent."""
+    body = event.body
     match body:
         case events.MessageAccepted():
             yield (
@@ -125,22 +129,15 @@ def _text_part(body: Body) -> Iterator[tuple[str, Data]]:
                 {
                     "role": "assistant",
                     "content": body.text,
+                    "message_id": _message_id(event.task_id, body, body.attempt),
                     "turn": body.turn,
                     "step": body.step,
                     "attempt": body.attempt,
                 },
             )
         case events.StepVoided(turn=turn, step=step, attempt=attempt):
-            yield "message_void", {"turn": turn, "step": step, "attempt": attempt}
-        case events.StepCompleted(turn=turn, step=step, text=text):
-            if text:
-                said: Data = {"role": "assistant", "content": text, "turn": turn, "step": step}
-                if body.interrupted:
-                    said["interrupted"] = True
-                yield "message", said
-        case events.StepFailed(code=code, retrying=retrying):
-            if not retrying:
-                yield "error", {"error": code}
+            message_id = _message_id(event.task_id, body, attempt)
+            yield "message_void", {"message_id": message_id, "turn": turn, "step": step, "attempt": attempt}
         case (
             events.ExecutionCreated()
             | events.ExecutionChanged()
@@ -161,6 +158,8 @@ def _text_part(body: Body) -> Iterator[tuple[str, Data]]:
             | events.TurnStarted()
             | events.TurnEnded()
             | events.StepStarted()
+            | events.StepCompleted()
+            | events.StepFailed()
             | events.ToolStarted()
             | events.ToolCompleted()
             | events.NoteWritten()
@@ -174,6 +173,22 @@ def _text_part(body: Body) -> Iterator[tuple[str, Data]]:
             pass
         case _:
             assert_never(body)
+
+
+def _message_id(task_id: UUID | None, step: OfStep, attempt: int) -> str:
+    """The id of what the agent says in one attempt of a step."""
+    return f"{task_id}:{step.turn}.{step.step}.{attempt}"
+
+
+def _asked_part(event: Event) -> Iterator[tuple[str, Data]]:
+    """What a task asks, as something that the agent says: clients of single tasks read nothing else."""
+    if event.task_state is TaskState.WAITING:
+        content = _asked(outcome_of(event.body))["question"]
+        if content:
+            yield (
+                "message",
+                {"role": "assistant", "content": content, "message_id": f"{event.task_id}:asked.{event.seq}"},
+            )
 
 
 def _state_part(event: Event) -> Iterator[tuple[str, Data]]:
@@ -190,7 +205,7 @@ def _state_part(event: Event) -> Iterator[tuple[str, Data]]:
         case TaskState.SUCCEEDED | TaskState.FAILED | TaskState.CANCELLED as state:
             yield (
                 "task_completed",
-                {"status": TASK_STATUS[state], "output": outcome.result, "error": _error(outcome, state)},
+                {"status": TASK_STATUS[state], "output": outcome.result, "error": _error(event.body, outcome, state)},
             )
         case TaskState.PENDING | TaskState.RUNNING | None:
             pass
@@ -217,8 +232,8 @@ def _plan_part(event: Event) -> Iterator[tuple[str, Data]]:
 
 
 def _task_frames(shown_as: str, event: Event) -> Iterator[Frame]:
-    common: Data = {"execution_id": shown_as, "timestamp": event.at.isoformat()}
-    for name, data in _text_part(event.body):
+    common: Data = {"execution_id": shown_as, "timestamp": event.at.isoformat(), "task_id": event.position}
+    for name, data in (*_text_part(event), *_asked_part(event)):
         yield name, common | data
     if event.task_state is not None:
         outcome = outcome_of(event.body)
@@ -226,7 +241,7 @@ def _task_frames(shown_as: str, event: Event) -> Iterator[Frame]:
         if event.task_state is TaskState.WAITING:
             status |= _asked(outcome)
         if event.task_state.is_over:
-            status |= {"response": outcome.result, "error_message": _error(outcome, event.task_state)}
+            status |= {"response": outcome.result, "error_message": _error(event.body, outcome, event.task_state)}
         yield "status", common | status
 
 
@@ -234,7 +249,7 @@ def _execution_frames(shown_as: str, event: Event) -> Iterator[Frame]:
     common: Data = {"execution_id": shown_as, "timestamp": event.at.isoformat()}
     if event.task_id is not None:
         common |= {"task_id": event.position, "task_execution_id": str(event.task_id)}
-    for name, data in _text_part(event.body):
+    for name, data in (*_text_part(event), *_asked_part(event)):
         yield name, common | data
     if event.execution_state is not None:
         yield "status", common | {"status": EXECUTION_STATUS[event.execution_state]}
@@ -261,5 +276,9 @@ def _waiting(event: Event) -> list[Data]:
     ]
 
 
-def _error(outcome: TaskOutcome, state: TaskState) -> str | None:
-    return None if state is TaskState.SUCCEEDED else outcome.error or state.value
+def _error(body: Body, outcome: TaskOutcome, state: TaskState) -> str | None:
+    """Why a task has failed: in words where there are any, else a code."""
+    if state is TaskState.SUCCEEDED:
+        return None
+    words = body.error_message if isinstance(body, events.TurnEnded) else None
+    return words or outcome.error or state.value

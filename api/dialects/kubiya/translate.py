@@ -51,6 +51,13 @@ EXECUTION_STATUS: Final[dict[str, str]] = {
     "cancelled": "cancelled",
 }
 
+#: What a task of a plan is in right after a caller has brought the plan to a status.
+REACHED: Final[dict[str, tuple[TaskState, ...]]] = {
+    "running": (TaskState.RUNNING, TaskState.WAITING),
+    "paused": (TaskState.PAUSED,),
+    "cancelled": (TaskState.CANCELLED,),
+}
+
 #: What a paused task is shown to wait for.
 PAUSED_QUESTION: Final = "The task is paused. A message resumes it."
 

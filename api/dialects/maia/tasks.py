@@ -18,6 +18,7 @@ from api.options import START_KEY_PARAMETER, StartKey
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
+from baton.domain.errors import Conflict
 from baton.domain.ids import TaskById
 from baton.domain.views import TaskDetails
 from baton.service import control, starts, tasks
@@ -93,9 +94,13 @@ async def get_task(who: CanRead, task_id: PathTask, baton: Service) -> Response:
     responses=WRITE_ERRORS | {202: {"model": StopTaskResponse, "description": "Stopping or stopped"}},
 )
 async def stop_task(who: CanWrite, task_id: PathTask, baton: Service) -> Response:
-    """Stop a task until the next message, interrupting the current step. Safe to repeat."""
-    await control.pause(baton, who, TaskById(task_id))
-    found = await tasks.get_task_details(baton, who, TaskById(task_id))
+    """Stop a task until the next message, interrupting the current step. One that has stopped stays as it is."""
+    try:
+        found = await control.pause(baton, who, TaskById(task_id))
+    except Conflict:
+        found = await tasks.get_task_details(baton, who, TaskById(task_id))
+        if not found.task.state.is_over:
+            raise
     return JsonResponse({"taskId": str(task_id), "status": translate.status(found)}, 202, _headers(found))
 
 

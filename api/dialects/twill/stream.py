@@ -53,7 +53,11 @@ def job_encoder(baton: Baton, who: Principal, errand: Errand) -> Encoder:
             now = await get_errand(baton, who, errand.id)
         except (MessageNotFound, Unavailable) as error:
             return ("error", {"code": status_of(error, ERRORS).code, "message": error.message}), 0
-        return (("complete", {"status": translate.STATUS[now.state]}), now.last_event) if now.state.is_over else None
+        return (
+            (("complete", {"status": translate.STATUS[now.state].lower()}), now.last_event)
+            if now.state.is_over
+            else None
+        )
 
     return Encoder(
         f"twill:{errand.task_id}:{first if has_turns else 0}-{last}",

@@ -1,6 +1,7 @@
 """Tasks: made, listed, read, cancelled, and put out of the way."""
 
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -34,7 +35,6 @@ from baton.domain.errors import InvalidInput
 from baton.domain.ids import TaskAddress
 from baton.service import control, messages, starts, tasks
 from baton.service.context import Baton
-from baton.service.visibility import find_task
 
 _TASKS: Final = 20
 _JOBS: Final = 30
@@ -135,9 +135,9 @@ async def list_task_jobs(
     responses=CHANGE_ERRORS | {200: {"model": TaskDoneResponse}},
 )
 async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
-    """Cancel a task permanently."""
-    await control.cancel(baton, who, task)
-    return await _done(baton, who, task)
+    """Cancel the job in flight and pause the task. A message starts the next job. Safe to repeat."""
+    stopped = (await control.pause(baton, who, task)).task
+    return _done(stopped.id, stopped.execution_id)
 
 
 @router.post(
@@ -148,14 +148,12 @@ async def cancel_task(who: CanWrite, task: Task, baton: Service) -> Response:
 )
 async def archive_task(who: CanWrite, task: Task, baton: Service) -> Response:
     """Archive a task: remove it from the list. It keeps running and can still be read by id or slug."""
-    await tasks.archive_task(baton, who, task)
-    return await _done(baton, who, task)
+    archived = await tasks.archive_task(baton, who, task)
+    return _done(archived.task_id, archived.execution_id)
 
 
-async def _done(baton: Baton, who: Principal, task: TaskAddress) -> Response:
-    route = (await find_task(baton, who, task)).route
-    body = {"success": True, "task": {"id": str(route.task_id)}}
-    return JsonResponse(body, headers=execution_headers(route.execution_id))
+def _done(task_id: UUID, execution_id: UUID) -> Response:
+    return JsonResponse({"success": True, "task": {"id": str(task_id)}}, headers=execution_headers(execution_id))
 
 
 async def _intent(baton: Baton, who: Principal, task: TaskAddress, seq: int) -> str:

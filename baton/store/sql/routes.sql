@@ -31,15 +31,6 @@ ${route}
 ${route}
  WHERE t.tenant_id = :tenant AND t.execution_id = :execution AND NOT e.in_plan;
 
--- name: route_by_either
--- The same, or the task whose own uuid it is (also in a plan).
-${route}
- WHERE t.tenant_id = :tenant AND t.execution_id = :id AND NOT e.in_plan AND ${of_agent}
-UNION ALL
-${route}
- WHERE t.tenant_id = :tenant AND t.id = :id AND ${of_agent}
- LIMIT 1;
-
 -- name: route_for_message
 -- Which task a message to a whole execution is for: the one that asks the question, else the one that has waited
 -- longest, else the only one that is under way or paused, else the only one that is not over, else the one that ended
