@@ -13,8 +13,9 @@ from baton.domain.approvals import ToolRules, digest_of
 from baton.domain.conversation import ModelReply, ToolCall
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
-from baton.store import mailboxes, steps, tools
+from baton.store import events, steps, tools
 from baton.store.steps import StepAttempt
+from baton.store.waiting import waiting_after
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.dialects.test_baton import V1, problem
 from tests.support.api import RunningApi
@@ -271,8 +272,11 @@ async def test_kubiya_asks_for_consent_in_words(api: RunningApi) -> None:
     status = (await api.http.get(f"/api/v1/tasks/plan/{execution}")).json()
     assert [task["question"] for task in status["waiting_tasks"]] == [asked]
     async with api.pool.connection() as connection:
-        standings = await mailboxes.standings(connection, await api.tenant_id(), UUID(execution))
-    assert [one.question for one in mailboxes.waiting_tasks(standings)] == [asked]
+        whose = await api.tenant_id(), UUID(execution)
+        log = await events.head(connection, *whose)
+        assert log is not None
+        waiting, _ = await waiting_after(connection, *whose, log.head, most_bytes=10_000, limit=10)
+    assert [one.question for one in waiting] == [asked]
     message = {"message": "no, do not"}
     answer = await api.http.post(f"/api/v1/tasks/plan/{execution}/tasks/1/message", json=message)
     assert answer.status_code == 200

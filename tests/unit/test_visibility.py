@@ -64,11 +64,14 @@ def parameters(function: Function) -> dict[str, set[str]]:
 
 
 def for_a_caller(function: Function) -> dict[str, set[str]]:
-    """The parameters by which a function is told, for a caller, what is meant; none for other functions."""
+    """The parameters by which a function is told, for a caller, what is meant; none for other functions.
+
+    What is to be called with what was found names nothing.
+    """
     given = parameters(function)
     if not any("Principal" in kinds for kinds in given.values()):
         return {}
-    return {name: kinds for name, kinds in given.items() if kinds & NAMES}
+    return {name: kinds for name, kinds in given.items() if kinds & NAMES and "Callable" not in kinds}
 
 
 def unlooked(tree: ast.Module, finders: set[str]) -> Iterator[str]:

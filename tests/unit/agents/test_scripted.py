@@ -200,6 +200,7 @@ async def test_unstreamed_it_says_the_same(models: Models) -> None:
     whole = await model_request(ScriptedModel(0), messages)
     assert [part.content for part in whole.parts if isinstance(part, TextPart)] == [streamed.text]
     assert [call.tool_call_id for call in whole.tool_calls] == [call.id for call in streamed.calls]
+    assert streamed.response is not None
     assert whole.metadata == decoded(streamed.response).metadata
 
 
