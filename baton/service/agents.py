@@ -47,9 +47,9 @@ async def list_agents(baton: Baton, who: Principal, *, limit: int, cursor: str |
     """A page of the tenant's agents, oldest first; a key for one agent sees that one. Raises `InvalidInput`."""
     after = None if cursor is None else decode_cursor(cursor, NUMBER)[0]
     async with baton.pool.connection() as connection:
-        found = await agents.page(connection, who.bounds, limit=limit + 1, after=after)
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
+        found = await agents.page(connection, who.bounds, limit=limit, after=after)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].number) if found.more else None)
 
 
 async def get_agent(baton: Baton, who: Principal, reference: AgentReference) -> Agent:

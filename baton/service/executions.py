@@ -12,6 +12,7 @@ from baton.domain.states import ExecutionState
 from baton.domain.views import ExecutionView, Page, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.numbered import NUMBERED_BYTES, check_whole
 from baton.service.visibility import SeenExecution, find_bounds, find_execution, find_task
 from baton.store import executions, tasks
 
@@ -63,10 +64,9 @@ async def list_executions(
     """A page of all executions, newest first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await executions.page(connection, who.bounds, limit=limit + 1, states=states, after=after)
-    page = tuple(found[:limit])
-    more = len(found) > limit
-    return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if more else None)
+        found = await executions.page(connection, who.bounds, limit=limit, states=states, after=after)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].created_at, page[-1].id) if found.more else None)
 
 
 async def page_executions(
@@ -80,12 +80,13 @@ async def page_executions(
     agent: AgentReference = None,
     asks: bool | None = None,
     with_only_tasks: bool = False,
+    parameter: str = "limit",
 ) -> Page[ExecutionView]:
     """Executions by offset, newest first, with their total: for dialects that page so.
 
     ``in_plan``: plans only, single tasks only, None for both. ``asks``: of those that wait, those that do for an answer
     (True) or for consent alone (False). ``with_only_tasks``: those that are no plans come with their task. Raises
-    `AgentNotFound`.
+    `AgentNotFound`, and `InvalidInput` like `check_whole`.
     """
     async with baton.pool.connection() as connection:
         bounds = await find_bounds(connection, who, agent)
@@ -93,14 +94,18 @@ async def page_executions(
             connection,
             bounds,
             limit=limit,
+            most_bytes=NUMBERED_BYTES,
             offset=offset,
             in_plan=in_plan,
             states=states,
             asks=asks,
         )
+        check_whole(found, parameter)
         total = await executions.count(connection, bounds, in_plan=in_plan, states=states, asks=asks)
         if with_only_tasks:
-            only = await tasks.only_tasks(connection, who.tenant_id, [one.id for one in found if not one.in_plan])
+            single = [one.id for one in found if not one.in_plan]
+            listed = await tasks.only_tasks(connection, who.tenant_id, single, most_bytes=NUMBERED_BYTES)
+            only = {task.execution_id: task for task in check_whole(listed, parameter)}
             found = [replace(one, tasks=(only[one.id],)) if one.id in only else one for one in found]
     return Page(tuple(found), total=total)
 

@@ -56,9 +56,9 @@ async def list_task_events(
     after = 0 if cursor is None else decode_cursor(cursor, COUNT, parameter)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await events.of_task(connection, seen.route, types, after=after, limit=limit + 1)
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
+        found = await events.of_task(connection, seen.route, types, after=after, limit=limit)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].seq) if found.more else None)
 
 
 async def get_timeline(baton: Baton, who: Principal, address: TaskAddress) -> Timeline:

@@ -165,11 +165,11 @@ async def list_messages(
     after = 0 if cursor is None else decode_cursor(cursor, NUMBER)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await messages.page(connection, seen.tenant_id, seen.id, after=after, limit=limit + 1, states=states)
+        found = await messages.page(connection, seen.tenant_id, seen.id, after=after, limit=limit, states=states)
         if not found and await tasks.view(connection, seen.tenant_id, seen.id) is None:
             raise TaskNotFound("there is no such task")
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].seq) if len(found) > limit else None)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].seq) if found.more else None)
 
 
 async def list_dead_messages(
@@ -178,9 +178,9 @@ async def list_dead_messages(
     """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await messages.dead(connection, who.bounds, limit=limit + 1, after=after)
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if len(found) > limit else None)
+        found = await messages.dead(connection, who.bounds, limit=limit, after=after)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if found.more else None)
 
 
 async def get_last_message(baton: Baton, who: Principal, address: TaskAddress) -> str | None:
@@ -217,9 +217,9 @@ async def list_errands(
     before = INT64_MAX if cursor is None else decode_cursor(cursor, ORDINAL)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await errands.page(connection, seen.tenant_id, seen.id, limit=limit + 1, highest=before - 1)
-    page = tuple(reversed(found[:limit]))
-    return Page(page, encode_cursor(page[0].seq) if len(found) > limit else None)
+        found = await errands.page(connection, seen.tenant_id, seen.id, limit=limit, highest=before - 1)
+    page = tuple(reversed(found))
+    return Page(page, encode_cursor(page[0].seq) if found.more else None)
 
 
 async def last_said(baton: Baton, who: Principal, address: TaskAddress, seq: int, key: str) -> str | None:

@@ -11,6 +11,7 @@ from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import Page, TaskDetails, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.numbered import NUMBERED_BYTES, check_whole
 from baton.service.visibility import find_bounds, find_execution, find_task
 from baton.store import executions, tasks
 
@@ -67,21 +68,21 @@ async def list_tasks(
         found = await tasks.page(
             connection,
             who.bounds,
-            limit=limit + 1,
+            limit=limit,
             states=states,
             execution_id=execution and execution.id,
             before=before,
         )
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].number) if found.more else None)
 
 
 async def _inbox(baton: Baton, who: Principal, limit: int, cursor: str | None) -> Page[TaskView]:
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await tasks.waiting(connection, who.bounds, limit=limit + 1, after=after)
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].waiting_since, page[-1].id) if len(found) > limit else None)
+        found = await tasks.waiting(connection, who.bounds, limit=limit, after=after)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].waiting_since, page[-1].id) if found.more else None)
 
 
 async def page_tasks(
@@ -91,13 +92,18 @@ async def page_tasks(
     limit: int,
     offset: int = 0,
     stages: Sequence[tuple[TaskState, bool]] | None = None,
+    parameter: str = "limit",
 ) -> Page[TaskDetails]:
     """Tasks by offset, newest first, with their total.
 
-    ``stages``: only tasks in one of these states, each with whether a turn is under way.
+    ``stages``: only tasks in one of these states, each with whether a turn is under way. Raises `InvalidInput` like
+    `check_whole`.
     """
     async with baton.pool.connection() as connection:
-        found = await tasks.details_page(connection, who.bounds, limit=limit, offset=offset, standings=stages)
+        found = await tasks.details_page(
+            connection, who.bounds, limit=limit, most_bytes=NUMBERED_BYTES, offset=offset, standings=stages
+        )
+        check_whole(found, parameter)
         total = await tasks.count(connection, who.bounds, standings=stages)
     return Page(tuple(found), total=total)
 
@@ -110,14 +116,18 @@ async def page_single_tasks(
     offset: int = 0,
     states: Sequence[ExecutionState] | None = None,
     agent: AgentReference = None,
+    parameter: str = "limit",
 ) -> list[tuple[TaskView, Usage]]:
     """The tasks of executions that are no plans, by offset, newest first, with the tokens that each has used.
 
-    Raises `AgentNotFound`.
+    Raises `AgentNotFound`, and `InvalidInput` like `check_whole`.
     """
     async with baton.pool.connection() as connection:
         bounds = await find_bounds(connection, who, agent)
-        return await tasks.single_tasks(connection, bounds, limit=limit, offset=offset, states=states)
+        found = await tasks.single_tasks(
+            connection, bounds, limit=limit, most_bytes=NUMBERED_BYTES, offset=offset, states=states
+        )
+    return check_whole(found, parameter)
 
 
 async def list_tasks_with_errands(

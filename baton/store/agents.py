@@ -11,6 +11,7 @@ from baton.domain.errors import Conflict
 from baton.domain.ids import AgentId, Bounds, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.states import SendMode
+from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, within
 
@@ -89,9 +90,10 @@ async def page(
     *,
     limit: int,
     after: int | None = None,
-) -> list[Agent]:
+) -> CutPage[Agent]:
     """Agents, oldest first. ``after``: the number at which a page ended."""
-    return [agent_of(row) for row in await fetch(connection, "list_agents", **within(bounds), after=after, limit=limit)]
+    rows = await fetch_page(connection, "list_agents", **within(bounds), after=after, limit=limit)
+    return rows.each(agent_of)
 
 
 async def lock(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:

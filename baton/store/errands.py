@@ -10,8 +10,9 @@ from baton.domain.errors import MessageNotFound
 from baton.domain.ids import Bounds, ErrandId, TaskId, TenantId, whole_tenant
 from baton.domain.json import INT64_MAX
 from baton.store.codecs import QUESTIONS
+from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval, within
+from baton.store.queries import fetchrow, fetchval, within
 from baton.store.tasks import errand_state_of
 
 #: The number of the errand that is a task's description.
@@ -27,12 +28,12 @@ async def page(
     lowest: int = DESCRIPTION,
     highest: int = INT64_MAX,
     withdrawn: bool = True,
-) -> list[Errand]:
+) -> CutPage[Errand]:
     """The last errands of a task with numbers from ``lowest`` to ``highest``, newest first, in one snapshot.
 
     ``withdrawn``: whether messages that were withdrawn count.
     """
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "list_errands",
         tenant=tenant_id,
@@ -42,7 +43,7 @@ async def page(
         withdrawn=withdrawn,
         limit=limit,
     )
-    return [_errand_of(row) for row in rows]
+    return rows.each(_errand_of)
 
 
 async def home(connection: Connection, bounds: Bounds, errand_id: ErrandId) -> TaskId:

@@ -11,6 +11,7 @@ from baton.domain.events.codec import decode, encode
 from baton.domain.ids import ExecutionId, TaskRoute, TenantId
 from baton.domain.json import INT64_MAX
 from baton.domain.states import ExecutionState, TaskState
+from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval
 
@@ -79,18 +80,18 @@ async def of_types(
     newest_first: bool,
     beyond: int | None,
     limit: int,
-) -> list[Event]:
+) -> CutPage[Event]:
     """Up to ``limit`` events of some types, or that changed the execution's state, in order or newest first.
 
     ``beyond``: the number at which the page before ended, None for the first.
     """
-    log = {"tenant": tenant_id, "execution": execution_id, "types": list(types), "limit": limit}
+    log: dict[str, object] = {"tenant": tenant_id, "execution": execution_id, "types": list(types)}
     if newest_first:
         before = INT64_MAX if beyond is None else beyond
-        rows = await fetch(connection, "latest_events_of_types", **log, before=before)
+        rows = await fetch_page(connection, "latest_events_of_types", limit=limit, **log, before=before)
     else:
-        rows = await fetch(connection, "events_of_types", **log, after=beyond or 0)
-    return [event_of(row) for row in rows]
+        rows = await fetch_page(connection, "events_of_types", limit=limit, **log, after=beyond or 0)
+    return rows.each(event_of)
 
 
 async def head(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> LogHead | None:
@@ -101,9 +102,9 @@ async def head(connection: Connection, tenant_id: TenantId, execution_id: Execut
 
 async def of_task(
     connection: Connection, route: TaskRoute, types: Sequence[EventType], *, after: int, limit: int
-) -> list[Event]:
+) -> CutPage[Event]:
     """Events of ``types`` that are about one task, with a number above ``after``, in order."""
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "task_events",
         tenant=route.tenant_id,
@@ -113,7 +114,7 @@ async def of_task(
         after=after,
         limit=limit,
     )
-    return [event_of(row) for row in rows]
+    return rows.each(event_of)
 
 
 async def was_resumed(connection: Connection, route: TaskRoute) -> bool:

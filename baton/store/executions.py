@@ -11,6 +11,7 @@ from baton.domain.errors import ExecutionNotFound
 from baton.domain.ids import Bounds, ExecutionId, ExecutionRoute, TaskId, TenantId
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import ExecutionView, TaskView
+from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval, within
 from baton.store.routes import only_task
@@ -54,18 +55,19 @@ async def page(
     bounds: Bounds,
     *,
     limit: int,
+    most_bytes: int = PAGE_BYTES,
     states: Sequence[ExecutionState] | None = None,
     in_plan: bool | None = None,
     after: tuple[datetime, UUID] | None = None,
     offset: int = 0,
     asks: bool | None = None,
-) -> list[ExecutionView]:
+) -> CutPage[ExecutionView]:
     """Executions, newest first, without their tasks and plans. ``after``: created_at and id where a page ended.
 
     ``asks``: of those that wait, those that do for an answer (True) or for consent alone (False).
     """
     created_at, execution_id = after or (None, None)
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "list_executions",
         **within(bounds),
@@ -74,12 +76,13 @@ async def page(
         after_time=created_at,
         after_id=execution_id,
         limit=limit,
+        most_bytes=most_bytes,
         offset=offset,
         asks=asks,
     )
-    return [
-        _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()}) for row in rows
-    ]
+    return rows.each(
+        lambda row: _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()})
+    )
 
 
 async def count(

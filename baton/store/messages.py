@@ -26,8 +26,9 @@ from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState, TaskState
 from baton.domain.views import MessageView
 from baton.store.codecs import ATTACHMENTS, QUESTIONS
+from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval, within
+from baton.store.queries import fetchrow, fetchval, within
 
 _KEY_TWICE: Final = "messages_idempotency_unique"
 
@@ -186,12 +187,12 @@ async def page(
     after: int,
     limit: int,
     states: Sequence[MessageState] | None = None,
-) -> list[MessageView]:
+) -> CutPage[MessageView]:
     """A task's messages with a number above ``after``, in order."""
-    rows = await fetch(
+    rows = await fetch_page(
         connection, "list_messages", tenant=tenant_id, task=task_id, after=after, limit=limit, states=states
     )
-    return [_message_of(row) for row in rows]
+    return rows.each(_message_of)
 
 
 async def dead(
@@ -200,10 +201,10 @@ async def dead(
     *,
     limit: int,
     after: tuple[datetime, UUID] | None = None,
-) -> list[MessageView]:
+) -> CutPage[MessageView]:
     """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
     ended_at, message_id = after or (None, None)
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "list_dead_messages",
         **within(bounds),
@@ -211,7 +212,7 @@ async def dead(
         after_id=message_id,
         limit=limit,
     )
-    return [_message_of(row) for row in rows]
+    return rows.each(_message_of)
 
 
 async def last_text(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> str | None:

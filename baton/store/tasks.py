@@ -12,6 +12,7 @@ from baton.domain.ids import Bounds, ExecutionId, TaskId, TenantId
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
 from baton.domain.views import AgentRef, TaskDetails, TaskView
 from baton.store.codecs import APPROVALS, QUESTIONS
+from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval, within
 
@@ -36,9 +37,9 @@ async def page(
     states: Sequence[TaskState] | None = None,
     execution_id: ExecutionId | None = None,
     before: int | None = None,
-) -> list[TaskView]:
+) -> CutPage[TaskView]:
     """Tasks, newest first. ``before``: the number at which a page ended."""
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "list_tasks",
         **within(bounds),
@@ -47,7 +48,7 @@ async def page(
         before=before,
         limit=limit,
     )
-    return [task_of(row) for row in rows]
+    return rows.each(task_of)
 
 
 async def waiting(
@@ -56,10 +57,10 @@ async def waiting(
     *,
     limit: int,
     after: tuple[datetime, UUID] | None = None,
-) -> list[TaskView]:
+) -> CutPage[TaskView]:
     """Tasks that wait, longest first. ``after``: waiting_since and id where a page ended."""
     since, task_id = after or (None, None)
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "list_waiting_tasks",
         **within(bounds),
@@ -67,15 +68,22 @@ async def waiting(
         after_id=task_id,
         limit=limit,
     )
-    return [task_of(row) for row in rows]
+    return rows.each(task_of)
 
 
 async def only_tasks(
-    connection: Connection, tenant_id: TenantId, execution_ids: Sequence[ExecutionId]
-) -> dict[ExecutionId, TaskView]:
-    """The tasks of those of the executions that are no plans, by execution."""
-    rows = await fetch(connection, "only_tasks", tenant=tenant_id, executions=execution_ids)
-    return {row["execution_id"]: task_of(row) for row in rows}
+    connection: Connection, tenant_id: TenantId, execution_ids: Sequence[ExecutionId], *, most_bytes: int
+) -> CutPage[TaskView]:
+    """The tasks of those of the executions that are no plans."""
+    rows = await fetch_page(
+        connection,
+        "only_tasks",
+        tenant=tenant_id,
+        executions=execution_ids,
+        limit=len(execution_ids),
+        most_bytes=most_bytes,
+    )
+    return rows.each(task_of)
 
 
 async def single_tasks(
@@ -83,19 +91,21 @@ async def single_tasks(
     bounds: Bounds,
     *,
     limit: int,
+    most_bytes: int = PAGE_BYTES,
     offset: int = 0,
     states: Sequence[ExecutionState] | None = None,
-) -> list[tuple[TaskView, Usage]]:
+) -> CutPage[tuple[TaskView, Usage]]:
     """The tasks of executions that are no plans, newest first, with the tokens that each has used."""
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "list_single_tasks",
         **within(bounds),
         states=states,
         limit=limit,
+        most_bytes=most_bytes,
         offset=offset,
     )
-    return [(task_of(row), Usage(row["input"], row["output"])) for row in rows]
+    return rows.each(lambda row: (task_of(row), Usage(row["input"], row["output"])))
 
 
 async def details_page(
@@ -103,19 +113,21 @@ async def details_page(
     bounds: Bounds,
     *,
     limit: int,
+    most_bytes: int = PAGE_BYTES,
     offset: int,
     standings: Sequence[tuple[TaskState, bool]] | None = None,
-) -> list[TaskDetails]:
+) -> CutPage[TaskDetails]:
     """Tasks, newest first; with ``standings`` only those that stand so."""
-    rows = await fetch(
+    rows = await fetch_page(
         connection,
         "page_task_details",
         **within(bounds),
         limit=limit,
+        most_bytes=most_bytes,
         offset=offset,
         **_columns(standings),
     )
-    return [_details_of(row) for row in rows]
+    return rows.each(_details_of)
 
 
 async def count(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import asyncpg
 
@@ -22,8 +22,12 @@ from baton.domain.states import MessageState, StepState
 from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
 from baton.store.agents import agent_of
 from baton.store.codecs import ATTACHMENTS, CALLS, QUESTIONS
+from baton.store.pages import fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow
+
+#: Of each kind a timeline has so many at most.
+_TIMELINE_ROWS: Final = 1000
 
 
 async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
@@ -72,10 +76,14 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
 
 
 async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Timeline:
-    """All that was said and done in a task; nothing for a task that there is not."""
-    messages = await fetch(connection, "timeline_messages", tenant=tenant_id, task=task_id)
-    steps = await fetch(connection, "timeline_steps", tenant=tenant_id, task=task_id)
-    calls = await fetch(connection, "timeline_calls", tenant=tenant_id, task=task_id)
+    """What was said and done in a task; nothing for a task that there is not.
+
+    Of each kind the newest, `_TIMELINE_ROWS` or a megabyte at most.
+    """
+    whose: dict[str, object] = {"tenant": tenant_id, "task": task_id}
+    messages = reversed(await fetch_page(connection, "timeline_messages", limit=_TIMELINE_ROWS, **whose))
+    steps = reversed(await fetch_page(connection, "timeline_steps", limit=_TIMELINE_ROWS, **whose))
+    calls = reversed(await fetch_page(connection, "timeline_calls", limit=_TIMELINE_ROWS, **whose))
     return Timeline(
         messages=tuple(
             SaidMessage(row["id"], row["text"], MessageState(row["state"]), row["accepted_at"]) for row in messages

@@ -1,5 +1,6 @@
 """Executions: read, listed, and what happened in them."""
 
+from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -24,12 +25,14 @@ from api.dialects.asteroid.schemas import (
     Execution,
     Executions,
 )
-from api.responses import JsonResponse, etag, execution_headers
+from api.responses import JsonResponse, etag, execution_headers, to_json
 from api.routing import DirectRoute
 from baton.domain.agents import Principal, parse_reference
 from baton.service import executions, log
 from baton.service.context import Baton
 
+#: After so many bytes a list of activities has no other one.
+_MOST_BYTES: Final = 1024 * 1024
 router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_class=DirectRoute)
 
 
@@ -52,6 +55,7 @@ async def list_executions(who: CanRead, query: Listing, baton: Service) -> Respo
         asks=asks,
         agent=None if query.agentId is None else parse_reference(query.agentId),
         with_only_tasks=True,
+        parameter="pageSize",
     )
     return JsonResponse(
         {
@@ -95,10 +99,14 @@ async def list_activities(who: CanRead, execution_id: ExecutionInPath, query: Ac
 async def _activities(
     baton: Baton, who: Principal, execution_id: UUID, query: ActivitiesQuery
 ) -> list[dict[str, object]]:
-    """Up to ``query.limit`` activities. An event makes any number of them, so that a page of events may be too few."""
+    """Up to ``query.limit`` activities, and none after a megabyte: whoever wants others asks for the other end.
+
+    An event makes any number of them, so that a page of events may be too few.
+    """
     found: list[dict[str, object]] = []
     beyond: int | None = None
-    while len(found) < query.limit:
+    size = 0
+    while len(found) < query.limit and size < _MOST_BYTES:
         newest_first = query.order == "desc"
         page = await log.list_events(
             baton, who, execution_id, TYPES, newest_first=newest_first, beyond=beyond, limit=query.limit - len(found)
@@ -109,4 +117,7 @@ async def _activities(
         for event in page:
             made = activities(execution_id, event)
             found += reversed(made) if newest_first else made
+            size += len(to_json(made))
+            if size >= _MOST_BYTES:
+                break
     return found[: query.limit]

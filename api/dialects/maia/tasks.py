@@ -69,7 +69,9 @@ async def list_tasks(
     size: Annotated[WholeNumber, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """List tasks, newest first, whichever API created them."""
-    found = await tasks.page_tasks(baton, who, limit=size, offset=page * size, stages=translate.stages_of(status))
+    found = await tasks.page_tasks(
+        baton, who, limit=size, offset=page * size, stages=translate.stages_of(status), parameter="size"
+    )
     shown = [translate.task_in_list(one) for one in found.items]
     return JsonResponse({"tasks": shown, "page": page, "size": size, "total": found.total})
 

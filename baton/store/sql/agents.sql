@@ -29,13 +29,16 @@ SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.is_default;
 -- name: list_agents
 -- A page of a tenant's agents, oldest first. after: the number at which the page before ended, or NULL. agent: only
 -- that one, or NULL.
-SELECT ${agent}
+${cut_from}
+SELECT ${agent},
+       pg_column_size(a.instructions) + pg_column_size(a.policies) AS stored
   FROM agents a
  WHERE a.tenant_id = :tenant
    AND (:after::bigint IS NULL OR a.number > :after)
    AND (:agent::uuid IS NULL OR a.id = :agent)
  ORDER BY a.number
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: limits_of_task
 -- What bounds a task's agent.

@@ -39,30 +39,39 @@ SELECT ${event}
 -- name: events_of_types
 -- A page of what an execution's log has of some types, or that changed the execution's state, in order. after: the
 -- number at which the page before ended.
-SELECT ${event}
+${cut_from}
+SELECT ${event},
+       pg_column_size(e.data) AS stored
   FROM events e
  WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > :after
    AND (e.type = ANY (:types::text[]) OR e.execution_state IS NOT NULL)
  ORDER BY e.seq
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: latest_events_of_types
 -- The same, newest first.
-SELECT ${event}
+${cut_from}
+SELECT ${event},
+       pg_column_size(e.data) AS stored
   FROM events e
  WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq < :before
    AND (e.type = ANY (:types::text[]) OR e.execution_state IS NOT NULL)
  ORDER BY e.seq DESC
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: task_events
 -- A page of what an execution's log says of one task, in order. after: the number at which the page before ended.
-SELECT ${event}
+${cut_from}
+SELECT ${event},
+       pg_column_size(e.data) AS stored
   FROM events e
  WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > :after
    AND e.task_id = :task AND e.type = ANY (:types)
  ORDER BY e.seq
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: last_of_types
 -- Which of some types, each of which changes a task's state, was said of it last.

@@ -70,7 +70,8 @@ SELECT ${execution}, e.plan
 -- name: list_executions
 -- A page of a tenant's executions, newest first, with how many of their tasks are in each state. after_time, after_id:
 -- where the page before ended, or NULL.
-SELECT ${execution}, '{}'::jsonb AS plan,
+${cut_from}
+SELECT ${execution}, ${stored_execution}, '{}'::jsonb AS plan,
        (SELECT coalesce(jsonb_object_agg(c.state, c.n), '{}')
           FROM (SELECT t.state, count(*) AS n FROM tasks t
                  WHERE t.tenant_id = :tenant AND t.execution_id = e.id GROUP BY t.state) c) AS counts
@@ -78,7 +79,8 @@ SELECT ${execution}, '{}'::jsonb AS plan,
  WHERE ${listed}
    AND (:after_time::timestamptz IS NULL OR (e.created_at, e.id) < (:after_time, :after_id::uuid))
  ORDER BY e.created_at DESC, e.id DESC
- LIMIT :limit OFFSET :offset;
+ LIMIT :limit OFFSET :offset
+${cut_to};
 
 -- name: count_executions
 -- How many `list_executions` has in all.

@@ -136,23 +136,29 @@ SELECT ${message}
 
 -- name: list_messages
 -- A page of a task's messages, in order. after: the number at which the page before ended. states: NULL for all.
-SELECT ${message}
+${cut_from}
+SELECT ${message},
+       pg_column_size(m.text) + pg_column_size(m.attachments) AS stored
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
  WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.seq > :after
    AND (:states::text[] IS NULL OR m.state = ANY (:states))
  ORDER BY m.seq
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: list_dead_messages
 -- A page of a tenant's dead messages, those first that died first. after_time, after_id: where the page before ended,
 -- or NULL. agent: NULL for all.
-SELECT ${message}
+${cut_from}
+SELECT ${message},
+       pg_column_size(m.text) + pg_column_size(m.attachments) AS stored
   FROM messages m JOIN tasks t ON t.tenant_id = m.tenant_id AND t.id = m.task_id
  WHERE m.tenant_id = :tenant AND m.state = :message.dead
    AND (:after_time::timestamptz IS NULL OR (m.ended_at, m.id) > (:after_time, :after_id::uuid))
    AND (:agent::uuid IS NULL OR t.agent_id = :agent)
  ORDER BY m.ended_at, m.id
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: last_message_text
 -- What a task was told last.

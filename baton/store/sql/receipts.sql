@@ -44,6 +44,7 @@ SELECT t.id, 0 FROM tasks t WHERE t.tenant_id = :tenant AND t.id = :errand AND $
 -- name: list_errands
 -- The last errands of a task, newest first, in one snapshot. lowest, highest: their numbers; withdrawn: whether
 -- withdrawn ones count.
+${cut_from}
 WITH told AS (
     SELECT m.id, m.seq, m.text, m.metadata, m.state, m.turn, m.reason, m.accepted_at AS given_at, m.ended_at
       FROM messages m
@@ -82,7 +83,8 @@ SELECT p.id, p.seq, p.text, p.metadata, p.state AS message_state, p.turn, p.give
        (SELECT coalesce(jsonb_agg(jsonb_build_array(h.tool, h.arguments) ORDER BY h.step, c.ordinal), '[]')
           FROM approvals h JOIN tool_calls c ON c.tenant_id = h.tenant_id AND c.task_id = h.task_id
                AND c.turn = h.turn AND c.step = h.step AND c.call_id = h.call_id
-         WHERE h.tenant_id = :tenant AND h.task_id = :task AND h.turn = last.turn) AS held
+         WHERE h.tenant_id = :tenant AND h.task_id = :task AND h.turn = last.turn) AS held,
+       pg_column_size(p.text) + pg_column_size(p.metadata) + coalesce(pg_column_size(step.text), 0) AS stored
   FROM page p
        JOIN tasks t ON t.tenant_id = :tenant AND t.id = :task
        JOIN executions x ON x.tenant_id = :tenant AND x.id = t.execution_id
@@ -107,7 +109,8 @@ SELECT p.id, p.seq, p.text, p.metadata, p.state AS message_state, p.turn, p.give
             ORDER BY s.step DESC
             LIMIT 1
        ) step ON true
- ORDER BY p.seq DESC;
+ ORDER BY p.seq DESC
+${cut_to};
 
 -- name: last_said
 -- What was said last under a field of the metadata, up to a message's number (seq); the execution's counts as first.

@@ -29,25 +29,34 @@ SELECT ${task}
 
 -- name: only_tasks
 -- The tasks of those of the executions that are no plans.
-SELECT ${task}
+${cut_from}
+SELECT ${task},
+       ${stored_task}
   FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
- WHERE e.tenant_id = :tenant AND e.id = ANY (:executions::uuid[]) AND NOT e.in_plan;
+ WHERE e.tenant_id = :tenant AND e.id = ANY (:executions::uuid[]) AND NOT e.in_plan
+ LIMIT :limit
+${cut_to};
 
 -- name: list_waiting_tasks
 -- The inbox: tasks that wait, longest first. after_time, after_id: where the page before ended, or NULL.
-SELECT ${task}
+${cut_from}
+SELECT ${task},
+       ${stored_task}
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = :tenant AND t.state = :task.waiting AND t.waiting_since IS NOT NULL
    AND (:after_time::timestamptz IS NULL OR (t.waiting_since, t.id) > (:after_time, :after_id::uuid))
    AND (:agent::uuid IS NULL OR t.agent_id = :agent)
  ORDER BY t.waiting_since, t.id
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: list_tasks
 -- A page of a tenant's tasks, newest first. states, execution, agent: NULL for all; before: the number at which the
 -- page before ended, or NULL.
-SELECT ${task}
+${cut_from}
+SELECT ${task},
+       ${stored_task}
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = :tenant
    AND (:states::text[] IS NULL OR t.state = ANY (:states))
@@ -55,7 +64,8 @@ SELECT ${task}
    AND (:before::bigint IS NULL OR t.number < :before)
    AND (:agent::uuid IS NULL OR t.agent_id = :agent)
  ORDER BY t.number DESC
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- part: stands_so
 -- states, and open_turns (whether a turn is under way), pairwise, or NULL for all; agent or NULL.
@@ -66,12 +76,16 @@ t.tenant_id = :tenant
 
 -- name: page_task_details
 -- A page of a tenant's tasks, newest first.
-SELECT ${task},
-       (SELECT e.metadata FROM executions e WHERE e.tenant_id = t.tenant_id AND e.id = t.execution_id) AS metadata
+${cut_from}
+SELECT ${task}, e.metadata, pg_column_size(e.metadata) + ${stored_task}
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       CROSS JOIN LATERAL (
+           SELECT x.metadata FROM executions x WHERE x.tenant_id = t.tenant_id AND x.id = t.execution_id OFFSET 0
+       ) e
  WHERE ${stands_so}
  ORDER BY t.number DESC
- LIMIT :limit OFFSET :offset;
+ LIMIT :limit OFFSET :offset
+${cut_to};
 
 -- name: count_tasks
 SELECT count(*) FROM tasks t WHERE ${stands_so};
@@ -79,7 +93,9 @@ SELECT count(*) FROM tasks t WHERE ${stands_so};
 -- name: list_single_tasks
 -- A page of the tasks of executions that are no plans, newest first, with what their steps have used. states, agent:
 -- NULL for all.
-SELECT ${task}, used.input, used.output
+${cut_from}
+SELECT ${task}, used.input, used.output,
+       ${stored_task}
   FROM executions e
        JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
@@ -91,7 +107,8 @@ SELECT ${task}, used.input, used.output
    AND (:states::text[] IS NULL OR e.state = ANY (:states))
    AND (:agent::uuid IS NULL OR e.agent_id = :agent)
  ORDER BY e.created_at DESC, e.id DESC
- LIMIT :limit OFFSET :offset;
+ LIMIT :limit OFFSET :offset
+${cut_to};
 
 -- name: list_tasks_with_errands
 -- A page of a tenant's tasks that are not archived, newest first, each with what decides the state of its last errand:

@@ -31,28 +31,40 @@ SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END
  ORDER BY turn, step, ordinal;
 
 -- name: timeline_messages
-SELECT id, text, state, accepted_at FROM messages
+-- The newest messages, and below the newest steps and calls, newest first.
+${cut_from}
+SELECT id, text, state, accepted_at, pg_column_size(text) AS stored FROM messages
  WHERE tenant_id = :tenant AND task_id = :task AND state <> :message.withdrawn
- ORDER BY seq;
+ ORDER BY seq DESC
+ LIMIT :limit
+${cut_to};
 
 -- name: timeline_steps
 -- The steps of a task, with what each asked in the order of its calls (jsonb keeps no order of its keys).
+${cut_from}
 SELECT s.turn, s.step, s.state, s.text, s.error_code, s.started_at, s.ended_at,
        (SELECT coalesce(jsonb_agg(s.questions -> (c.call ->> 'id') ORDER BY c.n), '[]')
           FROM jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)
-         WHERE s.questions ? (c.call ->> 'id')) AS asked
+         WHERE s.questions ? (c.call ->> 'id')) AS asked,
+       pg_column_size(s.text) + pg_column_size(s.questions) AS stored
   FROM steps s
  WHERE s.tenant_id = :tenant AND s.task_id = :task
- ORDER BY s.turn, s.step;
+ ORDER BY s.turn DESC, s.step DESC
+ LIMIT :limit
+${cut_to};
 
 -- name: timeline_calls
 -- The tool calls of a task. One that was not made before its turn ended has begun when its step came to its end.
+${cut_from}
 SELECT c.turn, c.step, c.call_id, c.name, c.arguments, c.state = :call.done AS done, c.content, c.failed,
-       coalesce(c.started_at, s.ended_at, s.started_at) AS started_at, c.ended_at
+       coalesce(c.started_at, s.ended_at, s.started_at) AS started_at, c.ended_at,
+       pg_column_size(c.arguments) + coalesce(pg_column_size(c.content), 0) AS stored
   FROM tool_calls c JOIN steps s ON s.tenant_id = c.tenant_id AND s.task_id = c.task_id AND s.turn = c.turn
        AND s.step = c.step
  WHERE c.tenant_id = :tenant AND c.task_id = :task
- ORDER BY c.turn, c.step, c.ordinal;
+ ORDER BY c.turn DESC, c.step DESC, c.ordinal DESC
+ LIMIT :limit
+${cut_to};
 
 -- name: asked_by_limits
 -- The questions that limits raised, in order, with what was answered.

@@ -1,0 +1,135 @@
+"""Do lists stay small, whatever their rows hold, and does whoever reads on get all of it?"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from baton.domain.events import MessageAccepted, NewEvent
+from tests.support.api import RunningApi, delta
+
+V1: Final = "/baton/v1"
+PAGE: Final = 1024 * 1024
+#: What compresses a hundredfold counts for what it holds.
+LARGE: Final = "y" * 700_000
+
+
+async def start(api: RunningApi, count: int, **body: Any) -> list[str]:
+    """Single tasks with large rows; their executions, newest first."""
+    started: list[str] = []
+    for _ in range(count):
+        answer = await api.http.post(f"{V1}/executions", json={"prompt": "x", **body})
+        assert answer.status_code == 201, answer.text
+        started.insert(0, answer.json()["id"])
+    return started
+
+
+async def pages(api: RunningApi, path: str) -> list[list[dict[str, Any]]]:
+    """All pages of a list, none of them much larger than what its last row takes."""
+    found: list[list[dict[str, Any]]] = []
+    cursor = ""
+    while True:
+        answer = await api.http.get(path + (f"&cursor={cursor}" if cursor else ""))
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) < PAGE + 2 * len(LARGE)
+        found.append(answer.json()["items"])
+        if not (cursor := answer.json()["next_cursor"]):
+            return found
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"metadata": {"a": LARGE}}, f"{V1}/executions?limit=200"),
+        ({"prompt": LARGE}, f"{V1}/tasks?limit=200"),
+    ],
+    ids=["executions", "tasks"],
+)
+async def test_pages_are_cut_by_bytes_and_go_on(lone_api: RunningApi, body: dict[str, Any], path: str) -> None:
+    started = await start(lone_api, 5, **body)
+    found = await pages(lone_api, path)
+    assert [len(page) for page in found] == [2, 2, 1]
+    ids = [row.get("execution_id", row["id"]) for page in found for row in page]
+    assert ids == started, "nothing twice, nothing skipped"
+
+
+async def test_one_row_is_given_however_large(lone_api: RunningApi) -> None:
+    await start(lone_api, 2, metadata={"a": LARGE * 2})
+    assert [len(page) for page in await pages_of_any_size(lone_api)] == [1, 1]
+
+
+async def pages_of_any_size(api: RunningApi) -> list[list[Any]]:
+    found: list[list[Any]] = []
+    cursor = ""
+    while True:
+        answer = (await api.http.get(f"{V1}/executions?limit=200" + (f"&cursor={cursor}" if cursor else ""))).json()
+        found.append(answer["items"])
+        if not (cursor := answer["next_cursor"]):
+            return found
+
+
+async def test_messages(lone_api: RunningApi) -> None:
+    (execution,) = await start(lone_api, 1)
+    task = (await lone_api.http.get(f"{V1}/executions/{execution}")).json()["tasks"][0]["id"]
+    for _ in range(4):
+        assert (await lone_api.http.post(f"{V1}/tasks/{task}/messages", json={"text": LARGE})).status_code == 202
+    assert [len(page) for page in await pages(lone_api, f"{V1}/tasks/{task}/messages?limit=100")] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("path", "size"),
+    [
+        ("/v1/ai/agents/tasks", "size"),
+        ("/api/v1/executions", "limit"),
+        ("/agents/v2/executions", "pageSize"),
+        ("/api/v1/tasks/plan/plan-executions", "limit"),
+    ],
+)
+async def test_a_page_by_number_is_whole_or_refused(lone_api: RunningApi, path: str, size: str) -> None:
+    """What is cut from it would be on no page."""
+    body = {"prompt": "p" * 2_500_000, "metadata": {"a": "y" * 1_200_000}}
+    await start(lone_api, 3, **body)
+    refused = await lone_api.http.get(f"{path}?{size}=50")
+    if path.endswith("plan-executions"):
+        assert refused.status_code == 200, "these are no plans"
+        return
+    assert refused.status_code in (400, 422), refused.text[:300]
+    assert "ask for fewer" in refused.text
+    one = await lone_api.http.get(f"{path}?{size}=1")
+    assert one.status_code == 200, one.text[:300]
+
+
+async def test_chats_steps_have_the_newest(lone_api: RunningApi) -> None:
+    (execution,) = await start(lone_api, 1)
+    task = (await lone_api.http.get(f"{V1}/executions/{execution}")).json()["tasks"][0]
+    for n in range(5):
+        sent = await lone_api.http.post(f"{V1}/tasks/{task['id']}/messages", json={"text": f"{n}{LARGE}"})
+        assert sent.status_code == 202
+    answer = await lone_api.http.get(f"/v1/chat/tasks/{task['number']}/steps")
+    assert answer.status_code == 200
+    assert len(answer.content) < 3 * PAGE
+    assert f"4{LARGE[:9]}" in answer.text
+    assert f"0{LARGE[:9]}" not in answer.text
+
+
+async def test_asteroids_activities_end_after_a_megabyte(lone_api: RunningApi) -> None:
+    (execution,) = await start(lone_api, 1)
+    for n in range(5):
+        said = MessageAccepted(message_id=UUID(int=n), seq=n + 1, text=LARGE, origin="x", sender="me")
+        await lone_api.append(execution, NewEvent(said))
+    answer = await lone_api.http.get(f"/agents/v2/executions/{execution}/activities?order=desc&limit=100")
+    assert answer.status_code == 200
+    assert 1 <= len(answer.json()) <= 3
+
+
+async def test_a_reader_far_behind_is_sent_all_of_a_large_log(lone_api: RunningApi) -> None:
+    (execution,) = await start(lone_api, 1)
+    for _ in range(4):
+        await lone_api.append(execution, delta(LARGE), delta("small"))
+    seen = 0
+    async with lone_api.http.stream("GET", f"{V1}/executions/{execution}/events") as stream:
+        async for line in stream.aiter_lines():
+            seen += line.startswith("id:")
+            if seen == 10:
+                break
+    assert seen == 10
