@@ -93,6 +93,7 @@ TABLE: Final[dict[str, Entry]] = {
     f"POST {_PLAN}/{{execution_id}}/continue": Entry(
         S, body={"responses": [{"execution_id": "$PLAN_TASK", "message": "hello"}]}
     ),
+    "GET /api/v1/agents": Entry(R, other=LISTS),
     "POST /api/v1/agents/{agent_id}/execute": Entry(W, body={"prompt": "!say hi", "worker_queue_id": "q"}),
     f"GET {_RUN}": Entry(R, other=LISTS),
     f"GET {_RUN}/{{execution_id}}": Entry(R),
@@ -127,7 +128,10 @@ TABLE: Final[dict[str, Entry]] = {
     "GET /api/v1/jobs/{jobId}/logs/stream": Entry(R),
     "POST /api/v1/jobs/{jobId}/cancel": Entry(W),
     "GET /api/v1/auth/me": Entry(R, other=200),
+    "GET /api/v1/repositories": Entry(R, other=200),
     # --- Asteroid
+    "GET /api/v1/execution/{executionId}/status": Entry(R),
+    "GET /api/v1/execution/{executionId}/result": Entry(R),
     f"POST {_ASTEROID}/agents/{{agentId}}/execute": Entry(W, 202, {"inputs": {"task": "!say hi"}}),
     f"GET {_ASTEROID}/executions": Entry(R, other=LISTS),
     f"GET {_ASTEROID}/executions/{{executionId}}": Entry(R),

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 PREFIX: Final = "/agents/v2"
+#: What an older part of the API goes by.
+POLLED: Final = "/api/v1/execution"
 
 Status = Literal[
     "starting",
@@ -48,9 +50,12 @@ class UpdateStatusRequest(BaseModel):
 
 
 class ListQuery(BaseModel):
-    """Which page of which executions. ``page`` counts from 1; ``agentId`` is an agent's uuid, integer or name."""
+    """Which page of which executions. ``page`` counts from 1; ``agentId`` is an agent's uuid, integer or name.
 
-    model_config = ConfigDict(extra="ignore")
+    What else is asked for is refused by name: a filter that is left out would give wrong lists.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     page: Annotated[int, Field(ge=1, le=2**31)] = 1
     pageSize: Annotated[int, Field(ge=1, le=500)] = 20

@@ -114,9 +114,34 @@ def execution(view: ExecutionView, organization: UUID) -> JsonObject:
     return shown
 
 
+def polled_status(view: ExecutionView) -> JsonObject:
+    """An execution's status, with the reason where it has failed."""
+    shown: JsonObject = {
+        "execution_id": str(view.id),
+        "status": status_of(view.state, asks=view.asks),
+        "updated_at": view.updated_at.isoformat(),
+    }
+    if view.state is ExecutionState.FAILED:
+        shown["reason"] = _errors(view.tasks or ())
+    return shown
+
+
+def polled_result(view: ExecutionView) -> JsonObject:
+    """What came of an execution that is over: a result, or why there is none."""
+    if view.state is ExecutionState.FAILED:
+        return {"error": _errors(view.tasks or ()) or FAILURE}
+    if view.state is ExecutionState.SUCCEEDED:
+        return {"execution_result": _result(view, view.tasks or ())}
+    return {}
+
+
+def _errors(tasks: Sequence[TaskView]) -> str:
+    return ", ".join(task.error for task in tasks if task.error)
+
+
 def _result(view: ExecutionView, tasks: Sequence[TaskView]) -> JsonObject:
     succeeded = view.state is ExecutionState.SUCCEEDED
-    errors = ", ".join(task.error for task in tasks if task.error)
+    errors = _errors(tasks)
     return {
         "id": str(view.id),
         "executionId": str(view.id),

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from api.ids import parse_uuid
 from api.options import SendOptions
+from baton.domain.agents import Agent
 from baton.domain.approvals import question_text
 from baton.domain.conversation import Usage
 from baton.domain.errors import InvalidInput
@@ -134,6 +135,19 @@ def _task_of(given: JsonValue, where: tuple[str | int, ...]) -> UUID:
     if found is None:
         raise HTTPException(404, "there is no such task execution")
     return found
+
+
+def agent(known: Agent) -> JsonObject:
+    """An agent as the list shows it."""
+    return {
+        "id": str(known.id),
+        "name": known.name,
+        "description": None,
+        "status": "active",
+        "model_id": known.model,
+        "created_at": known.created_at and known.created_at.isoformat(),
+        "updated_at": known.updated_at and known.updated_at.isoformat(),
+    }
 
 
 def sent(execution_id: str, task_id: int, message: Sent) -> JsonObject:

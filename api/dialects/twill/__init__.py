@@ -1,7 +1,7 @@
 """Twill's task API, as its published clients call it: tasks by id or slug, a job for each message."""
 
 from api.dialect import Dialect, new_app
-from api.dialects.twill import jobs, me, messages, tasks
+from api.dialects.twill import jobs, me, messages, repositories, tasks
 from api.dialects.twill.errors import ERRORS, render
 from api.dialects.twill.schemas import API, PUBLISHED, CreateTaskRequest
 from api.errors import install
@@ -12,7 +12,9 @@ from api.routing import add_routes
 def twill_dialect() -> Dialect:
     """Twill's dialect, with an application of its own."""
     app = new_app("Twill API, spoken by Baton", "1.0.0")
-    add_routes(app, messages.router, tasks.router, jobs.router, me.router)  # sends are matched first
+    add_routes(
+        app, messages.router, tasks.router, jobs.router, me.router, repositories.router
+    )  # sends are matched first
     install(app, ERRORS, render)
     document(
         app,
@@ -25,7 +27,7 @@ def twill_dialect() -> Dialect:
         name="twill",
         title="Twill",
         about="Tasks by id or slug; each message is a job that supersedes the last. Keys: `Authorization: Bearer`.",
-        prefixes=(f"{API}/tasks", f"{API}/jobs", f"{API}/auth/me"),
+        prefixes=(f"{API}/tasks", f"{API}/jobs", f"{API}/auth/me", f"{API}/repositories"),
         app=app,
         errors=ERRORS,
     )

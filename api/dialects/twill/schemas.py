@@ -152,6 +152,12 @@ class JobDoneResponse(BaseModel):
     job: JobRef
 
 
+class RepositoriesResponse(BaseModel):
+    """The repositories that tasks may work on."""
+
+    repositories: list[Any]
+
+
 class MeResponse(BaseModel):
     """Who calls, and whose tasks they see."""
 

@@ -13,9 +13,11 @@ SPOKEN: Final = Spoken(
         "/api/v1/tasks/plan/x/tasks/1/message",
         "/api/v1/tasks/plan/nothing/here",
         "/api/v1/executions",
+        "/api/v1/agents",
+        "/api/v1/agents/7",
         "/api/v1/agents/7/execute",
     ),
-    others=("/api/v1/agents//execute", "/api/v1/agents/7/executed", "/api/v1/agents/7"),
+    others=("/api/v1/agent", "/api/v1/agentsx", "/api/v2/agents"),
     start=Start("/api/v1/agents/{agent}/execute", {"prompt": "!say hi", "worker_queue_id": "q"}, 200),
     doors=(
         Door(
