@@ -632,7 +632,7 @@ async def test_strange_paths_and_queries(api: RunningApi, strange: str) -> None:
     for name in ("page", "pageSize", "status"):
         refused(await http.get(f"{EXECUTIONS}?{name}={strange}"), 400)
     refused(await http.get(f"{EXECUTIONS}?agentId={strange}"), 404)
-    assert (await http.get(f"{EXECUTIONS}?unknown={strange}&{strange}")).json()["total"] == 1
+    refused(await http.get(f"{EXECUTIONS}?unknown={strange}&{strange}"), 400)
 
 
 def nested(levels: int) -> Any:

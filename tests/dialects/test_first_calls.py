@@ -1,5 +1,7 @@
 """What vendors' clients ask before anything else, and what they poll."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.dialects.requests import start_task
@@ -33,7 +35,27 @@ async def test_an_execution_of_asteroids_is_polled_to_its_result(api: RunningApi
     assert (await api.http.get(f"{path}/status")).json()["reason"] == "x"
 
 
-@pytest.mark.parametrize("name", ["executionId", "createdAfter", "nonsense"])
+async def test_one_execution_of_asteroids_is_found_in_its_list(api: RunningApi) -> None:
+    async def listed(**query: str) -> list[str]:
+        answer = await api.http.get("/agents/v2/executions", params=query)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["total"] == len(answer.json()["items"])
+        return [item["id"] for item in answer.json()["items"]]
+
+    await start_task(api.http)
+    started = await start_task(api.http)
+    one, agent = started["id"], started["tasks"][0]["agent"]["name"]
+    assert await listed(executionId=one) == [one]
+    assert await listed(executionId=one, status="running", agentId=agent) == [one]
+    assert await listed(executionId=one, status="failed") == []
+    assert await listed(executionId=one, agentId="another") == []
+    for nothing in (str(uuid4()), "x", "%00"):
+        assert await listed(executionId=nothing) == []
+    foreign = await api.client(api.other_key).get("/agents/v2/executions", params={"executionId": one})
+    assert foreign.json()["items"] == []
+
+
+@pytest.mark.parametrize("name", ["metadataKey", "createdAfter", "nonsense"])
 async def test_a_filter_that_is_not_served_is_refused_by_name(api: RunningApi, name: str) -> None:
     answer = await api.http.get("/agents/v2/executions", params={name: "x"})
     assert answer.status_code == 400

@@ -59,6 +59,7 @@ LIST_QUERY: Final = [
         {"type": "array", "items": {"type": "string", "enum": [*Status.__args__, "queued"]}},
     ),
     _in_query("agentId", "Only this agent's.", {"type": "string"}),
+    _in_query("executionId", "Only this one, if there is such an execution.", {"type": "string"}),
 ]
 ACTIVITIES_QUERY: Final = [
     _in_query("order", "By their times.", {"type": "string", "enum": ["asc", "desc"], "default": "asc"}),

@@ -62,6 +62,7 @@ class ListQuery(BaseModel):
     # "queued" is known to newer clients; nothing here ever is.
     status: list[Literal[Status, "queued"]] = []
     agentId: str | None = None
+    executionId: str | None = None
 
 
 class ActivitiesQuery(BaseModel):
