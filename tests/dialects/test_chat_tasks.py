@@ -296,14 +296,12 @@ async def test_the_agent_must_be_the_tasks_and_the_keys(api: RunningApi) -> None
     foreign = api.client(await api.new_key(agent_number=other.number))
     for path in ("messages", "reply"):
         url = f"{TASKS}/{task}/{path}"
-        for client, named in (
-            (api.http, other.number),
-            (api.http, NOWHERE_NEAR),
-            (bound, other.number),
-            (foreign, agent),
-            (foreign, other.number),
-        ):
+        for client, named in ((api.http, other.number), (api.http, NOWHERE_NEAR), (bound, other.number)):
             refused(await client.post(url, json=said(named)), 404, "agent_not_found")
+        nowhere = f"{TASKS}/{NOWHERE_NEAR}/{path}"
+        for named, code in ((agent, "agent_not_found"), (other.number, "task_not_found")):
+            for one in (url, nowhere):  # it is told of the task what it is told of one that nobody has
+                refused(await foreign.post(one, json=said(named)), 404, code)
     for client, named in ((api.http, NOWHERE_NEAR), (bound, other.number), (foreign, agent)):
         refused(await client.post(TASKS, json=said(named)), 404, "agent_not_found")
     for path in ("", "/steps", "/events"):

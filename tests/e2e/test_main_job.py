@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -117,8 +118,11 @@ async def test_a_plan_asks_is_answered_goes_on_and_is_watched(stack: DevStack) -
         first = next(n for n, frame in enumerate(seen) if frame.event == "task_waiting_for_input")
         assert any(frame.event == "message_chunk" and frame.data["task_id"] == 4 for frame in seen[first:])
         # The dependent used both answers.
-        said = [f.data["content"] for f in seen if f.event == "message" and f.data["role"] == "assistant"]
-        assert any("eu-west" in text and "42 euros" in text for text in said)
+        said: defaultdict[int, str] = defaultdict(str)
+        for frame in seen:
+            if frame.event == "message_chunk":
+                said[frame.data["task_id"]] += frame.data["content"]
+        assert any("eu-west" in text and "42 euros" in text for text in said.values())
         # Cut after every single frame and resumed, the stream is the same.
         again = [frame async for frame in frames(client, path)]
         assert again == seen

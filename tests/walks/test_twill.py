@@ -205,7 +205,7 @@ async def test_a_job_is_cancelled_and_the_next_message_goes_on(api: RunningApi) 
         {"success": True, "job": {"id": first, "status": "CANCELLED"}},
     )
     assert (await http.get(f"/baton/v1/tasks/{task}")).json()["state"] == "paused"
-    assert (await following)[-1]["status"] == "CANCELLED"
+    assert (await following)[-1]["status"] == "cancelled"
     assert (await http.post(f"{JOBS}/{first}/cancel")).json() == cancelled.json()
 
     sent = await http.post(f"{TASKS}/{task}/messages", json={"message": "!finish Well."})
