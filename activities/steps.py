@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from activities.failures import LONGEST_PAUSE, LimitReached, check_limits, verdi
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
+from activities.suspects import Suspects
 from baton.agents.errors import (
     OF_THIS_WORKER,
     STEP_BROKEN,
@@ -42,11 +44,10 @@ from baton.store import agents, control, failures, plans, routes, steps, tools, 
 from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt
+from baton.store.tools import MOST_DEATHS
 from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
-#: A step whose workers died so often, one after another, is given up.
-MOST_DEATHS: Final = 3
 #: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: What a call gives that took longer.
@@ -82,6 +83,7 @@ class StepActivities:
         self._models = models
         self._deltas = deltas
         self._interrupts = interrupts
+        self._suspects = Suspects(pool)
         self._ringer = ringer
         self._notify = notify
         self._words = words
@@ -91,7 +93,8 @@ class StepActivities:
         """See `workflows.contracts.model_step`."""
         key = step_key(step)
         faultpoints.at(faultpoints.STEP_ARRIVED)
-        async with heartbeats():  # all the time: the locks may be waited for, too
+        # Heartbeats all the time: the locks may be waited for, too.
+        async with heartbeats(), self._suspects.one_at_a_time(partial(failures.deaths, key=key)):
             with self._interrupts.reaching(key) as reach:
                 started = await finish(self._in_transaction(steps.start_step, key))
                 self._notify(key.execution_id)
@@ -208,7 +211,8 @@ class StepActivities:
     async def tool_step(self, call: ToolRef) -> Outcome:
         """See `workflows.contracts.tool_step`."""
         key = step_key(call)
-        async with heartbeats():
+        deaths = partial(tools.deaths, key=key, call_id=call.call)
+        async with heartbeats(), self._suspects.one_at_a_time(deaths):
             with self._interrupts.reaching(key) as reach:
                 started = await finish(self._in_transaction(tools.start_tool, key, call.call))
                 self._notify(key.execution_id)
@@ -223,8 +227,18 @@ class StepActivities:
                     if not _is_interrupted(reach):
                         raise await finish(self._given_up(tools.survived, key, call.call)) from None
                     result = ToolResult(call.call, "interrupted", failed=True)
-            standing = await finish(self._patiently(tools.record_tool, key, result))
-            return await finish(self._done(key, standing))
+                except Unavailable:
+                    await finish(self._given_up(tools.survived, key, call.call))
+                    raise
+            return await finish(self._record_tool(key, result))
+
+    async def _record_tool(self, key: StepKey, result: ToolResult) -> Outcome:
+        try:
+            standing = await self._patiently(tools.record_tool, key, result)
+        except Unavailable:
+            await self._given_up(tools.survived, key, result.call_id)
+            raise
+        return await self._done(key, standing)
 
     async def _given_up(
         self, note: Callable[[Connection, StepKey, _T], Awaitable[None]], key: StepKey, attempt: _T

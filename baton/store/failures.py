@@ -60,6 +60,7 @@ async def count_failure(
         **used(failure.usage),
     )
     if row is None:
+        await survived(connection, key, attempt)
         return FailureVerdict.TRY_AGAIN, 0.0
     verdict, pause = judge(row["failures"], row["failing_seconds"])
     retrying = verdict is FailureVerdict.TRY_AGAIN
@@ -97,8 +98,13 @@ async def ask_instead(connection: Connection, key: StepKey, attempt: int, questi
 
 
 async def survived(connection: Connection, key: StepKey, attempt: int) -> None:
-    """Note that an attempt came to nothing although its worker lives: it was given up, or could not be recorded."""
+    """Note that an attempt came to nothing although its worker lives: given up, overtaken, or not to be recorded."""
     await execute(connection, "step_survived", **of_step(key), attempt=attempt)
+
+
+async def deaths(connection: Connection, key: StepKey) -> int:
+    """How many attempts at a step that is not over have ended without a word; one under way counts, too."""
+    return await fetchval(connection, "step_deaths", **of_step(key)) or 0
 
 
 async def fail_turn(connection: Connection, key: StepKey, code: str) -> Standing:

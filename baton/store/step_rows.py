@@ -11,7 +11,7 @@ from baton.domain.states import StepState
 from baton.store.changes import Change
 from baton.store.codecs import CALLS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import fetchval, of_step
+from baton.store.queries import execute, fetchval, of_step
 
 NOTHING: Final = Usage()
 
@@ -56,6 +56,8 @@ async def end_step(
         finish_reason=finish_reason,
         **used(usage),
     )
+    if ended is not True:  # overtaken: its worker lives
+        await execute(change.connection, "step_survived", **of_step(key), attempt=attempt)
     return ended is True
 
 

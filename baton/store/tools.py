@@ -20,11 +20,12 @@ from baton.store.codecs import QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, of_step
 
+#: A step, or a call, whose workers died so often is given up.
+MOST_DEATHS: Final = 3
 #: What a call gives whose approval does not cover it: somebody changed one of them by hand.
 NOT_APPROVED: Final = "Not called: it is not what was approved."
 #: The same where workers have died of it: after so many it is not made again.
 WORKER_DIED: Final = "Ended without a result: the program that made the call was killed each time."
-MOST_DEATHS: Final = 3
 #: The same where the agent has lost the tool since it asked for the call.
 NOT_ALLOWED: Final = "Not called: this agent may not call it any more."
 
@@ -73,6 +74,11 @@ def _covers(approval: JsonObject, call: ToolCall) -> bool:
 async def survived(connection: Connection, key: StepKey, call_id: str) -> None:
     """Note that a call came to nothing although its worker lives."""
     await execute(connection, "call_survived", **of_step(key), call=call_id)
+
+
+async def deaths(connection: Connection, key: StepKey, call_id: str) -> int:
+    """How many attempts at a call that is not done have ended without a word; one under way counts, too."""
+    return await fetchval(connection, "call_deaths", **of_step(key), call=call_id) or 0
 
 
 async def record_tool(connection: Connection, key: StepKey, result: ToolResult) -> Standing:

@@ -1,6 +1,7 @@
 """A step that Temporal gives up, because it has not heard of it for a while, is not one that somebody interrupted."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from temporalio.activity import ActivityCancellationDetails
@@ -10,10 +11,13 @@ from temporalio.testing import ActivityEnvironment
 from activities.deltas import DeltaWriter
 from activities.interrupts import Interrupts
 from activities.steps import StepActivities
+from activities.suspects import PUT_OFF, SUSPICIOUS
 from baton.agents.models import Models
 from baton.domain.bells import TaskBell
+from baton.domain.conversation import ModelReply
 from baton.domain.ids import PlanRoute, StepKey, TaskRoute
 from baton.store import failures, steps, transcripts
+from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.steps import StepAttempt
 from tests.store.world import World
 from tests.support.system import eventually, running_system
@@ -41,6 +45,11 @@ class NobodyRings:
 def activities_of(world: World) -> StepActivities:
     deltas = DeltaWriter(world.pool, lambda _: None, 0.01)
     return StepActivities(world.pool, Models(), deltas, Interrupts(), NobodyRings(), lambda _: None)
+
+
+def key_of(route: TaskRoute) -> StepKey:
+    """The first step of a task's first turn."""
+    return StepKey(route.tenant_id, route.execution_id, route.task_id, 1, 0)
 
 
 @pytest.mark.parametrize("details", GIVEN_UP)
@@ -76,11 +85,7 @@ async def _working(world: World, route: TaskRoute) -> tuple[ActivityEnvironment,
     environment = ActivityEnvironment()
     ref = StepRef(TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id)), 1, 0)
     taken = asyncio.create_task(environment.run(activities_of(world).model_step, ref))
-
-    async def streams() -> bool:
-        return bool(await world.rows("SELECT FROM events WHERE tenant_id = $1 AND type = 'text.delta'"))
-
-    await eventually(streams)
+    await eventually(lambda: _streams(world))
     return environment, taken
 
 
@@ -88,7 +93,7 @@ async def test_a_step_that_no_worker_survives_is_given_up_for_good(database_url:
     """Attempts that end without a word are counted; those that say that they were given up are not."""
     async with World.open(database_url) as world:
         route = await world.task()
-        key = StepKey(route.tenant_id, route.execution_id, route.task_id, 1, 0)
+        key = key_of(route)
 
         async def start() -> StepAttempt:
             async with world.pool.transaction() as connection:
@@ -104,6 +109,73 @@ async def test_a_step_that_no_worker_survives_is_given_up_for_good(database_url:
         with pytest.raises(ApplicationError) as failure:
             await ActivityEnvironment().run(activities_of(world).model_step, ref)
         assert (failure.value.type, failure.value.non_retryable) == ("worker_died", True)
+
+
+def never_judged(_failed: int, _seconds: float) -> tuple[FailureVerdict, float]:
+    """An attempt that was overtaken is judged by the one that overtook it."""
+    raise AssertionError
+
+
+async def test_an_attempt_that_was_overtaken_is_no_death(database_url: str) -> None:
+    """Temporal has not heard of it for a while, and another worker tries again: nobody has died."""
+    async with World.open(database_url) as world:
+        for overtaken in ("given up", "recorded too late", "failed too late"):
+            route = await world.task()
+            first, second = await world.start(route, 1), await world.start(route, 1)
+            assert isinstance(first, StepAttempt)
+            assert isinstance(second, StepAttempt)
+            async with world.pool.transaction() as connection:
+                if overtaken == "given up":
+                    await failures.survived(connection, key_of(route), first.attempt)
+                elif overtaken == "recorded too late":
+                    reply = ModelReply("late", (), {"parts": []})
+                    await steps.record_step(connection, key_of(route), first.attempt, reply, (), (), ())
+                else:
+                    late = FailedAttempt("model_unavailable")
+                    await failures.count_failure(connection, key_of(route), first.attempt, late, (), never_judged)
+            third = await world.start(route, 1)
+            assert isinstance(third, StepAttempt)
+            assert third.deaths == 1, f"{overtaken}: the second is all that has said nothing"
+
+
+async def test_of_steps_that_workers_died_beside_one_is_taken_at_a_time(database_url: str) -> None:
+    """One of them may be the cause. The others wait elsewhere, and no death of its counts against them."""
+    async with World.open(database_url) as world:
+        activities = activities_of(world)
+        routes = [await world.task(), await world.task()]
+        await world.execute("UPDATE tasks SET description = '!stream 100000' WHERE tenant_id = $1")
+        for route in routes:
+            for _ in range(SUSPICIOUS):
+                await world.start(route, 1)
+
+        def tried(route: TaskRoute, attempt: int) -> tuple[ActivityEnvironment, "asyncio.Task[object]"]:
+            environment = ActivityEnvironment()
+            environment.info = replace(environment.info, attempt=attempt)
+            ref = StepRef(TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id)), 1, 0)
+            return environment, asyncio.create_task(environment.run(activities.model_step, ref))
+
+        one, working = tried(routes[0], SUSPICIOUS + 1)
+        await eventually(lambda: _streams(world))
+        for attempt in (3, 4, 5):
+            with pytest.raises(ApplicationError) as put_off:
+                await tried(routes[1], attempt)[1]
+            assert put_off.value.type == PUT_OFF
+        (step,) = await world.steps(routes[1])
+        assert step["attempt"] == SUSPICIOUS, "nothing has begun"
+        one.cancel(ActivityCancellationDetails(cancel_requested=True))
+        await working
+        other, working = tried(routes[1], 6)
+        await eventually(lambda: _attempt_is(world, routes[1], SUSPICIOUS + 1))
+        other.cancel(ActivityCancellationDetails(cancel_requested=True))
+        await working
+
+
+async def _streams(world: World) -> bool:
+    return bool(await world.rows("SELECT FROM events WHERE tenant_id = $1 AND type = 'text.delta'"))
+
+
+async def _attempt_is(world: World, route: TaskRoute, attempt: int) -> bool:
+    return bool((await world.steps(route))[0]["attempt"] == attempt)
 
 
 async def test_a_task_whose_messages_are_more_than_a_step_may_read_fails_and_reads_smaller_ones(

@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from baton.agents.tools import load_tools
 from baton.domain.conversation import ToolCall
+from baton.domain.errors import Unavailable
 from baton.domain.ids import TaskRoute
 from tests.store.world import World
 from tests.support.postgres import PostgresServer
@@ -71,6 +72,26 @@ async def _call_and_wait(system: System) -> None:
     assert calls_of(task) == [("linger", "0.5")]
 
 
+@pytest.mark.parametrize("where", ["make_call", "tools.record_tool"])
+async def test_a_call_that_finds_no_database_is_none_that_killed_its_worker(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    async def is_away(*_: object) -> None:
+        raise Unavailable("the database cannot be reached")
+
+    async with World.open(database_url) as world:
+        route = await world.task()
+        load_tools(("tests.support.tools",))
+        await _asks_for_a_call(world, route, seconds=0.0)
+        monkeypatch.setattr(f"activities.steps.{where}", is_away)
+        monkeypatch.setattr("activities.steps.RECORD_PAUSES", ())
+        ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
+        with pytest.raises(Unavailable):
+            await ActivityEnvironment().run(activities_of(world).tool_step, ToolRef(ref, 1, 0, "slow"))
+        (call,) = await world.rows("SELECT state, attempt, survived FROM tool_calls WHERE tenant_id = $1")
+        assert tuple(call) == ("running", 1, 1)
+
+
 @pytest.mark.parametrize("details", [INTERRUPT, SHUTDOWN])
 @pytest.mark.parametrize("what", ["model_step", "tool_step"])
 async def test_a_cancel_is_heard_though_it_comes_while_the_step_waits_to_begin(
@@ -108,6 +129,6 @@ async def test_a_cancel_is_heard_though_it_comes_while_the_step_waits_to_begin(
             assert (made["state"], made["content"]) == ("done", "interrupted")
 
 
-async def _asks_for_a_call(world: World, route: TaskRoute) -> None:
+async def _asks_for_a_call(world: World, route: TaskRoute, seconds: float = 600) -> None:
     await world.start(route, 1)
-    await world.record(route, 1, calls=[ToolCall("slow", "linger", {"seconds": 600})])
+    await world.record(route, 1, calls=[ToolCall("slow", "linger", {"seconds": seconds})])

@@ -47,10 +47,20 @@ UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = :tenant AND task_id = :
 RETURNING attempt, failures, attempt - 1 - failures - survived AS deaths;
 
 -- name: step_survived
--- An attempt that came to nothing, but not because its worker died.
+-- An attempt that came to nothing, but not because its worker died. A later one may be under way: Temporal gives up an
+-- attempt that it does not hear of for a while.
 UPDATE steps SET survived = survived + 1
- WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt >= :attempt
    AND state = :step.running;
+
+-- name: step_deaths
+SELECT attempt - failures - survived FROM steps
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND state = :step.running;
+
+-- name: call_deaths
+SELECT attempt - survived FROM tool_calls
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND call_id = :call
+   AND state = :call.running;
 
 -- name: call_survived
 UPDATE tool_calls SET survived = survived + 1
