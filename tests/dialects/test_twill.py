@@ -499,7 +499,8 @@ async def test_nobody_elses_and_no_task(api: RunningApi) -> None:
 async def test_who_may_do_what(api: RunningApi) -> None:
     task = await made(api)
     calls = {
-        Scope.READ: [("GET", "/api/v1/auth/me"), ("GET", TASKS), ("GET", f"{TASKS}/{task['id']}"),
+        Scope.READ: [("GET", "/api/v1/auth/me"), ("GET", "/api/v1/repositories"),
+                     ("GET", TASKS), ("GET", f"{TASKS}/{task['id']}"),
                      ("GET", f"{TASKS}/{task['id']}/jobs"), ("GET", f"{JOBS}/{NOBODY}/logs/stream")],
         Scope.SEND: [("POST", f"{TASKS}/{NOBODY}/messages")],
         Scope.WRITE: [("POST", TASKS), ("POST", f"{TASKS}/{NOBODY}/cancel"), ("POST", f"{TASKS}/{NOBODY}/archive"),
