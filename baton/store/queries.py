@@ -1,10 +1,11 @@
 """The named queries of `sql/*.sql`, and how they are run.
 
 In a query, `:tenant` is a parameter, given by that name wherever the query is run; `${route}` is the text of the
-`-- part: route`, in whichever file that is; `:task.waiting` is the literal of a state (`TaskState.WAITING`), and
-`:task.is_over` the list of those states for which the property holds, as in `state IN :task.is_over`. PostgreSQL
-knows neither `${` nor a name after a colon, so that none of them can be taken for something else; casts (`::bigint`),
-quoted text and comments are left alone. All of that is resolved once, when the queries are loaded.
+`-- part: route`, in whichever file that is, and `${due(tasks)}` that of `-- part: due` with `tasks` for each `${}` in
+it; `:task.waiting` is the literal of a state (`TaskState.WAITING`), and `:task.is_over` the list of those states for
+which the property holds, as in `state IN :task.is_over`. PostgreSQL knows neither `${` nor a name after a colon, so
+that none of them can be taken for something else; casts (`::bigint`), quoted text and comments are left alone. All of
+that is resolved once, when the queries are loaded.
 """
 
 import re
@@ -38,10 +39,11 @@ _KINDS: Final[Mapping[str, type[StrEnum]]] = {
 
 _NAME: Final = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _ABOUT: Final = re.compile(r"\A\s*(--[^\n]*\n)*")
+_PLACE: Final = "${}"
 _TOKEN: Final = re.compile(
     r"""
       '(?:[^']|'')*' | --[^\n]* | ::            # quoted text, comments and casts stay as they are
-    | \$\{(?P<part>\w+)\}
+    | \$\{(?P<part>\w+)(?:\((?P<of>\w+)\))?\}
     | :(?P<kind>[a-z]\w*)\.(?P<word>[a-z]\w*)
     | :(?P<parameter>[a-z]\w*)
     """,
@@ -126,7 +128,9 @@ def compiled(name: str, text: str, parts: Mapping[str, str]) -> Query:
         if part := token["part"]:
             if part not in parts:
                 raise ValueError(f"query {name!r}: there is no part {part!r}")
-            return _TOKEN.sub(resolved, parts[part])
+            if (_PLACE in parts[part]) != (token["of"] is not None):
+                raise ValueError(f"query {name!r}: the part {part!r} is of one table, or of none")
+            return _TOKEN.sub(resolved, parts[part].replace(_PLACE, token["of"] or ""))
         if token["kind"]:
             return _literal(name, token["kind"], token["word"])
         if parameter := token["parameter"]:

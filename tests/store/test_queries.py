@@ -224,7 +224,8 @@ def test_every_query_and_every_part_is_used() -> None:
     """What nobody calls is deleted, not kept."""
     code, sql = "".join(_files("py").values()), "".join(_files("sql").values())
     assert [name for name in all_queries() if f'"{name}"' not in code] == []
-    assert [part for part in re.findall(r"^-- part: (\w+)$", sql, re.MULTILINE) if f"${{{part}}}" not in sql] == []
+    parts = re.findall(r"^-- part: (\w+)$", sql, re.MULTILINE)
+    assert [part for part in parts if f"${{{part}}}" not in sql and f"${{{part}(" not in sql] == []
 
 
 def test_every_call_names_the_arguments_that_its_query_takes() -> None:

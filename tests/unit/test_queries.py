@@ -27,6 +27,20 @@ def test_a_part_shares_the_parameters_of_the_query_that_includes_it() -> None:
     assert query.parameters == ("who", "tenant", "id")
 
 
+def test_a_part_of_one_table_serves_several() -> None:
+    parts = {"newest": "SELECT id FROM ${} WHERE id > :after ORDER BY ${}.id"}
+    query = compiled("q", "${newest(tasks)} UNION ${newest(keys)}", parts)
+    assert query.text == (
+        "SELECT id FROM tasks WHERE id > $1 ORDER BY tasks.id UNION SELECT id FROM keys WHERE id > $1 ORDER BY keys.id"
+    )
+
+
+@pytest.mark.parametrize(("query", "part"), [("${a}", "FROM ${}"), ("${a(tasks)}", "FROM keys")])
+def test_a_part_is_told_its_table_and_no_other_is(query: str, part: str) -> None:
+    with pytest.raises(ValueError, match=r"'a_query'.*'a'"):
+        text(query, a=part)
+
+
 def test_states_are_literals() -> None:
     assert text("state = :task.waiting") == "state = 'waiting'"
     assert text("type = :event.text_delta") == "type = 'text.delta'"

@@ -4,14 +4,14 @@ ring_at = now() + make_interval(secs => least(:again_seconds::double precision *
                                               :most_seconds::double precision)),
 rings = least(due.rings + 1, 30)
 
--- name: due_tasks
--- Tasks that were to be rung by now and that no worker has taken up: of each tenant the longest due, share at most less
--- those that a relay rang a moment ago; limit in all, each tenant's first before any tenant's second. Each is taken by
--- one relay at a time: the next ring is put off first.
-WITH RECURSIVE waiting AS (  -- the tenants that have any, each found by one look into the index
-    (SELECT tenant_id FROM tasks WHERE ring_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
+-- part: due
+-- Of a table the rows that were to be rung by now and that no worker has taken up: of each tenant the longest due,
+-- share at most less those that a relay rang a moment ago; limit in all, each tenant's first before any tenant's
+-- second. Each is taken by one relay at a time: the next ring is put off first.
+waiting AS (  -- the tenants that have any, each found by one look into the index
+    (SELECT tenant_id FROM ${} WHERE ring_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
     UNION ALL
-    SELECT (SELECT tenant_id FROM tasks WHERE ring_at IS NOT NULL AND tenant_id > w.tenant_id
+    SELECT (SELECT tenant_id FROM ${} WHERE ring_at IS NOT NULL AND tenant_id > w.tenant_id
              ORDER BY tenant_id LIMIT 1)
       FROM waiting w WHERE w.tenant_id IS NOT NULL
 ), due AS MATERIALIZED (
@@ -19,11 +19,11 @@ WITH RECURSIVE waiting AS (  -- the tenants that have any, each found by one loo
       FROM waiting w
            CROSS JOIN LATERAL (
                SELECT tenant_id, id, rings, row_number() OVER (ORDER BY ring_at) AS place
-                 FROM (SELECT tenant_id, id, rings, ring_at FROM tasks
+                 FROM (SELECT tenant_id, id, rings, ring_at FROM ${}
                         WHERE tenant_id = w.tenant_id AND ring_at <= now()
                         ORDER BY ring_at
                         LIMIT least(:limit, greatest(:share - (
-                            SELECT count(*) FROM (SELECT FROM tasks
+                            SELECT count(*) FROM (SELECT FROM ${}
                                                    WHERE tenant_id = w.tenant_id AND ring_at > now() AND rings = 1
                                                    LIMIT :share) unheard), 0))
                           FOR UPDATE SKIP LOCKED) longest
@@ -31,6 +31,9 @@ WITH RECURSIVE waiting AS (  -- the tenants that have any, each found by one loo
      ORDER BY mine.place
      LIMIT :limit
 )
+
+-- name: due_tasks
+WITH RECURSIVE ${due(tasks)}
 UPDATE tasks t
    SET ${put_off}
   FROM due
@@ -38,30 +41,7 @@ UPDATE tasks t
 RETURNING t.tenant_id, t.id, ${bell};
 
 -- name: due_plans
--- Plans, likewise.
-WITH RECURSIVE waiting AS (  -- the tenants that have any, each found by one look into the index
-    (SELECT tenant_id FROM executions WHERE ring_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT tenant_id FROM executions WHERE ring_at IS NOT NULL AND tenant_id > w.tenant_id
-             ORDER BY tenant_id LIMIT 1)
-      FROM waiting w WHERE w.tenant_id IS NOT NULL
-), due AS MATERIALIZED (
-    SELECT mine.tenant_id, mine.id, mine.rings
-      FROM waiting w
-           CROSS JOIN LATERAL (
-               SELECT tenant_id, id, rings, row_number() OVER (ORDER BY ring_at) AS place
-                 FROM (SELECT tenant_id, id, rings, ring_at FROM executions
-                        WHERE tenant_id = w.tenant_id AND ring_at <= now()
-                        ORDER BY ring_at
-                        LIMIT least(:limit, greatest(:share - (
-                            SELECT count(*) FROM (SELECT FROM executions
-                                                   WHERE tenant_id = w.tenant_id AND ring_at > now() AND rings = 1
-                                                   LIMIT :share) unheard), 0))
-                          FOR UPDATE SKIP LOCKED) longest
-           ) mine
-     ORDER BY mine.place
-     LIMIT :limit
-)
+WITH RECURSIVE ${due(executions)}
 UPDATE executions e
    SET ${put_off}
   FROM due
