@@ -1,10 +1,10 @@
 """One request to a model: its text as it comes, watched by two clocks."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
@@ -22,6 +22,8 @@ from pydantic_ai.tools import ToolDefinition
 
 from baton.agents.errors import SILENT, ModelFailed, translated
 from baton.agents.responses import storable_text
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,11 @@ async def streamed_texts(
                 model_request_parameters=ModelRequestParameters(function_tools=list(asking.tools)),
                 instrument=False,
             )
-            async with watch.waiting():
-                stream = await stack.enter_async_context(request)
+            stream = await watch.wait_for(stack.enter_async_context(request))
             opened(stream)
             joint = _Joint()
             events = aiter(stream)
-            while True:
-                try:
-                    async with watch.waiting():
-                        event = await anext(events)
-                except StopAsyncIteration:
-                    return
+            while (event := await watch.wait_for(anext(events, None))) is not None:
                 watch.saw(event)
                 if text := joint.text_of(event):
                     yield storable_text(text)
@@ -105,24 +101,14 @@ class _Watch:
         if self._clocks is not None and _has_content(event):
             self._start(self._clocks.between)
 
-    def waiting(self) -> "_Waiting":
-        """The wait for what comes next. Raises ModelFailed (`model_silent`) when the clock has run out."""
-        return _Waiting(self._until, self._seconds)
-
-
-class _Waiting:
-    def __init__(self, until: float | None, seconds: float) -> None:
-        self._timeout = asyncio.timeout_at(until)
-        self._seconds = seconds
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, *raised: Any) -> None:
+    async def wait_for(self, next_one: Awaitable[T]) -> T:
+        """What comes next. Raises ModelFailed (`model_silent`) when the clock has run out."""
+        clock = asyncio.timeout_at(self._until)
         try:
-            await self._timeout.__aexit__(*raised)
+            async with clock:
+                return await next_one
         except TimeoutError as error:
-            if not self._timeout.expired():
+            if not clock.expired():
                 raise
             raise ModelFailed(SILENT, f"The model sent no content for {self._seconds:g} s.") from error
 
