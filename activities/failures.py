@@ -3,7 +3,7 @@
 from typing import Final
 
 from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, RATE_LIMITED, UNAVAILABLE, ModelFailed
-from baton.domain.allowance import patience_seconds, reached, told_to_stop
+from baton.domain.allowance import PATIENCE, patience_seconds, reached, told_to_stop
 from baton.domain.json import JsonObject
 from baton.store.failures import FailureVerdict
 from baton.store.transcripts import Budget
@@ -29,9 +29,9 @@ class LimitReached(Exception):
         self.question = question
 
 
-def check_limits(limits: JsonObject, budget: Budget, turn: int) -> None:
+def hold_to(limits: JsonObject, budget: Budget, turn: int) -> None:
     """Raises LimitReached where the task has to ask, and ModelFailed where the answer was to stop."""
-    if told_to_stop(budget.asked, turn):
+    if told_to_stop(budget.asked, PATIENCE, turn):
         raise ModelFailed(UNAVAILABLE, "The provider was away, and the answer was not to wait for it.", final=True)
     limit = reached(limits, budget.spent, budget.asked, turn)
     if limit is None:
@@ -41,11 +41,15 @@ def check_limits(limits: JsonObject, budget: Budget, turn: int) -> None:
     raise LimitReached(limit.limit, limit.question)
 
 
+def asked_pause(error: ModelFailed) -> float:
+    """The seconds that the provider asked to wait, as far as that is done."""
+    return min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
+
+
 def verdict_on(error: ModelFailed, failures: int, seconds: float, limits: JsonObject) -> tuple[FailureVerdict, float]:
     """What becomes of a step of which ``failures`` attempts have failed, for ``seconds`` without the waits that the
     provider asked for; and the seconds until the next attempt."""
-    pause = MODEL_BACKOFF[min(max(failures, 1), len(MODEL_BACKOFF)) - 1]
-    pause = max(min(error.retry_after_seconds or 0.0, LONGEST_PAUSE), pause)
+    pause = max(asked_pause(error), MODEL_BACKOFF[min(max(failures, 1), len(MODEL_BACKOFF)) - 1])
     if not error.retryable:
         return FailureVerdict.GIVE_UP, 0.0
     if error.code in _PASSING:

@@ -15,7 +15,7 @@ from activities.asking import questions_of
 from activities.calls import impossible_calls, make_call
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
-from activities.failures import LONGEST_PAUSE, LimitReached, check_limits, verdict_on
+from activities.failures import LimitReached, asked_pause, hold_to, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.rings import Ringer
@@ -143,7 +143,7 @@ class StepActivities:
             if size > self._transcript_max_bytes:
                 raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {self._transcript_max_bytes} at most")
             transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
-        check_limits(transcript.agent.limits, budget, key.turn)
+        hold_to(transcript.agent.limits, budget, key.turn)
         reply = await take_step(self._models, transcript, started.failures + 1, partial, stream.write)
         return transcript.agent, reply
 
@@ -173,17 +173,15 @@ class StepActivities:
             _log.error("this worker cannot ask a model: %s (%s)", error.code, error.detail)
         async with self._pool.connection() as connection:
             limits = await agents.limits_of_task(connection, key.tenant_id, key.task_id)
-        failing = 0.0
 
         def judge(failures: int, seconds: float) -> tuple[FailureVerdict, float]:
-            nonlocal failing
-            failing = seconds
             return verdict_on(error, failures, seconds, limits)
 
-        asked_seconds = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
-        failure = FailedAttempt(error.code, error.detail, asked_seconds, partial.usage)
+        failure = FailedAttempt(error.code, error.detail, asked_pause(error), partial.usage)
         rest = await stream.rest()
-        verdict, pause = await self._in_transaction(failures.count_failure, key, started.attempt, failure, rest, judge)
+        verdict, pause, failing = await self._in_transaction(
+            failures.count_failure, key, started.attempt, failure, rest, judge
+        )
         self._notify(key.execution_id)
         match verdict:
             case FailureVerdict.ASK:

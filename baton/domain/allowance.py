@@ -91,8 +91,7 @@ def reached(limits: JsonObject, spent: Spent, asked: Sequence[Asked], turn: int)
         allowed = each * (1 + grants)
         if amount < allowed:
             continue
-        last = next((one for one in reversed(asked) if one.limit == name), None)
-        if last is not None and last.stops and last.turn == turn:
+        if told_to_stop(asked, name, turn):
             return Reached(name, None)
         used_up = f"Used {_amount(name, amount)} of {_amount(name, allowed)}."
         return Reached(name, f"{used_up} Go on with {_more(name, each)}?")
@@ -109,9 +108,9 @@ def gone_for(seconds: float) -> str:
     return f"The model's provider has been away for {_duration(seconds)}. Go on trying?"
 
 
-def told_to_stop(asked: Sequence[Asked], turn: int) -> bool:
-    """Whether ``turn`` begins with the answer that the provider is not to be waited for."""
-    last = next((one for one in reversed(asked) if one.limit == PATIENCE), None)
+def told_to_stop(asked: Sequence[Asked], limit: str, turn: int) -> bool:
+    """Whether ``turn`` begins with the answer that what ``limit`` asked last is to stop."""
+    last = next((one for one in reversed(asked) if one.limit == limit), None)
     return last is not None and last.stops and last.turn == turn
 
 

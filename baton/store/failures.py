@@ -42,12 +42,12 @@ async def count_failure(
     failure: FailedAttempt,
     streamed: Sequence[Delta],
     judge: Callable[[int, float], tuple[FailureVerdict, float]],
-) -> tuple[FailureVerdict, float]:
-    """Count an attempt that the model failed, and say so in the log. Returns what becomes of the step.
+) -> tuple[FailureVerdict, float, float]:
+    """Count an attempt that the model failed, and say so in the log. Returns what becomes of the step, the seconds
+    until the next attempt, and for how many its attempts have failed, less the waits that the provider asked for.
 
-    ``judge`` decides that, by how many attempts have failed and for how many seconds they have, less the waits that
-    the provider asked for: a verdict, and the seconds until the next attempt. An attempt that was overtaken is judged
-    by the one that overtook it.
+    ``judge`` decides the first two, by how many attempts have failed and for how long. An attempt that was overtaken is
+    judged by the one that overtook it.
     """
     change = await locked(connection, key)
     row = await fetchrow(
@@ -61,8 +61,9 @@ async def count_failure(
     )
     if row is None:
         await survived(connection, key, attempt)
-        return FailureVerdict.TRY_AGAIN, 0.0
-    verdict, pause = judge(row["failures"], row["failing_seconds"])
+        return FailureVerdict.TRY_AGAIN, 0.0, 0.0
+    failing = row["failing_seconds"]
+    verdict, pause = judge(row["failures"], failing)
     retrying = verdict is FailureVerdict.TRY_AGAIN
     retry_at = datetime.now(UTC) + timedelta(seconds=pause)
     change.events += [delta.event() for delta in streamed]
@@ -79,7 +80,7 @@ async def count_failure(
         )
     )
     await change.write()
-    return verdict, pause
+    return verdict, pause, failing
 
 
 async def ask_instead(connection: Connection, key: StepKey, attempt: int, question: Question, said: bool) -> Standing:

@@ -12,6 +12,7 @@ from baton.domain.events import ApprovalDecided, KnownBody, MessagesDead, ToolCo
 from baton.domain.events.parts import MessageRef
 from baton.domain.ids import TaskId, TenantId
 from baton.domain.mailbox import Ending
+from baton.store.changes import told
 from baton.store.mailboxes import LockedTask
 from baton.store.pool import Connection
 from baton.store.queries import fetch
@@ -110,7 +111,7 @@ async def _end_held_calls(
 
 
 def _by_task(rows: Sequence[asyncpg.Record]) -> dict[TaskId, tuple[MessageRef, ...]]:
-    found = defaultdict[TaskId, list[MessageRef]](list)
+    found = defaultdict[TaskId, list[asyncpg.Record]](list)
     for row in rows:
-        found[row["task_id"]].append(MessageRef(message_id=row["id"], seq=row["seq"]))
-    return {task: tuple(messages) for task, messages in found.items()}
+        found[row["task_id"]].append(row)
+    return {task: told(messages) for task, messages in found.items()}

@@ -141,12 +141,6 @@ async def calls_to_make(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
     return (await _left(change, key))[0]
 
 
-async def calls_left(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
-    """All calls of a recorded step that are not done."""
-    calls, held = await _left(change, key)
-    return (*calls, *held)
-
-
 async def after_step(change: Change, key: StepKey) -> Standing:
     """Where a turn stands whose step ``key`` is recorded: calls are left, or the next step is due."""
     return _after(change, key, await calls_to_make(change, key))

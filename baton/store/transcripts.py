@@ -7,7 +7,7 @@ from typing import Final, cast
 
 import asyncpg
 
-from baton.domain.allowance import Asked, Spent
+from baton.domain.allowance import PREFIX, Asked, Spent
 from baton.domain.conversation import (
     DependencyResult,
     ReadMessage,
@@ -135,11 +135,11 @@ async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, t
         raise TaskNotFound("there is no such task")
     asked: list[asyncpg.Record] = []
     if row["asked"]:
-        asked = await fetch(connection, "asked_by_limits", tenant=tenant_id, task=task_id)
+        asked = await fetch(connection, "asked_by_limits", tenant=tenant_id, task=task_id, prefix=PREFIX)
     return Budget(
         int(row["transcript_bytes"]),
         Spent(turn, row["calls"], row["calls_in_turn"], int(row["tokens"]), float(row["usd"]), float(row["seconds"])),
-        tuple(Asked(one["limit"], one["answer"], one["turn"]) for one in asked),
+        tuple(Asked(one["call_id"].removeprefix(PREFIX), one["answer"], one["turn"]) for one in asked),
     )
 
 

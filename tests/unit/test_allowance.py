@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.failures import MODEL_ATTEMPTS, LimitReached, check_limits, verdict_on
+from activities.failures import MODEL_ATTEMPTS, LimitReached, hold_to, verdict_on
 from baton.agents import errors
 from baton.agents.errors import ModelFailed
 from baton.domain.allowance import (
@@ -81,15 +81,15 @@ def test_the_limit_of_another_kind_is_not_extended() -> None:
 def test_stopping_fails_the_step_for_good() -> None:
     budget = Budget(0, Spent(tokens=10), (Asked("max_tokens", STOP, 2),))
     with pytest.raises(ModelFailed) as failed:
-        check_limits({"max_tokens": 10}, budget, 2)
+        hold_to({"max_tokens": 10}, budget, 2)
     assert (failed.value.code, failed.value.retryable) == (errors.LIMIT_REACHED, False)
     with pytest.raises(LimitReached):
-        check_limits({"max_tokens": 10}, budget, 3)
+        hold_to({"max_tokens": 10}, budget, 3)
     gone = Budget(0, Spent(), (Asked(PATIENCE, STOP, 2),))
     with pytest.raises(ModelFailed) as failed:
-        check_limits({}, gone, 2)
+        hold_to({}, gone, 2)
     assert (failed.value.code, failed.value.retryable) == (errors.UNAVAILABLE, False)
-    check_limits({}, gone, 3)
+    hold_to({}, gone, 3)
 
 
 @pytest.mark.parametrize("code", [errors.UNAVAILABLE, errors.RATE_LIMITED])

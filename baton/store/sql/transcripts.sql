@@ -68,12 +68,12 @@ ${cut_to};
 
 -- name: asked_by_limits
 -- The questions that limits raised, in order, with what was answered.
-SELECT substr(q.key, 7) AS limit, m.text AS answer, m.turn
+SELECT q.key AS call_id, m.text AS answer, m.turn
   FROM steps s
        CROSS JOIN jsonb_each(s.questions) q
        LEFT JOIN messages m ON m.tenant_id = s.tenant_id AND m.task_id = s.task_id
             AND q.value ->> 'id' = ANY (m.answers) AND m.state <> :message.withdrawn
- WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.response IS NULL AND q.key LIKE 'baton:%'
+ WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.response IS NULL AND starts_with(q.key, :prefix)
  ORDER BY s.turn, s.step, m.seq;
 
 -- name: step_budget
