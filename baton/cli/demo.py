@@ -96,8 +96,9 @@ def _say_where_to_look(console: Console, client: Client, execution: ExecutionOut
     if temporal_ui_url:
         places["In Temporal"] = f"{temporal_ui_url.rstrip('/')}/namespaces/default/workflows/plan-{execution.id}"
     _say(console, "\nWhere to look next:")
+    width = max(map(len, places))
     for what, where in places.items():
-        console.print(Text.assemble((f"  {what:<20}", "dim"), where), soft_wrap=True)
+        console.print(Text.assemble((f"  {what:<{width}}  ", "dim"), where), soft_wrap=True)
 
 
 def _say(console: Console, text: str) -> None:

@@ -130,3 +130,7 @@ async def test_the_demo(stack: DevStack, capsys: pytest.CaptureFixture[str]) -> 
     places = [told.index(line) for line in order]
     assert places[2:] == sorted(places[2:])
     assert max(places[:2]) < places[2]
+    hints = told.split("Where to look next:\n")[1].splitlines()
+    columns = {line.index(line.split("  ")[-1]) for line in map(str.rstrip, hints) if line}
+    assert len(hints) == 5
+    assert len(columns) == 1, "every hint stands apart from its label, in one column"
