@@ -9,9 +9,10 @@ from baton.domain.agents import Agent, AgentReference, Principal
 from baton.domain.approvals import check_policies
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
 from baton.domain.ids import AgentId
-from baton.domain.json import JsonObject, unstorable, unstorable_text
+from baton.domain.json import JsonObject, unstorable
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
+from baton.domain.texts import check_text
 from baton.domain.views import Page
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, decode_cursor, encode_cursor
@@ -139,26 +140,14 @@ def _check(change: AgentChange) -> None:
         ("model", _NAME_CHARACTERS),
         ("instructions", _INSTRUCTIONS_CHARACTERS),
     ):
-        _check_text(getattr(change, name), name, longest, may_be_empty=name == "instructions")
+        check_text(getattr(change, name), name, longest=longest, may_be_empty=name == "instructions")
     tools = change.tools or ()
     if len(tools) > _MOST_TOOLS or len(set(tools)) < len(tools):
         raise InvalidInput(f"tools must be at most {_MOST_TOOLS} distinct names", ("body", "tools"))
     for number, tool in enumerate(tools):
-        _check_text(tool, "tools", _NAME_CHARACTERS, number)
+        check_text(tool, "tools", number, longest=_NAME_CHARACTERS)
     for field, value in (("policies", change.policies), ("limits", change.limits)):
         if value and (reason := unstorable(value)):
             raise InvalidInput(reason, ("body", field))
     check_policies(change.policies or {})
     check_limits(change.limits or {})
-
-
-def _check_text(text: str | None, name: str, longest: int, *where: int, may_be_empty: bool = False) -> None:
-    if text is None:
-        return
-    place = ("body", name, *where)
-    if not may_be_empty and not text.strip():
-        raise InvalidInput(f"{name} must not be empty", place)
-    if len(text) > longest:
-        raise InvalidInput(f"{name} must not be longer than {longest} characters", place)
-    if reason := unstorable_text(text):
-        raise InvalidInput(reason, place)

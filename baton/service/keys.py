@@ -10,9 +10,9 @@ from baton.domain.agents import AgentReference, Principal, Scope
 from baton.domain.authors import check_key_name
 from baton.domain.errors import InvalidInput
 from baton.domain.ids import AgentId, TenantId
-from baton.domain.json import unstorable_text
 from baton.domain.keys import Key, digest_of, new_key
 from baton.domain.starts import keyed
+from baton.domain.texts import check_text
 from baton.domain.views import Page
 from baton.service.auth import Authenticator
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
@@ -65,10 +65,7 @@ class NewKey:
         if self.expires_in is not None and not timedelta() < self.expires_in <= _LONGEST:
             message = f"a key must last longer than no time, and {_LONGEST.days} days at most"
             raise InvalidInput(message, ("body", "expires_in_seconds"))
-        if len(self.name) > _NAME_CHARACTERS:
-            raise InvalidInput(f"name must not be longer than {_NAME_CHARACTERS} characters", ("body", "name"))
-        if reason := unstorable_text(self.name):
-            raise InvalidInput(reason, ("body", "name"))
+        check_text(self.name, "name", longest=_NAME_CHARACTERS, may_be_empty=True)
         check_key_name(self.name)
 
 

@@ -9,9 +9,10 @@ from baton.domain.agents import AgentReference, Principal
 from baton.domain.conversation import Attachment
 from baton.domain.errors import AgentNotFound, ExecutionNotFound, InvalidInput
 from baton.domain.ids import ExecutionId, ExecutionRoute, PlanRoute, TaskId, TaskRoute
-from baton.domain.json import JsonObject, unstorable, unstorable_text
+from baton.domain.json import JsonObject, unstorable
 from baton.domain.plans import Plan
 from baton.domain.starts import Start, keyed
+from baton.domain.texts import check_text
 from baton.domain.views import AgentRef, ExecutionView, TaskView
 from baton.runtime import faultpoints
 from baton.service.context import Baton
@@ -82,7 +83,7 @@ async def start_plan(
     nothing is started then (after `Unavailable` it may be: repeat it with the same key).
     """
     _check_tools(granted_tools)
-    _check_text(plan_generation_id, "plan_generation_id", _ID_CHARACTERS)
+    check_text(plan_generation_id, "plan_generation_id", longest=_ID_CHARACTERS)
     tasks = tuple(
         NewTask(uuid4(), t.position, t.title, t.description, t.depends_on, granted_tools, plan_only) for t in plan.tasks
     )
@@ -120,8 +121,8 @@ async def start_task(
     ``title``: the first line of the prompt if None; ``attachments`` come with the prompt. ``or_default``: where there
     is no such ``agent``, the default one. The rest, and what it raises, is as for `start_plan`.
     """
-    _check_text(prompt, "prompt", None)
-    _check_text(title, "title", None)
+    check_text(prompt, "prompt")
+    check_text(title, "title")
     _check_tools(granted_tools)
     task = NewTask(
         uuid4(),
@@ -168,7 +169,7 @@ def _wanted(
     tasks: tuple[NewTask, ...],
 ) -> Wanted:
     """An execution that is to be made. Raises `InvalidInput`."""
-    _check_text(queue, "queue", None)
+    check_text(queue, "queue")
     if queue and (len(queue.encode()) > _QUEUE_BYTES or queue.startswith("/_sys/")):
         raise InvalidInput(
             f"a queue's name has at most {_QUEUE_BYTES} bytes, and no /_sys/ in front", ("body", "queue")
@@ -227,20 +228,9 @@ async def _chosen(connection: Connection, who: Principal, agent: AgentReference,
     return AgentRef(chosen.id, chosen.number, chosen.name)
 
 
-def _check_text(text: str | None, name: str, longest: int | None) -> None:
-    if text is None:
-        return
-    if not text.strip():
-        raise InvalidInput(f"{name} must not be empty", ("body", name))
-    if longest is not None and len(text) > longest:
-        raise InvalidInput(f"{name} must not be longer than {longest} characters", ("body", name))
-    if reason := unstorable_text(text):
-        raise InvalidInput(reason, ("body", name))
-
-
 def _check_tools(names: tuple[str, ...]) -> None:
     for name in names:
-        _check_text(name, "granted_tools", _ID_CHARACTERS)
+        check_text(name, "granted_tools", longest=_ID_CHARACTERS)
 
 
 def _first_line(prompt: str) -> str:
