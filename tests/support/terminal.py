@@ -230,6 +230,7 @@ async def in_terminal(
     os.set_blocking(master, False)
 
     def own_terminal() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs, which the tests may be, ignore Ctrl-C
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
