@@ -3,7 +3,17 @@
 import logging
 
 from activities.notes import CallNotes
-from baton.agents.tools import ASK_USER, CallContext, ToolFailed, call_tool, check_arguments, missing_tool
+from baton.agents.responses import storable_text
+from baton.agents.sentences import masked, sentence_of
+from baton.agents.tools import (
+    ASK_USER,
+    CallContext,
+    ToolFailed,
+    ToolRunner,
+    call_tool,
+    check_arguments,
+    missing_tool,
+)
 from baton.domain.agents import Agent
 from baton.domain.conversation import ModelReply, ToolCall, ToolResult
 from baton.domain.errors import Unavailable
@@ -14,14 +24,14 @@ from baton.store.pool import Pool
 _log = logging.getLogger(__name__)
 
 
-async def make_call(pool: Pool, key: StepKey, call: ToolCall) -> ToolResult:
+async def make_call(pool: Pool, runner: ToolRunner, key: StepKey, call: ToolCall) -> ToolResult:
     """Make a call of the step ``key``. Raises `Unavailable` where Baton itself could not do its part."""
     name = f"{key.task_id}/{key.turn}/{key.step}/{call.id}"
     context = CallContext(key.tenant_id, key.execution_id, key.task_id, name, CallNotes(pool, key, call.id))
     try:
-        return ToolResult(call.id, await call_tool(call.name, call.arguments, context))
+        return ToolResult(call.id, await call_tool(call.name, call.arguments, context, runner))
     except ToolFailed as error:
-        return ToolResult(call.id, error.message, failed=True)
+        return ToolResult(call.id, masked(storable_text(error.message)), failed=True)
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - a tool's bug is a result that the model reads, and the log names it
@@ -52,4 +62,8 @@ def _impossible(agent: Agent, call: ToolCall) -> str | None:
 
 def _broken(call: ToolCall, error: Exception) -> str:
     _log.error("the tool %s failed: %s", call.name, whereabouts(error))
-    return f"{call.name} failed with {type(error).__name__}."
+    try:
+        said = sentence_of(error)
+    except Exception:  # noqa: BLE001 - an error that cannot say what it is; its type is told all the same
+        said = ""
+    return f"{call.name} failed with {type(error).__name__}{f': {said}' if said else '.'}"

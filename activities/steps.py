@@ -30,7 +30,7 @@ from baton.agents.errors import (
 )
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
-from baton.agents.tools import rules_of
+from baton.agents.tools import ToolRunner, rules_of
 from baton.domain.agents import Agent
 from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
 from baton.domain.authors import Author
@@ -84,6 +84,7 @@ class StepActivities:
         self._deltas = deltas
         self._interrupts = interrupts
         self._suspects = Suspects(pool)
+        self._tools = ToolRunner()
         self._ringer = ringer
         self._notify = notify
         self._words = words
@@ -218,7 +219,7 @@ class StepActivities:
                     return await finish(self._done(key, started))
                 try:
                     async with asyncio.timeout(LONGEST_STEP):
-                        result = await reach.run(make_call(self._pool, key, started))
+                        result = await reach.run(make_call(self._pool, self._tools, key, started))
                 except TimeoutError:
                     result = ToolResult(call.call, TOO_LONG, failed=True)
                 except asyncio.CancelledError:

@@ -68,6 +68,8 @@ def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
             yield Reason("succeeded", "is done; a message reopens it", facts.completed_at)
         case TaskState.CANCELLED:
             yield Reason("cancelled", "was cancelled, for good", facts.completed_at)
+    for call in facts.failed_calls:
+        yield Reason("tool_failed", f"in this turn, a call of {call['tool']} failed: {call['message']}", data=call)
     if facts.unclaimed:
         text = f"{facts.unclaimed} message(s) wait for the next turn"
         yield Reason("queued", text, facts.oldest_unclaimed, {"messages": facts.unclaimed})

@@ -17,6 +17,7 @@ from baton.store.queries import fetchrow
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
     """A task as its rows have it. ``step`` is the one at work, None where no turn is open; ``tools`` are being called;
+    ``failed_calls`` are the turn's last: [{call_id, tool, message}];
     ``unfinished`` are tasks that it needs and that have not succeeded: [{position, title, state}]."""
 
     id: TaskId
@@ -44,6 +45,7 @@ class TaskFacts:
     failures: int
     step_started_at: datetime | None
     tools: tuple[str, ...]
+    failed_calls: tuple[JsonObject, ...]
     unfinished: tuple[JsonObject, ...]
 
 
@@ -78,5 +80,6 @@ async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) ->
         failures=row["failures"] or 0,
         step_started_at=row["step_started_at"],
         tools=tuple(row["tools"]),
+        failed_calls=tuple(row["failed_calls"] or ()),
         unfinished=tuple(row["unfinished"] or ()),
     )

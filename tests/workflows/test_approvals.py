@@ -14,6 +14,7 @@ from baton.domain.events import Event, EventType
 from baton.domain.ids import TaskById
 from baton.domain.states import SendMode
 from baton.service import approvals, control
+from baton.service.explain import explain_task
 from baton.store.codecs import APPROVALS
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
@@ -257,14 +258,29 @@ async def test_many_rounds_of_approvals_continue_as_new(rolling: System) -> None
     assert described.raw_description.workflow_execution_info.first_run_id != described.run_id
 
 
-async def test_a_tool_that_raises_is_a_result(system: System) -> None:
+async def test_a_tool_that_raises_is_a_result(
+    system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it says, people and the model may read, without secrets. The log and Temporal get neither."""
+    monkeypatch.setenv("SHOP_TOKEN", "xyzzy-plugh")
     agent = await system.agent("fail", "refuse")
-    task = await system.start('!tool fail {"text": "secret"}\n!tool refuse {"text": "way"}', agent)
-    row = await system.until(task, "succeeded")
-    assert calls_of(task) == [("fail", "secret"), ("refuse", "way")]
+    task = await system.start(
+        '!tool fail {"text": "shut (xyzzy-plugh)"}\n!tool refuse {"text": "way"}\n!ask go on?', agent
+    )
+    await system.until(task, "waiting")
+    assert calls_of(task) == [("fail", "shut (xyzzy-plugh)"), ("refuse", "way")]
     said = [str(event.data["text"]) for event in await log(system, task, EventType.STEP_COMPLETED)]
-    assert said[1:] == ["fail: fail failed with ZeroDivisionError.", "refuse: no way"]
-    assert row["result"] == said[-1]
+    sentence = "fail failed with ZeroDivisionError: shut ([secret])"
+    assert said[1:] == [f"fail: {sentence}", "refuse: no way"]
+    done = await log(system, task, EventType.TOOL_COMPLETED)
+    assert [event.data["content"] for event in done] == [sentence, "no way"]
+    why = await explain_task(system.baton, system.who, TaskById(task))
+    told = [reason.data["message"] for reason in why.reasons if reason.code == "tool_failed"]
+    assert told == [sentence, "no way"]
+    history = await handle(system, task).fetch_history()
+    assert b"shut" not in b"".join(event.SerializeToString() for event in history.events)
+    assert "the tool fail failed: ZeroDivisionError" in caplog.text
+    assert "shut" not in caplog.text
 
 
 async def test_notes_are_shared_by_the_tasks_of_an_execution(system: System) -> None:

@@ -93,8 +93,8 @@ def _what_happened(body: Body) -> Iterator[Payload]:
                 yield _step("step_completed", step)
         case events.ToolStarted(name=name):
             yield _generic(f"Calls {name}.")
-        case events.ToolCompleted(name=name, failed=failed):
-            yield _generic(f"{name} {'has failed' if failed else 'is done'}.")
+        case events.ToolCompleted(name=name, content=content, failed=failed):
+            yield _generic(f"{name} has failed: {content}" if failed else f"{name} is done.")
         case events.QuestionReminded(text=text) | events.QuestionEscalated(text=text):
             yield _generic(f"Nobody has answered yet: {text}")
         case events.ApprovalDecided(tool=tool, decision=decision):

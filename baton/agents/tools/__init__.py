@@ -16,6 +16,7 @@ from baton.agents.tools.registry import (
     tool_modules,
     tool_names,
 )
+from baton.agents.tools.running import ToolRunner
 
 __all__ = [
     "ASK_USER",
@@ -23,6 +24,7 @@ __all__ = [
     "AskUserQuestion",
     "CallContext",
     "ToolFailed",
+    "ToolRunner",
     "ToolsUnusable",
     "add_tool",
     "call_tool",

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 UNKNOWN_TOOL: Final = "tool_unknown"
 BAD_ARGUMENTS: Final = "tool_bad_arguments"
 TOOL_ERROR: Final = "tool_error"
+TIMED_OUT: Final = "tool_timed_out"
 
 
 class ToolFailed(Exception):

@@ -1,6 +1,5 @@
 """The tools that agents may have, by name, and how they are called."""
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -22,6 +21,7 @@ from baton.agents.tools.clock import clock
 from baton.agents.tools.failure import UNKNOWN_TOOL, ToolFailed, bad_arguments
 from baton.agents.tools.marks import AgentTool, is_tool, tool_of
 from baton.agents.tools.notes import read_notes, write_note
+from baton.agents.tools.running import ToolRunner
 from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules, is_pattern
 from baton.domain.json import JsonObject, JsonValue
@@ -143,17 +143,16 @@ def definitions(names: tuple[str, ...]) -> tuple[ToolDefinition, ...]:
     return (ASK_USER_DEFINITION, *(_TOOLS[name].function.tool_def for name in dict.fromkeys(names) if name in _TOOLS))
 
 
-async def call_tool(name: str, arguments: JsonObject, context: CallContext | None = None) -> JsonValue:
+async def call_tool(
+    name: str, arguments: JsonObject, context: CallContext | None = None, runner: ToolRunner | None = None
+) -> JsonValue:
     """What the tool ``name`` gives for ``arguments``. A plain function runs in a thread.
 
-    ``context``: what the tool gets as `current_call`. Raises ToolFailed where the tool says so, is not known, or cannot
-    take the arguments. Anything else that it raises is an error in the tool, and is not caught.
+    ``context``: what the tool gets as `current_call`; ``runner`` makes the call, among others. Raises ToolFailed where
+    the tool says so, is not known, cannot take the arguments, or takes too long. Anything else that it raises is an
+    error in the tool, and is not caught.
     """
     tool, validated = _validated(name, arguments)
-    schema = tool.function.function_schema
     with nullcontext() if context is None else calling(context):
-        if schema.is_async:
-            result = await schema.function(**validated)
-        else:
-            result = await asyncio.to_thread(schema.function, **validated)
+        result = await (runner or ToolRunner()).run(tool, validated)
     return storable(to_jsonable_python(result))

@@ -79,6 +79,9 @@ class Board:
             case events.ToolStarted(name=name, arguments=arguments):
                 if name != "ask_user":
                     yield ToolUsed(task, name, arguments)
+            case events.ToolCompleted(name=name, content=content, failed=failed):
+                if failed:
+                    yield Noted(task, f"the call of {name} failed: {content}")
             case events.QuestionAsked():
                 question = body.question
                 task.questions[question.id] = question
@@ -124,7 +127,6 @@ class Board:
                 | events.TaskRepaired()
                 | events.WorkflowLost()
                 | events.WorkflowReplaced()
-                | events.ToolCompleted()
                 | events.NoteWritten()
                 | events.QuestionReminded()
                 | events.QuestionEscalated()

@@ -136,7 +136,7 @@ SELECT t.id, t.number, t.title, t.created_at, t.state AS task_state, t.turn AS t
 UPDATE tasks SET archived_at = coalesce(archived_at, now()) WHERE tenant_id = :tenant AND id = :task RETURNING id;
 
 -- name: explain_task
--- A task, the step that is at work or was last tried, and the tool calls that are being made.
+-- A task, the step that is at work or was last tried, the tool calls that are being made, and the last that failed.
 SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.unclaimed, t.open_questions,
        t.open_approvals, t.ring_at, t.rings, t.timer_at, t.waiting_since, t.updated_at, t.error_code, t.completed_at,
        e.queue, s.step, s.attempt, s.failures, s.error_message, s.started_at AS step_started_at,
@@ -145,6 +145,14 @@ SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrup
        ARRAY(SELECT c.name FROM tool_calls c
               WHERE c.tenant_id = :tenant AND c.task_id = t.id AND c.turn BETWEEN t.turn - 1 AND t.turn
                 AND c.state = :call.running) AS tools,
+       (SELECT jsonb_agg(jsonb_build_object('call_id', f.call_id, 'tool', f.name, 'message', f.message)
+                         ORDER BY f.step, f.ordinal)
+          FROM (SELECT c.call_id, c.name, c.step, c.ordinal, left(c.content #>> '{}', 1000) AS message
+                  FROM tool_calls c
+                 WHERE c.tenant_id = :tenant AND c.task_id = t.id AND c.turn = t.turn AND c.failed
+                   AND t.state <> :task.succeeded
+                 ORDER BY c.step DESC, c.ordinal DESC
+                 LIMIT 3) f) AS failed_calls,
        (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title, 'state', d.state)
                          ORDER BY d.position)
           FROM tasks d

@@ -13,6 +13,7 @@ from baton.agents.tools import (
     AskUserQuestion,
     CallContext,
     ToolFailed,
+    ToolRunner,
     ToolsUnusable,
     add_tool,
     call_tool,
@@ -337,3 +338,102 @@ def test_schemas_that_cannot_rule_an_answer(schema: dict[str, Any], reason: str)
 )
 def test_schemas_that_can(schema: dict[str, Any]) -> None:
     assert ask(question="?", schema=schema).schema == schema
+
+
+def added(name: str, function: Any, **options: Any) -> None:
+    """Give a function a name, and make it a tool."""
+    function.__name__ = name
+    add_tool(tool(**options)(function))
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_a_call_that_takes_too_long_is_ended() -> None:
+    ended = asyncio.Event()
+
+    async def patient() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    added("patient", patient, timeout=0.01)
+    with pytest.raises(ToolFailed, match="tool_timed_out") as caught:
+        await call_tool("patient", {})
+    assert caught.value.message == "patient was ended after 0.01 s without a result."
+    assert ended.is_set()
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_a_timeout_of_the_tool_s_own_is_its_own() -> None:
+    async def give_up() -> None:
+        raise TimeoutError("no answer from the shop")
+
+    added("give_up", give_up, timeout=60)
+    with pytest.raises(TimeoutError, match="no answer from the shop"):
+        await call_tool("give_up", {})
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_fourteen_calls_are_made_at_once() -> None:
+    """All of them have to be there before any of them goes on."""
+    together = threading.Barrier(14, timeout=30)
+
+    def meet() -> bool:
+        together.wait()
+        return True
+
+    added("meet", meet)
+    runner = ToolRunner()
+    assert await asyncio.gather(*(call_tool("meet", {}, None, runner) for _ in range(14))) == [True] * 14
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_calls_that_hang_are_replaced_up_to_a_limit(caplog: pytest.LogCaptureFixture) -> None:
+    """A thread cannot be ended. Others get its slot, unless too many hang; what is no tool has threads of its own."""
+    over, begun = threading.Event(), threading.Semaphore(0)
+
+    def hang() -> None:
+        begun.release()
+        over.wait(60)
+
+    added("hang", hang, timeout=0.05, concurrency=2)
+    runner = ToolRunner(most_strays=3)
+    try:
+        for number in range(1, 6):
+            with pytest.raises(ToolFailed, match="tool_timed_out") as caught:
+                await call_tool("hang", {}, None, runner)
+            assert "may still come to its end" in caught.value.message
+            assert runner.strays("hang") == number
+        assert [record.message.endswith("keeps its slot.") for record in caplog.records] == [False] * 3 + [True] * 2
+        waiting = asyncio.create_task(call_tool("hang", {}, None, runner))
+        assert await call_tool("add", {"first": 1}, None, runner)
+        assert await asyncio.to_thread(lambda: True)
+        assert not waiting.done(), "both of its slots are held by calls that hang"
+    finally:
+        over.set()
+    assert await waiting is None
+    async with asyncio.timeout(30):
+        while runner.strays("hang"):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("more_tools")
+async def test_what_would_end_the_process_is_an_error() -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    def stop() -> None:
+        raise StopIteration
+
+    added("leave", leave)
+    added("stop", stop)
+    for name in ("leave", "stop"):
+        with pytest.raises(RuntimeError):
+            await call_tool(name, {})
+
+
+@pytest.mark.parametrize("option", ["timeout", "concurrency"])
+def test_a_limit_is_positive(option: str) -> None:
+    limits: dict[str, Any] = {option: 0}
+    with pytest.raises(ValueError, match=option):
+        tool(**limits)

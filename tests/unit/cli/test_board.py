@@ -1,9 +1,11 @@
 """What the event log means for the view."""
 
+from typing import Any
+
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said
 from baton.domain.conversation import Question
-from baton.domain.events import Event, StepVoided, TaskFailed, TaskReset, Unknown
+from baton.domain.events import Event, StepVoided, TaskFailed, TaskReset, ToolCompleted, Unknown
 from baton.domain.states import ExecutionState, TaskState
 from tests.support.cli_events import (
     CREATED,
@@ -113,3 +115,17 @@ def test_an_event_that_is_newer_than_this_client_changes_states_only() -> None:
     ]
     assert _told(board, log(Unknown("something.else", {}))) == []
     assert board.tasks[str(task_id(1))].state is TaskState.PAUSED
+
+
+def test_a_call_that_failed_says_why() -> None:
+    board, log = Board(execution([], [])), Log()
+    call: dict[str, Any] = {"turn": 1, "step": 0, "call_id": "c", "name": "refund"}
+    told = _told(
+        board,
+        log(CREATED, execution_state="running"),
+        log(STARTED, 1, "running"),
+        log(ToolCompleted(content={"paid": True}, **call), 1),
+        log(ToolCompleted(content="refund failed with OSError: shut", failed=True, **call), 1),
+    )
+    task = board.tasks[str(task_id(1))]
+    assert told[1:] == [Noted(task, "the call of refund failed: refund failed with OSError: shut")]
