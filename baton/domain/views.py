@@ -30,7 +30,8 @@ class TaskView:
     ``queued`` counts the messages that no turn has claimed, ``questions`` and ``approvals`` are the open ones,
     ``granted_tools`` were consented to for the rest of the task, ``plan_only``: it may call none that changes things;
     ``result`` is what the last turn that ended it said, ``error`` a stable code, ``error_message`` what
-    was wrong in words.
+    was wrong in words. ``cut``: it was read with all tasks of a large plan, without its description, result, questions
+    and approvals.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class TaskView:
     started_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

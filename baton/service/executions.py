@@ -1,7 +1,7 @@
 """Executions: read and listed. `baton.service.starts` starts them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from baton.domain.agents import AgentReference, Principal
@@ -9,20 +9,12 @@ from baton.domain.conversation import Usage
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import ExecutionId, TaskById
 from baton.domain.states import ExecutionState
-from baton.domain.views import ExecutionView, Page, TaskView
+from baton.domain.views import ExecutionView, Page
 from baton.service.context import Baton
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.numbered import NUMBERED_BYTES, check_whole
-from baton.service.visibility import SeenExecution, find_bounds, find_execution, find_task
+from baton.service.visibility import SeenExecution, SeenTask, find_bounds, find_execution, find_task
 from baton.store import executions, tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What an id names that may be an execution's or a task's: with ``task``, the task of that id."""
-
-    execution: ExecutionView
-    task: TaskView | None
 
 
 async def get_execution(baton: Baton, who: Principal, execution_id: ExecutionId) -> ExecutionView:
@@ -30,20 +22,16 @@ async def get_execution(baton: Baton, who: Principal, execution_id: ExecutionId)
     return await _read(baton, await find_execution(baton, who, execution_id))
 
 
-async def get_execution_or_task(baton: Baton, who: Principal, some_id: UUID) -> Found:
-    """The execution of that id; else the task of that id and its execution. Raises `ExecutionNotFound`."""
+async def find_plan_or_task(baton: Baton, who: Principal, some_id: UUID) -> SeenExecution | SeenTask:
+    """The plan of that id; else the task of that id, or the only one of that execution. Raises `ExecutionNotFound`."""
     try:
-        return Found(await get_execution(baton, who, some_id), None)
+        execution = await find_execution(baton, who, some_id)
     except ExecutionNotFound:
         try:
-            task = await find_task(baton, who, TaskById(some_id))
+            return await find_task(baton, who, TaskById(some_id))
         except TaskNotFound:
             raise ExecutionNotFound("there is no such execution") from None
-    execution = await get_execution(baton, who, task.route.execution_id)
-    for one in execution.tasks or ():
-        if one.id == task.id:
-            return Found(execution, one)
-    raise ExecutionNotFound("there is no such execution")
+    return execution.only_task or execution
 
 
 async def get_usage(baton: Baton, who: Principal, execution_id: ExecutionId) -> Usage:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,9 @@ from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval, within
 from baton.store.routes import only_task
 from baton.store.tasks import agent_ref_of, task_of
+
+#: After so many bytes of its tasks' texts, a plan that is read as a whole has the other tasks without them.
+PLAN_BYTES: Final = 4 * 1024 * 1024
 
 
 async def route(connection: Connection, bounds: Bounds, execution_id: ExecutionId) -> ExecutionRoute:
@@ -34,7 +38,7 @@ async def route(connection: Connection, bounds: Bounds, execution_id: ExecutionI
 
 
 async def view(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> ExecutionView | None:
-    """An execution with all its tasks, by position.
+    """An execution with all its tasks, by position; those after `PLAN_BYTES` of texts are cut.
 
     The tasks are read after the execution's row: they may be newer than its `last_event`, and never older, so that
     whoever follows the log from there misses nothing.
@@ -42,8 +46,10 @@ async def view(connection: Connection, tenant_id: TenantId, execution_id: Execut
     row = await fetchrow(connection, "execution_view", tenant=tenant_id, execution=execution_id)
     if row is None:
         return None
-    rows = await fetch(connection, "tasks_of_execution", tenant=tenant_id, execution=execution_id)
-    tasks = tuple(task_of(task) for task in rows)
+    rows = await fetch(
+        connection, "tasks_of_execution", tenant=tenant_id, execution=execution_id, most_bytes=PLAN_BYTES
+    )
+    tasks = tuple(task_of(task, cut=task["cut"]) for task in rows)
     counts: dict[TaskState, int] = {}
     for task in tasks:
         counts[task.state] = counts.get(task.state, 0) + 1

@@ -162,7 +162,7 @@ async def archive(connection: Connection, tenant_id: TenantId, task_id: TaskId) 
     return await fetchval(connection, "archive_task", tenant=tenant_id, task=task_id) is not None
 
 
-def task_of(row: asyncpg.Record) -> TaskView:
+def task_of(row: asyncpg.Record, *, cut: bool = False) -> TaskView:
     """A task from the columns that every query for one selects."""
     return TaskView(
         id=row["id"],
@@ -189,6 +189,7 @@ def task_of(row: asyncpg.Record) -> TaskView:
         started_at=row["started_at"],
         completed_at=row["completed_at"],
         updated_at=row["updated_at"],
+        cut=cut,
     )
 
 

@@ -1,5 +1,6 @@
 """Do lists stay small, whatever their rows hold, and does whoever reads on get all of it?"""
 
+from random import Random
 from typing import Any, Final
 from uuid import UUID
 
@@ -133,3 +134,66 @@ async def test_a_reader_far_behind_is_sent_all_of_a_large_log(lone_api: RunningA
             if seen == 10:
                 break
     assert seen == 10
+
+
+#: Of what is read with all tasks of a plan.
+PLAN: Final = 4 * 1024 * 1024
+
+
+def some_text(kind: str) -> str:
+    """Two megabytes and a half; `dense` ones take as much on disk."""
+    return "y" * 2_500_000 if kind == "thin" else Random(1).randbytes(1_250_000).hex()
+
+
+async def plan_that_asks(api: RunningApi, text: str) -> tuple[str, list[str]]:
+    """A plan of four tasks that ask ``text``: its id, and theirs."""
+    tasks = [{"id": number, "title": f"t{number}", "description": "x"} for number in range(1, 5)]
+    started = (await api.http.post(f"{V1}/executions", json={"plan": {"title": "large", "tasks": tasks}})).json()
+    ids = [task["id"] for task in started["tasks"]]
+    for task in ids:
+        await api.ask(task, text)
+    return started["id"], ids
+
+
+@pytest.mark.parametrize("kind", ["thin", "dense"])
+async def test_a_large_plan_is_shown_without_its_last_texts(lone_api: RunningApi, kind: str) -> None:
+    text = some_text(kind)
+    execution, ids = await plan_that_asks(lone_api, text)
+    answer = await lone_api.http.get(f"{V1}/executions/{execution}")
+    assert len(answer.content) < PLAN + len(text)
+    tasks = answer.json()["tasks"]
+    assert [(task["id"], task["state"]) for task in tasks] == [(id, "waiting") for id in ids], "all tasks are there"
+    assert [task["truncated"] for task in tasks] == [False, False, True, True]
+    assert [len(task["questions"]) for task in tasks] == [1, 1, 0, 0]
+    itself = (await lone_api.http.get(f"{V1}/tasks/{ids[3]}")).json()
+    assert (itself["truncated"], itself["questions"][0]["text"]) == (False, text)
+    paused = await lone_api.http.post(f"{V1}/executions/{execution}/pause")
+    assert (paused.status_code, paused.json()["tasks"][3]["truncated"]) == (200, True)
+
+
+async def test_kubiyas_plan_says_where_a_question_is(lone_api: RunningApi) -> None:
+    text = some_text("thin")
+    execution, ids = await plan_that_asks(lone_api, text)
+    answer = await lone_api.http.get(f"/api/v1/tasks/plan/{execution}")
+    assert len(answer.content) < PLAN + len(text)
+    waiting = answer.json()["waiting_tasks"]
+    assert [task["question"] == text for task in waiting] == [True, True, False, False]
+    assert [task.get("truncated", False) for task in answer.json()["tasks"]] == [False, False, True, True]
+    where = f"/api/v1/executions/{ids[3]}"
+    assert where in waiting[3]["question"]
+    assert (await lone_api.http.get(where)).json()["questions"][0]["text"] == text
+
+
+async def test_asteroids_result_says_what_it_leaves_out(lone_api: RunningApi) -> None:
+    text = some_text("thin")
+    execution, ids = await plan_that_asks(lone_api, "?")
+    for task in ids:
+        await lone_api.set_task(task, state="succeeded", result=text, open_questions=[], waiting_since=None)
+    async with lone_api.pool.connection() as connection:
+        await connection.execute("UPDATE executions SET state = 'succeeded' WHERE id = $1", UUID(execution))
+    answer = await lone_api.http.get(f"/agents/v2/executions/{execution}")
+    assert len(answer.content) < PLAN + len(text)
+    results = answer.json()["executionResult"]["result"]
+    assert [result["result"] == text for result in results] == [True, True, False, False]
+    assert [result.get("taskId") for result in results] == [None, None, *ids[2:]]
+    assert (await lone_api.http.get(f"{V1}/tasks/{ids[3]}")).json()["result"] == text

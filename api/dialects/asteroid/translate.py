@@ -153,7 +153,8 @@ def _result(view: ExecutionView, tasks: Sequence[TaskView]) -> JsonObject:
 
 
 def _task_result(task: TaskView) -> JsonObject:
-    return {"task": task.position, "title": task.title, "result": _text(task), "error": task.error}
+    shown: JsonObject = {"task": task.position, "title": task.title, "result": _text(task), "error": task.error}
+    return shown | {"truncated": True, "taskId": str(task.id)} if task.cut else shown
 
 
 def _text(task: TaskView) -> str | None:

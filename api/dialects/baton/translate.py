@@ -89,6 +89,7 @@ def task(view: TaskView) -> Json:
         "started_at": view.started_at,
         "completed_at": view.completed_at,
         "updated_at": view.updated_at,
+        "truncated": view.cut,
     }
 
 

@@ -31,8 +31,7 @@ from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import ExecutionView, TaskDetails, TaskView
 from baton.service import control, executions, messages, starts, tasks
 from baton.service.context import Baton
-from baton.service.executions import Found
-from baton.service.visibility import find_execution
+from baton.service.visibility import SeenExecution, find_execution
 from workflows.contracts import task_workflow_id
 
 _EXECUTIONS: Final = "/api/v1/executions"
@@ -89,26 +88,28 @@ async def list_executions(
 @router.get(_EXECUTIONS + "/{execution_id}")
 async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Response:
     """A single task, a plan's task, or a plan."""
-    found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
-    task = _task_of(found)
-    headers = execution_headers(found.execution.id)
-    if task is None:
-        usage = await executions.get_usage(baton, who, found.execution.id)
-        return JsonResponse({"id": execution_id} | translate.plan_execution(found.execution, usage), headers=headers)
-    usage = await tasks.get_task_usage(baton, who, TaskById(task.id))
-    return JsonResponse(_as_execution(execution_id, task, usage), headers=headers | {"ETag": etag(task.version)})
+    found = await executions.find_plan_or_task(baton, who, parse_id(execution_id))
+    if isinstance(found, SeenExecution):
+        plan = await executions.get_execution(baton, who, found.id)
+        usage = await executions.get_usage(baton, who, found.id)
+        shown = {"id": execution_id} | translate.plan_execution(plan, usage)
+        return JsonResponse(shown, headers=execution_headers(found.id))
+    task = await tasks.get_task(baton, who, TaskById(found.id))
+    usage = await tasks.get_task_usage(baton, who, TaskById(found.id))
+    headers = execution_headers(task.execution_id) | {"ETag": etag(task.version)}
+    return JsonResponse(_as_execution(execution_id, task, usage), headers=headers)
 
 
 @router.get(_EXECUTIONS + "/{execution_id}/stream", response_class=Response, responses=STREAM)
 async def stream_execution(execution_id: str, request: Request, who: CanRead, baton: Service) -> Response:
     """Stream a task's events from the start or after `Last-Event-ID`."""
     cursor = cursor_of(request, "after", "last_event_id")
-    found = await executions.get_execution_or_task(baton, who, parse_id(execution_id))
-    task = _task_of(found)
+    found = await executions.find_plan_or_task(baton, who, parse_id(execution_id))
+    task = None if isinstance(found, SeenExecution) else found
     return await open_stream(
         baton,
         who,
-        found.execution.id,
+        found.id if task is None else task.route.execution_id,
         cursor,
         plan_as_execution_encoder() if task is None else task_encoder(UUID(execution_id), task.id),
         snapshot=f"{_EXECUTIONS}/{execution_id}",
@@ -192,13 +193,6 @@ async def _control(
     status = translate.EXECUTION_STATUS[state]
     answer |= {"status": status, "message": f"The execution is {status}."}
     return JsonResponse(answer, headers=execution_headers(execution))
-
-
-def _task_of(found: Found) -> TaskView | None:
-    """The task that is meant: the one that was named, or the only one of an execution that is no plan."""
-    if found.task is None and not found.execution.in_plan and found.execution.tasks:
-        return found.execution.tasks[0]
-    return found.task
 
 
 def _as_execution(execution_id: str | UUID, task: TaskView, usage: Usage) -> JsonObject:

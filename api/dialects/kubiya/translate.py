@@ -61,6 +61,8 @@ REACHED: Final[dict[str, tuple[TaskState, ...]]] = {
 
 #: What a paused task is shown to wait for.
 PAUSED_QUESTION: Final = "The task is paused. A message resumes it."
+#: What is shown of a question that a large plan is read without.
+_CUT_QUESTION: Final = "The plan is too large to show this question: GET /api/v1/executions/{} has it."
 
 ORIGIN: Final = "kubiya"
 _MOST_RESPONSES: Final = 100
@@ -180,6 +182,8 @@ def question_of(task: TaskView) -> str:
     """What a task waits for, in words."""
     if task.state is TaskState.PAUSED:
         return PAUSED_QUESTION
+    if task.cut:
+        return _CUT_QUESTION.format(task.id)
     return "\n".join((*(question.text for question in task.questions), *map(question_text, task.approvals)))
 
 
@@ -209,6 +213,7 @@ def plan_status(execution: ExecutionView) -> JsonObject:
                 "dependencies": list(task.depends_on),
                 "output": task.result,
                 "error": task.error,
+                **({"truncated": True} if task.cut else {}),
             }
             for task in tasks
         ],

@@ -1,7 +1,7 @@
 """Tasks, and why they are where they are."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -57,6 +57,13 @@ class TaskOut(Shape):
     started_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
+    truncated: Annotated[
+        bool,
+        Field(
+            description="Whether description, result, questions and approvals are left out, since the plan is large: "
+            "read the task itself."
+        ),
+    ] = False
 
 
 class ChangedTask(Shape):

@@ -1,8 +1,12 @@
 -- part: task
 -- A task `t` with its agent `a`.
-t.id, t.number, t.execution_id, t.position, t.title, t.description, t.depends_on, t.state, t.version, t.turn,
-t.turn_open, t.unclaimed AS queued, t.open_questions, t.open_approvals, t.granted_tools, t.plan_only, t.waiting_since,
-t.result, t.error_code,
+${task_with(t)}
+
+-- part: task_with
+-- The same, with the texts that the table of that name has of it.
+t.id, t.number, t.execution_id, t.position, t.title, ${}.description, t.depends_on, t.state, t.version, t.turn,
+t.turn_open, t.unclaimed AS queued, ${}.open_questions, ${}.open_approvals, t.granted_tools, t.plan_only,
+t.waiting_since, ${}.result, t.error_code,
 CASE WHEN t.error_code IS NOT NULL THEN
     (SELECT s.error_message FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id AND s.turn = t.turn
       ORDER BY s.step DESC LIMIT 1) END AS error_message,
@@ -22,8 +26,29 @@ SELECT ${task}, e.metadata
  WHERE t.tenant_id = :tenant AND t.id = :task;
 
 -- name: tasks_of_execution
-SELECT ${task}
+-- All tasks of an execution, by position. After most_bytes of their texts they come without these (cut), the first one
+-- never: what they take on disk cuts before they are read, as in `cut_from`, and then what they hold.
+WITH stored AS (
+    SELECT t.id, coalesce(sum(s.stored) OVER w, 0) < :most_bytes AS near
+      FROM tasks t CROSS JOIN LATERAL (SELECT ${stored_task}) s
+     WHERE t.tenant_id = :tenant AND t.execution_id = :execution
+    WINDOW w AS (ORDER BY t.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), held AS (
+    SELECT t.id,
+           coalesce(sum(octet_length(t.description) + coalesce(octet_length(t.result), 0)
+                        + octet_length(t.open_questions::text) + octet_length(t.open_approvals::text))
+                    OVER (ORDER BY t.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) >= :most_bytes AS cut
+      FROM stored s JOIN tasks t ON t.tenant_id = :tenant AND t.id = s.id
+     WHERE s.near
+)
+SELECT ${task_with(x)}, x.cut
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       LEFT JOIN held h ON h.id = t.id
+       CROSS JOIN LATERAL (
+           SELECT t.description, t.result, t.open_questions, t.open_approvals, false AS cut WHERE NOT h.cut
+            UNION ALL
+           SELECT '', NULL, '[]', '[]', true WHERE h.cut IS NOT FALSE
+       ) x
  WHERE t.tenant_id = :tenant AND t.execution_id = :execution
  ORDER BY t.position;
 
