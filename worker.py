@@ -135,6 +135,7 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
         hint,
         words=words,
         transcript_max_bytes=settings.transcript_max_bytes,
+        artifact_bytes=settings.artifact_bytes,
     )
     bellringer = Bellringer(doorbell, hint, core.notifier.interrupt)
     typed = MessageActivities(pool, bellringer, words=words)

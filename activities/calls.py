@@ -2,6 +2,7 @@
 
 import logging
 
+from activities.artifacts import CallArtifacts
 from activities.notes import CallNotes
 from baton.agents.responses import storable_text
 from baton.agents.sentences import masked, sentence_of
@@ -27,7 +28,9 @@ _log = logging.getLogger(__name__)
 async def make_call(pool: Pool, runner: ToolRunner, key: StepKey, call: ToolCall) -> ToolResult:
     """Make a call of the step ``key``. Raises `Unavailable` where Baton itself could not do its part."""
     name = f"{key.task_id}/{key.turn}/{key.step}/{call.id}"
-    context = CallContext(key.tenant_id, key.execution_id, key.task_id, name, CallNotes(pool, key, call.id))
+    context = CallContext(
+        key.tenant_id, key.execution_id, key.task_id, name, CallNotes(pool, key, call.id), CallArtifacts(pool, key)
+    )
     try:
         return ToolResult(call.id, await call_tool(call.name, call.arguments, context, runner))
     except ToolFailed as error:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.artifacts import set_apart
 from activities.asking import questions_of
 from activities.calls import impossible_calls, make_call
 from activities.deltas import DeltaStream, DeltaWriter
@@ -75,10 +76,13 @@ class StepActivities:
         *,
         words: bool = True,
         transcript_max_bytes: int = 8 * 1024 * 1024,
+        artifact_bytes: int = 16 * 1024,
     ) -> None:
         """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions;
-        ``transcript_max_bytes``: what a step may read at most."""
+        ``transcript_max_bytes``: what a step may read at most; ``artifact_bytes``: beyond that a result is kept apart.
+        """
         self._transcript_max_bytes = transcript_max_bytes
+        self._artifact_bytes = artifact_bytes
         self._pool = pool
         self._models = models
         self._deltas = deltas
@@ -229,7 +233,8 @@ class StepActivities:
                 except Unavailable:
                     await finish(self._given_up(tools.survived, key, call.call))
                     raise
-            return await finish(self._record_tool(key, result))
+                kept = set_apart(result, started.name, beyond=self._artifact_bytes, most=self._transcript_max_bytes)
+            return await finish(self._record_tool(key, kept))
 
     async def _record_tool(self, key: StepKey, result: ToolResult) -> Outcome:
         try:

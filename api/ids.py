@@ -6,7 +6,14 @@ from uuid import UUID
 
 from pydantic import BeforeValidator
 
-from baton.domain.errors import ApprovalNotFound, ExecutionNotFound, MessageNotFound, NotFound, TaskNotFound
+from baton.domain.errors import (
+    ApprovalNotFound,
+    ArtifactNotFound,
+    ExecutionNotFound,
+    MessageNotFound,
+    NotFound,
+    TaskNotFound,
+)
 from baton.domain.json import INT64_MAX, INT64_MIN
 
 _DIGITS: Final = re.compile(r"-?[0-9]+")
@@ -57,6 +64,11 @@ def message_id(text: str) -> UUID:
 def approval_id(text: str) -> UUID:
     """An approval's id. Raises `ApprovalNotFound`."""
     return _known(text, ApprovalNotFound("there is no such approval"))
+
+
+def artifact_id(text: str) -> UUID:
+    """An artifact's id. Raises `ArtifactNotFound`."""
+    return _known(text, ArtifactNotFound("there is no such artifact"))
 
 
 def in_range(position: int) -> int:

@@ -169,6 +169,12 @@ class Settings(BaseSettings):
         description="What a step may read at most: the task, its messages, answers and tool results. A turn that would "
         "read more fails as `transcript_too_large`.",
     )
+    artifact_bytes: int = Field(
+        default=16 * 1024,
+        ge=4096,
+        description="Size beyond which a tool's result is kept as an artifact, of which the agent reads a preview and "
+        "the parts that it asks for. Of one larger than `BATON_TRANSCRIPT_MAX_BYTES` so much is kept.",
+    )
     max_concurrent_workflow_tasks: int = Field(
         default=100, ge=2, description="Maximum number of workflow tasks that a worker runs at once."
     )

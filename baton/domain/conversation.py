@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from baton.domain.agents import Agent
+from baton.domain.artifacts import NewArtifact
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import StepState
 
@@ -45,13 +46,15 @@ class ToolCall:
 class ToolResult:
     """What a tool call gave; ``failed`` tells the model that ``content`` is an error.
 
-    ``edited``: the arguments that it was made with, where an approver had changed them.
+    ``edited``: the arguments that it was made with, where an approver had changed them. ``artifact``: where the whole
+    is kept of a result that was just made, and of which ``content`` is a preview.
     """
 
     call_id: str
     content: JsonValue
     failed: bool = False
     edited: JsonObject | None = None
+    artifact: NewArtifact | None = None
 
 
 @dataclass(frozen=True, slots=True)

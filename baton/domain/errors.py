@@ -102,6 +102,12 @@ class ApprovalNotFound(NotFound):
     code = "approval_not_found"
 
 
+class ArtifactNotFound(NotFound):
+    """No such artifact."""
+
+    code = "artifact_not_found"
+
+
 class Conflict(DomainError):
     """The task's state does not allow this. ``state`` names it."""
 

@@ -11,6 +11,7 @@ MessageId = UUID
 #: A message's, or where a task's description is the errand, the task's.
 ErrandId = UUID
 ApprovalId = UUID
+ArtifactId = UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from cachetools import LRUCache
 
 from baton.domain.ids import (
     ApprovalId,
+    ArtifactId,
     Bounds,
     ErrandId,
     ExecutionId,
@@ -21,7 +22,7 @@ from baton.domain.ids import (
     TenantId,
     whole_tenant,
 )
-from baton.store import approvals, errands, executions, receipts, routes
+from baton.store import approvals, artifacts, errands, executions, receipts, routes
 from baton.store.pool import Pool
 
 _REMEMBERED: Final = 50_000
@@ -69,6 +70,12 @@ class Routes:
         """Where the task lives that asked the tenant's people for an approval. Raises `ApprovalNotFound`."""
         async with self._pool.connection() as connection:
             task_id = await approvals.task_of(connection, bounds, approval_id)
+        return await self.find(whole_tenant(bounds.tenant_id), TaskById(task_id))
+
+    async def of_artifact(self, bounds: Bounds, artifact_id: ArtifactId) -> TaskRoute:
+        """Where the task lives that a tool made the tenant's artifact for. Raises `ArtifactNotFound`."""
+        async with self._pool.connection() as connection:
+            task_id = await artifacts.task_of(connection, bounds, artifact_id)
         return await self.find(whole_tenant(bounds.tenant_id), TaskById(task_id))
 
     def learn(self, execution: ExecutionRoute) -> None:

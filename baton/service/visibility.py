@@ -14,6 +14,7 @@ from baton.domain.agents import Agent, AgentReference, Principal, parse_referenc
 from baton.domain.errors import AgentNotFound, NotFound
 from baton.domain.ids import (
     ApprovalId,
+    ArtifactId,
     Bounds,
     ErrandId,
     ExecutionId,
@@ -81,7 +82,7 @@ class SeenExecution:
 
 @dataclass(frozen=True, slots=True)
 class SeenPart:
-    """A message, an errand or an approval of a task that the caller may see."""
+    """A message, an errand, an approval or an artifact of a task that the caller may see."""
 
     task: SeenTask
     id: UUID
@@ -125,6 +126,12 @@ async def find_approval(baton: HasRoutes, who: Principal, approval_id: ApprovalI
     """The approval of that id. Raises `ApprovalNotFound`."""
     route = await baton.routes.of_approval(who.bounds, approval_id)
     return SeenPart(SeenTask(who, route), approval_id)
+
+
+async def find_artifact(baton: HasRoutes, who: Principal, artifact_id: ArtifactId) -> SeenPart:
+    """The artifact of that id. Raises `ArtifactNotFound`."""
+    route = await baton.routes.of_artifact(who.bounds, artifact_id)
+    return SeenPart(SeenTask(who, route), artifact_id)
 
 
 async def find_agent(connection: Connection, who: Principal, reference: AgentReference) -> Agent:

@@ -9,12 +9,14 @@ from uuid import uuid4
 import asyncpg
 
 from baton.domain.approvals import Approval, ApprovalState, Policy, ToolRules, digest_of
+from baton.domain.artifacts import READ_ARTIFACT
 from baton.domain.conversation import Question, ToolCall, ToolResult
 from baton.domain.events import ToolCompleted, ToolStarted
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Ending, Standing, Then
 from baton.domain.states import CallState
+from baton.store import artifacts
 from baton.store.changes import Change
 from baton.store.codecs import QUESTIONS
 from baton.store.pool import Connection
@@ -62,7 +64,7 @@ def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
     if row["approval"] is not None and not _covers(row["approval"], call):
         return NOT_APPROVED
     tools, policies = row["agent"]["tools"], row["agent"]["policies"]
-    denied = call.name not in tools or ToolRules(policies).policy(call.name, ()) is Policy.DENY
+    denied = call.name not in (*tools, READ_ARTIFACT) or ToolRules(policies).policy(call.name, ()) is Policy.DENY
     return NOT_ALLOWED if denied else None
 
 
@@ -125,6 +127,9 @@ async def end_call(change: Change, key: StepKey, result: ToolResult) -> None:
         failed=result.failed,
     )
     if name is not None:
+        kept = result.artifact
+        if kept is not None:
+            await artifacts.add(change.connection, key, result.call_id, kept)
         completed = ToolCompleted(
             turn=key.turn,
             step=key.step,
@@ -132,6 +137,8 @@ async def end_call(change: Change, key: StepKey, result: ToolResult) -> None:
             name=name,
             content=result.content,
             failed=result.failed,
+            artifact_id=None if kept is None else str(kept.id),
+            artifact_bytes=None if kept is None else len(kept.content),
         )
         change.say(completed)
 

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import asyncpg
 
+from baton.domain.agents import Agent
 from baton.domain.allowance import PREFIX, Asked, Spent
+from baton.domain.artifacts import READ_ARTIFACT
 from baton.domain.conversation import (
     DependencyResult,
     ReadMessage,
@@ -59,7 +61,7 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
         if row["turn"] not in moved or row["turn"] in messages:  # else it failed for messages that are read elsewhere
             steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
     return Transcript(
-        agent=agent_of(task),
+        agent=_agent(task),
         title=task["title"],
         description=task["description"],
         attachments=ATTACHMENTS.read(task["attachments"]),
@@ -141,6 +143,14 @@ async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, t
         Spent(turn, row["calls"], row["calls_in_turn"], int(row["tokens"]), float(row["usd"]), float(row["seconds"])),
         tuple(Asked(one["call_id"].removeprefix(PREFIX), one["answer"], one["turn"]) for one in asked),
     )
+
+
+def _agent(task: asyncpg.Record) -> Agent:
+    """The task's agent. It can read artifacts once there is one."""
+    agent = agent_of(task)
+    if not task["has_artifacts"] or READ_ARTIFACT in agent.tools:
+        return agent
+    return replace(agent, tools=(*agent.tools, READ_ARTIFACT))
 
 
 def _closed(task: asyncpg.Record, sent: Sequence[asyncpg.Record], steps: Sequence[asyncpg.Record]) -> frozenset[str]:

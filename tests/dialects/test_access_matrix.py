@@ -25,6 +25,7 @@ from tests.dialects.access_table import ADMIN, KUBIYA_PLAN, LISTS, TABLE, Entry
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
+from tests.dialects.test_artifacts import set_apart_by_a_call
 from tests.support.api import NOWHERE, RunningApi, running_api
 from tests.support.keys import create_key, list_keys, revoke_key
 from tests.support.postgres import PostgresServer
@@ -161,6 +162,7 @@ async def _make(world: World, needs: str) -> None:
     if needs == "approval":
         task = (await start_task(http))["tasks"][0]
         (approval,) = await hold(api, task["id"])
+    artifact = await set_apart_by_a_call(api, task["id"]) if needs == "artifact" else str(uuid4())
     await STATES[needs](api, task["id"])
     name = str(uuid4())
     await create_key(api.pool, api.tenant, name=name)
@@ -173,6 +175,7 @@ async def _make(world: World, needs: str) -> None:
         "PLAN_TASK": (await task_ids(http, plan))[1],
         "MESSAGE": sent,
         "APPROVAL": str(uuid4()) if approval is None else approval["id"],
+        "ARTIFACT": artifact,
         "AGENT": task["agent"]["id"],
         "AGENT_NUMBER": task["agent"]["number"],
         "KEY": str(key.id),
@@ -201,7 +204,14 @@ async def _kill(api: RunningApi, task: str) -> None:
 
 
 #: How a task comes into the state that a route needs; one that waits for consent is made so from the start.
-STATES: Final = {"running": _as_it_is, "waiting": _ask, "paused": _pause, "dead": _kill, "approval": _as_it_is}
+STATES: Final = {
+    "running": _as_it_is,
+    "waiting": _ask,
+    "paused": _pause,
+    "dead": _kill,
+    "approval": _as_it_is,
+    "artifact": _as_it_is,
+}
 
 
 def place_of(path: str, place: str) -> str:
@@ -219,6 +229,7 @@ def place_of(path: str, place: str) -> str:
         "jobId": "MESSAGE",
         "message_id": "MESSAGE",
         "approval_id": "APPROVAL",
+        "artifact_id": "ARTIFACT",
         "agent_id": "AGENT_NUMBER",
         "agentId": "AGENT",
         "key_id": "KEY",

@@ -48,3 +48,14 @@ def fail(text: str) -> str:
     """Raise something that nobody has thought of."""
     CALLS.append((current_call().key, "fail", text))
     raise ZeroDivisionError(text)
+
+
+def gathered(kilobytes: int) -> str:
+    """What `gather` gives."""
+    return "".join(f"{number:08}" for number in range(kilobytes * 128))
+
+
+@tool(changes_things=False)
+def gather(kilobytes: int) -> str:
+    """Give a long result."""
+    return gathered(kilobytes)

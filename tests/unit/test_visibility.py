@@ -20,6 +20,7 @@ NAMES: Final = {
     "AgentReference",
     "Addressee",
     "ApprovalId",
+    "ArtifactId",
     "ErrandId",
     "ExecutionId",
     "MessageId",

@@ -1,23 +1,26 @@
 """Real models' bad minutes, by a provider of the tests: what becomes of the task, and what its person reads."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from uuid import UUID, uuid4
 
 import pytest
 
 from baton.domain.agents import Agent
-from baton.domain.events import EventType, StepCompleted, StepFailed
+from baton.domain.events import EventType, StepCompleted, StepFailed, ToolCompleted
 from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
 from baton.domain.states import SendMode
 from baton.service import tasks
 from baton.service.explain import explain_task
 from baton.store import agents
-from tests.support.openai_server import OpenAIServer, Refusal, Reply, running_openai_server
+from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply, running_openai_server
 from tests.support.postgres import PostgresServer
 from tests.support.system import System, running_system
 from tests.support.temporal import RunningTemporal
+from tests.support.tools import gathered
 
 MODEL = "openai-chat:gpt-5-mini"
 
@@ -37,7 +40,7 @@ async def served(
 ) -> AsyncGenerator[System]:
     """A tenant's view of Baton whose worker asks ``provider``."""
     dsn = await postgres.create_database()
-    async with running_system(dsn, temporal_server) as running:
+    async with running_system(dsn, temporal_server, tools_modules=("tests.support.tools",)) as running:
         yield running
 
 
@@ -58,9 +61,9 @@ def away(refusal: Refusal) -> Callable[[JsonObject], Refusal]:
     return refuse
 
 
-async def new_agent(system: System, **limits: float) -> UUID:
+async def new_agent(system: System, *, tools: tuple[str, ...] = (), **limits: float) -> UUID:
     bounds: JsonObject = dict(limits.items())
-    new = Agent(system.who.tenant_id, uuid4(), 0, f"agent-{uuid4()}", MODEL, limits=bounds)
+    new = Agent(system.who.tenant_id, uuid4(), 0, f"agent-{uuid4()}", MODEL, tools=tools, limits=bounds)
     async with system.baton.pool.connection() as connection:
         return (await agents.insert(connection, new)).id
 
@@ -182,3 +185,28 @@ async def test_an_interrupt_ends_the_wait_for_a_provider(served: System, provide
     assert row["result"] == "Well then."
     types = [event.type for event in await served.log(await served.execution_of(task))]
     assert EventType.STEP_FAILED in types
+
+
+async def test_a_long_result_is_a_preview_and_read_by_the_agent(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Reply(calls=(Called("gather", '{"kilobytes": 3000}'),)))
+    task = await served.start("Gather.", await new_agent(served, tools=("gather",)))
+    row = await served.until(task, "succeeded")  # the provider says what it read last
+    assert len(row["result"]) < 4000
+    found = re.search(r"artifact ([0-9a-f-]{36})", row["result"])
+    assert found is not None
+    arguments = json.dumps({"id": found[1], "offset": 2_000_000, "length": 40})
+    provider.reply(Reply(calls=(Called("read_artifact", arguments, "call_2"),)))
+    await served.send(task, "Go on.")
+    row = await served.until(task, "succeeded")
+    where = "[Bytes 2000000 to 2000040 of 3072000: the next part begins at 2000040.]"
+    assert row["result"] == f"{gathered(3000)[2_000_000:2_000_040]}\n{where}"
+    assert max(len(json.dumps(asked.body)) for asked in provider.asked) < 10_000
+    offered = [[tool["function"]["name"] for tool in asked.body["tools"]] for asked in provider.asked]
+    assert offered[0] == ["ask_user", "gather"]
+    assert offered[1:] == [["ask_user", "gather", "read_artifact"]] * 3
+    (event,) = [
+        event.body
+        for event in await served.log(await served.execution_of(task))
+        if isinstance(event.body, ToolCompleted) and event.body.artifact_id
+    ]
+    assert (event.artifact_id, event.artifact_bytes) == (found[1], 3_072_000)

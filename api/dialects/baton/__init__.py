@@ -1,7 +1,7 @@
 """Baton's own API: complete, and in one style. The CLI uses nothing else."""
 
 from api.dialect import Dialect, new_app
-from api.dialects.baton import agents, approvals, executions, keys, messages, receipts, tasks
+from api.dialects.baton import agents, approvals, artifacts, executions, keys, messages, receipts, tasks
 from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.problems import PREFIX
 from api.errors import install
@@ -25,6 +25,7 @@ def baton_dialect() -> Dialect:
         tasks.router,
         receipts.router,
         approvals.router,
+        artifacts.router,
         agents.router,
         keys.router,
     )  # sends are matched first

@@ -1,9 +1,11 @@
 """From what reads give to Baton's own JSON. Pure."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final, Literal, TypeVar
 
 from baton.domain.agents import Agent, Principal, Scope
+from baton.domain.artifacts import ArtifactPart
 from baton.domain.explanation import Explanation
 from baton.domain.keys import Key
 from baton.domain.messages import Receipt
@@ -136,6 +138,11 @@ def approval(view: ApprovalView) -> Json:
         "edited_arguments": view.edited,
         "approved_digest": view.approved_digest,
     }
+
+
+def artifact(part: ArtifactPart) -> Json:
+    """A part of an artifact."""
+    return asdict(part)
 
 
 def accepted(receipt: Receipt) -> Json:

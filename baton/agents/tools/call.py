@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from baton.domain.artifacts import ArtifactPart
+
 
 class Notes(Protocol):
     """The notes of an execution, which its tasks share."""
@@ -21,6 +23,14 @@ class Notes(Protocol):
         ...
 
 
+class Artifacts(Protocol):
+    """What tools of the execution gave that was too long to be shown whole."""
+
+    async def read(self, artifact_id: UUID, offset: int, length: int) -> ArtifactPart | None:
+        """A part of an artifact, ``length`` bytes or less; None where the execution has none of that id."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """The call under way. ``key`` is the same whenever this very call is made again, and unlike that of any other."""
@@ -30,6 +40,7 @@ class CallContext:
     task_id: UUID
     key: str
     notes: Notes
+    artifacts: Artifacts
 
 
 _CURRENT: Final[ContextVar[CallContext]] = ContextVar("baton.tool_call")

@@ -15,6 +15,7 @@ from pydantic_ai.tools import ToolDefinition
 from pydantic_core import to_jsonable_python
 
 from baton.agents.responses import storable
+from baton.agents.tools.artifacts import read_artifact
 from baton.agents.tools.ask_user import ASK_USER, ASK_USER_DEFINITION
 from baton.agents.tools.call import CallContext, calling
 from baton.agents.tools.clock import clock
@@ -32,7 +33,7 @@ ENTRY_POINTS: Final = "baton.tools"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 _TOOLS: Final[dict[str, AgentTool]] = {
-    function.__name__: tool_of(function) for function in (clock, write_note, read_notes)
+    function.__name__: tool_of(function) for function in (clock, write_note, read_notes, read_artifact)
 }
 
 

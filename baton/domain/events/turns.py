@@ -92,13 +92,18 @@ class ToolStarted(OfCall):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCompleted(OfCall):
-    """A tool call has a result, also if it was never made. ``failed``: ``content`` is an error."""
+    """A tool call has a result, also if it was never made. ``failed``: ``content`` is an error.
+
+    ``artifact_id``: where the whole is kept, in ``artifact_bytes``, of a result of which ``content`` is a preview.
+    """
 
     type: ClassVar = EventType.TOOL_COMPLETED
 
     name: str
     content: JsonValue
     failed: bool = False
+    artifact_id: str | None = None
+    artifact_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

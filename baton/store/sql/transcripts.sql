@@ -6,7 +6,8 @@ SELECT ${agent}, t.title, t.description, t.attachments, t.turn, t.rested_questio
                                                 'result', coalesce(d.result, '')) ORDER BY d.position)
               FROM tasks d
              WHERE d.tenant_id = t.tenant_id AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on))
-       END AS dependencies
+       END AS dependencies,
+       EXISTS (SELECT FROM artifacts r WHERE r.tenant_id = t.tenant_id AND r.task_id = t.id) AS has_artifacts
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = :tenant AND t.id = :task;
 

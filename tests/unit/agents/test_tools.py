@@ -4,7 +4,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -28,6 +28,7 @@ from baton.agents.tools import (
     tool_names,
 )
 from baton.domain.approvals import Policy
+from baton.domain.artifacts import ArtifactPart
 from baton.domain.conversation import ToolCall
 from baton.domain.json import JsonObject
 from tests.unit.agents.talk import an_agent
@@ -116,8 +117,15 @@ class NoNotes:
         return {}
 
 
+class NoArtifacts:
+    """An execution of which no tool gave much."""
+
+    async def read(self, artifact_id: UUID, offset: int, length: int) -> ArtifactPart | None:
+        return None
+
+
 def context(key: str = "key") -> CallContext:
-    return CallContext(uuid4(), uuid4(), uuid4(), key, NoNotes())
+    return CallContext(uuid4(), uuid4(), uuid4(), key, NoNotes(), NoArtifacts())
 
 
 @pytest.mark.usefixtures("more_tools")

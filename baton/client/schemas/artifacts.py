@@ -1,0 +1,25 @@
+"""Results of tool calls that are kept apart, since they are too long for the agent to read whole."""
+
+from uuid import UUID
+
+from baton.client.schemas.base import Shape
+
+
+class ArtifactOut(Shape):
+    """A part of an artifact. ``offset`` and ``size`` are bytes; ``next_offset`` reads on, null at the end.
+
+    ``whole_bytes`` is what the tool gave; more than ``size`` where it was too much to be kept."""
+
+    id: UUID
+    task_id: UUID
+    execution_id: UUID
+    turn: int
+    step: int
+    call_id: str
+    tool: str
+    media_type: str
+    size: int
+    whole_bytes: int
+    offset: int
+    text: str
+    next_offset: int | None
