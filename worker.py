@@ -33,6 +33,7 @@ from activities.steps import StepActivities
 from baton.agents.models import Models
 from baton.agents.tools import load_tools, tool_modules
 from baton.domain.errors import Unavailable
+from baton.domain.model_settings import ModelAccess
 from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
@@ -128,7 +129,7 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     deltas = DeltaWriter(pool, hint, settings.delta_interval_seconds)
     steps = StepActivities(
         pool,
-        Models(),
+        Models(ModelAccess(settings.model_keys, settings.model_hosts)),
         deltas,
         interrupts,
         doorbell,

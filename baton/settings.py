@@ -4,11 +4,15 @@ The connection to Temporal is not among them: `TEMPORAL_ADDRESS`, `TEMPORAL_NAME
 by `temporalio.envconfig`. docs/configuration.md has the same descriptions for people; a test keeps the two equal.
 """
 
+import re
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+"""What the names of environment variables contain whose values are masked in all that is shown."""
 
 
 def _redis_url(url: SecretStr) -> SecretStr:
@@ -21,6 +25,13 @@ def _long_secret(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value().encode()) < 32:  # RFC 7518, 3.2
         raise ValueError("must be at least 32 bytes long: anyone could guess a shorter one and sign tokens with it")
     return secret
+
+
+def _secret_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not SECRET_NAME.search(name):
+            raise ValueError(f"{name}: must contain KEY, TOKEN, SECRET, PASSWORD or CREDENTIAL, like what is masked")
+    return names
 
 
 class Settings(BaseSettings):
@@ -174,6 +185,16 @@ class Settings(BaseSettings):
         ge=4096,
         description="Size beyond which a tool's result is kept as an artifact, of which the agent reads a preview and "
         "the parts that it asks for. Of one larger than `BATON_TRANSCRIPT_MAX_BYTES` so much is kept.",
+    )
+    model_keys: Annotated[tuple[str, ...], AfterValidator(_secret_names)] = Field(
+        default=(),
+        description="Environment variables of the worker that every tenant's agents may use as a key (`api_key: "
+        "env:NAME`), as a JSON list. A name must contain `KEY`, `TOKEN`, `SECRET`, `PASSWORD` or `CREDENTIAL`.",
+    )
+    model_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts that every tenant's agents may use as `base_url`, with a port or without for any, as a JSON "
+        "list.",
     )
     max_concurrent_workflow_tasks: int = Field(
         default=100, ge=2, description="Maximum number of workflow tasks that a worker runs at once."

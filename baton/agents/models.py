@@ -1,90 +1,113 @@
 """Models by name."""
 
 import asyncio
-import os
-import threading
-from contextlib import AsyncExitStack
 from typing import Any, Final
-from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
+from cachetools import LRUCache
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
-from pydantic_ai.providers import Provider, infer_provider
+from pydantic_ai.providers import Provider
 from pydantic_ai.settings import ModelSettings
 
 from baton.agents import scripted
 from baton.agents.errors import KEY_MISSING, NOT_INSTALLED, UNKNOWN, ModelFailed
+from baton.agents.model_settings import Clocks, clocks_of, request_settings
+from baton.agents.providers import named_provider, spoken
 from baton.agents.scripted import ScriptedModel, ScriptedSettings
 from baton.agents.sentences import sentence_of
-from baton.agents.streaming import CLOCKS, Clocks
+from baton.domain.json import JsonObject
+from baton.domain.model_settings import ModelAccess, base_url, key_name
 
-READ_TIMEOUT_SECONDS: Final = 300.0
-"""How long a provider's connection may be silent; `Clocks`, which count content, run out before."""
+MOST_MODELS: Final = 128
+"""The models that are kept; the one that was asked for longest ago makes way."""
+
+#: A model's or a provider's name, with the address and the name of the key where an agent says them.
+_Address = tuple[str, str | None, str | None]
 
 
 class Models:
-    """Resolves names to models and keeps them, with one connection pool per provider.
+    """Resolves names to models and keeps some, with one connection pool for each provider, address and key.
 
     Names are `scripted` and those of pydantic-ai: `provider:model`, such as `openai:gpt-5`, `anthropic:claude-…`,
-    `google:gemini-…`. Keys and addresses come from the environment, as each provider knows them (`OPENAI_API_KEY`,
-    `OPENAI_BASE_URL`, …). Where `OPENAI_BASE_URL` is not OpenAI's own, `openai:` speaks Chat Completions, which
-    compatible servers know; `openai-responses:` and `openai-chat:` always mean what they say.
+    `google:gemini-…`. Keys and addresses come from the agent's settings, as far as ``access`` allows, else from the
+    environment, as each provider knows them (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, …). Where the address is not OpenAI's
+    own, `openai:` speaks Chat Completions, which compatible servers know; `openai-responses:` and `openai-chat:` always
+    mean what they say.
     """
 
     def __init__(
         self,
+        access: ModelAccess | None = None,
         *,
         token_seconds: float = scripted.TOKEN_SECONDS,
-        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
-        clocks: Clocks = CLOCKS,
+        most_models: int = MOST_MODELS,
     ) -> None:
-        self._models: dict[str, Model[Any]] = {scripted.NAME: ScriptedModel(token_seconds)}
-        self._providers: dict[str, Provider[Any]] = {}
-        self._read_timeout_seconds = read_timeout_seconds
-        self._clocks = clocks
-        self._resolving = threading.Lock()
-        self._open = AsyncExitStack()
+        self._access = access or ModelAccess()
+        self._scripted = ScriptedModel(token_seconds)
+        self._models: LRUCache[_Address, Model[Any]] = LRUCache(most_models)
+        self._providers: WeakValueDictionary[_Address, Provider[Any]] = WeakValueDictionary()
+        self._resolving = asyncio.Lock()
 
-    async def model(self, name: str) -> Model[Any]:
-        """The model called ``name``. Raises ModelFailed where it cannot be had: `model_unknown`, and where it is this
-        worker that lacks something, `model_key_missing` or `provider_not_installed`."""
-        model = self._models.get(name)
-        if model is None:
-            model = await asyncio.to_thread(self._resolve, name)  # imports a vendor's SDK: a second or more
-            await self._open.enter_async_context(model)
+    async def model(self, name: str, settings: JsonObject) -> Model[Any]:
+        """The model called ``name``, where an agent's model ``settings`` say. To be entered while it is asked: it may
+        make way for others meanwhile.
+
+        Raises ModelFailed where it cannot be had: `model_unknown`, `model_key_not_allowed`, `model_host_not_allowed`,
+        `model_setting_unsupported`, and where it is this worker that lacks something, `model_key_missing` or
+        `provider_not_installed`.
+        """
+        if name == scripted.NAME:
+            return self._scripted
+        address = _address(name, settings)
+        async with self._resolving:
+            model = self._models.get(address)
+            if model is None:
+                model = await asyncio.to_thread(
+                    self._resolve, name, settings
+                )  # imports a vendor's SDK: a second or more
+                await model.__aenter__()
+                if len(self._models) >= self._models.maxsize:
+                    _, oldest = self._models.popitem()
+                    await oldest.__aexit__(None, None, None)
+                self._models[address] = model
         return model
 
-    def settings(self, model: Model[Any], attempt: int) -> ModelSettings:
-        """How ``model`` is asked. Vendor SDKs retry nothing: whoever asks owns retries."""
-        if isinstance(model, ScriptedModel):
-            return ScriptedSettings(scripted_attempt=attempt)
-        return ModelSettings(max_retries=0, timeout=self._read_timeout_seconds)
+    def settings(self, model: Model[Any], settings: JsonObject, attempt: int) -> ModelSettings:
+        """How ``model`` is asked by an agent with these ``settings``."""
+        return (
+            ScriptedSettings(scripted_attempt=attempt)
+            if isinstance(model, ScriptedModel)
+            else request_settings(settings)
+        )
 
-    def clocks(self, model: Model[Any]) -> Clocks | None:
+    def clocks(self, model: Model[Any], settings: JsonObject) -> Clocks | None:
         """How long ``model`` may be silent; None for the scripted one, which sleeps when it is told to."""
-        return None if isinstance(model, ScriptedModel) else self._clocks
+        return None if isinstance(model, ScriptedModel) else clocks_of(settings)
 
     async def close(self) -> None:
         """Close the providers' connections."""
-        await self._open.aclose()
+        while self._models:
+            _, model = self._models.popitem()
+            await model.__aexit__(None, None, None)
 
-    def _resolve(self, name: str) -> Model[Any]:
-        with self._resolving:
-            if name in self._models:
-                return self._models[name]
-            if not all(name.partition(":")):
-                raise ModelFailed(UNKNOWN, f"{name!r} is no model's name: expected `scripted` or `provider:model`.")
-            try:
-                model = infer_model(_spoken(name), provider_factory=self._provider)
-            except (UserError, ValueError, ImportError) as error:
-                raise ModelFailed(_why_unresolved(error), sentence_of(error)) from error
-            self._models[name] = model
-            return model
+    def _resolve(self, name: str, settings: JsonObject) -> Model[Any]:
+        if not all(name.partition(":")):
+            raise ModelFailed(UNKNOWN, f"{name!r} is no model's name: expected `scripted` or `provider:model`.")
+        try:
+            return infer_model(spoken(name, settings), lambda provider: self._provider(provider, settings))
+        except (UserError, ValueError, ImportError) as error:
+            raise ModelFailed(_why_unresolved(error), sentence_of(error)) from error
 
-    def _provider(self, name: str) -> Provider[Any]:
-        if name not in self._providers:
-            self._providers[name] = infer_provider(name)
-        return self._providers[name]
+    def _provider(self, name: str, settings: JsonObject) -> Provider[Any]:
+        address = _address(name, settings)
+        if (provider := self._providers.get(address)) is None:
+            provider = self._providers[address] = named_provider(name, settings, self._access)
+        return provider
+
+
+def _address(name: str, settings: JsonObject) -> _Address:
+    return name, base_url(settings), key_name(settings)
 
 
 def _why_unresolved(error: Exception) -> str:
@@ -92,12 +115,3 @@ def _why_unresolved(error: Exception) -> str:
     if isinstance(error, ImportError):
         return NOT_INSTALLED
     return KEY_MISSING if isinstance(error, UserError) and "environment variable" in str(error) else UNKNOWN
-
-
-def _spoken(name: str) -> str:
-    """``name`` with the API that its server speaks."""
-    provider, _, model = name.partition(":")
-    host = urlsplit(os.environ.get("OPENAI_BASE_URL", "")).hostname or "api.openai.com"
-    if provider == "openai" and host.rpartition(".openai.com")[1] == "":
-        return f"openai-chat:{model}"
-    return name

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from baton.agents.responses import storable_text
+from baton.settings import SECRET_NAME
 
 LONGEST: Final = 1000
 """Characters of a sentence that are kept."""
 
 MASK: Final = "[secret]"
 
-_SECRET_NAMES: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 8
 #: How keys look that are not (or not wholly) this worker's: providers quote the one that they refused.
 _LOOKS_SECRET: Final = re.compile(
@@ -35,7 +35,7 @@ def masked(text: str) -> str:
 
 def _secrets() -> Iterator[str]:
     for name, value in os.environ.items():
-        if _SECRET_NAMES.search(name) and len(value) >= _SHORTEST_SECRET:
+        if SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
             yield value
 
 

@@ -75,9 +75,15 @@ async def take_step(
     at most. Raises ModelFailed, also for a response that nobody knows to be whole; cancellation closes the connection
     to the provider.
     """
-    model = await models.model(transcript.agent.model)
+    settings = transcript.agent.model_settings
+    model = await models.model(transcript.agent.model, settings)
     messages = readable(model_messages(transcript), model.profile)
-    asking = Asking(model, models.settings(model, attempt), definitions(transcript.agent.tools), models.clocks(model))
+    asking = Asking(
+        model,
+        models.settings(model, settings, attempt),
+        definitions(transcript.agent.tools),
+        models.clocks(model, settings),
+    )
     responses: list[ModelResponse] = []
     while True:
         before = len(partial.text)

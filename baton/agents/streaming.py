@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
@@ -21,23 +21,10 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from baton.agents.errors import SILENT, ModelFailed, translated
+from baton.agents.model_settings import Clocks
 from baton.agents.responses import storable_text
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """How long a model may say nothing, in seconds: until the first content of a response, and between two.
-
-    Content is text, reasoning or a part of a tool call; what a server sends to keep the connection open is none.
-    """
-
-    first: float = 120.0
-    between: float = 60.0
-
-
-CLOCKS: Final = Clocks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +47,7 @@ async def streamed_texts(
     watch = _Watch(asking.clocks)
     try:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(asking.model)
             request = model_request_stream(
                 asking.model,
                 messages,

@@ -78,8 +78,8 @@ def parse_reference(text: str) -> UUID | int | str:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent as data. ``number`` is its integer id, ``model`` a name that `baton.agents.models` knows, ``version``
-    counts its changes."""
+    """An agent as data. ``number`` is its integer id, ``model`` a name that `baton.agents.models` knows,
+    ``model_settings`` how it is asked, ``version`` counts its changes."""
 
     tenant_id: UUID
     id: UUID
@@ -90,6 +90,7 @@ class Agent:
     tools: tuple[str, ...] = ()
     policies: JsonObject = field(default_factory=dict[str, JsonValue])
     limits: JsonObject = field(default_factory=dict[str, JsonValue])
+    model_settings: JsonObject = field(default_factory=dict[str, JsonValue])
     mode: SendMode = SendMode.QUEUE
     is_default: bool = False
     version: int = 1

@@ -1,11 +1,11 @@
 """The keys of a plan that are read, and what a key that is not may have been meant to be."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from baton.domain.errors import InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable_text
+from baton.domain.likeness import LONGEST, meant
 
 Path = tuple[str | int, ...]
 
@@ -16,8 +16,6 @@ _PLAN: Final = ("title", "summary", "tasks", "team_breakdown")
 _TEAM: Final = ("tasks",)
 _TASK: Final = ("id", "title", "description", "details", *DEPENDENCIES)
 
-_LIKENESS: Final = 0.75
-_LONGEST: Final = 60  #: a longer key is no misspelling, and is not repeated in full
 #: Comparing costs some 0.1 ms a key: so many different ones are looked at.
 _MOST_COMPARED: Final = 500
 
@@ -33,13 +31,13 @@ def unread_keys(source: JsonObject, base: Path, entries: Sequence[tuple[JsonValu
     for value, path, known, name in _objects(source, base, entries):
         for key in [key for key in value if key not in known]:
             if (key, known) not in compared and len(compared) < _MOST_COMPARED:
-                compared[key, known] = _meant(key, known)
+                compared[key, known] = meant(key, known)
             instead = compared.get((key, known))
             if instead is None and not plain:
                 continue
             hint = f"; did you mean {instead!r}?" if instead else f": it may have {', '.join(known)}"
-            shown = repr(key if len(key) <= _LONGEST else key[:_LONGEST] + "…")
-            where = (*path, key) if len(key) <= _LONGEST and unstorable_text(key) is None else path
+            shown = repr(key if len(key) <= LONGEST else key[:LONGEST] + "…")
+            where = (*path, key) if len(key) <= LONGEST and unstorable_text(key) is None else path
             task = _id(value) if known is _TASK else None
             unread.append(InvalidPlan(f"{name} has an unknown key {shown}{hint}", task, where))
     if not plain and source.get("tasks") is not None:
@@ -67,16 +65,3 @@ def _id(entry: JsonObject) -> int | None:
     if isinstance(task, int) and not isinstance(task, bool) and INT64_MIN <= task <= INT64_MAX:
         return task
     return None
-
-
-def _meant(key: str, known: Sequence[str]) -> str | None:
-    """Which of the ``known`` keys ``key`` looks like a misspelling of: `depend_on`, `dependsOn`, `Titel`."""
-    if len(key) > _LONGEST:
-        return None
-    plain = {_plain(one): one for one in known}
-    found = get_close_matches(_plain(key), plain, n=1, cutoff=_LIKENESS)
-    return plain[found[0]] if found else None
-
-
-def _plain(key: str) -> str:
-    return key.casefold().replace("_", "").replace("-", "").replace(" ", "")

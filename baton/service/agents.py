@@ -10,6 +10,7 @@ from baton.domain.approvals import check_policies
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
 from baton.domain.ids import AgentId
 from baton.domain.json import JsonObject, unstorable
+from baton.domain.model_settings import ModelAccess, check_model_settings
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.texts import check_text
@@ -28,7 +29,7 @@ _MOST_TOOLS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class AgentChange:
-    """What an agent is to be; None leaves that as it is. ``tools``, ``policies`` and ``limits`` are replaced whole."""
+    """What an agent is to be; None leaves that as it is. ``tools`` and all objects are replaced whole."""
 
     name: str | None = None
     model: str | None = None
@@ -36,6 +37,7 @@ class AgentChange:
     tools: tuple[str, ...] | None = None
     policies: JsonObject | None = None
     limits: JsonObject | None = None
+    model_settings: JsonObject | None = None
     mode: SendMode | None = None
     is_default: bool | None = None
 
@@ -75,7 +77,7 @@ async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key
     for name in ("name", "model"):
         if getattr(change, name) is None:
             raise InvalidInput(f"an agent needs a {name}", ("body", name), "missing")
-    _check(change)
+    _check(baton, change)
     new = Agent(tenant_id=who.tenant_id, id=uuid4(), number=0, **change.given())
     start = keyed(who, key, "agent", change.given())
 
@@ -112,7 +114,7 @@ async def change_agent(
     """
     if change.is_default and who.is_for_one_agent:
         raise Forbidden("a key bound to one agent cannot change the default")
-    _check(change)
+    _check(baton, change)
     async with baton.pool.transaction() as connection:
         named = await find_agent(connection, who, reference)
         if change.is_default:
@@ -134,7 +136,7 @@ async def change_agent(
         return await agents.update(connection, changed)
 
 
-def _check(change: AgentChange) -> None:
+def _check(baton: Baton, change: AgentChange) -> None:
     for name, longest in (
         ("name", _NAME_CHARACTERS),
         ("model", _NAME_CHARACTERS),
@@ -146,8 +148,14 @@ def _check(change: AgentChange) -> None:
         raise InvalidInput(f"tools must be at most {_MOST_TOOLS} distinct names", ("body", "tools"))
     for number, tool in enumerate(tools):
         check_text(tool, "tools", number, longest=_NAME_CHARACTERS)
-    for field, value in (("policies", change.policies), ("limits", change.limits)):
+    for field, value in (
+        ("policies", change.policies),
+        ("limits", change.limits),
+        ("model_settings", change.model_settings),
+    ):
         if value and (reason := unstorable(value)):
             raise InvalidInput(reason, ("body", field))
     check_policies(change.policies or {})
     check_limits(change.limits or {})
+    access = ModelAccess(baton.settings.model_keys, baton.settings.model_hosts)
+    check_model_settings(change.model_settings or {}, access)

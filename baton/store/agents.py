@@ -119,6 +119,7 @@ async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
             tools=list(agent.tools),
             policies=agent.policies,
             limits=agent.limits,
+            model_settings=agent.model_settings,
             mode=agent.mode,
             is_default=agent.is_default,
         )
@@ -142,6 +143,7 @@ def agent_of(row: asyncpg.Record) -> Agent:
         tools=tuple(row["tools"]),
         policies=row["policies"],
         limits=row["limits"],
+        model_settings=row["model_settings"],
         mode=SendMode(row["mode"]),
         is_default=row["is_default"],
         version=row["version"],

@@ -20,6 +20,7 @@ WHOLE = {
     "tools": ["clock", "write_note"],
     "policies": {"write_note": "ask", "*": "deny"},
     "limits": {"max_turns": 20, "max_tokens": 10_000, "max_usd": 1.5, "max_seconds": 3600},
+    "model_settings": {"temperature": 0.2, "effort": "low", "stop": ["END"], "extra_body": {"top_k": 5}},
     "mode": "interrupt",
 }
 
@@ -136,6 +137,12 @@ async def test_its_mode_is_what_a_send_goes_by(api: RunningApi) -> None:
         {"limits": {"max_turns": True}},
         {"limits": {"max_usd": "1"}},
         {"limits": {"turns": 1}},
+        {"model_settings": {"temprature": 0.2}},
+        {"model_settings": {"seed": "5"}},
+        {"model_settings": {"api_key": "sk-0123456789"}},
+        {"model_settings": {"api_key": "env:OPENAI_API_KEY"}},
+        {"model_settings": {"base_url": "http://localhost:11434/v1"}},
+        {"model_settings": {"stop": ["a\u0000"]}},
         {"mode": "sometimes"},
         {"is_default": "yes"},
         {"color": "red"},

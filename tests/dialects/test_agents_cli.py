@@ -35,6 +35,9 @@ async def test_an_agent_from_a_file_and_back(api: RunningApi, baton: Command, tm
         {"*": "deny"},
         2,
     )
+    given = ("temperature=0.2", "effort=low", 'stop=["END"]')
+    asked = await baton("agents", "change", "planner", *(part for one in given for part in ("--setting", one)))
+    assert yaml.safe_load(asked.out)["model_settings"] == {"temperature": 0.2, "effort": "low", "stop": ["END"]}
     late = await baton("agents", "change", "planner", "--limit", "max_turns=5", "--if-version", "1")
     assert (late.code, late.out) == (4, "")
     listed = await baton("agents", "list")
@@ -48,6 +51,8 @@ async def test_an_agent_from_a_file_and_back(api: RunningApi, baton: Command, tm
         (["create", "--name", "x"], 4),
         (["change", "planner"], 2),
         (["change", "planner", "--limit", "many"], 2),
+        (["change", "planner", "--setting", "temperature"], 2),
+        (["change", "planner", "--setting", "temprature=0.2"], 4),
         (["create", "-f", str(tmp_path / "nowhere")], 2),
         (["show", "nobody/../planner"], 4),
     ):

@@ -24,6 +24,7 @@ PUBLISHED = {
     "0007_authors.sql": "0152491d8f78f57fee108ddb3e5930abe2db8b2c9350787cd96e26bb81ea2f54",
     "0008_sums.sql": "b5b744d7fdba849239c9fdd340ef867b5fced121a61648b85223199fef0cd9a4",
     "0009_artifacts.sql": "2a64d14e022af140b397e70ec829bdbed91cf6019235b80e965494a4ef1d2553",
+    "0010_model_settings.sql": "d2d34ad89dbc056376a819254c8e0a08c2444ee04fcee1881962384396695721",
 }
 
 

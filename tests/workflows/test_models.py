@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
 from baton.domain.states import SendMode
 from baton.service import tasks
+from baton.service.agents import AgentChange, create_agent
 from baton.service.explain import explain_task
 from baton.store import agents
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply, running_openai_server
@@ -31,6 +33,7 @@ def provider() -> Generator[OpenAIServer]:
     with running_openai_server() as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_BASE_URL", server.url)
         patch.setenv("OPENAI_API_KEY", "sk-of-the-tests-0123456789")
+        patch.setenv("OTHER_KEY", "key-of-the-other-0123456789")
         yield server
 
 
@@ -40,7 +43,12 @@ async def served(
 ) -> AsyncGenerator[System]:
     """A tenant's view of Baton whose worker asks ``provider``."""
     dsn = await postgres.create_database()
-    async with running_system(dsn, temporal_server, tools_modules=("tests.support.tools",)) as running:
+    options: dict[str, Any] = {
+        "tools_modules": ("tests.support.tools",),
+        "model_keys": ("OTHER_KEY",),
+        "model_hosts": ("127.0.0.1",),
+    }
+    async with running_system(dsn, temporal_server, **options) as running:
         yield running
 
 
@@ -168,6 +176,21 @@ async def test_what_was_used_is_what_the_events_say(served: System, provider: Op
     assert sum(usage.input_tokens for usage in usages) == 40
     assert sum(usage.output_tokens for usage in usages) == 5
     assert [event.body.finish_reason for event in log if isinstance(event.body, StepCompleted)] == ["stop"]
+
+
+async def test_an_agent_of_another_server(served: System, provider: OpenAIServer) -> None:
+    with running_openai_server() as other:
+        settings: JsonObject = {"base_url": other.url, "api_key": "env:OTHER_KEY", "temperature": 0.5}
+        change = AgentChange(f"agent-{uuid4()}", "openai:llama-4", model_settings=settings)
+        agent = (await create_agent(served.baton, served.who, change)).agent
+        other.reply(Reply(("From ", "elsewhere.")))
+        task = await served.start("Answer.", agent.id)
+        row = await served.until(task, "succeeded")
+        (asked,) = other.asked
+    assert row["result"] == "From elsewhere."
+    assert provider.asked == []
+    assert asked.headers["authorization"] == "Bearer key-of-the-other-0123456789"
+    assert asked.body["temperature"] == 0.5
 
 
 async def test_an_interrupt_ends_the_wait_for_a_provider(served: System, provider: OpenAIServer) -> None:

@@ -80,6 +80,7 @@ def _change(request: CreateAgent | ChangeAgent) -> AgentChange:
         tools=None if request.tools is None else tuple(request.tools),
         policies=request.policies,
         limits=request.limits,
+        model_settings=request.model_settings,
         mode=request.mode,
         is_default=request.is_default,
     )

@@ -169,6 +169,7 @@ def agent(view: Agent) -> Json:
         "tools": view.tools,
         "policies": view.policies,
         "limits": view.limits,
+        "model_settings": view.model_settings,
         "mode": view.mode,
         "is_default": view.is_default,
         "version": view.version,

@@ -1,6 +1,7 @@
 """`baton agents …`: agents as data, from the command line or from a YAML file."""
 
-from typing import Annotated
+from json import loads
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -35,6 +36,12 @@ PolicyOption = Annotated[
 ]
 LimitOption = Annotated[
     list[str] | None, typer.Option("--limit", metavar="NAME=NUMBER", help="A limit, such as max_turns=20.")
+]
+SettingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--setting", metavar="NAME=VALUE", help="How the model is asked, such as temperature=0.2. Can be repeated."
+    ),
 ]
 ModeOption = Annotated[
     str | None, typer.Option(help="Default mode of messages to a running task: queue, interrupt or reject.")
@@ -86,6 +93,7 @@ def create(
     tool: ToolOption = None,
     policy: PolicyOption = None,
     limit: LimitOption = None,
+    setting: SettingOption = None,
     mode: ModeOption = None,
     default: DefaultOption = None,
     json: JsonOption = False,
@@ -96,7 +104,7 @@ def create(
 
     async def command(client: Client) -> int:
         document = read_object(file, "agent") if file else NO_DOCUMENT
-        body = _body(document.value, name, model, instructions, tool, policy, limit, mode, default)
+        body = _body(document.value, name, model, instructions, tool, policy, limit, setting, mode, default)
         with document.located("body"):
             _show(await client.create_agent(body), json)
         return 0
@@ -114,6 +122,7 @@ def change(
     tool: ToolOption = None,
     policy: PolicyOption = None,
     limit: LimitOption = None,
+    setting: SettingOption = None,
     mode: ModeOption = None,
     default: DefaultOption = None,
     if_version: VersionOption = None,
@@ -123,12 +132,12 @@ def change(
 ) -> None:
     """Change an agent. What is not given stays as it is.
 
-    Tools, policies and limits are replaced as a whole. Options override the file.
+    Tools, policies, limits and settings are replaced as a whole. Options override the file.
     """
 
     async def command(client: Client) -> int:
         document = read_object(file, "agent") if file else NO_DOCUMENT
-        body = _body(document.value, name, model, instructions, tool, policy, limit, mode, default)
+        body = _body(document.value, name, model, instructions, tool, policy, limit, setting, mode, default)
         with document.located("body"):
             _show(await client.change_agent(agent, body, if_version=if_version), json)
         return 0
@@ -148,6 +157,7 @@ def _body(
     tool: list[str] | None,
     policy: list[str] | None,
     limit: list[str] | None,
+    setting: list[str] | None,
     mode: str | None,
     default: bool | None,
 ) -> Json:
@@ -161,6 +171,9 @@ def _body(
         "policies": dict(_pair(one, "--policy") for one in policy) if policy else None,
         "limits": {field: _number(value) for field, value in (_pair(one, "--limit") for one in limit)}
         if limit
+        else None,
+        "model_settings": {field: _json(value) for field, value in (_pair(one, "--setting") for one in setting)}
+        if setting
         else None,
         "mode": mode,
         "is_default": default,
@@ -183,6 +196,14 @@ def _number(text: str) -> int | float:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
         raise UsageError(f"--limit takes NAME=NUMBER, not {text!r}") from None
+
+
+def _json(text: str) -> Any:
+    """What ``text`` is in JSON; other text is meant as it is."""
+    try:
+        return loads(text, parse_constant=str)  # Infinity and NaN are not JSON
+    except ValueError:
+        return text
 
 
 def _show(agent: WholeAgent | ChangedAgent, json: bool) -> None:

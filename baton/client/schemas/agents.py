@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool, StrictStr
 
 from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.domain.allowance import CALLS_PER_TURN, LIMITS
+from baton.domain.model_settings import MODEL_SETTINGS
 from baton.domain.states import SendMode
 
 Policies = Annotated[dict[str, Any], Field(description='By tool, or `"*"` for all others: `allow`, `ask` or `deny`.')]
@@ -16,6 +17,14 @@ Limits = Annotated[
     Field(
         description=f"Positive numbers by name: {', '.join(LIMITS)}. A task that reaches one asks whether to go on. "
         f"`max_calls_per_turn` is {CALLS_PER_TURN} unless given."
+    ),
+]
+ModelSettings = Annotated[
+    dict[str, Any],
+    Field(
+        description=f"How the model is asked, by name: {', '.join(MODEL_SETTINGS)}. `api_key` is `env:NAME`, with the "
+        "name of a variable in the worker's environment. Whoever runs Baton decides which names, and which hosts in "
+        "`base_url`, agents may use."
     ),
 ]
 Mode = Annotated[
@@ -40,6 +49,7 @@ class CreateAgent(Shape):
     tools: Tools = []
     policies: Policies = {}
     limits: Limits = {}
+    model_settings: ModelSettings = {}
     mode: Mode = SendMode.QUEUE
     is_default: Annotated[StrictBool, Field(description="Whether calls that name no agent use it.")] = False
 
@@ -53,6 +63,7 @@ class ChangeAgent(Shape):
     tools: Tools | None = None
     policies: Policies | None = None
     limits: Limits | None = None
+    model_settings: ModelSettings | None = None
     mode: Mode | None = None
     is_default: StrictBool | None = None
 
@@ -65,6 +76,7 @@ class WholeAgent(AgentOut):
     tools: list[str]
     policies: dict[str, Any]
     limits: dict[str, Any]
+    model_settings: dict[str, Any] = {}
     mode: SendMode
     is_default: bool
     version: int
@@ -81,6 +93,7 @@ class ChangedAgent(AgentOut):
     tools: list[str] | None = None
     policies: dict[str, Any] | None = None
     limits: dict[str, Any] | None = None
+    model_settings: dict[str, Any] | None = None
     mode: SendMode | None = None
     is_default: bool | None = None
     created_at: datetime | None = None

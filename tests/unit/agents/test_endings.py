@@ -7,7 +7,6 @@ from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
 from baton.agents.replies import GO_ON_CHOICES
 from baton.agents.steps import CONTINUATIONS, CONTINUE, PartialReply
-from baton.agents.streaming import Clocks
 from tests.support.openai_server import Called, OpenAIServer, Reply
 from tests.unit.agents.talk import Talk
 from tests.unit.agents.test_models import ask, failure
@@ -129,30 +128,26 @@ async def test_reasoning_without_an_answer_is_no_answer(models: Models, openai_s
 
 
 @APIS
-async def test_a_model_that_says_nothing_is_cut(openai_server: OpenAIServer, name: str) -> None:
-    models = Models(clocks=Clocks(first=0.2, between=30))
+async def test_a_model_that_says_nothing_is_cut(models: Models, openai_server: OpenAIServer, name: str) -> None:
     openai_server.reply(Reply(("late",), token_seconds=30))
-    failed = await failure(models, name)
+    failed = await failure(models, name, first_content_seconds=0.2, between_contents_seconds=30)
     assert (failed.code, failed.retryable) == (errors.SILENT, True)
     assert "0.2 s" in failed.detail
-    await models.close()
 
 
 @APIS
-async def test_a_model_that_falls_silent_is_cut(openai_server: OpenAIServer, name: str) -> None:
-    models = Models(clocks=Clocks(first=30, between=0.2))
+async def test_a_model_that_falls_silent_is_cut(models: Models, openai_server: OpenAIServer, name: str) -> None:
     openai_server.reply(Reply(("one ", "two "), token_seconds=2))
     partial = PartialReply()
-    assert (await failure(models, name, partial)).code == errors.SILENT
+    failed = await failure(models, name, partial, first_content_seconds=30, between_contents_seconds=0.2)
+    assert failed.code == errors.SILENT
     assert partial.text == "one "
-    await models.close()
 
 
-async def test_what_is_not_silence_is_waited_for(openai_server: OpenAIServer) -> None:
-    models = Models(clocks=Clocks(first=30, between=0.5))
+async def test_what_is_not_silence_is_waited_for(models: Models, openai_server: OpenAIServer) -> None:
     openai_server.reply(Reply(tuple("abcdefgh"), token_seconds=0.1))
-    assert (await ask(models, "openai:gpt-5-mini")).text == "abcdefgh"
-    await models.close()
+    reply = await ask(models, "openai:gpt-5-mini", first_content_seconds=30, between_contents_seconds=0.5)
+    assert reply.text == "abcdefgh"
 
 
 def test_silence_and_a_missing_end_are_tried_again() -> None:

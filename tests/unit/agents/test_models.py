@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -11,26 +12,28 @@ from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
 from baton.domain.conversation import Attachment, ModelReply, Transcript
+from baton.domain.json import JsonValue
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply
-from tests.unit.agents.talk import Talk
+from tests.unit.agents.talk import Talk, an_agent
 
 APIS = pytest.mark.parametrize("name", ["openai:gpt-5-mini", "openai-responses:gpt-5-mini"])
 SECRET = "what the provider says"
 
 
-def a_transcript(models: Models, name: str) -> Transcript:
-    talk = Talk(models, "Do it.", model=name)
+def a_transcript(models: Models, name: str, **settings: JsonValue) -> Transcript:
+    talk = Talk(models, "Do it.", model=name, agent=replace(an_agent(), model_settings=settings))
     talk.begin_turn()
     return talk.transcript
 
 
-async def ask(models: Models, name: str, partial: PartialReply | None = None) -> ModelReply:
-    return await take_step(models, a_transcript(models, name), 1, partial or PartialReply(), lambda _: None)
+async def ask(models: Models, name: str, partial: PartialReply | None = None, **settings: JsonValue) -> ModelReply:
+    transcript = a_transcript(models, name, **settings)
+    return await take_step(models, transcript, 1, partial or PartialReply(), lambda _: None)
 
 
-async def failure(models: Models, name: str, partial: PartialReply | None = None) -> ModelFailed:
+async def failure(models: Models, name: str, partial: PartialReply | None = None, **settings: JsonValue) -> ModelFailed:
     with pytest.raises(ModelFailed) as caught:
-        await ask(models, name, partial)
+        await ask(models, name, partial, **settings)
     assert str(caught.value) == caught.value.code
     return caught.value
 
@@ -99,13 +102,11 @@ async def test_nobody_listens(models: Models, monkeypatch: pytest.MonkeyPatch) -
     assert (failed.code, failed.retryable) == (errors.UNAVAILABLE, True)
 
 
-async def test_a_provider_that_falls_silent(openai_server: OpenAIServer) -> None:
-    models = Models(read_timeout_seconds=0.2)
+async def test_a_request_that_takes_too_long(models: Models, openai_server: OpenAIServer) -> None:
     openai_server.reply(Reply(("one ", "two"), token_seconds=30))
-    failed = await failure(models, "openai:gpt-5-mini")
+    failed = await failure(models, "openai:gpt-5-mini", timeout_seconds=0.2)
     assert (failed.code, failed.retryable) == (errors.UNAVAILABLE, True)
     assert len(openai_server.asked) == 1
-    await models.close()
 
 
 async def test_cancelled_it_hangs_up(models: Models, openai_server: OpenAIServer) -> None:
@@ -204,7 +205,7 @@ async def test_compatible_servers_are_asked_for_chat_completions(
     for base_url in (openai_server.url, "https://api.openai.com/v1", "https://eu.api.openai.com/v1"):
         monkeypatch.setenv("OPENAI_BASE_URL", base_url)
         models = Models()
-        paths.append(type(await models.model("openai:gpt-5-mini")).__name__)
+        paths.append(type(await models.model("openai:gpt-5-mini", {})).__name__)
         await models.close()
     assert paths == ["OpenAIChatModel", "OpenAIResponsesModel", "OpenAIResponsesModel"]
 
@@ -235,8 +236,8 @@ async def test_a_provider_without_its_package(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_a_model_is_made_once(models: Models, openai_server: OpenAIServer) -> None:
-    first, second = await asyncio.gather(models.model("openai:a"), models.model("openai:a"))
-    other = await models.model("openai:b")
+    first, second = await asyncio.gather(models.model("openai:a", {}), models.model("openai:a", {}))
+    other = await models.model("openai:b", {})
     assert first is second
     assert first.provider is other.provider
 
