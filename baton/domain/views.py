@@ -1,8 +1,9 @@
 """What reads give: executions, tasks and messages as PostgreSQL has them, for dialects to put into their own words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from baton.domain.approvals import Approval, ApprovalState
@@ -12,6 +13,8 @@ from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, MessageState, TaskState
 
 T = TypeVar("T")
+#: What an execution's metadata has at which paths, as text: what a list is narrowed to.
+MetadataAt: TypeAlias = Mapping[tuple[str, ...], str]
 
 
 @dataclass(frozen=True, slots=True)

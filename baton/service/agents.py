@@ -17,6 +17,8 @@ from baton.domain.texts import check_text
 from baton.domain.views import Page
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, decode_cursor, encode_cursor
+from baton.service.filters import check_search
+from baton.service.numbered import NUMBERED_BYTES, check_whole
 from baton.service.once import once
 from baton.service.visibility import find_agent
 from baton.store import agents
@@ -53,6 +55,23 @@ async def list_agents(baton: Baton, who: Principal, *, limit: int, cursor: str |
         found = await agents.page(connection, who.bounds, limit=limit, after=after)
     page = tuple(found)
     return Page(page, encode_cursor(page[-1].number) if found.more else None)
+
+
+async def page_agents(
+    baton: Baton, who: Principal, *, limit: int, offset: int = 0, search: str | None = None, parameter: str = "limit"
+) -> Page[Agent]:
+    """The tenant's agents by offset, oldest first, with their total; a key for one agent sees that one.
+
+    ``search``: what their names hold, in any case. Raises `InvalidInput` like `check_whole` and `check_search`.
+    """
+    check_search(search)
+    async with baton.pool.connection() as connection:
+        found = await agents.search(
+            connection, who.bounds, limit=limit, most_bytes=NUMBERED_BYTES, offset=offset, text=search
+        )
+        check_whole(found, parameter)
+        total = await agents.count(connection, who.bounds, text=search)
+    return Page(tuple(found), total=total)
 
 
 async def get_agent(baton: Baton, who: Principal, reference: AgentReference) -> Agent:

@@ -9,9 +9,10 @@ from baton.domain.conversation import Usage
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import ExecutionId, TaskById
 from baton.domain.states import ExecutionState
-from baton.domain.views import ExecutionView, Page
+from baton.domain.views import ExecutionView, MetadataAt, Page
 from baton.service.context import Baton
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.filters import check_metadata, check_search
 from baton.service.numbered import NUMBERED_BYTES, check_whole
 from baton.service.visibility import SeenExecution, SeenTask, find_bounds, find_execution, find_task
 from baton.store import executions, tasks
@@ -67,15 +68,19 @@ async def page_executions(
     states: Sequence[ExecutionState] | None = None,
     agent: AgentReference = None,
     asks: bool | None = None,
+    id_part: str | None = None,
+    metadata: MetadataAt | None = None,
     with_only_tasks: bool = False,
     parameter: str = "limit",
 ) -> Page[ExecutionView]:
     """Executions by offset, newest first, with their total: for dialects that page so.
 
     ``in_plan``: plans only, single tasks only, None for both. ``asks``: of those that wait, those that do for an answer
-    (True) or for consent alone (False). ``with_only_tasks``: those that are no plans come with their task. Raises
-    `AgentNotFound`, and `InvalidInput` like `check_whole`.
+    (True) or for consent alone (False). ``id_part``: what their ids hold, in any case. ``with_only_tasks``: those that
+    are no plans come with their task. Raises `AgentNotFound`, and `InvalidInput` like `check_whole`, `check_metadata`.
     """
+    check_search(id_part)
+    check_metadata(metadata)
     async with baton.pool.connection() as connection:
         bounds = await find_bounds(connection, who, agent)
         found = await executions.page(
@@ -87,9 +92,13 @@ async def page_executions(
             in_plan=in_plan,
             states=states,
             asks=asks,
+            id_part=id_part,
+            metadata=metadata,
         )
         check_whole(found, parameter)
-        total = await executions.count(connection, bounds, in_plan=in_plan, states=states, asks=asks)
+        total = await executions.count(
+            connection, bounds, in_plan=in_plan, states=states, asks=asks, id_part=id_part, metadata=metadata
+        )
         if with_only_tasks:
             single = [one.id for one in found if not one.in_plan]
             listed = await tasks.only_tasks(connection, who.tenant_id, single, most_bytes=NUMBERED_BYTES)

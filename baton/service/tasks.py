@@ -8,9 +8,10 @@ from baton.domain.errands import TaskWithErrand
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import ExecutionId, TaskAddress, TaskRoute
 from baton.domain.states import ExecutionState, TaskState
-from baton.domain.views import Page, TaskDetails, TaskView
+from baton.domain.views import MetadataAt, Page, TaskDetails, TaskView
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
+from baton.service.filters import check_metadata
 from baton.service.numbered import NUMBERED_BYTES, check_whole
 from baton.service.visibility import find_bounds, find_execution, find_task
 from baton.store import executions, tasks
@@ -92,19 +93,27 @@ async def page_tasks(
     limit: int,
     offset: int = 0,
     stages: Sequence[tuple[TaskState, bool]] | None = None,
+    metadata: MetadataAt | None = None,
     parameter: str = "limit",
 ) -> Page[TaskDetails]:
     """Tasks by offset, newest first, with their total.
 
-    ``stages``: only tasks in one of these states, each with whether a turn is under way. Raises `InvalidInput` like
-    `check_whole`.
+    ``stages``: only tasks in one of these states, each with whether a turn is under way. ``metadata``: their
+    executions'. Raises `InvalidInput` like `check_whole` and `check_metadata`.
     """
+    check_metadata(metadata)
     async with baton.pool.connection() as connection:
         found = await tasks.details_page(
-            connection, who.bounds, limit=limit, most_bytes=NUMBERED_BYTES, offset=offset, standings=stages
+            connection,
+            who.bounds,
+            limit=limit,
+            most_bytes=NUMBERED_BYTES,
+            offset=offset,
+            standings=stages,
+            metadata=metadata,
         )
         check_whole(found, parameter)
-        total = await tasks.count(connection, who.bounds, standings=stages)
+        total = await tasks.count(connection, who.bounds, standings=stages, metadata=metadata)
     return Page(tuple(found), total=total)
 
 

@@ -96,6 +96,27 @@ async def page(
     return rows.each(agent_of)
 
 
+async def search(
+    connection: Connection, bounds: Bounds, *, limit: int, most_bytes: int, offset: int = 0, text: str | None = None
+) -> CutPage[Agent]:
+    """Agents, oldest first; with ``text`` only those whose names hold it, in any case."""
+    rows = await fetch_page(
+        connection,
+        "search_agents",
+        **within(bounds),
+        search=text,
+        limit=limit,
+        most_bytes=most_bytes,
+        offset=offset,
+    )
+    return rows.each(agent_of)
+
+
+async def count(connection: Connection, bounds: Bounds, *, text: str | None = None) -> int:
+    """How many agents `search` would give in all."""
+    return await fetchval(connection, "count_agents", **within(bounds), search=text)
+
+
 async def lock(connection: Connection, tenant_id: TenantId, agent_id: AgentId) -> Agent | None:
     """An agent, locked until the transaction ends."""
     return _maybe(await fetchrow(connection, "lock_agent", tenant=tenant_id, agent=agent_id))

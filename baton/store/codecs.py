@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Attachment, Question, ToolCall
 from baton.domain.json import JsonObject
+from baton.domain.views import MetadataAt
 
 T = TypeVar("T")
 
@@ -34,6 +35,13 @@ class Codec(Generic[T]):
         """What a row holds of one value."""
         written: Any = orjson.loads(orjson.dumps(value))
         return written
+
+
+def wanted_metadata(metadata: MetadataAt | None) -> list[dict[str, object]] | None:
+    """What the queries' part `has_metadata` takes; None for all."""
+    if not metadata:
+        return None
+    return [{"path": path, "value": value} for path, value in metadata.items()]
 
 
 QUESTIONS: Final = Codec(Question)

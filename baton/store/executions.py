@@ -1,5 +1,6 @@
 """Executions as they are now, always within one tenant. `baton.store.creation` makes them."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -11,7 +12,8 @@ from baton.domain.conversation import Usage
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.ids import Bounds, ExecutionId, ExecutionRoute, TaskId, TenantId
 from baton.domain.states import ExecutionState, TaskState
-from baton.domain.views import ExecutionView, TaskView
+from baton.domain.views import ExecutionView, MetadataAt, TaskView
+from baton.store.codecs import wanted_metadata
 from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval, within
@@ -20,6 +22,7 @@ from baton.store.tasks import agent_ref_of, task_of
 
 #: After so many bytes of its tasks' texts, a plan that is read as a whole has the other tasks without them.
 PLAN_BYTES: Final = 4 * 1024 * 1024
+_WHOLE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def route(connection: Connection, bounds: Bounds, execution_id: ExecutionId) -> ExecutionRoute:
@@ -67,10 +70,13 @@ async def page(
     after: tuple[datetime, UUID] | None = None,
     offset: int = 0,
     asks: bool | None = None,
+    id_part: str | None = None,
+    metadata: MetadataAt | None = None,
 ) -> CutPage[ExecutionView]:
     """Executions, newest first, without their tasks and plans. ``after``: created_at and id where a page ended.
 
-    ``asks``: of those that wait, those that do for an answer (True) or for consent alone (False).
+    ``asks``: of those that wait, those that do for an answer (True) or for consent alone (False). ``id_part``: what
+    their ids hold, in any case.
     """
     created_at, execution_id = after or (None, None)
     rows = await fetch_page(
@@ -85,6 +91,8 @@ async def page(
         most_bytes=most_bytes,
         offset=offset,
         asks=asks,
+        **_by_id(id_part),
+        metadata=wanted_metadata(metadata),
     )
     return rows.each(
         lambda row: _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()})
@@ -98,6 +106,8 @@ async def count(
     states: Sequence[ExecutionState] | None = None,
     in_plan: bool | None = None,
     asks: bool | None = None,
+    id_part: str | None = None,
+    metadata: MetadataAt | None = None,
 ) -> int:
     """How many executions `page` would give in all."""
     return await fetchval(
@@ -107,6 +117,8 @@ async def count(
         states=states,
         in_plan=in_plan,
         asks=asks,
+        **_by_id(id_part),
+        metadata=wanted_metadata(metadata),
     )
 
 
@@ -117,6 +129,14 @@ async def usage(
     row = await fetchrow(connection, "execution_usage", tenant=tenant_id, execution=execution_id, task=task_id)
     assert row is not None
     return Usage(row["input"], row["output"])
+
+
+def _by_id(part: str | None) -> dict[str, object]:
+    """What narrows a list by ids. A whole one is looked up; for a part all ids of the tenant are read."""
+    part = part and part.lower()
+    if part and _WHOLE_ID.fullmatch(part):
+        return {"execution": part, "id_part": None}
+    return {"execution": None, "id_part": part}
 
 
 def _execution_of(

@@ -10,8 +10,8 @@ from baton.domain.conversation import Usage
 from baton.domain.errands import ErrandState, Taken, TaskWithErrand, errand_state
 from baton.domain.ids import Bounds, ExecutionId, TaskId, TenantId
 from baton.domain.states import ExecutionState, MessageState, TaskState, TurnState
-from baton.domain.views import AgentRef, TaskDetails, TaskView
-from baton.store.codecs import APPROVALS, QUESTIONS
+from baton.domain.views import AgentRef, MetadataAt, TaskDetails, TaskView
+from baton.store.codecs import APPROVALS, QUESTIONS, wanted_metadata
 from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval, within
@@ -116,8 +116,10 @@ async def details_page(
     most_bytes: int = PAGE_BYTES,
     offset: int,
     standings: Sequence[tuple[TaskState, bool]] | None = None,
+    metadata: MetadataAt | None = None,
 ) -> CutPage[TaskDetails]:
-    """Tasks, newest first; with ``standings`` only those that stand so."""
+    """Tasks, newest first; with ``standings`` only those that stand so, with ``metadata`` only those of executions that
+    have it."""
     rows = await fetch_page(
         connection,
         "page_task_details",
@@ -125,6 +127,7 @@ async def details_page(
         limit=limit,
         most_bytes=most_bytes,
         offset=offset,
+        metadata=wanted_metadata(metadata),
         **_columns(standings),
     )
     return rows.each(_details_of)
@@ -135,9 +138,11 @@ async def count(
     bounds: Bounds,
     *,
     standings: Sequence[tuple[TaskState, bool]] | None = None,
+    metadata: MetadataAt | None = None,
 ) -> int:
     """How many tasks `tasks` would give in all."""
-    return await fetchval(connection, "count_tasks", **within(bounds), **_columns(standings))
+    wanted = wanted_metadata(metadata)
+    return await fetchval(connection, "count_tasks", **within(bounds), metadata=wanted, **_columns(standings))
 
 
 async def with_errands(

@@ -95,6 +95,7 @@ TABLE: Final[dict[str, Entry]] = {
         S, body={"responses": [{"execution_id": "$PLAN_TASK", "message": "hello"}]}
     ),
     "GET /api/v1/agents": Entry(R, other=LISTS),
+    "GET /api/v1/agents/{agent_id}": Entry(R),
     "POST /api/v1/agents/{agent_id}/execute": Entry(W, body={"prompt": "!say hi", "worker_queue_id": "q"}),
     f"GET {_RUN}": Entry(R, other=LISTS),
     f"GET {_RUN}/{{execution_id}}": Entry(R),
@@ -133,6 +134,7 @@ TABLE: Final[dict[str, Entry]] = {
     # --- Asteroid
     "GET /api/v1/execution/{executionId}/status": Entry(R),
     "GET /api/v1/execution/{executionId}/result": Entry(R),
+    f"GET {_ASTEROID}/agents": Entry(R, other=LISTS),
     f"POST {_ASTEROID}/agents/{{agentId}}/execute": Entry(W, 202, {"inputs": {"task": "!say hi"}}),
     f"GET {_ASTEROID}/executions": Entry(R, other=LISTS),
     f"GET {_ASTEROID}/executions/{{executionId}}": Entry(R),

@@ -4,6 +4,8 @@ from typing import Any, cast
 
 import httpx
 
+from tests.hostile.wire import Reply
+
 Json = dict[str, Any]
 
 
@@ -50,3 +52,8 @@ async def task_ids(http: httpx.AsyncClient, execution_id: str) -> dict[int, str]
     """The uuids of an execution's tasks, by position."""
     answer = await http.get(f"/baton/v1/executions/{execution_id}")
     return {task["position"]: task["id"] for task in answer.json()["tasks"]}
+
+
+def reply(answer: httpx.Response) -> Reply:
+    """An answer, as what judges shapes takes it."""
+    return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)

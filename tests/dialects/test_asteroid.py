@@ -384,7 +384,7 @@ async def test_errors_are_in_its_own_shape(api: RunningApi) -> None:
     execution, _ = await single(api)
     url = f"{EXECUTIONS}/{execution}/user-messages"
     http = api.http
-    for path in ("", "/", "/nothing", "/executions/", f"/executions/{execution}/nothing", "/agents"):
+    for path in ("", "/", "/nothing", "/executions/", f"/executions/{execution}/nothing", "/profiles"):
         refused(await http.get(V2 + path), 404)
     refused(await http.get(url), 405)
     refused(await http.delete(EXECUTIONS), 405)

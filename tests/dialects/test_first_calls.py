@@ -48,7 +48,10 @@ async def test_one_execution_of_asteroids_is_found_in_its_list(api: RunningApi) 
     assert await listed(executionId=one) == [one]
     assert await listed(executionId=one, status="running", agentId=agent) == [one]
     assert await listed(executionId=one, status="failed") == []
-    assert await listed(executionId=one, agentId="another") == []
+    assert await listed(executionId=one[9:23].upper()) == [one]
+    assert await listed(executionId=one.upper()) == [one]
+    strange = await api.http.get("/agents/v2/executions", params={"executionId": one, "agentId": "another"})
+    assert strange.status_code == 404
     for nothing in (str(uuid4()), "x", "%00"):
         assert await listed(executionId=nothing) == []
     foreign = await api.client(api.other_key).get("/agents/v2/executions", params={"executionId": one})

@@ -8,10 +8,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.dialects import all_dialects
-from tests.dialects.requests import start_plan, start_task
+from tests.dialects.requests import reply, start_plan, start_task
 from tests.dialects.spoken import SPOKEN
 from tests.hostile.shapes import is_in_shape
-from tests.hostile.wire import Reply
 from tests.support.api import RunningApi
 
 
@@ -21,10 +20,6 @@ async def start(api: RunningApi, name: str) -> tuple[str, dict[str, Any], int]:
     start = SPOKEN[name].start
     body = dict(start.body) | ({"agent_id": agent["number"]} if "agent_id" in start.body else {})
     return start.path.format(agent=agent["id"]), body, start.status
-
-
-def reply(answer: httpx.Response) -> Reply:
-    return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
 
 
 async def raw(

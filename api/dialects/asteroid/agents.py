@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.access import CanWrite, Service
+from api.access import CanRead, CanWrite, Service
 from api.body import JsonBody
 from api.dialects.asteroid import translate
-from api.dialects.asteroid.paths import AGENT_ID, AgentInPath
-from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, ExecuteAgentRequest, Started
+from api.dialects.asteroid.paths import AGENT_ID, AGENTS_QUERY, AgentInPath, AgentListing
+from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, READ_ERRORS, AgentPage, ExecuteAgentRequest, Started
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.responses import JsonResponse, execution_headers
@@ -15,9 +15,30 @@ from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import parse_reference
 from baton.domain.states import ExecutionState
-from baton.service import starts
+from baton.service import agents, starts
 
 router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
+
+
+@router.get(
+    "/agents",
+    operation_id="AgentList",
+    summary="List agents",
+    responses=READ_ERRORS | {200: {"model": AgentPage}},
+    openapi_extra={"parameters": AGENTS_QUERY},
+)
+async def list_agents(who: CanRead, query: AgentListing, baton: Service) -> Response:
+    """A page of the agents that executions can be started with, oldest first."""
+    found = await agents.page_agents(
+        baton,
+        who,
+        limit=query.pageSize,
+        offset=(query.page - 1) * query.pageSize,
+        search=query.searchName,
+        parameter="pageSize",
+    )
+    items = [translate.agent(one) for one in found.items]
+    return JsonResponse(translate.page(items, query.page, query.pageSize, found.total))
 
 
 @router.post(

@@ -24,13 +24,10 @@ from api.dialects.asteroid.schemas import (
     Activity,
     Execution,
     Executions,
-    ListQuery,
 )
-from api.ids import execution_id
 from api.responses import JsonResponse, etag, execution_headers, to_json
 from api.routing import DirectRoute
 from baton.domain.agents import Principal, parse_reference
-from baton.domain.errors import ExecutionNotFound
 from baton.service import executions, log
 from baton.service.context import Baton
 
@@ -48,8 +45,6 @@ router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_clas
 )
 async def list_executions(who: CanRead, query: Listing, baton: Service) -> Response:
     """A page of executions, newest first. A plan's result is part of its own resource only."""
-    if query.executionId is not None:
-        return await _list_one(baton, who, query, query.executionId)
     states, asks = translate.states_of(query.status)
     found = await executions.page_executions(
         baton,
@@ -59,32 +54,13 @@ async def list_executions(who: CanRead, query: Listing, baton: Service) -> Respo
         states=states,
         asks=asks,
         agent=None if query.agentId is None else parse_reference(query.agentId),
+        id_part=query.executionId,
+        metadata=query.metadata,
         with_only_tasks=True,
         parameter="pageSize",
     )
-    return JsonResponse(
-        {
-            "items": [translate.execution(item, who.tenant_id) for item in found.items],
-            "page": query.page,
-            "pageSize": query.pageSize,
-            "total": found.total,
-        }
-    )
-
-
-async def _list_one(baton: Baton, who: Principal, query: ListQuery, named: str) -> Response:
-    """The list of the one execution that is asked for, as the vendor's clients read one; empty where there is none."""
-    try:
-        found = [await executions.get_execution(baton, who, execution_id(named))]
-    except ExecutionNotFound:
-        found = []
-    if query.status:
-        found = [one for one in found if translate.status_of(one.state, asks=one.asks) in query.status]
-    if query.agentId is not None:
-        agent = parse_reference(query.agentId)
-        found = [one for one in found if agent in (one.agent.id, one.agent.number, one.agent.name)]
-    items = [translate.execution(one, who.tenant_id) for one in found] if query.page == 1 else []
-    return JsonResponse({"items": items, "page": query.page, "pageSize": query.pageSize, "total": len(found)})
+    items = [translate.execution(item, who.tenant_id) for item in found.items]
+    return JsonResponse(translate.page(items, query.page, query.pageSize, found.total))
 
 
 @router.get(

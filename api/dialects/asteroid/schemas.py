@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, model_validator
+
+from baton.domain.views import MetadataAt
 
 PREFIX: Final = "/agents/v2"
 #: What an older part of the API goes by.
@@ -49,8 +51,8 @@ class UpdateStatusRequest(BaseModel):
     status: UpdateableStatus
 
 
-class ListQuery(BaseModel):
-    """Which page of which executions. ``page`` counts from 1; ``agentId`` is an agent's uuid, integer or name.
+class PageQuery(BaseModel):
+    """Which page of a list; ``page`` counts from 1.
 
     What else is asked for is refused by name: a filter that is left out would give wrong lists.
     """
@@ -59,16 +61,46 @@ class ListQuery(BaseModel):
 
     page: Annotated[int, Field(ge=1, le=2**31)] = 1
     pageSize: Annotated[int, Field(ge=1, le=500)] = 20
+
+
+class AgentsQuery(PageQuery):
+    """Which page of which agents. ``searchName``: what their names hold, in any case."""
+
+    searchName: str | None = None
+
+
+class ListQuery(PageQuery):
+    """Which page of which executions.
+
+    ``agentId`` is an agent's uuid, integer or name; ``executionId`` what an id holds, in any case. ``metadataKey`` and
+    ``metadataValue`` go together: the value is compared as text.
+    """
+
     # "queued" is known to newer clients; nothing here ever is.
     status: list[Literal[Status, "queued"]] = []
     agentId: str | None = None
     executionId: str | None = None
+    metadataKey: str | None = None
+    metadataValue: str | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> "ListQuery":
+        if (self.metadataKey is None) is not (self.metadataValue is None):
+            raise ValueError("metadataKey and metadataValue must be used together")
+        return self
+
+    @property
+    def metadata(self) -> MetadataAt | None:
+        """The metadata that executions must have, None for any."""
+        if self.metadataKey is None or self.metadataValue is None:
+            return None
+        return {(self.metadataKey,): self.metadataValue}
 
 
 class ActivitiesQuery(BaseModel):
     """Which activities, at most how many, and in which order of their times."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     order: Literal["asc", "desc"] = "asc"
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
@@ -134,6 +166,29 @@ class Executions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     items: list[Execution]
+    page: int
+    pageSize: int
+    total: int
+
+
+class AgentInList(BaseModel):
+    """An agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    name: str
+    createdAt: datetime
+    organizationId: str
+    userId: str
+
+
+class AgentPage(BaseModel):
+    """A page of agents, oldest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[AgentInList]
     page: int
     pageSize: int
     total: int

@@ -8,6 +8,7 @@ import orjson
 
 from api.dialects.asteroid.schemas import UpdateableStatus
 from api.options import SendOptions
+from baton.domain.agents import Agent
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.messages import Draft
 from baton.domain.states import ExecutionState, TaskState
@@ -112,6 +113,22 @@ def execution(view: ExecutionView, organization: UUID) -> JsonObject:
         if view.tasks is not None and view.state is not ExecutionState.CANCELLED:
             shown["executionResult"] = _result(view, view.tasks)
     return shown
+
+
+def agent(known: Agent) -> JsonObject:
+    """An agent as lists have it. Nobody is known to have made it: its user is the tenant."""
+    return {
+        "id": str(known.id),
+        "name": known.name,
+        "createdAt": known.created_at and known.created_at.isoformat(),
+        "organizationId": str(known.tenant_id),
+        "userId": str(known.tenant_id),
+    }
+
+
+def page(items: Sequence[JsonObject], number: int, size: int, total: int | None) -> JsonObject:
+    """A page of a list."""
+    return {"items": [*items], "page": number, "pageSize": size, "total": total}
 
 
 def polled_status(view: ExecutionView) -> JsonObject:

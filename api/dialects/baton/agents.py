@@ -12,6 +12,7 @@ from api.dialects.baton.problems import CHANGE_AGENT_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, START_KEY_PARAMETER, Options, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, replayed_header
 from api.routing import DirectRoute
 from api.validate import validated
@@ -23,7 +24,7 @@ from baton.service.agents import AgentChange
 router = APIRouter(prefix=f"{PREFIX}/agents", tags=["agents"], responses=PROBLEMS, route_class=DirectRoute)
 
 
-@router.get("", responses={200: {"model": Agents}})
+@router.get("", dependencies=STRICT_QUERY, responses={200: {"model": Agents}})
 async def list_agents(
     who: CanRead,
     baton: Service,

@@ -17,6 +17,7 @@ from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
 from api.options import START_KEY_PARAMETER, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -82,7 +83,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
     return JsonResponse(shown, 201, headers)
 
 
-@router.get("", responses={200: {"model": Executions}})
+@router.get("", dependencies=STRICT_QUERY, responses={200: {"model": Executions}})
 async def list_executions(
     who: CanRead,
     baton: Service,

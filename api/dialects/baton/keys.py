@@ -14,6 +14,7 @@ from api.dialects.baton.problems import BODY_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber, parse_uuid
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, replayed_header
 from api.routing import DirectRoute
 from api.validate import validated
@@ -28,7 +29,7 @@ router = APIRouter(prefix=f"{PREFIX}/keys", tags=["keys"], responses=PROBLEMS, r
 _PRIVATE = {"Cache-Control": "no-store"}
 
 
-@router.get("", responses={200: {"model": Keys}})
+@router.get("", dependencies=STRICT_QUERY, responses={200: {"model": Keys}})
 async def list_keys(
     who: IsAdmin,
     baton: Service,

@@ -13,6 +13,7 @@ from api.ids import WholeNumber
 from api.ids import task_id as parse_task_id
 from api.openapi import body_of
 from api.options import OPTION_PARAMETERS, Options
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
@@ -58,7 +59,7 @@ async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Opti
     return JsonResponse(translate.accepted(receipt), 202, headers)
 
 
-@router.get("/tasks/{task_id}/messages", responses={200: {"model": Messages}})
+@router.get("/tasks/{task_id}/messages", dependencies=STRICT_QUERY, responses={200: {"model": Messages}})
 async def list_messages(
     task_id: str,
     who: CanRead,

@@ -13,6 +13,7 @@ from api.ids import WholeNumber
 from api.ids import message_id as parse_id
 from api.openapi import body_of
 from api.options import IF_MATCH_PARAMETER, Options
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag
 from api.routing import DirectRoute
 from api.validate import validated
@@ -30,7 +31,7 @@ router = APIRouter(prefix=f"{PREFIX}/messages", tags=["messages"], responses=PRO
 _CHANGED = {**CHANGE_PROBLEMS, 200: {"model": ChangedMessage}}
 
 
-@router.get("", responses={200: {"model": Messages}})
+@router.get("", dependencies=STRICT_QUERY, responses={200: {"model": Messages}})
 async def list_dead_messages(
     who: CanRead,
     baton: Service,

@@ -16,6 +16,7 @@ from api.ids import WholeNumber
 from api.ids import execution_id as parse_execution_id
 from api.ids import task_id as parse_id
 from api.openapi import STREAM
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -31,7 +32,7 @@ from baton.service.visibility import find_task
 router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS, route_class=DirectRoute)
 
 
-@router.get("", responses={200: {"model": Tasks}})
+@router.get("", dependencies=STRICT_QUERY, responses={200: {"model": Tasks}})
 async def list_tasks(
     who: CanRead,
     baton: Service,

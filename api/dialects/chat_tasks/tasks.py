@@ -24,6 +24,7 @@ from api.frames import cursor_of
 from api.ids import WholeNumber
 from api.openapi import STREAM, body_of
 from api.options import START_KEY_PARAMETER, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -62,7 +63,7 @@ async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton:
     return JsonResponse(translate.task_info(task, last_message), headers=_headers(task))
 
 
-@router.get("/{task_id}/steps", responses=READ_ERRORS | {200: {"model": StepsResponse}})
+@router.get("/{task_id}/steps", dependencies=STRICT_QUERY, responses=READ_ERRORS | {200: {"model": StepsResponse}})
 async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
     """A task's steps, in the order in which they started."""
     task = await tasks.get_task(baton, who, address(task_id))

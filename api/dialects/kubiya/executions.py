@@ -18,6 +18,7 @@ from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import START_KEY_PARAMETER, Options, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -63,7 +64,7 @@ async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, key: Start
     )
 
 
-@router.get(_EXECUTIONS)
+@router.get(_EXECUTIONS, dependencies=STRICT_QUERY)
 async def list_executions(
     who: CanRead,
     baton: Service,

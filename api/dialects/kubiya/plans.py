@@ -16,6 +16,7 @@ from api.ids import WholeNumber, in_range
 from api.ids import execution_id as parse_execution_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import START_KEY_PARAMETER, Options, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers, receipt_headers, receipts_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
@@ -81,7 +82,7 @@ async def execute_plan(who: CanWrite, body: JsonBody, key: StartKey, baton: Serv
     return JsonResponse(answer, 201, execution_headers(started.execution_id, replayed=started.replayed))
 
 
-@router.get("/plan-executions")
+@router.get("/plan-executions", dependencies=STRICT_QUERY)
 async def list_plan_executions(
     who: CanRead,
     baton: Service,

@@ -15,6 +15,7 @@ from api.dialects.maia.shapes import TaskMessages
 from api.ids import WholeNumber
 from api.openapi import with_body
 from api.options import Options
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers, receipt_headers
 from api.routing import DirectRoute
 from api.validate import validated
@@ -47,6 +48,7 @@ async def send_message(who: CanSend, task_id: PathTask, body: JsonBody, options:
 @router.get(
     "/{taskId}/messages",
     operation_id="getTaskMessages",
+    dependencies=STRICT_QUERY,
     openapi_extra={"parameters": [TASK_PARAMETER]},
     responses=READ_ERRORS | {200: {"model": TaskMessages, "description": "A page, in order"}},
 )

@@ -15,6 +15,7 @@ from api.dialects.maia.shapes import CreateTaskResponse, StopTaskResponse, TaskD
 from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
@@ -59,18 +60,27 @@ async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Servi
 @router.get(
     "",
     operation_id="listTasks",
+    dependencies=STRICT_QUERY,
     responses=READ_ERRORS | {200: {"model": TaskList, "description": "A page, newest first"}},
 )
 async def list_tasks(
     who: CanRead,
     baton: Service,
     status: Status | None = None,
+    projectId: str | None = None,
+    branchId: str | None = None,
     page: Annotated[WholeNumber, Query(ge=0, le=_LAST_PAGE)] = 0,
     size: Annotated[WholeNumber, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """List tasks, newest first, whichever API created them."""
+    """List tasks, newest first, whichever API created them; by the project and branch that they were created with."""
     found = await tasks.page_tasks(
-        baton, who, limit=size, offset=page * size, stages=translate.stages_of(status), parameter="size"
+        baton,
+        who,
+        limit=size,
+        offset=page * size,
+        stages=translate.stages_of(status),
+        metadata=translate.created_with(projectId, branchId),
+        parameter="size",
     )
     shown = [translate.task_in_list(one) for one in found.items]
     return JsonResponse({"tasks": shown, "page": page, "size": size, "total": found.total})

@@ -11,13 +11,16 @@ from baton.domain.conversation import Question
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.messages import Draft
 from baton.domain.states import TaskState
-from baton.domain.views import TaskDetails, TaskView
+from baton.domain.views import MetadataAt, TaskDetails, TaskView
 
 ORIGIN: Final = "maia"
 #: The name by which the vendor's clients mean the one agent that they know: the default one.
 FIXED_AGENT: Final = "data_engineer_agent"
 #: Under it a task's execution keeps the `agentConfig` that it was made with.
 CONFIG: Final = "agentConfig"
+#: In `agentConfig`: a task's project, and its branch, which lists call `branchId`.
+PROJECT: Final = "projectId"
+BRANCH: Final = "sourceBranchName"
 PLAN: Final = "PLAN"
 ACT: Final = "ACT"
 
@@ -43,6 +46,12 @@ STATUS: Final[dict[tuple[TaskState, bool], Status]] = {
 def stages_of(status: Status | None) -> list[tuple[TaskState, bool]] | None:
     """What tasks of a status are at; None for all."""
     return None if status is None else [stage for stage, shown in STATUS.items() if shown == status]
+
+
+def created_with(project: str | None, branch: str | None) -> MetadataAt:
+    """What tasks of a project and a branch were created with; None for any."""
+    wanted = {(CONFIG, PROJECT): project, (CONFIG, BRANCH): branch}
+    return {path: value for path, value in wanted.items() if value is not None}
 
 
 def agent_of(config: AgentConfig) -> str | None:
@@ -99,7 +108,7 @@ def task(details: TaskDetails) -> JsonObject:
 def task_in_list(details: TaskDetails) -> JsonObject:
     """A task as lists have it; project and branch only where it was made with them."""
     config = agent_config(details)
-    named = {"projectId": config.get("projectId"), "branchId": config.get("sourceBranchName")}
+    named = {"projectId": config.get(PROJECT), "branchId": config.get(BRANCH)}
     return {
         "taskId": str(details.task.id),
         "status": status(details),

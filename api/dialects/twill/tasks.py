@@ -26,6 +26,7 @@ from api.dialects.twill.schemas import (
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.origin import origin_of
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
@@ -83,6 +84,7 @@ async def create_task(request: Request, who: CanWrite, body: JsonBody, key: Star
 @router.get(
     "",
     operation_id="listTasks",
+    dependencies=STRICT_QUERY,
     openapi_extra={"parameters": paging_parameters(_TASKS)},
     responses=READ_ERRORS | {200: {"model": ListTasksResponse}},
 )
@@ -116,6 +118,7 @@ async def get_task(request: Request, who: CanRead, task: Task, baton: Service) -
 @router.get(
     "/{taskIdOrSlug}/jobs",
     operation_id="listTaskJobs",
+    dependencies=STRICT_QUERY,
     openapi_extra={"parameters": [*TASK_PARAMETERS, *paging_parameters(_JOBS)]},
     responses=READ_ERRORS | {200: {"model": ListTaskJobsResponse}},
 )

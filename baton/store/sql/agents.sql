@@ -41,6 +41,27 @@ SELECT ${agent},
  LIMIT :limit
 ${cut_to};
 
+-- part: agents_named
+-- Which agents `a` a list has. agent: only that one, search: what their names hold in any case; NULL for all.
+a.tenant_id = :tenant
+   AND (:agent::uuid IS NULL OR a.id = :agent)
+   AND (:search::text IS NULL OR strpos(lower(a.name), lower(:search)) > 0)
+
+-- name: search_agents
+-- A page of a tenant's agents, oldest first.
+${cut_from}
+SELECT ${agent},
+       pg_column_size(a.instructions) + pg_column_size(a.policies) AS stored
+  FROM agents a
+ WHERE ${agents_named}
+ ORDER BY a.number
+ LIMIT :limit OFFSET :offset
+${cut_to};
+
+-- name: count_agents
+-- How many `search_agents` has in all.
+SELECT count(*) FROM agents a WHERE ${agents_named};
+
 -- name: limits_of_task
 -- What bounds a task's agent.
 SELECT a.limits FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id

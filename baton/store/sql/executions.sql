@@ -9,13 +9,22 @@ EXISTS (SELECT FROM tasks t WHERE t.tenant_id = :tenant AND t.execution_id = e.i
                               AND t.state = :task.waiting AND t.open_questions <> '[]')
 
 -- part: listed
--- Which executions `e` a list has. states, in_plan (plans only, or single tasks only), agent: NULL for all. asks: of
--- those that wait only such as do for an answer (true) or for consent alone (false), NULL for both.
+-- Which executions `e` a list has. states, in_plan (plans only, or single tasks only), agent, execution: NULL for all.
+-- asks: of those that wait only such as do for an answer (true) or for consent alone (false), NULL for both. id_part:
+-- what their ids hold. metadata: see `has_metadata`.
 e.tenant_id = :tenant
    AND (:states::text[] IS NULL OR e.state = ANY (:states))
    AND (:in_plan::boolean IS NULL OR e.in_plan = :in_plan)
    AND (:agent::uuid IS NULL OR e.agent_id = :agent)
    AND (:asks::boolean IS NULL OR e.state <> :execution.waiting OR :asks = ${asks})
+   AND (:execution::uuid IS NULL OR e.id = :execution)
+   AND (:id_part::text IS NULL OR strpos(e.id::text, :id_part) > 0)
+   AND (:metadata::jsonb IS NULL OR ${has_metadata})
+
+-- part: has_metadata
+-- Whether the metadata of an execution `e` is as it should be: metadata says [{path, value}], with values as text.
+NOT EXISTS (SELECT FROM jsonb_to_recordset(:metadata) AS w (path text[], value text)
+             WHERE e.metadata #>> w.path IS DISTINCT FROM w.value)
 
 -- name: create_execution
 -- An execution, its tasks and its first events, in one statement. state: its own and every task's. tasks: [{id,

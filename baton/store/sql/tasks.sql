@@ -93,11 +93,15 @@ SELECT ${task},
 ${cut_to};
 
 -- part: stands_so
--- states, and open_turns (whether a turn is under way), pairwise, or NULL for all; agent or NULL.
+-- states, and open_turns (whether a turn is under way), pairwise, or NULL for all; agent or NULL; metadata of the
+-- execution, see `has_metadata`, or NULL.
 t.tenant_id = :tenant
    AND (:states::text[] IS NULL
         OR (t.state, t.turn_open) IN (SELECT s, o FROM unnest(:states::text[], :open_turns::boolean[]) AS w (s, o)))
    AND (:agent::uuid IS NULL OR t.agent_id = :agent)
+   AND (:metadata::jsonb IS NULL
+        OR EXISTS (SELECT FROM executions e WHERE e.tenant_id = t.tenant_id AND e.id = t.execution_id
+                                              AND ${has_metadata}))
 
 -- name: page_task_details
 -- A page of a tenant's tasks, newest first.
