@@ -122,7 +122,7 @@ class StepActivities:
             standing = await finish(self._record(key, started, agent, reply, stream))
         except asyncio.CancelledError:
             if not _is_interrupted(reach):
-                raise await finish(self._given_up(failures.survived, key, started.attempt)) from None
+                raise await finish(self._given_up(failures.survived, key, started.attempt, partial.usage)) from None
             return await finish(self._record_interrupted(key, started, partial, stream))
         except TimeoutError:
             return await finish(self._failed(key, started, ModelFailed(STEP_TOO_LONG), partial, stream))
@@ -131,7 +131,7 @@ class StepActivities:
         except LimitReached as limit:
             return await finish(self._ask(key, started, limit.name, limit.question, partial))
         except Unavailable:
-            await finish(self._given_up(failures.survived, key, started.attempt))
+            await finish(self._given_up(failures.survived, key, started.attempt, partial.usage))
             raise
         except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
             _log.error("unexpected error in a step: %s", whereabouts(error))
@@ -245,12 +245,16 @@ class StepActivities:
         return await self._done(key, standing)
 
     async def _given_up(
-        self, note: Callable[[Connection, StepKey, _T], Awaitable[None]], key: StepKey, attempt: _T
+        self,
+        note: Callable[Concatenate[Connection, StepKey, _P], Awaitable[None]],
+        key: StepKey,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
     ) -> ApplicationError:
         """Note that this attempt was survived; the error that leaves it to the next one."""
         try:
-            async with self._pool.connection() as connection:
-                await note(connection, key, attempt)
+            await self._in_transaction(note, key, *args, **kwargs)
+            self._notify(key.execution_id)
         except Unavailable:
             _log.warning("an attempt that was given up counts as one that nobody survived: the database is away")
         return ApplicationError("step_given_up", type="step_given_up")

@@ -1,7 +1,7 @@
 """One model step: a transcript in, a reply out, text as it comes."""
 
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Generator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,6 +9,7 @@ from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserProm
 from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
+from baton.agents.errors import SILENT, ModelFailed
 from baton.agents.models import Models
 from baton.agents.replies import check_end, is_cut, reply_of, usage_of
 from baton.agents.responses import encoded
@@ -25,18 +26,21 @@ CONTINUE: Final = "Your answer reached the token limit. Continue exactly where i
 
 
 _NOTHING: Final = Usage()
+_ONE_CALL: Final = Usage(calls=1)
 
 
 @dataclass(slots=True)
 class PartialReply:
     """What a step has come to so far. The caller keeps it, so that an interrupted step's part is known.
 
-    All is filled by `take_step`; ``ended`` is what requests before the present one have used.
+    All is filled by `take_step`; ``ended`` is what requests before the present one have used, ``is_asking``: a request
+    is under way that the model has not begun to answer.
     """
 
     pieces: list[str] = field(default_factory=list[str])
     stream: StreamedResponse | None = None
     ended: Usage = _NOTHING
+    is_asking: bool = False
 
     @property
     def text(self) -> str:
@@ -45,11 +49,25 @@ class PartialReply:
 
     @property
     def usage(self) -> Usage:
-        """What the attempt has used so far, as far as the provider has said."""
-        return self.ended if self.stream is None else self.ended + usage_of(self.stream.get())
+        """What the attempt has used so far, as far as the provider has said. A request that was never answered is one
+        call, unless the provider refused it: then it has used nothing."""
+        answered = self.ended if self.stream is None else self.ended + usage_of(self.stream.get())
+        return answered + _ONE_CALL if self.is_asking else answered
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """While a request is made."""
+        self.is_asking = True
+        try:
+            yield
+        except ModelFailed as error:
+            if error.code != SILENT:
+                self.is_asking = False
+            raise
 
     def opened(self, stream: StreamedResponse) -> None:
         """The model has been reached, and answers by ``stream``."""
+        self.is_asking = False
         self.ended, self.stream = self.usage, stream
 
     def response(self) -> JsonObject | None:
@@ -87,10 +105,11 @@ async def take_step(
     responses: list[ModelResponse] = []
     while True:
         before = len(partial.text)
-        async with aclosing(streamed_texts(asking, messages, partial.opened)) as texts:
-            async for text in texts:
-                partial.pieces.append(text)
-                on_text(text)
+        with partial.asking():
+            async with aclosing(streamed_texts(asking, messages, partial.opened)) as texts:
+                async for text in texts:
+                    partial.pieces.append(text)
+                    on_text(text)
         assert partial.stream is not None
         response = partial.stream.get()
         check_end(response, partial.text[before:])

@@ -103,6 +103,13 @@ def patience_seconds(limits: JsonObject) -> float:
     return _limit(limits, PATIENCE) or PATIENCE_SECONDS
 
 
+def dollars(value: float) -> str:
+    """An amount of US dollars, without the unit: with cents, or as many places as a smaller one needs to be seen."""
+    places = 2 if value >= 1 else 4 if value >= 0.01 else 6
+    whole, _, part = f"{value:,.{places}f}".partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2}"
+
+
 def gone_for(seconds: float) -> str:
     """What a task asks when its patience is at its end."""
     return f"The model's provider has been away for {_duration(seconds)}. Go on trying?"
@@ -136,7 +143,7 @@ _UNITS: Final = {
 def _amount(name: str, value: float) -> str:
     match name:
         case "max_usd":
-            return f"{value:.4f}".rstrip("0").rstrip(".") + " USD"
+            return f"{dollars(value)} USD"
         case "max_seconds":
             return _duration(value)
         case _:

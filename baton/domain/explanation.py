@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from baton.domain.conversation import Usage
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import TaskState
 
@@ -20,9 +21,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that keeps a task where it is, the most telling first."""
+    """All that keeps a task where it is, the most telling first, and what it has used so far."""
 
     task_id: UUID
     state: TaskState
     version: int
     reasons: tuple[Reason, ...]
+    usage: Usage

@@ -5,7 +5,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from baton.domain.agents import AgentReference, Principal
-from baton.domain.conversation import Usage
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import ExecutionId, TaskById
 from baton.domain.states import ExecutionState
@@ -33,13 +32,6 @@ async def find_plan_or_task(baton: Baton, who: Principal, some_id: UUID) -> Seen
         except TaskNotFound:
             raise ExecutionNotFound("there is no such execution") from None
     return execution.only_task or execution
-
-
-async def get_usage(baton: Baton, who: Principal, execution_id: ExecutionId) -> Usage:
-    """Tokens that an execution's steps have used so far. Raises `ExecutionNotFound`."""
-    seen = await find_execution(baton, who, execution_id)
-    async with baton.pool.connection() as connection:
-        return await executions.usage(connection, seen.tenant_id, seen.id)
 
 
 async def list_executions(

@@ -32,7 +32,8 @@ async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Ex
     async with baton.pool.connection() as connection:
         facts = await explain.facts(connection, seen.tenant_id, seen.id)
     reasons = *_of_postgres(facts), *await _of_temporal(baton, facts)
-    return Explanation(facts.id, facts.state, facts.version, tuple(sorted(reasons, key=_is_no_obstacle)))
+    ordered = tuple(sorted(reasons, key=_is_no_obstacle))
+    return Explanation(facts.id, facts.state, facts.version, ordered, facts.usage)
 
 
 def _is_no_obstacle(reason: Reason) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from baton.domain.agents import AgentReference, Principal
-from baton.domain.conversation import Usage
 from baton.domain.errands import TaskWithErrand
 from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import ExecutionId, TaskAddress, TaskRoute
@@ -14,7 +13,7 @@ from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, e
 from baton.service.filters import check_metadata
 from baton.service.numbered import NUMBERED_BYTES, check_whole
 from baton.service.visibility import find_bounds, find_execution, find_task
-from baton.store import executions, tasks
+from baton.store import tasks
 
 
 async def get_task(baton: Baton, who: Principal, address: TaskAddress) -> TaskView:
@@ -35,13 +34,6 @@ async def get_task_details(baton: Baton, who: Principal, address: TaskAddress) -
     if found is None:
         raise TaskNotFound("there is no such task")
     return found
-
-
-async def get_task_usage(baton: Baton, who: Principal, address: TaskAddress) -> Usage:
-    """Tokens that a task's steps have used so far. Raises what `find_task` raises."""
-    seen = await find_task(baton, who, address)
-    async with baton.pool.connection() as connection:
-        return await executions.usage(connection, seen.tenant_id, seen.route.execution_id, seen.id)
 
 
 async def list_tasks(
@@ -126,8 +118,8 @@ async def page_single_tasks(
     states: Sequence[ExecutionState] | None = None,
     agent: AgentReference = None,
     parameter: str = "limit",
-) -> list[tuple[TaskView, Usage]]:
-    """The tasks of executions that are no plans, by offset, newest first, with the tokens that each has used.
+) -> list[TaskView]:
+    """The tasks of executions that are no plans, by offset, newest first.
 
     Raises `AgentNotFound`, and `InvalidInput` like `check_whole`.
     """

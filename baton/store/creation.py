@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from baton.domain.conversation import Attachment
+from baton.domain.conversation import Attachment, Usage
 from baton.domain.events import ExecutionCreated, NewEvent, TaskStarted
 from baton.domain.events.codec import encode
 from baton.domain.events.executions import PlannedTask
@@ -157,6 +157,7 @@ def as_created(new: NewExecution, agent: AgentRef, created: Created) -> Executio
             result=None,
             error=None,
             error_message="",
+            usage=Usage(),
             created_at=created.at,
             started_at=started_at,
             completed_at=None,
@@ -178,6 +179,7 @@ def as_created(new: NewExecution, agent: AgentRef, created: Created) -> Executio
         metadata=new.metadata,
         tasks=tasks,
         counts={TaskState(state): len(tasks)},
+        usage=Usage(),
         last_event=len(_first_events(new)),
         created_at=created.at,
         started_at=started_at,

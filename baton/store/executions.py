@@ -10,7 +10,7 @@ import asyncpg
 
 from baton.domain.conversation import Usage
 from baton.domain.errors import ExecutionNotFound
-from baton.domain.ids import Bounds, ExecutionId, ExecutionRoute, TaskId, TenantId
+from baton.domain.ids import Bounds, ExecutionId, ExecutionRoute, TenantId
 from baton.domain.states import ExecutionState, TaskState
 from baton.domain.views import ExecutionView, MetadataAt, TaskView
 from baton.store.codecs import wanted_metadata
@@ -18,7 +18,7 @@ from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow, fetchval, within
 from baton.store.routes import only_task
-from baton.store.tasks import agent_ref_of, task_of
+from baton.store.tasks import agent_ref_of, task_of, usage_of
 
 #: After so many bytes of its tasks' texts, a plan that is read as a whole has the other tasks without them.
 PLAN_BYTES: Final = 4 * 1024 * 1024
@@ -56,7 +56,7 @@ async def view(connection: Connection, tenant_id: TenantId, execution_id: Execut
     counts: dict[TaskState, int] = {}
     for task in tasks:
         counts[task.state] = counts.get(task.state, 0) + 1
-    return _execution_of(row, tasks, counts)
+    return _execution_of(row, tasks, counts, sum((task.usage for task in tasks), Usage()))
 
 
 async def page(
@@ -95,7 +95,9 @@ async def page(
         metadata=wanted_metadata(metadata),
     )
     return rows.each(
-        lambda row: _execution_of(row, None, {TaskState(state): count for state, count in row["counts"].items()})
+        lambda row: _execution_of(
+            row, None, {TaskState(state): count for state, count in row["counts"].items()}, usage_of(row)
+        )
     )
 
 
@@ -122,15 +124,6 @@ async def count(
     )
 
 
-async def usage(
-    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId | None = None
-) -> Usage:
-    """Tokens that an execution's steps have used so far; those of one task if it is named."""
-    row = await fetchrow(connection, "execution_usage", tenant=tenant_id, execution=execution_id, task=task_id)
-    assert row is not None
-    return Usage(row["input"], row["output"])
-
-
 def _by_id(part: str | None) -> dict[str, object]:
     """What narrows a list by ids. A whole one is looked up; for a part all ids of the tenant are read."""
     part = part and part.lower()
@@ -140,7 +133,7 @@ def _by_id(part: str | None) -> dict[str, object]:
 
 
 def _execution_of(
-    row: asyncpg.Record, tasks: tuple[TaskView, ...] | None, counts: dict[TaskState, int]
+    row: asyncpg.Record, tasks: tuple[TaskView, ...] | None, counts: dict[TaskState, int], usage: Usage
 ) -> ExecutionView:
     return ExecutionView(
         id=row["id"],
@@ -156,6 +149,7 @@ def _execution_of(
         metadata=row["metadata"],
         tasks=tasks,
         counts=counts,
+        usage=usage,
         last_event=row["event_seq"],
         created_at=row["created_at"],
         started_at=row["started_at"],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from baton.domain.approvals import Approval
-from baton.domain.conversation import Question
+from baton.domain.conversation import Question, Usage
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject
@@ -12,6 +12,7 @@ from baton.domain.states import TaskState
 from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import fetchrow
+from baton.store.tasks import usage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class TaskFacts:
     tools: tuple[str, ...]
     failed_calls: tuple[JsonObject, ...]
     unfinished: tuple[JsonObject, ...]
+    usage: Usage
 
 
 async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskFacts:
@@ -82,4 +84,5 @@ async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) ->
         tools=tuple(row["tools"]),
         failed_calls=tuple(row["failed_calls"] or ()),
         unfinished=tuple(row["unfinished"] or ()),
+        usage=usage_of(row),
     )

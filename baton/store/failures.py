@@ -11,8 +11,8 @@ from baton.domain.ids import StepKey
 from baton.domain.mailbox import Ending, Standing
 from baton.domain.states import StepState
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetchrow, fetchval, of_step
-from baton.store.step_rows import NOTHING, end_step, locked, stand, used
+from baton.store.queries import fetchrow, fetchval, of_step
+from baton.store.step_rows import NOTHING, end_step, locked, stand, unrecorded, used, with_lost
 from baton.store.steps import Delta
 
 
@@ -60,7 +60,7 @@ async def count_failure(
         **used(failure.usage),
     )
     if row is None:
-        await survived(connection, key, attempt)
+        await unrecorded(change, key, attempt, failure.usage)
         return FailureVerdict.TRY_AGAIN, 0.0, 0.0
     failing = row["failing_seconds"]
     verdict, pause = judge(row["failures"], failing)
@@ -76,7 +76,7 @@ async def count_failure(
             retrying=retrying,
             message=failure.message,
             retry_at=retry_at.isoformat() if retrying else "",
-            usage=failure.usage,
+            usage=with_lost(failure.usage, row["lost"]),
         )
     )
     await change.write()
@@ -91,16 +91,16 @@ async def ask_instead(connection: Connection, key: StepKey, attempt: int, questi
     change = await locked(connection, key)
     if change.task.box.interrupted(key.turn):
         return await change.end_turn(Ending.INTERRUPTED)
-    if not await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,)):
+    if await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,)) is None:
         return stand(change, key)
     if said:
         change.say(StepVoided(turn=key.turn, step=key.step, attempt=attempt))
     return await change.end_turn(Ending.ANSWERED, (question,))
 
 
-async def survived(connection: Connection, key: StepKey, attempt: int) -> None:
-    """Note that an attempt came to nothing although its worker lives: given up, overtaken, or not to be recorded."""
-    await execute(connection, "step_survived", **of_step(key), attempt=attempt)
+async def survived(connection: Connection, key: StepKey, attempt: int, usage: Usage = NOTHING) -> None:
+    """Note that an attempt was given up although its worker lives, and what it had used."""
+    await unrecorded(await locked(connection, key), key, attempt, usage)
 
 
 async def deaths(connection: Connection, key: StepKey) -> int:

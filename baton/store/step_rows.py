@@ -1,9 +1,11 @@
 """A step's row, and where its task stands: what recording a step, its failure and its end share."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from baton.domain.conversation import Question, ToolCall, Usage
+from baton.domain.events import StepUsed
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.domain.mailbox import Standing, Then, standing
@@ -11,7 +13,7 @@ from baton.domain.states import StepState
 from baton.store.changes import Change
 from baton.store.codecs import CALLS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import execute, fetchval, of_step
+from baton.store.queries import fetchval, of_step
 
 NOTHING: Final = Usage()
 
@@ -39,26 +41,44 @@ async def end_step(
     asked: Sequence[Question] = (),
     usage: Usage = NOTHING,
     finish_reason: str = "",
-) -> bool:
-    """Record what ``attempt`` came to, if it may: its turn is open, its step is not over, nobody tried again."""
-    if not change.has_open(key.turn):
-        return False
-    ended = await fetchval(
-        change.connection,
-        "end_step",
-        **of_step(key),
-        attempt=attempt,
-        state=state,
-        text=text,
-        response=response,
-        calls=CALLS.write(calls),
-        questions={question.call_id: QUESTIONS.write_one(question) for question in asked},
-        finish_reason=finish_reason,
-        **used(usage),
-    )
-    if ended is not True:  # overtaken: its worker lives
-        await execute(change.connection, "step_survived", **of_step(key), attempt=attempt)
-    return ended is True
+) -> Usage | None:
+    """Record what ``attempt`` came to, if it may: its turn is open, its step is not over, nobody tried again.
+
+    Returns what it used, with the attempts before it that were lost with their workers. None: it may not; what it used
+    is counted all the same.
+    """
+    lost = None
+    if change.has_open(key.turn):
+        lost = await fetchval(
+            change.connection,
+            "end_step",
+            **of_step(key),
+            attempt=attempt,
+            state=state,
+            text=text,
+            response=response,
+            calls=CALLS.write(calls),
+            questions={question.call_id: QUESTIONS.write_one(question) for question in asked},
+            finish_reason=finish_reason,
+            **used(usage),
+        )
+    if lost is None:
+        await unrecorded(change, key, attempt, usage)
+        return None
+    return with_lost(usage, lost)
+
+
+async def unrecorded(change: Change, key: StepKey, attempt: int, usage: Usage = NOTHING) -> None:
+    """Note that ``attempt`` came to nothing although its worker lives, and what it used. Writes the change."""
+    calls = await fetchval(change.connection, "count_unrecorded", **of_step(key), attempt=attempt, **used(usage))
+    if calls is not None and usage != NOTHING:
+        change.say(StepUsed(turn=key.turn, step=key.step, attempt=attempt, usage=replace(usage, calls=calls)))
+        await change.write()
+
+
+def with_lost(usage: Usage, lost: int) -> Usage:
+    """``usage`` with that of attempts that were ``lost`` with their workers: nobody knows it, so each is one call."""
+    return replace(usage, calls=usage.calls + lost)
 
 
 def used(usage: Usage) -> dict[str, object]:

@@ -156,7 +156,7 @@ async def record_step(
     change = await locked(connection, key)
     if change.task.box.interrupted(key.turn):
         return await _interrupt(change, key, attempt, replace(reply, calls=()), streamed)
-    if not await end_step(
+    usage = await end_step(
         change,
         key,
         attempt,
@@ -167,9 +167,10 @@ async def record_step(
         asked,
         reply.usage,
         reply.finish_reason,
-    ):
+    )
+    if usage is None:
         return stand(change, key)
-    _say_completed(change, key, streamed, reply, interrupted=False)
+    _say_completed(change, key, streamed, replace(reply, usage=usage), interrupted=False)
     asking = {question.call_id for question in asked}
     calls = [call for call in reply.calls if call.id not in asking]
     if not calls:
@@ -212,9 +213,11 @@ async def record_interrupted(
 async def _interrupt(
     change: Change, key: StepKey, attempt: int, reply: ModelReply, streamed: Sequence[Delta]
 ) -> Standing:
-    if not await end_step(change, key, attempt, StepState.INTERRUPTED, reply.text, reply.response, usage=reply.usage):
+    state = StepState.INTERRUPTED
+    usage = await end_step(change, key, attempt, state, reply.text, reply.response, usage=reply.usage)
+    if usage is None:
         return stand(change, key)
-    _say_completed(change, key, streamed, reply, interrupted=True)
+    _say_completed(change, key, streamed, replace(reply, usage=usage), interrupted=True)
     return await change.end_turn(Ending.INTERRUPTED)
 
 

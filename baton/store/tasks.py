@@ -94,8 +94,8 @@ async def single_tasks(
     most_bytes: int = PAGE_BYTES,
     offset: int = 0,
     states: Sequence[ExecutionState] | None = None,
-) -> CutPage[tuple[TaskView, Usage]]:
-    """The tasks of executions that are no plans, newest first, with the tokens that each has used."""
+) -> CutPage[TaskView]:
+    """The tasks of executions that are no plans, newest first."""
     rows = await fetch_page(
         connection,
         "list_single_tasks",
@@ -105,7 +105,7 @@ async def single_tasks(
         most_bytes=most_bytes,
         offset=offset,
     )
-    return rows.each(lambda row: (task_of(row), Usage(row["input"], row["output"])))
+    return rows.each(task_of)
 
 
 async def details_page(
@@ -190,11 +190,24 @@ def task_of(row: asyncpg.Record, *, cut: bool = False) -> TaskView:
         result=row["result"],
         error=row["error_code"],
         error_message=row["error_message"] or "",
+        usage=usage_of(row),
         created_at=row["created_at"],
         started_at=row["started_at"],
         completed_at=row["completed_at"],
         updated_at=row["updated_at"],
         cut=cut,
+    )
+
+
+def usage_of(row: asyncpg.Record) -> Usage:
+    """What was used, from the columns of a step, of a task, or of sums over tasks (NULL where there are none)."""
+    return Usage(
+        row["input_tokens"] or 0,
+        row["output_tokens"] or 0,
+        row["cached_tokens"] or 0,
+        row["reasoning_tokens"] or 0,
+        row["usd"],
+        row["model_calls"] or 0,
     )
 
 

@@ -1,11 +1,12 @@
 """One stack for all faults: what one test breaks has to be whole again for the next."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.workload import Workload
+from tests.support.openai_server import OpenAIServer, running_openai_server
 from tests.support.stack import DevStack, running_stack
 
 
@@ -16,9 +17,22 @@ def armed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-async def stack(tmp_path_factory: pytest.TempPathFactory, armed: Path) -> AsyncGenerator[DevStack]:
+def provider() -> Generator[OpenAIServer]:
+    """Where the stack finds models that are not scripted."""
+    with running_openai_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+async def stack(
+    tmp_path_factory: pytest.TempPathFactory, armed: Path, provider: OpenAIServer
+) -> AsyncGenerator[DevStack]:
     """The whole of Baton as processes."""
-    environment = {"BATON_FAULTPOINTS": str(armed)}
+    environment = {
+        "BATON_FAULTPOINTS": str(armed),
+        "OPENAI_BASE_URL": provider.url,
+        "OPENAI_API_KEY": "sk-of-the-tests-0123456789",
+    }
     async with running_stack(tmp_path_factory.mktemp("faults") / "data", environment=environment) as running:
         yield running
 

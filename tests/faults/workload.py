@@ -15,11 +15,10 @@ class Workload:
 
     client: httpx.AsyncClient
 
-    async def start(self, prompt: str) -> dict[str, Any]:
+    async def start(self, prompt: str, agent: str | None = None) -> dict[str, Any]:
         """Start a single task; its resource."""
-        answer = await self._until_answered(
-            lambda: self.client.post("/baton/v1/executions", json={"prompt": prompt, "title": "a task"})
-        )
+        body = {"prompt": prompt, "title": "a task", "agent": agent}
+        answer = await self._until_answered(lambda: self.client.post("/baton/v1/executions", json=body))
         assert answer.status_code == 201, answer.text
         return answer.json()["tasks"][0]
 

@@ -105,8 +105,8 @@ async def test_an_overtaken_attempt_records_nothing(world: World) -> None:
     await world.start(route, 1)
 
     async def recorded() -> tuple[object, ...]:
-        """All but how many attempts the workers have survived."""
-        rows = [{**step, "survived": 0} for step in await world.steps(route)]
+        """All but how many attempts the workers have survived, and have been counted."""
+        rows = [{**step, "survived": 0, "counted": 0} for step in await world.steps(route)]
         return await world.row(route), rows, await world.log(route)
 
     before = await recorded()

@@ -68,8 +68,8 @@ async def test_pages_of_executions(world: World) -> None:
         assert await executions.page(connection, whole_tenant(uuid4()), limit=10) == []
         assert await executions.count(connection, whole_tenant(uuid4())) == 0
         singles = await tasks.single_tasks(connection, whole_tenant(world.tenant), limit=10)
-        assert [task.execution_id for task, _ in singles] == newest_first[1:]
-        assert all(usage == Usage() for _, usage in singles)
+        assert [task.execution_id for task in singles] == newest_first[1:]
+        assert all(task.usage == Usage() for task in singles)
         assert await tasks.single_tasks(connection, whole_tenant(uuid4()), limit=10) == []
 
 
@@ -121,16 +121,3 @@ async def test_messages_and_what_became_of_them(world: World) -> None:
         assert await messages.view(connection, world.tenant, third.message_id) == rest
         assert await messages.view(connection, uuid4(), third.message_id) is None
         assert await messages.page(connection, uuid4(), route.task_id, after=0, limit=2) == []
-
-
-async def test_what_an_execution_has_used(world: World) -> None:
-    route = await world.task()
-    await world.start(route, 1)
-    async with world.pool.connection() as connection:
-        await connection.execute(
-            "UPDATE steps SET input_tokens = 11, output_tokens = 7 WHERE tenant_id = $1", world.tenant
-        )
-        for task in (None, route.task_id):
-            assert await executions.usage(connection, world.tenant, route.execution_id, task) == Usage(11, 7)
-        assert await executions.usage(connection, world.tenant, route.execution_id, uuid4()) == Usage()
-        assert await executions.usage(connection, uuid4(), route.execution_id) == Usage()

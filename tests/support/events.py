@@ -7,7 +7,7 @@ from uuid import UUID
 from baton.domain import events
 from baton.domain.approvals import ApprovalState
 from baton.domain.authors import Author, AuthorKind
-from baton.domain.conversation import ToolCall
+from baton.domain.conversation import ToolCall, Usage
 from baton.domain.events import Body, Event, KnownBody, NewEvent, Unknown
 from baton.domain.events.codec import CLASSES, encode
 from baton.domain.events.executions import PlannedTask
@@ -76,6 +76,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
         turn=1, step=0, text="x", calls=(ToolCall(id="c", name="clock", arguments={"a": 1}),), interrupted=True
     ),
     events.StepFailed(turn=1, step=0, attempt=1, code="boom", retrying=False),
+    events.StepUsed(turn=1, step=0, attempt=1, usage=Usage(3, 2, 1, 1, 0.25, 1)),
     events.ToolStarted(turn=1, step=0, call_id="c", name="clock", arguments={"a": 1}),
     events.ToolCompleted(turn=1, step=0, call_id="c", name="clock", content=["noon", {"n": 1.5}], failed=True),
     events.NoteWritten(turn=1, step=0, call_id="c", name="key", text="x"),

@@ -14,6 +14,14 @@ from baton.domain.states import ExecutionState, TaskState, execution_state
 Json = dict[str, Any]
 
 NOW = datetime.now(UTC).isoformat()
+USAGE = {
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "cached_tokens": 0,
+    "reasoning_tokens": 0,
+    "usd": None,
+    "calls": 0,
+}
 AGENT = {"id": str(uuid4()), "number": 1, "name": "assistant"}
 TIMES = {"created_at": NOW, "started_at": None, "completed_at": None, "updated_at": NOW}
 
@@ -56,6 +64,7 @@ class FakeTask:
             "waiting_since": self.waiting_since,
             "result": self.result,
             "error": {"code": self.error} if self.error else None,
+            "usage": USAGE,
             **TIMES,
         }
 
@@ -84,6 +93,7 @@ class FakeExecution:
             "plan_generation_id": None,
             "metadata": {},
             "task_counts": {},
+            "usage": USAGE,
             **TIMES,
             "tasks": [task.json() for task in self.tasks],
             "last_event": len(self.events),

@@ -14,6 +14,14 @@ M = str(MESSAGE)
 QUESTION = {"question_id": "q1", "text": "Which?", "choices": ["a"], "schema": None}
 
 #: What logs hold that were written before events had classes: (type, data), the first versions as well as the last.
+USAGE = {
+    "input_tokens": 3,
+    "output_tokens": 2,
+    "cached_tokens": 1,
+    "reasoning_tokens": 0,
+    "usd": 0.5,
+    "calls": 1,
+}
 STORED: list[tuple[str, dict[str, Any]]] = [
     ("execution.created", {"title": "T", "tasks": [{"id": M, "position": 1, "title": "One"}]}),
     ("task.started", {}),
@@ -36,6 +44,7 @@ STORED: list[tuple[str, dict[str, Any]]] = [
     ("text.delta", {"turn": 1, "step": 0, "attempt": 1, "text": "x"}),
     ("step.completed", {"turn": 1, "step": 0, "text": "", "calls": [{"id": "c", "name": "n", "arguments": {}}]}),
     ("step.failed", {"turn": 1, "step": 0, "attempt": 1, "code": "x", "retrying": True}),
+    ("step.used", {"turn": 1, "step": 0, "attempt": 1, "usage": USAGE}),
     ("tool.started", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "arguments": {"a": [1, {"b": None}]}}),
     ("tool.completed", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "content": None, "failed": False}),
     ("question.asked", QUESTION),

@@ -116,6 +116,7 @@ def _what_happened(body: Body) -> Iterator[Payload]:
             | events.TurnStarted()
             | events.TurnEnded()
             | events.StepVoided()
+            | events.StepUsed()
             | events.TextDelta()
             | events.NoteWritten()
             | events.QuestionAsked()

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.artifacts import ArtifactPart
+from baton.domain.conversation import Usage
 from baton.domain.explanation import Explanation
 from baton.domain.keys import Key
 from baton.domain.messages import Receipt
@@ -28,6 +29,7 @@ def execution(view: ExecutionView) -> Json:
         "plan_generation_id": view.plan_generation_id,
         "metadata": view.metadata,
         "task_counts": {state.value: count for state, count in view.counts.items()},
+        "usage": _usage(view.usage),
         "last_event": view.last_event,
         "created_at": view.created_at,
         "started_at": view.started_at,
@@ -47,6 +49,7 @@ def explanation(why: Explanation) -> Json:
             {"code": reason.code, "text": reason.text, "since": reason.since, "data": reason.data}
             for reason in why.reasons
         ],
+        "usage": _usage(why.usage),
     }
 
 
@@ -87,6 +90,7 @@ def task(view: TaskView) -> Json:
         "waiting_since": view.waiting_since,
         "result": view.result,
         "error": None if view.error is None else {"code": view.error, "message": view.error_message},
+        "usage": _usage(view.usage),
         "created_at": view.created_at,
         "started_at": view.started_at,
         "completed_at": view.completed_at,
@@ -197,6 +201,17 @@ def key(view: Key) -> Json:
 def page(found: Page[T], show: Callable[[T], Json]) -> Json:
     """A page of a list."""
     return {"items": [show(item) for item in found.items], "next_cursor": found.next_cursor}
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "usd": usage.usd,
+        "calls": usage.calls,
+    }
 
 
 def _agent(agent: AgentRef) -> Json:

@@ -97,6 +97,7 @@ def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
             | events.TurnStarted()
             | events.TurnEnded()
             | events.StepVoided()
+            | events.StepUsed()
             | events.NoteWritten()
             | events.QuestionReminded()
             | events.QuestionEscalated()

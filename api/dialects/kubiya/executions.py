@@ -24,7 +24,6 @@ from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
 from baton.domain.agents import Principal, parse_reference
-from baton.domain.conversation import Usage
 from baton.domain.errors import Conflict, ExecutionNotFound
 from baton.domain.ids import Addressee, ExecutionId, TaskAddress, TaskById
 from baton.domain.json import JsonObject
@@ -83,7 +82,7 @@ async def list_executions(
         states=None if states is None else [ExecutionState(state) for state in states],
         agent=None if agent_id is None else parse_reference(agent_id),
     )
-    return JsonResponse([_as_execution(task.execution_id, task, usage) for task, usage in found])
+    return JsonResponse([_as_execution(task.execution_id, task) for task in found])
 
 
 @router.get(_EXECUTIONS + "/{execution_id}")
@@ -92,13 +91,11 @@ async def get_execution(execution_id: str, who: CanRead, baton: Service) -> Resp
     found = await executions.find_plan_or_task(baton, who, parse_id(execution_id))
     if isinstance(found, SeenExecution):
         plan = await executions.get_execution(baton, who, found.id)
-        usage = await executions.get_usage(baton, who, found.id)
-        shown = {"id": execution_id} | translate.plan_execution(plan, usage)
+        shown = {"id": execution_id} | translate.plan_execution(plan)
         return JsonResponse(shown, headers=execution_headers(found.id))
     task = await tasks.get_task(baton, who, TaskById(found.id))
-    usage = await tasks.get_task_usage(baton, who, TaskById(found.id))
     headers = execution_headers(task.execution_id) | {"ETag": etag(task.version)}
-    return JsonResponse(_as_execution(execution_id, task, usage), headers=headers)
+    return JsonResponse(_as_execution(execution_id, task), headers=headers)
 
 
 @router.get(_EXECUTIONS + "/{execution_id}/stream", response_class=Response, responses=STREAM)
@@ -196,5 +193,5 @@ async def _control(
     return JsonResponse(answer, headers=execution_headers(execution))
 
 
-def _as_execution(execution_id: str | UUID, task: TaskView, usage: Usage) -> JsonObject:
-    return {"id": str(execution_id)} | translate.task_execution(task, usage)
+def _as_execution(execution_id: str | UUID, task: TaskView) -> JsonObject:
+    return {"id": str(execution_id)} | translate.task_execution(task)

@@ -160,6 +160,7 @@ def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
             | events.StepStarted()
             | events.StepCompleted()
             | events.StepFailed()
+            | events.StepUsed()
             | events.ToolStarted()
             | events.ToolCompleted()
             | events.NoteWritten()

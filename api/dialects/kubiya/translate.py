@@ -239,7 +239,7 @@ def plan_in_list(execution: ExecutionView) -> JsonObject:
     }
 
 
-def task_execution(task: TaskView, usage: Usage) -> JsonObject:
+def task_execution(task: TaskView) -> JsonObject:
     """A task as an execution of its own. A single task's id is its execution's."""
     return {
         "execution_type": "agent",
@@ -249,11 +249,7 @@ def task_execution(task: TaskView, usage: Usage) -> JsonObject:
         "prompt": task.description,
         "response": task.result,
         "error_message": task.error_message or task.error,
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "total_tokens": usage.input_tokens + usage.output_tokens,
-        },
+        "usage": _usage(task.usage),
         "created_at": task.created_at.isoformat(),
         "started_at": task.started_at and task.started_at.isoformat(),
         "completed_at": task.completed_at and task.completed_at.isoformat(),
@@ -262,7 +258,7 @@ def task_execution(task: TaskView, usage: Usage) -> JsonObject:
     }
 
 
-def plan_execution(execution: ExecutionView, usage: Usage) -> JsonObject:
+def plan_execution(execution: ExecutionView) -> JsonObject:
     """A plan as an execution."""
     return {
         "execution_type": "plan",
@@ -272,15 +268,19 @@ def plan_execution(execution: ExecutionView, usage: Usage) -> JsonObject:
         "prompt": execution.title,
         "response": None,
         "error_message": None,
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "total_tokens": usage.input_tokens + usage.output_tokens,
-        },
+        "usage": _usage(execution.usage),
         "created_at": execution.created_at.isoformat(),
         "started_at": execution.started_at and execution.started_at.isoformat(),
         "completed_at": execution.completed_at and execution.completed_at.isoformat(),
         "updated_at": execution.updated_at.isoformat(),
+    }
+
+
+def _usage(usage: Usage) -> JsonObject:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
     }
 
 

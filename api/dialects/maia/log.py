@@ -145,6 +145,7 @@ def _said(event: Event, description: str) -> Data | None:
             | events.TurnStarted()
             | events.StepStarted()
             | events.StepVoided()
+            | events.StepUsed()
             | events.TextDelta()
             | events.NoteWritten()
             | events.QuestionReminded()

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from baton.cli.address import find_task_id
 from baton.cli.options import KeyOption, UrlOption, call
-from baton.cli.view.texts import ago
+from baton.cli.view.texts import ago, usage_line
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import ExplanationOut
@@ -37,13 +37,15 @@ def explain(
 
 
 def explanation(told: ExplanationOut, now: datetime) -> RenderableType:
-    """The state, and each reason with how long it has been so."""
+    """The state, each reason with how long it has been so, and what was used."""
     lines = [Text.assemble("The task is ", (str(told.state), "bold"), ".")]
     for reason in told.reasons:
         line = Text.assemble("  • ", harmless(reason.text).strip())
         if reason.since:
             line.append(f"  {when(reason.since, now)}", style="dim")
         lines.append(line)
+    if used := usage_line(told.usage.used):
+        lines.append(Text(f"It has used {used}.", style="dim"))
     return Group(*lines)
 
 

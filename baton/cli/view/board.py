@@ -19,6 +19,7 @@ from baton.cli.view.happenings import (
 from baton.cli.view.task import BoardTask
 from baton.client.schemas.executions import ExecutionOut
 from baton.domain import events
+from baton.domain.conversation import Usage
 from baton.domain.events import Event
 from baton.domain.states import ExecutionState, TaskState
 
@@ -26,7 +27,7 @@ from baton.domain.states import ExecutionState, TaskState
 class Board:
     """The state of an execution, folded from its events, in order, from the first one on.
 
-    ``seq`` is the number of the last event that was applied.
+    ``seq`` is the number of the last event that was applied, ``used`` what all steps so far have used.
     """
 
     def __init__(self, execution: ExecutionOut) -> None:
@@ -36,6 +37,7 @@ class Board:
         self.state = ExecutionState.PENDING
         self.seq = 0
         self.started_at: datetime | None = None
+        self.used = Usage()
         self.now: datetime | None = None  #: the server's time, by its latest event
         self.tasks: dict[str, BoardTask] = {
             str(task.id): BoardTask(str(task.id), task.position, task.title, tuple(task.depends_on))
@@ -49,6 +51,13 @@ class Board:
             self.started_at = event.at
         if event.execution_state is not None:
             self.state = event.execution_state
+        match event.body:
+            case events.StepCompleted(usage=Usage() as used) | events.StepFailed(usage=Usage() as used):
+                self.used += used
+            case events.StepUsed(usage=used):
+                self.used += used
+            case _:
+                pass
         task = self.tasks.get(str(event.task_id))
         if task is None:
             return []
@@ -127,6 +136,7 @@ class Board:
                 | events.TaskRepaired()
                 | events.WorkflowLost()
                 | events.WorkflowReplaced()
+                | events.StepUsed()
                 | events.NoteWritten()
                 | events.QuestionReminded()
                 | events.QuestionEscalated()

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from baton.cli.view.board import Board
 from baton.cli.view.task import BoardTask
-from baton.cli.view.texts import mark_of, since
+from baton.cli.view.texts import mark_of, since, usage_line
 from baton.domain.states import TaskState
 from baton.runtime.terminal import harmless, one_line
 
@@ -22,6 +22,8 @@ def result_table(board: Board) -> RenderableType:
     mark, style = mark_of(board.state)
     took = since(board.started_at, board.now)
     headline = Text.assemble((f"{mark} {one_line(board.title)}: {board.state}", f"bold {style}"), (f"  {took}", "dim"))
+    used = usage_line(board.used)
+    lines = [headline, Text(f"  {used}", style="dim")] if used else [headline]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("Task", ratio=2, overflow="fold")
@@ -31,7 +33,7 @@ def result_table(board: Board) -> RenderableType:
         mark, style = mark_of(task.state)
         took = Text.assemble((mark, style), " ", (since(task.started_at, task.ended_at), "dim"))
         table.add_row(str(task.position), one_line(task.title), took, _result(task))
-    return Group("", headline, "", table)
+    return Group("", *lines, "", table)
 
 
 def _result(task: BoardTask) -> RenderableType:

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from baton.domain.allowance import dollars
+from baton.domain.conversation import Usage
 from baton.domain.states import ExecutionState, TaskState
 
 STYLES: Final[dict[str, str]] = {
@@ -58,3 +60,14 @@ def ago(span: timedelta) -> str:
 def since(start: datetime | None, end: datetime | None) -> str:
     """The span between two times as a clock; empty where one is unknown."""
     return clock(end - start) if start is not None and end is not None else ""
+
+
+def usage_line(used: Usage) -> str:
+    """What was used, in a line; empty where no model was asked."""
+    if not used.calls:
+        return ""
+    calls = f"{used.calls:,} model call{'s' * (used.calls != 1)}"
+    read = f"{used.input_tokens:,} tokens in" + (f" ({used.cached_tokens:,} cached)" if used.cached_tokens else "")
+    said = f"{used.output_tokens:,} out" + (f" ({used.reasoning_tokens:,} reasoning)" if used.reasoning_tokens else "")
+    cost = "" if used.usd is None else f" · {dollars(used.usd)} USD"
+    return f"{calls} · {read} · {said}{cost}"

@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from baton.client.schemas.agents import AgentOut
 from baton.client.schemas.base import PageOut, Shape, Text, Tools
-from baton.client.schemas.tasks import TaskOut
+from baton.client.schemas.tasks import TaskOut, UsageOut
 from baton.domain.states import ExecutionState, TaskState
 
 
@@ -41,6 +41,7 @@ class ExecutionInList(Shape):
     plan_generation_id: str | None
     metadata: dict[str, Any]
     task_counts: dict[TaskState, int]
+    usage: UsageOut
     last_event: int
     created_at: datetime
     started_at: datetime | None

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from baton.client.schemas.agents import AgentOut
 from baton.client.schemas.approvals import OpenApproval
 from baton.client.schemas.base import PageOut, Shape
+from baton.domain.conversation import Usage
 from baton.domain.states import TaskState
 
 
@@ -29,6 +30,23 @@ class ErrorOut(Shape):
 
     code: str
     message: str
+
+
+class UsageOut(Shape):
+    """What was used: tokens (those of the input that came from a cache, and those of the output that were reasoning,
+    are among them), what they cost as far as prices are known, and calls of models. Attempts that failed count."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    usd: float | None
+    calls: int
+
+    @property
+    def used(self) -> Usage:
+        """The same for code that adds it up."""
+        return Usage(**dict(self))
 
 
 class TaskOut(Shape):
@@ -53,6 +71,7 @@ class TaskOut(Shape):
     waiting_since: datetime | None
     result: str | None
     error: ErrorOut | None
+    usage: UsageOut
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -92,9 +111,10 @@ class ReasonOut(Shape):
 
 
 class ExplanationOut(Shape):
-    """Why a task is where it is, the most telling reason first."""
+    """Why a task is where it is, the most telling reason first, and what it has used."""
 
     task_id: UUID
     state: TaskState
     version: int
     reasons: list[ReasonOut]
+    usage: UsageOut

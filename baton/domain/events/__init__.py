@@ -43,6 +43,7 @@ from baton.domain.events.turns import (
     StepCompleted,
     StepFailed,
     StepStarted,
+    StepUsed,
     StepVoided,
     TextDelta,
     ToolCompleted,
@@ -87,6 +88,7 @@ KnownBody: TypeAlias = (
     | TextDelta
     | StepCompleted
     | StepFailed
+    | StepUsed
     | ToolStarted
     | ToolCompleted
     | NoteWritten

@@ -51,6 +51,7 @@ def outcome_of(body: Body) -> TaskOutcome:
             | events.TextDelta()
             | events.StepCompleted()
             | events.StepFailed()
+            | events.StepUsed()
             | events.ToolStarted()
             | events.ToolCompleted()
             | events.NoteWritten()

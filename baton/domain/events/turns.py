@@ -50,7 +50,7 @@ class StepCompleted(OfStep):
     """A step is recorded, with all its text and the calls that it asks for.
 
     ``interrupted``: it was cut off, and ``text`` is what it had said by then. ``finish_reason`` is the provider's word
-    for why the answer ended, ``usage`` what this attempt used.
+    for why the answer ended, ``usage`` what this attempt used; one before it that was lost with its worker is a call.
     """
 
     type: ClassVar = EventType.STEP_COMPLETED
@@ -78,6 +78,16 @@ class StepFailed(OfStep):
     message: str = ""
     retry_at: str = ""
     usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUsed(OfStep):
+    """What an attempt used of which nothing else is recorded: its worker stopped, or its turn was over."""
+
+    type: ClassVar = EventType.STEP_USED
+
+    attempt: int
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ class EventType(StrEnum):
     TEXT_DELTA = "text.delta"
     STEP_COMPLETED = "step.completed"
     STEP_FAILED = "step.failed"
+    STEP_USED = "step.used"
     TOOL_STARTED = "tool.started"
     TOOL_COMPLETED = "tool.completed"
     QUESTION_ASKED = "question.asked"

@@ -77,14 +77,24 @@ SELECT ${execution}, e.plan
  WHERE e.tenant_id = :tenant AND e.id = :execution;
 
 -- name: list_executions
--- A page of a tenant's executions, newest first, with how many of their tasks are in each state. after_time, after_id:
--- where the page before ended, or NULL.
+-- A page of a tenant's executions, newest first, with how many of their tasks are in each state, and what all of them
+-- have used. after_time, after_id: where the page before ended, or NULL.
 ${cut_from}
 SELECT ${execution}, ${stored_execution}, '{}'::jsonb AS plan,
-       (SELECT coalesce(jsonb_object_agg(c.state, c.n), '{}')
-          FROM (SELECT t.state, count(*) AS n FROM tasks t
-                 WHERE t.tenant_id = :tenant AND t.execution_id = e.id GROUP BY t.state) c) AS counts
+       c.counts, c.input_tokens, c.output_tokens, c.cached_tokens, c.reasoning_tokens, c.model_calls, c.usd
   FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id
+       CROSS JOIN LATERAL (
+           SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}') AS counts,
+                  sum(s.input_tokens)::bigint AS input_tokens, sum(s.output_tokens)::bigint AS output_tokens,
+                  sum(s.cached_tokens)::bigint AS cached_tokens, sum(s.reasoning_tokens)::bigint AS reasoning_tokens,
+                  sum(s.model_calls)::bigint AS model_calls, sum(s.usd) AS usd
+             FROM (SELECT t.state, count(*) AS n, sum(t.input_tokens) AS input_tokens,
+                          sum(t.output_tokens) AS output_tokens, sum(t.cached_tokens) AS cached_tokens,
+                          sum(t.reasoning_tokens) AS reasoning_tokens, sum(t.model_calls) AS model_calls,
+                          sum(t.usd) AS usd
+                     FROM tasks t
+                    WHERE t.tenant_id = :tenant AND t.execution_id = e.id GROUP BY t.state) s
+       ) c
  WHERE ${listed}
    AND (:after_time::timestamptz IS NULL OR (e.created_at, e.id) < (:after_time, :after_id::uuid))
  ORDER BY e.created_at DESC, e.id DESC
@@ -94,9 +104,3 @@ ${cut_to};
 -- name: count_executions
 -- How many `list_executions` has in all.
 SELECT count(*) FROM executions e WHERE ${listed};
-
--- name: execution_usage
--- Tokens that an execution's steps have used; those of one task, or NULL.
-SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
-  FROM tasks t JOIN steps s ON s.tenant_id = t.tenant_id AND s.task_id = t.id
- WHERE t.tenant_id = :tenant AND t.execution_id = :execution AND (:task::uuid IS NULL OR t.id = :task);

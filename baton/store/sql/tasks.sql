@@ -11,6 +11,7 @@ CASE WHEN t.error_code IS NOT NULL THEN
     (SELECT s.error_message FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id AND s.turn = t.turn
       ORDER BY s.step DESC LIMIT 1) END AS error_message,
 t.created_at, t.started_at, t.completed_at, t.updated_at,
+t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.model_calls, t.usd,
 a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
 
 -- name: task_view
@@ -120,18 +121,13 @@ ${cut_to};
 SELECT count(*) FROM tasks t WHERE ${stands_so};
 
 -- name: list_single_tasks
--- A page of the tasks of executions that are no plans, newest first, with what their steps have used. states, agent:
--- NULL for all.
+-- A page of the tasks of executions that are no plans, newest first. states, agent: NULL for all.
 ${cut_from}
-SELECT ${task}, used.input, used.output,
+SELECT ${task},
        ${stored_task}
   FROM executions e
        JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       CROSS JOIN LATERAL (
-           SELECT coalesce(sum(s.input_tokens), 0)::bigint AS input, coalesce(sum(s.output_tokens), 0)::bigint AS output
-             FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id
-       ) used
  WHERE e.tenant_id = :tenant AND NOT e.in_plan
    AND (:states::text[] IS NULL OR e.state = ANY (:states))
    AND (:agent::uuid IS NULL OR e.agent_id = :agent)
@@ -168,6 +164,7 @@ UPDATE tasks SET archived_at = coalesce(archived_at, now()) WHERE tenant_id = :t
 -- A task, the step that is at work or was last tried, the tool calls that are being made, and the last that failed.
 SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.unclaimed, t.open_questions,
        t.open_approvals, t.ring_at, t.rings, t.timer_at, t.waiting_since, t.updated_at, t.error_code, t.completed_at,
+       t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.model_calls, t.usd,
        e.queue, s.step, s.attempt, s.failures, s.error_message, s.started_at AS step_started_at,
        (SELECT min(m.accepted_at) FROM messages m
          WHERE m.tenant_id = :tenant AND m.task_id = t.id AND m.state = :message.accepted) AS oldest_unclaimed,

@@ -79,7 +79,7 @@ SELECT q.key AS call_id, m.text AS answer, m.turn
 
 -- name: step_budget
 -- How much a step would read, without reading it (texts as they are, JSON as it is stored), and what its task has used
--- up; an attempt that nobody recorded counts as one call. asked: a limit has raised a question.
+-- up; an attempt that was lost with its worker counts as one call. asked: a limit has raised a question.
 SELECT coalesce(octet_length(t.description), 0)
        + coalesce((SELECT sum(octet_length(d.result)) FROM tasks d
                     WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
@@ -90,12 +90,14 @@ SELECT coalesce(octet_length(t.description), 0)
                     WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running), 0)
        + coalesce((SELECT sum(coalesce(pg_column_size(c.content), 0)) FROM tool_calls c
                     WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.state = :call.done), 0)
-       AS transcript_bytes, spent.*
+       AS transcript_bytes,
+       t.model_calls + spent.lost AS calls, t.input_tokens + t.output_tokens AS tokens, coalesce(t.usd, 0) AS usd,
+       spent.calls_in_turn, spent.seconds, spent.asked
   FROM tasks t
        CROSS JOIN (
-           SELECT coalesce(sum(greatest(model_calls, attempt - 1)), 0) AS calls,
-                  coalesce(sum(greatest(model_calls, attempt - 1)) FILTER (WHERE turn = :turn), 0) AS calls_in_turn,
-                  coalesce(sum(input_tokens + output_tokens), 0) AS tokens, coalesce(sum(usd), 0) AS usd,
+           SELECT coalesce(sum(${lost}) FILTER (WHERE state = :step.running), 0) AS lost,
+                  coalesce(sum(model_calls + CASE WHEN state = :step.running THEN ${lost} ELSE 0 END)
+                           FILTER (WHERE turn = :turn), 0) AS calls_in_turn,
                   coalesce(sum(extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)), 0) AS seconds,
                   coalesce(bool_or(response IS NULL AND questions <> '{}'), false) AS asked
              FROM steps WHERE tenant_id = :tenant AND task_id = :task

@@ -1,9 +1,18 @@
 -- part: used
--- What another attempt at a step used is added to what those before it did.
-input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
-cached_tokens = cached_tokens + :cached_tokens, reasoning_tokens = reasoning_tokens + :reasoning_tokens,
-model_calls = model_calls + :model_calls,
-usd = CASE WHEN :usd::double precision IS NULL THEN usd ELSE coalesce(usd, 0) + :usd::double precision END
+-- What another attempt at a step used is added to what those before it did, and to what its task has used. Attempts
+-- that were lost with their workers are one call each.
+input_tokens = ${}.input_tokens + :input_tokens, output_tokens = ${}.output_tokens + :output_tokens,
+cached_tokens = ${}.cached_tokens + :cached_tokens, reasoning_tokens = ${}.reasoning_tokens + :reasoning_tokens,
+usd = CASE WHEN :usd::double precision IS NULL THEN ${}.usd ELSE coalesce(${}.usd, 0) + :usd::double precision END
+
+-- part: lost
+-- How many attempts at a step before the present one were lost with their workers, and are not counted yet.
+greatest(steps.attempt - 1 - steps.counted, 0)
+
+-- part: task_used
+-- The same for the task of the step that `step` has counted with so many calls.
+UPDATE tasks SET ${used(tasks)}, model_calls = tasks.model_calls + step.calls
+  FROM step WHERE tasks.tenant_id = :tenant AND tasks.id = :task
 
 -- name: begin_turn
 -- Begin a turn of a locked task: claim all accepted messages. first_event: the number that the event of its first step
@@ -46,13 +55,6 @@ SELECT s.questions -> (c.call ->> 'id') AS question
 UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
 RETURNING attempt, failures, attempt - 1 - failures - survived AS deaths;
 
--- name: step_survived
--- An attempt that came to nothing, but not because its worker died. A later one may be under way: Temporal gives up an
--- attempt that it does not hear of for a while.
-UPDATE steps SET survived = survived + 1
- WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt >= :attempt
-   AND state = :step.running;
-
 -- name: step_deaths
 SELECT attempt - failures - survived FROM steps
  WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND state = :step.running;
@@ -70,15 +72,24 @@ UPDATE tool_calls SET survived = survived + 1
 -- name: count_failure
 -- An attempt that the model failed; a later attempt's row is left alone. failing_seconds: for how long its attempts
 -- have failed, less the waits that the provider asked for.
-UPDATE steps
-   SET failures = failures + 1, error_message = :error_message,
-       failing_since = coalesce(failing_since, clock_timestamp()), asked_seconds = asked_seconds + :asked_seconds,
-       ${used}
- WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
-   AND state = :step.running
-RETURNING failures,
-          extract(epoch FROM clock_timestamp() - failing_since)::double precision - asked_seconds + :asked_seconds
-          AS failing_seconds;
+WITH was AS (
+    SELECT ${lost} AS lost FROM steps
+     WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
+), step AS (
+    UPDATE steps
+       SET failures = failures + 1, error_message = :error_message,
+           failing_since = coalesce(failing_since, clock_timestamp()), asked_seconds = asked_seconds + :asked_seconds,
+           ${used(steps)}, model_calls = model_calls + :model_calls + was.lost, counted = attempt
+      FROM was
+     WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
+       AND state = :step.running
+    RETURNING failures, was.lost, :model_calls + was.lost AS calls,
+              extract(epoch FROM clock_timestamp() - failing_since)::double precision - asked_seconds + :asked_seconds
+              AS failing_seconds
+), task AS (
+    ${task_used}
+)
+SELECT failures, failing_seconds, lost FROM step;
 
 -- name: failure_of
 -- What was wrong, in words, with the step that failed last in a turn.
@@ -86,13 +97,46 @@ SELECT error_message FROM steps
  WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn ORDER BY step DESC LIMIT 1;
 
 -- name: end_step
--- Record what a step came to, unless it is over or a later attempt has it.
-UPDATE steps
-   SET state = :state, text = :text, response = :response, calls = :calls, questions = :questions,
-       finish_reason = :finish_reason, ended_at = clock_timestamp(), ${used}
- WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
-   AND state = :step.running
-RETURNING true;
+-- Record what a step came to, unless it is over or a later attempt has it. Gives the attempts that are counted with it.
+WITH was AS (
+    SELECT ${lost} AS lost FROM steps
+     WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
+), step AS (
+    UPDATE steps
+       SET state = :state, text = :text, response = :response, calls = :calls, questions = :questions,
+           finish_reason = :finish_reason, ended_at = clock_timestamp(),
+           ${used(steps)}, model_calls = model_calls + :model_calls + was.lost, counted = attempt
+      FROM was
+     WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
+       AND state = :step.running
+    RETURNING was.lost, :model_calls + was.lost AS calls
+), task AS (
+    ${task_used}
+)
+SELECT lost FROM step;
+
+-- name: count_unrecorded
+-- An attempt that came to nothing, but not because its worker died, and what it used: it was given up, its turn was
+-- over, or another attempt has overtaken it (Temporal gives up one that it does not hear of for a while), and may have
+-- counted it as lost. One that is counted already adds nothing.
+WITH was AS (
+    SELECT CASE WHEN attempt > :attempt THEN greatest(:model_calls - (counted >= attempt)::integer, 0)
+                ELSE :model_calls + ${lost} END AS calls,
+           CASE WHEN attempt > :attempt THEN greatest(counted, least(counted + 1, attempt - 1))
+                ELSE attempt END AS counted
+      FROM steps
+     WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
+       AND (attempt > :attempt OR attempt = :attempt AND counted < attempt)
+), step AS (
+    UPDATE steps
+       SET survived = survived + (state = :step.running)::integer, counted = was.counted,
+           ${used(steps)}, model_calls = model_calls + was.calls
+      FROM was WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
+    RETURNING was.calls
+), task AS (
+    ${task_used}
+)
+SELECT calls FROM step;
 
 -- name: add_tool_calls
 -- parameters: the schemas of the arguments, NULL for calls that nobody is asked about.

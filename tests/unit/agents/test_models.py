@@ -11,7 +11,7 @@ from baton.agents import errors
 from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
-from baton.domain.conversation import Attachment, ModelReply, Transcript
+from baton.domain.conversation import Attachment, ModelReply, Transcript, Usage
 from baton.domain.json import JsonValue
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply
 from tests.unit.agents.talk import Talk, an_agent
@@ -122,6 +122,41 @@ async def test_cancelled_it_hangs_up(models: Models, openai_server: OpenAIServer
     async with asyncio.timeout(10):
         while not openai_server.hung_up:
             await asyncio.sleep(0.01)
+
+
+@APIS
+@pytest.mark.parametrize("refusal", [Refusal(500), Refusal(429), Refusal(401)], ids=lambda refusal: str(refusal.status))
+async def test_a_request_that_the_provider_refuses_has_used_nothing(
+    models: Models, openai_server: OpenAIServer, name: str, refusal: Refusal
+) -> None:
+    openai_server.reply(refusal)
+    partial = PartialReply()
+    await failure(models, name, partial)
+    assert partial.usage == Usage()
+
+
+async def test_a_request_that_was_never_answered_is_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(accept, "127.0.0.1")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests-0123456789")
+    models, partial = Models(), PartialReply()
+    step = asyncio.create_task(ask(models, "openai:gpt-5-mini", partial))
+    await asyncio.wait_for(asked.wait(), 10)
+    step.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+    await models.close()
+    await asyncio.wait_for(gone.wait(), 10)
+    server.close()
+    assert partial.usage == Usage(calls=1)
 
 
 async def test_an_error_of_the_listener_is_its_own(models: Models, openai_server: OpenAIServer) -> None:

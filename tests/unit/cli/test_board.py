@@ -4,8 +4,18 @@ from typing import Any
 
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said
-from baton.domain.conversation import Question
-from baton.domain.events import Event, StepVoided, TaskFailed, TaskReset, ToolCompleted, Unknown
+from baton.domain.conversation import Question, Usage
+from baton.domain.events import (
+    Event,
+    StepCompleted,
+    StepFailed,
+    StepUsed,
+    StepVoided,
+    TaskFailed,
+    TaskReset,
+    ToolCompleted,
+    Unknown,
+)
 from baton.domain.states import ExecutionState, TaskState
 from tests.support.cli_events import (
     CREATED,
@@ -129,3 +139,16 @@ def test_a_call_that_failed_says_why() -> None:
     )
     task = board.tasks[str(task_id(1))]
     assert told[1:] == [Noted(task, "the call of refund failed: refund failed with OSError: shut")]
+
+
+def test_what_all_steps_have_used() -> None:
+    board, log = Board(execution([])), Log()
+    one, whole = Usage(10, 1, calls=1), Usage(100, 20, 60, 5, 0.25, 1)
+    _told(
+        board,
+        log(StepFailed(turn=1, step=0, attempt=1, code="x", retrying=True, usage=one), 1),
+        log(StepUsed(turn=1, step=0, attempt=2, usage=one), 1),
+        log(StepCompleted(turn=1, step=0, text="", usage=whole), 1),
+        log(StepCompleted(turn=1, step=1, text=""), 1),
+    )
+    assert board.used == one + one + whole

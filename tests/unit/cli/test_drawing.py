@@ -14,10 +14,10 @@ from baton.cli.view.desk import Ask
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
 from baton.cli.view.task import BoardTask
-from baton.cli.view.texts import ago, clock
+from baton.cli.view.texts import ago, clock, usage_line
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import InputLine
-from baton.domain.conversation import Question
+from baton.domain.conversation import Question, Usage
 from baton.domain.events import TaskFailed
 from baton.runtime.terminal import harmless, harmless_json, one_line
 from tests.support.cli_events import CREATED, START, STARTED, Log, asked, execution, over
@@ -207,3 +207,18 @@ def test_after_a_resize_the_screen_is_made_anew() -> None:
     drawn.screen.feed("garbage of the terminal's own making\r\n" * 3)
     drawn.region.draw(_lines("a" * 39, "b"), (1, 0))
     assert drawn.show() == f"stays\n{'w' * 20}\n{'w' * 10}\n{'a' * 19}\nb"
+
+
+@pytest.mark.parametrize(
+    ("used", "line"),
+    [
+        (Usage(), ""),
+        (Usage(1, 2, calls=1), "1 model call · 1 tokens in · 2 out"),
+        (
+            Usage(1_234_567, 34_567, 1_200_000, 30_000, 1.25, 1_024),
+            "1,024 model calls · 1,234,567 tokens in (1,200,000 cached) · 34,567 out (30,000 reasoning) · 1.25 USD",
+        ),
+    ],
+)
+def test_what_was_used_in_a_line(used: Usage, line: str) -> None:
+    assert usage_line(used) == line
