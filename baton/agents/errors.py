@@ -87,7 +87,24 @@ _BY_CATEGORY: Final[tuple[tuple[type[Exception], str], ...]] = (
     (AssertionError, REFUSED),
 )
 
-_SDKS: Final = frozenset({"anthropic", "google", "httpx", "httpx2", "openai"})
+_SDKS: Final = frozenset(
+    {
+        "aiohttp",
+        "anthropic",
+        "botocore",
+        "cohere",
+        "google",
+        "groq",
+        "grpc",
+        "httpx",
+        "httpx2",
+        "huggingface_hub",
+        "mistralai",
+        "openai",
+        "typesafe_sdk",
+        "xai_sdk",
+    }
+)
 
 
 def translated(error: Exception) -> ModelFailed | None:

@@ -11,7 +11,7 @@ from pydantic_ai.providers import Provider
 from pydantic_ai.settings import ModelSettings
 
 from baton.agents import scripted
-from baton.agents.errors import KEY_MISSING, NOT_INSTALLED, UNKNOWN, ModelFailed
+from baton.agents.errors import NOT_INSTALLED, UNKNOWN, ModelFailed
 from baton.agents.model_settings import Clocks, clocks_of, request_settings
 from baton.agents.providers import named_provider, spoken
 from baton.agents.scripted import ScriptedModel, ScriptedSettings
@@ -96,8 +96,10 @@ class Models:
             raise ModelFailed(UNKNOWN, f"{name!r} is no model's name: expected `scripted` or `provider:model`.")
         try:
             return infer_model(spoken(name, settings), lambda provider: self._provider(provider, settings))
-        except (UserError, ValueError, ImportError) as error:
-            raise ModelFailed(_why_unresolved(error), sentence_of(error)) from error
+        except (UserError, ValueError) as error:
+            raise ModelFailed(UNKNOWN, sentence_of(error)) from error
+        except ImportError as error:  # a model's, where it needs more than its provider
+            raise ModelFailed(NOT_INSTALLED, sentence_of(error)) from error
 
     def _provider(self, name: str, settings: JsonObject) -> Provider[Any]:
         address = _address(name, settings)
@@ -108,10 +110,3 @@ class Models:
 
 def _address(name: str, settings: JsonObject) -> _Address:
     return name, base_url(settings), key_name(settings)
-
-
-def _why_unresolved(error: Exception) -> str:
-    """Why no model could be made: providers without a key name the variable that they look for."""
-    if isinstance(error, ImportError):
-        return NOT_INSTALLED
-    return KEY_MISSING if isinstance(error, UserError) and "environment variable" in str(error) else UNKNOWN

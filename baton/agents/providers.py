@@ -7,12 +7,23 @@ from urllib.parse import urlsplit
 
 from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
 
-from baton.agents.errors import HOST_NOT_ALLOWED, KEY_MISSING, KEY_NOT_ALLOWED, SETTING_UNSUPPORTED, ModelFailed
+from baton.agents.errors import (
+    HOST_NOT_ALLOWED,
+    KEY_MISSING,
+    KEY_NOT_ALLOWED,
+    NOT_INSTALLED,
+    SETTING_UNSUPPORTED,
+    ModelFailed,
+)
+from baton.agents.sentences import sentence_of
 from baton.domain.json import JsonObject
 from baton.domain.model_settings import ModelAccess, base_url, key_name
 
 #: Servers of one's own often want no key, but clients do. The provider's own one is not for them.
 _NO_KEY: Final = "no-key"
+EXTRAS: Final = ("bedrock", "bedrock-mantle", "cohere", "groq", "huggingface", "mistral", "typesafe", "xai")
+"""Baton's extras for providers, named like them; the packages of all others are among the dependencies."""
+
 _URL_PARAMETERS: Final = ("base_url", "api_base", "azure_endpoint")
 _KEY_PARAMETERS: Final = ("api_key", "token")
 
@@ -20,15 +31,21 @@ _KEY_PARAMETERS: Final = ("api_key", "token")
 def named_provider(name: str, settings: JsonObject, access: ModelAccess) -> Provider[Any]:
     """The provider called ``name``, with the address and the key that ``settings`` name, if any.
 
-    Raises ModelFailed for those that agents may not name, for a key that this worker does not have, and where the
-    provider takes none; else what pydantic-ai raises.
+    Raises ModelFailed for those that agents may not name, where this worker lacks the provider's key or package, and
+    where the provider takes none; ValueError where there is no such provider.
     """
     url, key = base_url(settings), _key(settings, access)
-    if url is None and key is None:
-        return infer_provider(name)
     if (host := access.refused_host(settings)) is not None:
         raise ModelFailed(HOST_NOT_ALLOWED, f"Agents may not use the host {host}: it is not in BATON_MODEL_HOSTS.")
-    make = infer_provider_class(name)
+    try:
+        make = infer_provider_class(name)
+    except ImportError as error:
+        raise ModelFailed(NOT_INSTALLED, _how_to_install(name, error)) from error
+    if url is None and key is None:
+        try:
+            return infer_provider(name)
+        except Exception as error:  # each vendor has errors of its own for what its provider lacks
+            raise ModelFailed(KEY_MISSING, sentence_of(error)) from error
     arguments: dict[str, str] = {}
     if url is not None:
         arguments[_parameter(make, _URL_PARAMETERS, name, "base_url")] = url
@@ -56,6 +73,12 @@ def _key(settings: JsonObject, access: ModelAccess) -> str | None:
     if not (key := os.environ.get(name)):
         raise ModelFailed(KEY_MISSING, f"Set the environment variable {name} of the worker.")
     return key
+
+
+def _how_to_install(provider: str, error: ImportError) -> str:
+    if provider in EXTRAS:
+        return f"Install Baton on the worker with the extra {provider}: pip install 'baton[{provider}]'."
+    return sentence_of(error)
 
 
 def _parameter(make: type[Provider[Any]], names: tuple[str, ...], provider: str, setting: str) -> str:

@@ -1,15 +1,21 @@
 """Are real providers reached by name, asked once, and are their errors told by code?"""
 
 import asyncio
+import inspect
 import re
 import socket
+import sys
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from pydantic_ai.providers import infer_provider_class
 
 from baton.agents import errors
 from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
+from baton.agents.providers import EXTRAS
 from baton.agents.steps import PartialReply, take_step
 from baton.domain.conversation import Attachment, ModelReply, Transcript, Usage
 from baton.domain.json import JsonValue
@@ -18,6 +24,8 @@ from tests.unit.agents.talk import Talk, an_agent
 
 APIS = pytest.mark.parametrize("name", ["openai:gpt-5-mini", "openai-responses:gpt-5-mini"])
 SECRET = "what the provider says"
+#: They have no chat models.
+EMBEDDING_PROVIDERS = ("sentence-transformers", "voyageai")
 
 
 def a_transcript(models: Models, name: str, **settings: JsonValue) -> Transcript:
@@ -266,8 +274,21 @@ async def test_providers_without_a_key(name: str, key: str, monkeypatch: pytest.
 
 
 async def test_a_provider_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "groq", None)
+    monkeypatch.delitem(sys.modules, "pydantic_ai.providers.groq", raising=False)
     failed = await failure(Models(), "groq:llama-3.3-70b-versatile")
     assert (failed.code, failed.retryable) == (errors.NOT_INSTALLED, True)
+    assert "pip install 'baton[groq]'" in failed.detail
+
+
+def test_every_provider_is_installed_or_has_an_extra() -> None:
+    pyproject = tomllib.loads((Path(__file__).resolve().parents[3] / "pyproject.toml").read_text())["project"]
+    extras = pyproject["optional-dependencies"]
+    assert [extras[name] for name in EXTRAS] == [[f"pydantic-ai-slim[{name}]"] for name in EXTRAS]
+    assert extras["providers"] == [f"baton[{','.join(EXTRAS)}]"]
+    code = inspect.getsource(infer_provider_class)
+    for provider in set(re.findall(r"'([a-z-]+)'", code)) - {"gateway/", *EXTRAS, *EMBEDDING_PROVIDERS}:
+        infer_provider_class(provider)
 
 
 async def test_a_model_is_made_once(models: Models, openai_server: OpenAIServer) -> None:
