@@ -90,7 +90,8 @@ class Encoder:
     subscription that has come to its end, None if the log has gone on since; ``cut`` the last frame of a connection
     that the server ends before, None where the dialect has no word for that. ``named``: whether a frame's name stands
     in a line of its own; if not it is the data's `type`. ``chapter``: the part of the log that is followed, None for
-    all. ``tells_waiting``: whether ``frames`` shows all tasks that wait once an execution waits: they are looked up.
+    all. ``tells_waiting``: whether ``frames`` shows what is asked, or all tasks that wait once an execution waits: that
+    is looked up.
     """
 
     name: str

@@ -21,7 +21,7 @@ from baton.domain.states import ExecutionState, TaskState
 from baton.runtime.loop import Loop
 from baton.service.topics import Sending, Topic
 from baton.service.visibility import SeenExecution
-from baton.service.waiting import brings_to_wait, with_waiting
+from baton.service.waiting import has_more, with_waiting
 from baton.settings import Settings
 from baton.store import feed
 from baton.store.feed import Known
@@ -290,8 +290,8 @@ class Subscription:
         return None
 
     async def with_waiting(self, event: Event) -> Event:
-        """An event of this log with the tasks that waited after it, where it brought the execution to wait."""
-        return await self._feed.with_waiting(self._topic, event) if brings_to_wait(event) else event
+        """An event of this log with what it leaves to others: see `baton.service.waiting`."""
+        return await self._feed.with_waiting(self._topic, event) if has_more(event) else event
 
     def close(self) -> None:
         """Stop following; a `read` under way gives None. May be called again."""

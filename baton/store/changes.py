@@ -9,7 +9,7 @@ import asyncpg
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question
 from baton.domain.events import ApprovalAsked, KnownBody, MessagesDead, NewEvent, QuestionAsked, TurnEnded
-from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef
+from baton.domain.events.parts import MessageRef
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
 from baton.domain.states import MessageState, TaskState, TurnState
@@ -142,8 +142,8 @@ class Change:
             error=code,
             error_message=message,
             messages=told(rows),
-            questions=asked_questions(self.box),
-            approvals=asked_approvals(self.box),
+            open_questions=question_ids(self.box),
+            open_approvals=approval_ids(self.box),
         )
         self.say(ended_turn, state)
         event_seq = await self.write(ring_seconds=None if self.box.state.is_over else ring_seconds)
@@ -180,11 +180,11 @@ def told(rows: Sequence[asyncpg.Record]) -> tuple[MessageRef, ...]:
     return tuple(MessageRef(message_id=row["id"], seq=row["seq"]) for row in rows)
 
 
-def asked_questions(box: Mailbox) -> tuple[AskedQuestion, ...]:
-    """The questions that are open, as events show them."""
-    return tuple(AskedQuestion.of(question) for question in box.questions)
+def question_ids(box: Mailbox) -> tuple[str, ...]:
+    """The questions that are open, as events name them."""
+    return tuple(question.id for question in box.questions)
 
 
-def asked_approvals(box: Mailbox) -> tuple[AskedApproval, ...]:
-    """The approvals that are open, as events show them."""
-    return tuple(AskedApproval.of(approval) for approval in box.approvals)
+def approval_ids(box: Mailbox) -> tuple[str, ...]:
+    """The approvals that are open, as events name them."""
+    return tuple(approval.id for approval in box.approvals)

@@ -14,7 +14,7 @@ from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Mailbox
 from baton.domain.states import TaskState
 from baton.store import mailboxes
-from baton.store.changes import RING_SECONDS, TOLD_AT_ONCE, asked_approvals, asked_questions
+from baton.store.changes import RING_SECONDS, TOLD_AT_ONCE, approval_ids, question_ids
 from baton.store.mailboxes import LockedTask
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch
@@ -77,8 +77,8 @@ def resumed_body(box: Mailbox, by: Author) -> TaskResumed:
     return TaskResumed(
         by=by.name,
         author=by,
-        questions=asked_questions(box) if waits else (),
-        approvals=asked_approvals(box) if waits else (),
+        open_questions=question_ids(box) if waits else (),
+        open_approvals=approval_ids(box) if waits else (),
     )
 
 

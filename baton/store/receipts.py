@@ -25,7 +25,7 @@ from baton.domain.mailbox import Mailbox, put
 from baton.domain.messages import Edit
 from baton.domain.states import MessageState, TaskState
 from baton.domain.withdrawing import Others, accept_again, withdraw
-from baton.store.changes import RING_SECONDS, Change, asked_approvals, asked_questions
+from baton.store.changes import RING_SECONDS, Change, approval_ids, question_ids
 from baton.store.codecs import ATTACHMENTS, QUESTIONS
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval, within
@@ -123,8 +123,8 @@ async def withdraw_message(
         seq=row["seq"],
         result=result,
         error=error,
-        questions=asked_questions(change.box),
-        approvals=asked_approvals(change.box),
+        open_questions=question_ids(change.box),
+        open_approvals=approval_ids(change.box),
     )
     change.say(withdrawn, change.box.state if change.box.state is not was.state else None)
     event_seq = await change.write(ring_seconds=RING_SECONDS if waits_anew else None, keep_ring=True)

@@ -1,15 +1,39 @@
 """What an execution waited for after one of its events."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
 from baton.domain.approvals import call_question
-from baton.domain.events.parts import PausedTask, WaitingTask
-from baton.domain.ids import ExecutionId, TenantId
+from baton.domain.events import ApprovalAsked, QuestionAsked
+from baton.domain.events.codec import decode
+from baton.domain.events.parts import AskedApproval, AskedQuestion, PausedTask, WaitingTask
+from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.states import TaskState
 from baton.store.pool import Connection
 from baton.store.queries import fetch
+
+
+async def asked_by_ids(
+    connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, task_id: TaskId, ids: Sequence[str]
+) -> tuple[tuple[AskedQuestion, ...], tuple[AskedApproval, ...]]:
+    """The questions and approvals of a task that have these ids, in their order, as the log has them."""
+    rows = await fetch(
+        connection,
+        "asked_by_ids",
+        tenant=tenant_id,
+        execution=execution_id,
+        task=task_id,
+        ids=list(ids),
+    )
+    asked = [decode(row["type"], row["data"]) for row in rows]
+    questions = {body.question_id: body for body in asked if isinstance(body, QuestionAsked)}
+    approvals = {body.approval_id: body for body in asked if isinstance(body, ApprovalAsked)}
+    return (
+        tuple(questions[id] for id in ids if id in questions),
+        tuple(approvals[id] for id in ids if id in approvals),
+    )
 
 
 async def waiting_after(

@@ -20,7 +20,7 @@ from baton.store.changes import OVERTAKEN
 from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.test_tools import begin, rows
-from tests.store.world import World, call, items, key, question
+from tests.store.world import World, call, key, question
 from tests.support.authors import author
 
 S, T, A = TaskState, EventType, ApprovalState
@@ -97,7 +97,7 @@ async def test_calls_under_ask_are_held_until_the_others_are_made(world: World) 
         {"path": "w"},
     )
     assert (ended.type, ended.task_state, ended.execution_state) == (T.TURN_ENDED, S.WAITING, ExecutionState.WAITING)
-    assert [one["approval_id"] for one in items(ended, "approvals")] == [approval.id]
+    assert ended.data["open_approvals"] == [approval.id]
     assert (await world.waited_after(ended))[0][0].question == 'May write be called with {"path": "w"}?'
     assert (await world.row(route))["waiting_since"] is not None
     shown = await view(world, approval)

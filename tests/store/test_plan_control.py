@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 
 import pytest
 
+from api.ids import parse_uuid
 from baton.domain.approvals import Policy, ToolRules
 from baton.domain.authors import Author
 from baton.domain.conversation import ToolCall
@@ -112,7 +113,9 @@ def shown(value: Any) -> Any:
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {key: shown(item) for key, item in fields.items() if key not in _OWN}
-    return [shown(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [shown(item) for item in cast("list[Any]", value)]
+    return "an id" if isinstance(value, str) and parse_uuid(value) else value
 
 
 async def everything(world: World, route: TaskRoute) -> dict[str, Any]:

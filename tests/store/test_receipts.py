@@ -184,7 +184,7 @@ async def test_an_answer_is_asked_again_with_its_rule_and_since_when(world: Worl
     assert after["waiting_since"] == before["waiting_since"]
     assert (after["timer_at"], done.rings) == (before["timer_at"], True)
     event = (await world.log(route))[-1]
-    assert [asked["question_id"] for asked in items(event, "questions")] == ["q"]
+    assert event.data["open_questions"] == ["q"]
     assert (event.task_state, event.execution_state) == (S.WAITING, "waiting")
     waits = WaitingTask(
         task_id=route.task_id, position=1, question="q?", waiting_since=before["waiting_since"], consent=False

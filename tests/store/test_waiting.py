@@ -1,13 +1,18 @@
 """Does the log say once what is asked, and can what a plan waited for still be told after each of its events?"""
 
+from dataclasses import replace
 from uuid import UUID
 
 from baton.domain.approvals import Decision, Policy, ToolRules, Verdict
 from baton.domain.conversation import Question, ToolCall
-from baton.domain.events import Event
+from baton.domain.events import Event, MessageWithdrawn, NewEvent, TurnEnded
+from baton.domain.events.codec import encode
+from baton.domain.events.parts import AskedQuestion
 from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Ending
 from baton.domain.states import TaskState
-from baton.store import approvals
+from baton.service.waiting import with_waiting
+from baton.store import approvals, receipts
 from tests.store.world import World
 from tests.support.authors import author
 
@@ -49,6 +54,68 @@ async def test_no_event_repeats_what_others_have_said(world: World) -> None:
         )
         sizes.append(row["bytes"])
     assert sizes[1] < 2.2 * sizes[0]
+
+
+async def test_a_task_that_goes_on_asking_does_not_say_it_all_again(world: World) -> None:
+    """A message that was sent meanwhile starts each turn: what the turns before asked stays open."""
+    sizes: list[int] = []
+    for count in (8, 16):
+        route = await world.task()
+        for turn in range(1, count + 1):
+            await world.start(route, turn)
+            if turn < count:
+                await world.send(route, "and this")
+            await world.record(route, turn, asks=[question(f"q{turn}", text="x" * 1000)])
+        assert len((await world.box(route)).questions) == count
+        for _ in range(count):
+            await world.pause(route)
+            await world.resume(route)
+        assert (await world.box(route)).state is S.WAITING
+        (row,) = await world.rows(
+            "SELECT sum(octet_length(data::text)) AS bytes FROM events WHERE tenant_id = $1 AND execution_id = $2",
+            route.execution_id,
+        )
+        sizes.append(row["bytes"])
+    assert sizes[1] < 2.2 * sizes[0]
+
+
+async def test_what_an_event_names_is_looked_up_in_its_order(world: World) -> None:
+    route, other = await world.task(), await world.task()
+    await asks(world, other, 1, question("q", text="another task's?"))
+    asked = await asks(world, route, 1, question("r", text="first?"), question("q", text="second?"))
+    assert asked.body == TurnEnded(turn=1, outcome=Ending.ANSWERED, open_questions=("r", "q"))
+    told = await with_waiting(world.pool, world.tenant, route.execution_id, asked)
+    assert [one.text for one in told.questions] == ["first?", "second?"]
+    assert (told.waiting[0].question, told.approvals) == ("first?\nsecond?", ())
+    sent = await world.send(route, "an answer")
+    async with world.pool.transaction() as connection:
+        await receipts.withdraw_message(connection, route, sent.message_id)
+    withdrawn = await with_waiting(world.pool, world.tenant, route.execution_id, (await world.log(route))[-1])
+    assert isinstance(withdrawn.body, MessageWithdrawn)
+    assert [one.text for one in withdrawn.questions] == ["first?", "second?"]
+    again = await with_waiting(world.pool, world.tenant, route.execution_id, asked)
+    assert replace(again, waiting=told.waiting) == told
+    await world.execute("DELETE FROM events WHERE tenant_id = $1 AND type = 'question.asked'")  # the log begins later
+    last = await with_waiting(world.pool, world.tenant, route.execution_id, withdrawn)
+    assert last.questions == withdrawn.questions, "the row has them"
+
+
+async def test_what_older_code_wrote_in_full_is_still_told(world: World) -> None:
+    one, two = await world.plan((), ())
+    await world.advance(one)
+    first = await asks(world, one, 1, question("a", text="one?"))
+    older = TurnEnded(
+        turn=1, outcome=Ending.ANSWERED, questions=(AskedQuestion(question_id="z", text="one, as it was?"),)
+    )
+    await world.rows(
+        "UPDATE events SET data = $3 WHERE tenant_id = $1 AND execution_id = $2 AND seq = $4 RETURNING seq",
+        one.execution_id,
+        encode(NewEvent(older)),
+        first.seq,
+    )
+    waits = await asks(world, two, 1, question("b", text="two?"))
+    await world.send(one, "yes")
+    assert [task.question for task in (await world.waited_after(waits))[0]] == ["one, as it was?", "two?"]
 
 
 async def test_what_waited_after_an_event_that_is_not_the_last(world: World) -> None:

@@ -96,7 +96,9 @@ def over(result: str | None = None, error: str | None = None) -> events.TurnEnde
 
 
 def withdrawn(
-    seq: int, *questions: AskedQuestion, result: str | None = None, error: str | None = None
+    seq: int, *questions: str, result: str | None = None, error: str | None = None
 ) -> events.MessageWithdrawn:
-    """A message is withdrawn."""
-    return events.MessageWithdrawn(message_id=UUID(int=seq), seq=seq, result=result, error=error, questions=questions)
+    """A message is withdrawn, so that the questions with these ids are open."""
+    return events.MessageWithdrawn(
+        message_id=UUID(int=seq), seq=seq, result=result, error=error, open_questions=questions
+    )

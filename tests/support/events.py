@@ -1,7 +1,7 @@
 """Events for tests, built through the classes that the product builds them with."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from baton.domain import events
@@ -25,6 +25,13 @@ _QUESTION: Final = AskedQuestion(question_id="q1", text="Which?", choices=("a", 
 _APPROVAL: Final = AskedApproval(
     turn=1, step=0, call_id="c", approval_id="a1", tool="write", arguments={"path": "x"}, digest="d"
 )
+#: By id, and in full as older code wrote it.
+_ASKED: Final[dict[str, Any]] = {
+    "open_questions": ("q1",),
+    "open_approvals": ("a1",),
+    "questions": (_QUESTION,),
+    "approvals": (_APPROVAL,),
+}
 
 #: One body of each type, with no field left at its default.
 SAMPLES: Final[tuple[KnownBody, ...]] = (
@@ -35,7 +42,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
     events.TaskFailed(code="dependency_failed"),
     events.TaskReset(),
     events.TaskPaused(by="me", author=_AUTHOR),
-    events.TaskResumed(by="me", author=_AUTHOR, questions=(_QUESTION,), approvals=(_APPROVAL,)),
+    events.TaskResumed(by="me", author=_AUTHOR, **_ASKED),
     events.TaskCancelled(by="me", author=_AUTHOR, reason="no need"),
     events.TaskRepaired(what="unclaimed"),
     events.WorkflowLost(status="terminated"),
@@ -53,7 +60,11 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
     ),
     events.MessageEdited(message_id=MESSAGE, seq=3, text="x"),
     events.MessageWithdrawn(
-        message_id=MESSAGE, seq=3, result="done", error="boom", questions=(_QUESTION,), approvals=(_APPROVAL,)
+        message_id=MESSAGE,
+        seq=3,
+        result="done",
+        error="boom",
+        **_ASKED,
     ),
     events.MessageRedriven(
         message_id=MESSAGE,
@@ -86,8 +97,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
         result="done",
         error="boom",
         messages=(_REF,),
-        questions=(_QUESTION,),
-        approvals=(_APPROVAL,),
+        **_ASKED,
     ),
     events.QuestionAsked(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"}),
     events.QuestionReminded(question_id="q1", text="Which?", choices=("a", "b"), schema={"type": "string"}),

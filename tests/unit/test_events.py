@@ -1,14 +1,18 @@
 """Does every event come back from the log as it was written, and what other code wrote without harm?"""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import orjson
 import pytest
 
-from baton.domain.events import Body, EventType, KnownBody, NewEvent, Unknown
+from baton.domain.events import Body, EventType, KnownBody, NewEvent, TurnEnded, Unknown
 from baton.domain.events.codec import CLASSES, decode, encode
+from baton.domain.events.outcomes import open_ids, outcome_of
+from baton.domain.events.parts import AskedQuestion
 from baton.domain.json import JsonObject
-from tests.support.events import MESSAGE, SAMPLES
+from baton.domain.mailbox import Ending
+from tests.support.events import MESSAGE, SAMPLES, event
 
 M = str(MESSAGE)
 QUESTION = {"question_id": "q1", "text": "Which?", "choices": ["a"], "schema": None}
@@ -61,8 +65,11 @@ STORED: list[tuple[str, dict[str, Any]]] = [
     ),
     ("note.written", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "text": "x"}),
     ("turn.ended", {"turn": 1, "outcome": "answered", "result": "x", "error": None, "messages": [], "waiting": []}),
+    ("turn.ended", {"turn": 1, "outcome": "answered", "questions": [QUESTION], "approvals": []}),
+    ("message.withdrawn", {"message_id": M, "seq": 1, "questions": [QUESTION], "approvals": []}),
     ("task.paused", {"by": "me"}),
     ("task.resumed", {"by": "me"}),
+    ("task.resumed", {"by": "me", "questions": [QUESTION], "approvals": []}),
     ("task.cancelled", {"by": "me", "reason": ""}),
     ("workflow.lost", {"status": "terminated"}),
     ("workflow.replaced", {"cause": "NonDeterministicError", "error": "", "failures": 3, "run_id": "r"}),
@@ -98,7 +105,18 @@ def test_what_was_written_before_is_still_read(name: str, data: JsonObject) -> N
     assert type(body) is CLASSES[name]
     assert not isinstance(body, Unknown)
     again = encode(NewEvent(body))
-    assert again.items() >= {key: value for key, value in data.items() if key != "waiting"}.items()
+    assert again.items() >= {key: value for key, value in data.items() if key not in ("waiting", "approvals")}.items()
+
+
+def test_what_older_code_wrote_in_full_is_told_and_not_written_again() -> None:
+    asked = AskedQuestion(question_id="q1", text="Which?")
+    older = TurnEnded(turn=1, outcome=Ending.ANSWERED, questions=(asked,))
+    assert outcome_of(event(older)).questions == (asked,)
+    now = TurnEnded(turn=1, outcome=Ending.ANSWERED, open_questions=("q1",))
+    assert encode(NewEvent(now)).keys() & {"questions", "approvals", "open_questions"} == {"open_questions"}
+    assert open_ids(now) == ("q1",)
+    assert outcome_of(event(now)).questions == ()
+    assert outcome_of(replace(event(now), questions=(asked,))).questions == (asked,)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from baton.client.schemas.messages import MessageOut
 from baton.domain.conversation import Question
 from baton.domain.events import Event, MessageEdited, MessageRedriven, MessagesDead
 from baton.domain.states import TaskState
-from tests.support.cli_events import STARTED, Log, accepted, asked, execution, over, question, taken, task_id, withdrawn
+from tests.support.cli_events import STARTED, Log, accepted, asked, execution, over, taken, task_id, withdrawn
 
 
 def told(board: Board, *events: Event) -> list[Happening]:
@@ -35,7 +35,7 @@ def test_a_withdrawn_answer_is_asked_again() -> None:
     told(board, *asked_and_answered(log))
     task = board.tasks[str(task_id(1))]
     assert (task.questions, task.queued) == ({}, {1})
-    gone = log(withdrawn(1, question("q", "Which?")), 1, "waiting", "waiting")
+    gone = log(withdrawn(1, "q"), 1, "waiting", "waiting")
     happened = told(board, gone)
     assert [type(one) for one in happened] == [Noted, QuestionOpened]
     assert happened[1] == QuestionOpened(task, Question("q", "Which?"))

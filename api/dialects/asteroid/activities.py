@@ -66,9 +66,10 @@ def _payloads(event: Event) -> Iterator[Payload]:
         yield _status_changed(event, event.execution_state)
     elif isinstance(event.body, events.TurnEnded) and event.task_state is TaskState.WAITING:
         # Other tasks of the plan are at work: its status says nothing of what this one asks.
-        for question in event.body.questions:
+        asked = outcome_of(event)
+        for question in asked.questions:
             yield _generic(question.text)
-        for approval in event.body.approvals:
+        for approval in asked.approvals:
             yield _generic(call_question(approval.tool, approval.arguments))
 
 
@@ -138,7 +139,7 @@ def _step(kind: str, step: int) -> Payload:
 
 
 def _status_changed(event: Event, state: ExecutionState) -> Payload:
-    status, outcome = STATUS[state], outcome_of(event.body)
+    status, outcome = STATUS[state], outcome_of(event)
     more: Payload = {}
     match state:
         case ExecutionState.WAITING:

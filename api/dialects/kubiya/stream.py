@@ -40,7 +40,7 @@ def task_encoder(shown_as: UUID, task_id: UUID) -> Encoder:
         state = subscription.task_state
         return _done(subscription, str(shown_as), EXECUTION_STATUS[state] if state else "completed")
 
-    return Encoder(f"kubiya.task:{shown_as}", frames, end)
+    return Encoder(f"kubiya.task:{shown_as}", frames, end, tells_waiting=True)
 
 
 def plan_as_execution_encoder() -> Encoder:
@@ -53,7 +53,7 @@ def plan_as_execution_encoder() -> Encoder:
         state = subscription.ended or ExecutionState.SUCCEEDED
         return _done(subscription, str(subscription.execution_id), EXECUTION_STATUS[state])
 
-    return Encoder("kubiya.execution", frames, end)
+    return Encoder("kubiya.execution", frames, end, tells_waiting=True)
 
 
 def _plan_end(subscription: Subscription) -> Frame:
@@ -184,7 +184,7 @@ def _message_id(task_id: UUID | None, step: OfStep, attempt: int) -> str:
 def _asked_part(event: Event) -> Iterator[tuple[str, Data]]:
     """What a task asks, as something that the agent says: clients of single tasks read nothing else."""
     if event.task_state is TaskState.WAITING:
-        content = _asked(outcome_of(event.body))["question"]
+        content = _asked(outcome_of(event))["question"]
         if content:
             yield (
                 "message",
@@ -194,7 +194,7 @@ def _asked_part(event: Event) -> Iterator[tuple[str, Data]]:
 
 def _state_part(event: Event) -> Iterator[tuple[str, Data]]:
     """What a task has come to, where the event brought it there."""
-    outcome = outcome_of(event.body)
+    outcome = outcome_of(event)
     match event.task_state:
         case TaskState.WAITING:
             yield "task_waiting_for_input", {"status": TASK_STATUS[TaskState.WAITING], **_asked(outcome)}
@@ -237,7 +237,7 @@ def _task_frames(shown_as: str, event: Event) -> Iterator[Frame]:
     for name, data in (*_text_part(event), *_asked_part(event)):
         yield name, common | data
     if event.task_state is not None:
-        outcome = outcome_of(event.body)
+        outcome = outcome_of(event)
         status: Data = {"status": EXECUTION_STATUS[event.task_state]}
         if event.task_state is TaskState.WAITING:
             status |= _asked(outcome)

@@ -126,7 +126,7 @@ def _said(event: Event, description: str) -> Data | None:
             | events.TaskCancelled()
             | events.TaskFailed()
         ):
-            outcome = outcome_of(body)
+            outcome = outcome_of(event)
             return {
                 "type": "status",
                 "status": event.task_state and resting_status(event.task_state),

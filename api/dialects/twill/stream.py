@@ -19,6 +19,7 @@ from baton.domain.agents import Principal
 from baton.domain.errands import Errand, ErrandState
 from baton.domain.errors import MessageNotFound, Unavailable
 from baton.domain.events import Body, Event
+from baton.domain.events.outcomes import outcome_of
 from baton.domain.events.parts import OfStep, OfTurn
 from baton.service.context import Baton
 from baton.service.feed import Subscription
@@ -65,6 +66,7 @@ def job_encoder(baton: Baton, who: Principal, errand: Errand) -> Encoder:
         _no_end,
         named=False,
         chapter=Chapter(("connected", {}), ("historical_complete", {}), is_last, may_end, end),
+        tells_waiting=True,
     )
 
 
@@ -131,12 +133,12 @@ def _may_end(body: Body) -> bool:
 
 
 def _frames(event: Event) -> Iterator[Frame]:
-    for kind, data in _said(event.body):
+    for kind, data in _said(event):
         yield kind, {**data, "timestamp": event.at.isoformat()}
 
 
-def _said(body: Body) -> Iterator[Frame]:
-    match body:
+def _said(event: Event) -> Iterator[Frame]:
+    match body := event.body:
         case events.TurnStarted():
             yield "status", {"status": translate.STATUS[ErrandState.RUNNING]}
         case events.TextDelta(text=text):
@@ -156,12 +158,13 @@ def _said(body: Body) -> Iterator[Frame]:
                 {"id": body.call_id, "name": body.name, "output": body.content, "isError": body.failed},
             )
         case events.TurnEnded():
-            for question in body.questions:
+            asked = outcome_of(event)
+            for question in asked.questions:
                 yield (
                     "question",
                     {"id": question.question_id, "question": question.text, "choices": question.choices},
                 )
-            for approval in body.approvals:
+            for approval in asked.approvals:
                 yield "approval", {"id": approval.approval_id, "tool": approval.tool, "input": approval.arguments}
         case (
             events.ExecutionCreated()

@@ -93,7 +93,7 @@ class Board:
                     yield Noted(task, f"the call of {name} failed: {content}")
             case events.QuestionAsked():
                 question = body.question
-                task.questions[question.id] = question
+                task.questions[question.id] = task.asked[question.id] = question
                 yield QuestionOpened(task, question)
             case events.ApprovalAsked(approval_id=approval_id, tool=tool, arguments=arguments):
                 call = f"{tool} {orjson.dumps(arguments).decode()}"
@@ -176,10 +176,11 @@ def _withdrawn(task: BoardTask, body: events.MessageWithdrawn) -> Iterable[Happe
     task.queued.discard(body.seq)
     yield Noted(task, "a message was withdrawn")
     _over(task, body.result, body.error)
-    for question in (asked.question for asked in body.questions):
-        if question.id not in task.questions:
-            task.questions[question.id] = question
-            yield QuestionOpened(task, question)
+    known = task.asked | {asked.question_id: asked.question for asked in body.questions}
+    for question_id in (*body.open_questions, *(asked.question_id for asked in body.questions)):
+        if question_id not in task.questions and question_id in known:
+            task.questions[question_id] = known[question_id]
+            yield QuestionOpened(task, known[question_id])
 
 
 def _over(task: BoardTask, result: str | None, error: str | None) -> None:

@@ -17,7 +17,8 @@ class BoardTask:
     depends_on: tuple[int, ...] = ()
     state: TaskState = TaskState.PENDING
     text: str = ""
-    questions: dict[str, Question] = field(default_factory=dict[str, Question])
+    questions: dict[str, Question] = field(default_factory=dict[str, Question])  #: those that are open
+    asked: dict[str, Question] = field(default_factory=dict[str, Question])  #: all that it ever asked
     queued: set[int] = field(default_factory=set[int])  #: messages that no turn has taken up yet
     started_at: datetime | None = None
     waiting_since: datetime | None = None

@@ -37,7 +37,7 @@ from baton.domain.events.messages import (
     MessagesDead,
     MessageWithdrawn,
 )
-from baton.domain.events.parts import PausedTask, WaitingTask
+from baton.domain.events.parts import AskedApproval, AskedQuestion, PausedTask, WaitingTask
 from baton.domain.events.turns import (
     NoteWritten,
     StepCompleted,
@@ -116,9 +116,9 @@ class Event:
     """An entry of an execution's log. ``position`` is the task's integer in its plan.
 
     ``task_state`` and ``execution_state`` are the states that it brought about, None where they did not change.
-    ``data`` is what the log has of all this, for who passes it on as it is. The tasks that are ``waiting`` and
-    ``paused`` once an execution has come to wait, other events say: they are here only where somebody has looked them
-    up (`baton.service.waiting.with_waiting`).
+    ``data`` is what the log has of all this, for who passes it on as it is. What other events say is here only where
+    somebody has looked it up (`baton.service.waiting.with_waiting`): the ``questions`` and ``approvals`` that the body
+    names by id, and the tasks that are ``waiting`` and ``paused`` once an execution has come to wait.
     """
 
     seq: int
@@ -131,6 +131,8 @@ class Event:
     execution_state: ExecutionState | None
     waiting: tuple[WaitingTask, ...] = ()
     paused: tuple[PausedTask, ...] = ()
+    questions: tuple[AskedQuestion, ...] = ()
+    approvals: tuple[AskedApproval, ...] = ()
 
     @property
     def type(self) -> str:

@@ -7,12 +7,17 @@ from uuid import UUID
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from baton.domain.events import Body, KnownBody, NewEvent, Unknown
+from baton.domain.events import Body, KnownBody, MessageWithdrawn, NewEvent, TaskResumed, TurnEnded, Unknown
 from baton.domain.json import JsonObject, JsonValue
 
 T = TypeVar("T")
 #: The class of each type.
 CLASSES: Final[dict[str, type[KnownBody]]] = {body.type: body for body in get_args(KnownBody)}
+
+#: What only older code wrote.
+_OLDER: Final[dict[type[KnownBody], tuple[str, ...]]] = dict.fromkeys(
+    (TurnEnded, MessageWithdrawn, TaskResumed), ("questions", "approvals")
+)
 
 
 def _reader(shape: type[T]) -> Callable[[JsonValue], T]:
@@ -24,7 +29,11 @@ _BODIES: Final = {name: _reader(body) for name, body in CLASSES.items()}
 
 def encode(event: NewEvent) -> JsonObject:
     """What the log stores of an event beside its type and its states."""
-    return _json_of(event.body)
+    data = _json_of(event.body)
+    for name in _OLDER.get(type(event.body), ()):
+        if not data[name]:
+            del data[name]
+    return data
 
 
 def decode(type: str, data: JsonObject) -> Body:

@@ -83,13 +83,15 @@ class TaskPaused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResumed:
-    """Somebody resumed a task. ``by`` and ``author``: as in `TaskPaused`. ``questions`` and ``approvals``: what it asks
-    if it waits again."""
+    """Somebody resumed a task. ``by`` and ``author``: as in `TaskPaused`. What it asks if it waits again: as in
+    `TurnEnded`."""
 
     type: ClassVar = EventType.TASK_RESUMED
 
     by: str
     author: Author | None = None
+    open_questions: tuple[str, ...] = ()
+    open_approvals: tuple[str, ...] = ()
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()
 

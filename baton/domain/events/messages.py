@@ -41,13 +41,15 @@ class MessageEdited(MessageRef):
 class MessageWithdrawn(MessageRef):
     """A message that no turn had read was withdrawn: its task is what it would be without the message.
 
-    ``questions`` and ``approvals`` are open now; ``result`` and ``error`` are the task's, if it is over again.
+    ``result`` and ``error`` are the task's, if it is over again; what it asks now: as in `TurnEnded`.
     """
 
     type: ClassVar = EventType.MESSAGE_WITHDRAWN
 
     result: str | None = None
     error: str | None = None
+    open_questions: tuple[str, ...] = ()
+    open_approvals: tuple[str, ...] = ()
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()
 

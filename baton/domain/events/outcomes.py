@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from baton.domain import events
-from baton.domain.events import Body
+from baton.domain.events import Body, Event
 from baton.domain.events.parts import AskedApproval, AskedQuestion
 
 
@@ -21,13 +21,24 @@ class TaskOutcome:
 _NOTHING: Final = TaskOutcome()
 
 
-def outcome_of(body: Body) -> TaskOutcome:
-    """What a body says of that; nothing if it is about something else."""
+def open_ids(body: Body) -> tuple[str, ...]:
+    """The ids of the questions and approvals that are open after an event."""
     match body:
+        case events.TurnEnded() | events.MessageWithdrawn() | events.TaskResumed():
+            return (*body.open_questions, *body.open_approvals)
+        case _:
+            return ()
+
+
+def outcome_of(event: Event) -> TaskOutcome:
+    """What an event says of that; nothing if it is about something else. What it names by id has to be looked up."""
+    match body := event.body:
         case events.TurnEnded() | events.MessageWithdrawn():
-            return TaskOutcome(body.questions, body.approvals, body.result, body.error)
+            return TaskOutcome(
+                event.questions or body.questions, event.approvals or body.approvals, body.result, body.error
+            )
         case events.TaskResumed(questions=questions, approvals=approvals):
-            return TaskOutcome(questions, approvals)
+            return TaskOutcome(event.questions or questions, event.approvals or approvals)
         case events.TaskFailed(code=code):
             return TaskOutcome(error=code)
         case (

@@ -131,7 +131,8 @@ class TurnEnded(OfTurn):
     """A turn came to its end; ``messages`` are those that it had claimed.
 
     ``result`` is the task's, if it is over, ``error`` a stable code if the turn failed, ``error_message`` says it in
-    words; ``questions`` and ``approvals`` are open now.
+    words. ``open_questions`` and ``open_approvals`` are the ids of those that are open now: other events have said
+    them. Older code wrote ``questions`` and ``approvals`` instead, in full.
     """
 
     type: ClassVar = EventType.TURN_ENDED
@@ -141,5 +142,7 @@ class TurnEnded(OfTurn):
     error: str | None = None
     error_message: str = ""
     messages: tuple[MessageRef, ...] = ()
+    open_questions: tuple[str, ...] = ()
+    open_approvals: tuple[str, ...] = ()
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()

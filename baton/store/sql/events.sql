@@ -130,14 +130,33 @@ SELECT x.event_seq AS head, x.state, x.agent_id, t.id AS task_id, t.state AS tas
   FROM executions x LEFT JOIN tasks t ON t.tenant_id = :tenant AND t.execution_id = x.id AND t.id = :task
  WHERE x.tenant_id = :tenant AND x.id = :execution;
 
+-- part: asked_here
+-- An event `e` of the execution that says a question or an approval: by an index of these.
+e.tenant_id = :tenant AND e.execution_id = :execution AND e.type IN (:event.question_asked, :event.approval_asked)
+
+-- name: asked_by_ids
+-- What a task asked, of some ids. Where the log begins later, its row still says the questions that are open.
+WITH said AS (
+    SELECT e.type, e.data, coalesce(e.data ->> 'question_id', e.data ->> 'approval_id') AS id FROM events e
+     WHERE ${asked_here} AND e.task_id = :task
+)
+SELECT type, data FROM said WHERE id = ANY (:ids::text[])
+UNION ALL
+SELECT :event.question_asked,
+       jsonb_build_object('question_id', q -> 'id', 'text', q -> 'text', 'choices', q -> 'choices',
+                          'schema', q -> 'schema')
+  FROM tasks t CROSS JOIN jsonb_array_elements(t.open_questions) AS q
+ WHERE t.tenant_id = :tenant AND t.id = :task AND q ->> 'id' = ANY (:ids)
+   AND NOT EXISTS (SELECT FROM said WHERE said.id = q ->> 'id');
+
 -- name: waiting_after
 -- The tasks of an execution that waited, or were paused, after its event seq, by position: those that come first within
--- most_bytes of what they ask. What one asks its row says, while it has been in no other state since, else the event
--- that brought it there.
+-- most_bytes of what they ask. What one asks its row says, while it has been in no other state since, else the log, by
+-- what the event that brought it there names (or says itself, where older code wrote it).
 WITH stood AS (
     SELECT t.id, t.position, stands.task_state AS state,
-           CASE WHEN later.seq IS NULL THEN t.open_questions ELSE stands.data -> 'questions' END AS questions,
-           CASE WHEN later.seq IS NULL THEN t.open_approvals ELSE stands.data -> 'approvals' END AS approvals,
+           CASE WHEN later.seq IS NULL THEN t.open_questions ELSE coalesce(asked.questions, stands.data -> 'questions') END AS questions,
+           CASE WHEN later.seq IS NULL THEN t.open_approvals ELSE coalesce(asked.approvals, stands.data -> 'approvals') END AS approvals,
            CASE WHEN later.seq IS NULL THEN t.waiting_since ELSE stands.at END AS since
       FROM tasks t
            CROSS JOIN LATERAL (
@@ -153,6 +172,14 @@ WITH stood AS (
                   AND e.task_state IS NOT NULL
                 LIMIT 1
            ) later ON true
+           CROSS JOIN LATERAL (
+               SELECT jsonb_agg(e.data ORDER BY e.seq) FILTER (WHERE e.type = :event.question_asked) AS questions,
+                      jsonb_agg(e.data ORDER BY e.seq) FILTER (WHERE e.type = :event.approval_asked) AS approvals
+                 FROM events e
+                WHERE later.seq IS NOT NULL AND e.task_id = t.id AND ${asked_here}
+                  AND (stands.data -> 'open_questions' ? (e.data ->> 'question_id')
+                       OR stands.data -> 'open_approvals' ? (e.data ->> 'approval_id'))
+           ) asked
      WHERE t.tenant_id = :tenant AND t.execution_id = :execution
        AND stands.task_state IN (:task.waiting, :task.paused)
 ), measured AS (
