@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -57,11 +58,10 @@ class BatonApp:
         self.settings = settings
         self.room = Room(settings.max_connections)
         self._root = root_app(self.dialects, self._lifespan)
-        self._routes = sorted(
-            ((tuple(prefix.split("/")), dialect.app) for dialect in self.dialects for prefix in dialect.prefixes),
-            key=lambda route: len(route[0]),
-            reverse=True,
-        )
+        prefixes = [(prefix, dialect.app) for dialect in self.dialects for prefix in dialect.prefixes]
+        prefixes.sort(key=lambda route: route[0].count("/"), reverse=True)
+        self._prefixes = re.compile("|".join(rf"({_pattern(prefix)})(?:/|\Z)" for prefix, _ in prefixes))
+        self._apps = [self._root, *(app for _, app in prefixes)]
         self._app: ASGIApp = self._dispatch
         if settings.cors_origins:
             self._app = CORSMiddleware(
@@ -84,14 +84,8 @@ class BatonApp:
 
     def find(self, path: str) -> FastAPI:
         """The application that answers ``path``."""
-        segments = path.split("/")
-        for prefix, app in self._routes:
-            if len(prefix) <= len(segments) and all(
-                given == wanted or (wanted.startswith("{") and given)
-                for given, wanted in zip(segments, prefix)  # noqa: B905
-            ):
-                return app
-        return self._root
+        found = self._prefixes.match(path)
+        return self._apps[found.lastindex or 0 if found else 0]
 
     def refuse(self, scope: Scope, status: int, message: str) -> Response:
         """The refusal of what was no whole request, in the shape of the dialect whose path it is."""
@@ -117,6 +111,11 @@ class BatonApp:
         finally:
             stopper.cancel()
             await baton.close()
+
+
+def _pattern(prefix: str) -> str:
+    """A dialect's prefix, in which ``{name}`` stands for any segment, as a regular expression."""
+    return "/".join("[^/]+" if segment.startswith("{") else re.escape(segment) for segment in prefix.split("/"))
 
 
 async def _stop_streams(stopping: asyncio.Event, baton: Baton) -> None:

@@ -68,10 +68,11 @@ class Shares:
             self._give()
 
     def _may_take(self, holder: Hashable | None, part: Hashable | None) -> bool:
+        return self._has_room(holder) and (part is None or self._parts[holder, part] < self._per_part)
+
+    def _has_room(self, holder: Hashable | None) -> bool:
         free = self._slots - self._taken
-        if holder is not None and self._held[holder] >= free:
-            return False
-        return free > 0 and (part is None or self._parts[holder, part] < self._per_part)
+        return free > 0 if holder is None else self._held[holder] < free
 
     def _count(self, holder: Hashable | None, part: Hashable | None, change: int) -> None:
         self._taken += change
@@ -82,11 +83,17 @@ class Shares:
 
     def _give(self) -> None:
         """Give what is free to those who wait: one to each in turn, and who was given one comes last."""
+        full: set[Hashable] = set()  # holders that have all they may: nothing changes that until somebody gives back
         given = True
         while given and self._taken < self._slots:
             given = False
             for who, line in list(self._waiting.items()):
-                if not line[0].done() and self.take(*who):  # done: it was cancelled, and leaves in a moment
+                holder, part = who
+                if holder in full or line[0].done():  # done: it was cancelled, and leaves in a moment
+                    continue
+                if not self._has_room(holder):
+                    full.add(holder)
+                elif self.take(holder, part):
                     given = True
                     line.popleft().set_result(None)
                     del self._waiting[who]

@@ -75,47 +75,46 @@ class Pool:
         self._acquire_seconds = acquire_seconds
         self._shares = Shares(pool.get_max_size(), per_part=_PER_EXECUTION)
 
-    @asynccontextmanager
-    async def connection(self, execution_id: ExecutionId | None = None) -> AsyncGenerator[Connection]:
-        """A connection in autocommit: each statement is a transaction of its own."""
-        tenant_id = spending.get()
-        if not self._shares.take(tenant_id, execution_id):
-            await self._wait(tenant_id, execution_id)
-        try:
-            async with self._driver_connection() as connection:
-                yield connection
-        finally:
-            self._shares.back(tenant_id, execution_id)
+    def connection(self, execution_id: ExecutionId | None = None) -> "_Lease":
+        """A connection in autocommit: each statement is a transaction of its own. An asynchronous context manager."""
+        return _Lease(self, spending.get(), execution_id)
 
-    async def _wait(self, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
+    async def take(self, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
+        """Take a place of a tenant's share. Raises `TooSlow`, and `Unavailable` where too many wait."""
+        if self._shares.take(tenant_id, execution_id):
+            return
         try:
             async with asyncio.timeout(self._acquire_seconds):
                 await self._shares.wait(tenant_id, execution_id)
         except TimeoutError as error:
             raise TooSlow("the database did not answer in time: too many others wait") from error
 
-    @asynccontextmanager
-    async def _driver_connection(self) -> AsyncGenerator[Connection]:
-        try:
-            async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
-                try:
-                    yield connection
-                except asyncpg.InterfaceError as error:
-                    # Misuse, a wrong number of arguments say, unless there is no connection any more to be misused.
-                    if _is_lost(connection):
-                        raise Unavailable("the connection to the database was lost") from error
-                    raise
-        except SLOW as error:
-            raise TooSlow("the database did not answer in time") from error
-        except AWAY as error:
-            raise Unavailable("the database cannot be reached") from error
-        except _UNFIT as error:
+    def give_back(self, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
+        """Give a place back."""
+        self._shares.back(tenant_id, execution_id)
+
+    async def driver_connection(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        """A connection of the driver's pool, which has one for each place."""
+        # One that is there is had at once; a limit to that would cost as much as all the rest.
+        seconds = None if self._pool.get_idle_size() else self._acquire_seconds
+        return await self._pool.acquire(timeout=seconds)
+
+    async def driver_release(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        """Give a connection back to the driver's pool."""
+        await self._pool.release(connection, timeout=self._acquire_seconds)
+
+    async def meaning(self, error: Exception) -> Unavailable | None:
+        """What a driver's error says of the database; None for one that is about what was asked of it."""
+        if isinstance(error, SLOW):
+            return TooSlow("the database did not answer in time")
+        if isinstance(error, AWAY):
+            return Unavailable("the database cannot be reached")
+        if isinstance(error, _UNFIT):
             await self._pool.expire_connections()
-            raise Unavailable(_reason(error)) from error
-        except asyncpg.InterfaceError as error:
-            if self._pool.is_closing():
-                raise Unavailable("the connections to the database are being closed") from error
-            raise
+            return Unavailable(_reason(error))
+        if isinstance(error, asyncpg.InterfaceError) and self._pool.is_closing():
+            return Unavailable("the connections to the database are being closed")
+        return None
 
     @asynccontextmanager
     async def transaction(self, execution_id: ExecutionId | None = None) -> AsyncGenerator[Connection]:
@@ -130,6 +129,49 @@ class Pool:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+class _Lease:
+    """A connection for as long as a block runs. A class, because each request goes through it: two generators cost
+    twice as much as all else that is done here."""
+
+    __slots__ = ("_connection", "_execution_id", "_pool", "_tenant_id")
+
+    def __init__(self, pool: Pool, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
+        self._pool = pool
+        self._tenant_id = tenant_id
+        self._execution_id = execution_id
+        self._connection: PoolConnectionProxy[asyncpg.Record] | None = None
+
+    async def __aenter__(self) -> Connection:
+        pool = self._pool
+        await pool.take(self._tenant_id, self._execution_id)
+        try:
+            self._connection = connection = await pool.driver_connection()
+        except BaseException as error:
+            pool.give_back(self._tenant_id, self._execution_id)
+            if isinstance(error, Exception) and (meant := await pool.meaning(error)) is not None:
+                raise meant from error
+            raise
+        return connection
+
+    async def __aexit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> None:
+        pool, connection = self._pool, self._connection
+        assert connection is not None
+        # Misuse, a wrong number of arguments say, unless there is no connection any more to be misused.
+        was_lost = isinstance(error, asyncpg.InterfaceError) and _is_lost(connection)
+        try:
+            await pool.driver_release(connection)
+        except Exception as not_released:
+            if (meant := await pool.meaning(not_released)) is not None:
+                raise meant from not_released
+            raise
+        finally:
+            pool.give_back(self._tenant_id, self._execution_id)
+        if was_lost:
+            raise Unavailable("the connection to the database was lost") from error
+        if isinstance(error, Exception) and (meant := await pool.meaning(error)) is not None:
+            raise meant from error
 
 
 def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
