@@ -22,6 +22,7 @@ ERRORS: Final[ErrorTable] = {
     errors.AgentNotFound: ErrorStatus(404),
     errors.MessageNotFound: ErrorStatus(404),
     errors.ApprovalNotFound: ErrorStatus(404),
+    errors.ArtifactNotFound: ErrorStatus(404),
     errors.Conflict: ErrorStatus(409),
     errors.TaskClosed: ErrorStatus(409),
     errors.TaskBusy: ErrorStatus(409),

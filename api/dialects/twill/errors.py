@@ -26,6 +26,7 @@ ERRORS: Final[ErrorTable] = {
     errors.AgentNotFound: ErrorStatus(404, _NOT_FOUND),
     errors.MessageNotFound: ErrorStatus(404, _NOT_FOUND),
     errors.ApprovalNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.ArtifactNotFound: ErrorStatus(404, _NOT_FOUND),
     errors.Conflict: ErrorStatus(409, "conflict"),
     errors.TaskClosed: ErrorStatus(409, "task_cancelled"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),
