@@ -30,6 +30,7 @@ from activities.questions import QuestionActivities
 from activities.rings import Bellringer
 from activities.shares import FairSteps
 from activities.steps import StepActivities
+from baton.agents.catalog import own_catalog
 from baton.agents.models import Models
 from baton.agents.tools import load_tools, tool_modules
 from baton.domain.errors import Unavailable
@@ -39,6 +40,7 @@ from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
 from baton.runtime.process import leave
 from baton.runtime.startup import settings_or_exit
+from baton.service.catalog import Publisher
 from baton.service.context import Core, open_core
 from baton.service.sweeper import Sweeper
 from baton.settings import Settings
@@ -86,6 +88,7 @@ async def serve(
         interval_seconds=settings.sweep_interval_seconds,
         silent_seconds=settings.sweep_silent_seconds,
     )
+    publisher = Publisher(core.pool, own_catalog)
     worker = Worker(
         core.client,
         task_queue=queue or settings.task_queue,
@@ -110,12 +113,14 @@ async def serve(
     core.start()
     listener.start()
     sweeper.start()
+    publisher.start()
     _log.info("serving the task queue %s with the tools %s", worker.task_queue, ", ".join(tools))
     freeze_start()
     try:
         async with worker:
             await stop.wait()
     finally:
+        await publisher.close()
         await sweeper.close()
         await listener.close()
         await core.close()

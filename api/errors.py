@@ -17,7 +17,6 @@ from baton.domain.errors import (
     ArgumentsRefused,
     DomainError,
     InvalidInput,
-    InvalidPlan,
     KeyReused,
     Outdated,
     RateLimited,
@@ -87,10 +86,8 @@ def status_phrase(status: int) -> str:
 
 
 def _problems(error: DomainError) -> tuple[Problem, ...]:
-    if isinstance(error, InvalidPlan):
-        return tuple(Problem(one.where, one.message, one.kind) for one in (error, *error.others))
     if isinstance(error, InvalidInput):
-        return (Problem(error.where, error.message, error.kind),)
+        return tuple(Problem(one.where, one.message, one.kind) for one in (error, *error.others))
     if isinstance(error, AnswerRefused):
         where = ("body", "arguments" if isinstance(error, ArgumentsRefused) else "message")
         return tuple(Problem(where, problem, error.code) for problem in error.problems) or (

@@ -23,8 +23,9 @@ from baton.agents.errors import SCRIPTED_FAILURE, SCRIPTED_FATAL, ModelFailed
 from baton.agents.notes import Source, response_metadata
 from baton.agents.script import Call, Fail, Fatal, Finish, Results, Say, Sleep, Stream, parse
 from baton.agents.script_state import Acknowledge, ScriptState, script_state
+from baton.domain.catalog import SCRIPTED
 
-NAME: Final = "scripted"
+NAME: Final = SCRIPTED
 
 TOKEN_SECONDS: Final = 0.005
 """The pace of `!stream`: 200 tokens per second, so that a long one can be interrupted, or killed, in its middle."""

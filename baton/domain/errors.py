@@ -14,21 +14,28 @@ class DomainError(Exception):
 
 
 class InvalidInput(DomainError):
-    """What was sent does not fit. ``where`` is the path to it, as FastAPI's `loc`."""
+    """What was sent does not fit. ``where`` is the path to it, as FastAPI's `loc`.
+
+    ``others`` are further things that are wrong with the same request.
+    """
 
     code = "invalid_input"
 
-    def __init__(self, message: str, where: tuple[str | int, ...] = ("body",), kind: str = "value_error") -> None:
+    def __init__(
+        self,
+        message: str,
+        where: tuple[str | int, ...] = ("body",),
+        kind: str = "value_error",
+        others: "tuple[InvalidInput, ...]" = (),
+    ) -> None:
         super().__init__(message)
         self.where = where
         self.kind = kind
+        self.others = others
 
 
 class InvalidPlan(InvalidInput):
-    """The plan is no DAG of tasks. ``task`` is the offending task's id, where one can be named.
-
-    ``others`` are further things that are wrong with the same plan.
-    """
+    """The plan is no DAG of tasks. ``task`` is the offending task's id, where one can be named."""
 
     code = "invalid_plan"
 
@@ -39,9 +46,8 @@ class InvalidPlan(InvalidInput):
         where: tuple[str | int, ...] = ("body", "plan"),
         others: "tuple[InvalidPlan, ...]" = (),
     ) -> None:
-        super().__init__(message, where)
+        super().__init__(message, where, others=others)
         self.task = task
-        self.others = others
 
 
 class Unauthenticated(DomainError):

@@ -17,5 +17,10 @@ def meant(name: str, known: Sequence[str]) -> str | None:
     return plain[found[0]] if found else None
 
 
+def quoted(name: str) -> str:
+    """``name`` in quotes, cut where it is longer than a name."""
+    return repr(name if len(name) <= LONGEST else name[:LONGEST] + "…")
+
+
 def _plain(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "").replace(" ", "")

@@ -5,7 +5,7 @@ from typing import Final
 
 from baton.domain.errors import InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable_text
-from baton.domain.likeness import LONGEST, meant
+from baton.domain.likeness import LONGEST, meant, quoted
 
 Path = tuple[str | int, ...]
 
@@ -36,10 +36,9 @@ def unread_keys(source: JsonObject, base: Path, entries: Sequence[tuple[JsonValu
             if instead is None and not plain:
                 continue
             hint = f"; did you mean {instead!r}?" if instead else f": it may have {', '.join(known)}"
-            shown = repr(key if len(key) <= LONGEST else key[:LONGEST] + "…")
             where = (*path, key) if len(key) <= LONGEST and unstorable_text(key) is None else path
             task = _id(value) if known is _TASK else None
-            unread.append(InvalidPlan(f"{name} has an unknown key {shown}{hint}", task, where))
+            unread.append(InvalidPlan(f"{name} has an unknown key {quoted(key)}{hint}", task, where))
     if not plain and source.get("tasks") is not None:
         unread.append(InvalidPlan("tasks is not read beside team_breakdown", None, (*base, "tasks")))
     return unread

@@ -7,14 +7,16 @@ from uuid import uuid4
 from baton.domain.agent_limits import check_limits
 from baton.domain.agents import Agent, AgentReference, Principal
 from baton.domain.approvals import check_policies
+from baton.domain.catalog import NameKind, Used, policies_used, tools_used
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
 from baton.domain.ids import AgentId
 from baton.domain.json import JsonObject, unstorable
-from baton.domain.model_settings import ModelAccess, check_model_settings
+from baton.domain.model_settings import ModelAccess, base_url, check_model_settings
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.texts import check_text
 from baton.domain.views import Page
+from baton.service.catalog import judge
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, decode_cursor, encode_cursor
 from baton.service.filters import check_search
@@ -27,6 +29,7 @@ from baton.store.pool import Connection
 _NAME_CHARACTERS: Final = 255
 _INSTRUCTIONS_CHARACTERS: Final = 100_000
 _MOST_TOOLS: Final = 100
+_MOST_POLICIES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,13 @@ class AgentChange:
     def given(self) -> dict[str, Any]:
         """What is to change."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    def names(self, settings: JsonObject) -> list[Used]:
+        """The names of tools and models in it. ``settings``: the agent's model settings, once it is changed."""
+        kind = NameKind.MODEL if base_url(settings) is None else NameKind.SERVED_MODEL
+        models = [] if self.model is None else [Used(kind, self.model, ("body", "model"))]
+        tools = tools_used(self.tools or (), ("body", "tools"))
+        return [*models, *tools, *policies_used(self.policies or {}, ("body", "policies"))]
 
 
 async def list_agents(baton: Baton, who: Principal, *, limit: int, cursor: str | None = None) -> Page[Agent]:
@@ -81,16 +91,19 @@ async def get_agent(baton: Baton, who: Principal, reference: AgentReference) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class CreatedAgent:
-    """An agent as it was made. ``replayed``: before, by a request under the same Idempotency-Key."""
+class WrittenAgent:
+    """An agent as it was written. ``replayed``: before, by a request under the same Idempotency-Key. ``warnings``:
+    names in it that may be wrong."""
 
     agent: Agent
-    replayed: bool
+    warnings: tuple[str, ...]
+    replayed: bool = False
 
 
-async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key: str | None = None) -> CreatedAgent:
-    """Make an agent; it needs a name and a model. ``key``: the Idempotency-Key. Raises `InvalidInput`, `KeyReused`,
-    `Conflict` for a name that is taken, and `Forbidden` for a key that is for one agent."""
+async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key: str | None = None) -> WrittenAgent:
+    """Make an agent; it needs a name and a model. ``key``: the Idempotency-Key. Raises `InvalidInput`, also for names
+    that no worker has, `KeyReused`, `Conflict` for a name that is taken, and `Forbidden` for a key that is for one
+    agent."""
     if who.is_for_one_agent:
         raise Forbidden("a key bound to one agent cannot create others")
     for name in ("name", "model"):
@@ -100,19 +113,21 @@ async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key
     new = Agent(tenant_id=who.tenant_id, id=uuid4(), number=0, **change.given())
     start = keyed(who, key, "agent", change.given())
 
-    async def make(connection: Connection) -> CreatedAgent:
+    async def make(connection: Connection) -> WrittenAgent:
+        warnings = (await judge(connection, change.names(new.model_settings))).check()
         async with connection.transaction():
             if new.is_default:
                 await agents.lock_all(connection, who.tenant_id)
                 await agents.unset_default(connection, who.tenant_id)
-            return CreatedAgent(await agents.insert(connection, new), replayed=False)
+            return WrittenAgent(await agents.insert(connection, new), warnings)
 
-    async def again(connection: Connection, agent_id: AgentId) -> CreatedAgent:
+    async def again(connection: Connection, agent_id: AgentId) -> WrittenAgent:
         found = await agents.by_id(connection, who.tenant_id, agent_id)
         if found is None:
             raise AgentNotFound("what was created under this Idempotency-Key has been deleted")
         at = found.created_at
-        return CreatedAgent(replace(new, id=found.id, number=found.number, created_at=at, updated_at=at), replayed=True)
+        first = replace(new, id=found.id, number=found.number, created_at=at, updated_at=at)
+        return WrittenAgent(first, (await judge(connection, change.names(new.model_settings))).told(), replayed=True)
 
     return await once(baton.pool, start, new.id, make, again)
 
@@ -124,12 +139,12 @@ async def change_agent(
     change: AgentChange,
     *,
     if_versions: tuple[int, ...] | None = None,
-) -> Agent:
+) -> WrittenAgent:
     """Change an agent: turns that begin from then on are its new self's. Changing nothing changes nothing.
 
     ``if_versions``: the agent's version must be one of these; None for any. A default agent stays it until another is
-    made so. Raises `AgentNotFound`, `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent
-    would make it the default.
+    made so. Names are judged as in `create_agent`, those that the change writes. Raises `AgentNotFound`,
+    `InvalidInput`, `Conflict`, `Outdated`, and `Forbidden` where a key for one agent would make it the default.
     """
     if change.is_default and who.is_for_one_agent:
         raise Forbidden("a key bound to one agent cannot change the default")
@@ -148,11 +163,13 @@ async def change_agent(
                 "a tenant needs a default agent: make another agent the default first", ("body", "is_default")
             )
         changed = replace(agent, **change.given())
+        names = await judge(connection, change.names(changed.model_settings))
         if changed == agent:
-            return agent
+            return WrittenAgent(agent, names.told())
+        warnings = names.check()
         if changed.is_default and not agent.is_default:
             await agents.unset_default(connection, who.tenant_id)
-        return await agents.update(connection, changed)
+        return WrittenAgent(await agents.update(connection, changed), warnings)
 
 
 def _check(baton: Baton, change: AgentChange) -> None:
@@ -167,6 +184,8 @@ def _check(baton: Baton, change: AgentChange) -> None:
         raise InvalidInput(f"tools must be at most {_MOST_TOOLS} distinct names", ("body", "tools"))
     for number, tool in enumerate(tools):
         check_text(tool, "tools", number, longest=_NAME_CHARACTERS)
+    if len(change.policies or ()) > _MOST_POLICIES:
+        raise InvalidInput(f"there are at most {_MOST_POLICIES} policies", ("body", "policies"))
     for field, value in (
         ("policies", change.policies),
         ("limits", change.limits),

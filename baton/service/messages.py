@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from baton.domain import bells
 from baton.domain.agents import Principal
+from baton.domain.authors import Author
+from baton.domain.catalog import grants_used
 from baton.domain.errands import Errand
 from baton.domain.errors import InvalidInput, MessageNotFound, TaskNotFound
 from baton.domain.ids import Addressee, ErrandId, MessageId, TaskAddress, TaskById, TaskRoute, whole_tenant
@@ -18,6 +20,7 @@ from baton.domain.states import MessageState
 from baton.domain.views import MessageView, Page
 from baton.runtime import faultpoints
 from baton.service.bells import ring
+from baton.service.catalog import judge
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, ORDINAL, TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.visibility import (
@@ -30,14 +33,17 @@ from baton.service.visibility import (
     find_task,
 )
 from baton.store import errands, messages, routes, tasks
+from baton.store.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of a send. ``signaled``: Temporal is known to have been told; if not, the relay sees to it."""
+    """What became of a send. ``signaled``: Temporal is known to have been told; if not, the relay sees to it.
+    ``warnings``: names of granted tools that may be wrong."""
 
     receipt: Receipt
     signaled: bool
+    warnings: tuple[str, ...]
 
 
 async def send_message(
@@ -66,11 +72,9 @@ async def send_message(
 async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: float) -> Sent:
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection(task.route.execution_id) as connection:
-        receipt = await messages.accept(
-            connection, task.route, draft, task.who.author, relay_seconds=baton.settings.relay_after_seconds
-        )
+        receipt, warnings = await _accept(baton, connection, task.route, draft, task.who.author)
     faultpoints.at(faultpoints.SEND_COMMITTED)
-    return Sent(receipt, await tell(baton, [(task.route, receipt)], budget_seconds))
+    return Sent(receipt, await tell(baton, [(task.route, receipt)], budget_seconds), warnings)
 
 
 async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draft, budget_seconds: float) -> Sent:
@@ -78,16 +82,27 @@ async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draf
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.transaction(execution_id) as connection:
         await messages.hold(connection, tenant_id, execution_id)
-        receipt = await messages.earlier_of_execution(connection, tenant_id, execution_id, draft)
+        receipt, warnings = await messages.earlier_of_execution(connection, tenant_id, execution_id, draft), ()
         if receipt is not None:
             route = await routes.route(connection, whole_tenant(tenant_id), TaskById(receipt.task_id))
         else:
             route = await routes.addressed(connection, tenant_id, execution_id, draft.question)
-        receipt = receipt or await messages.accept(
-            connection, route, draft, execution.who.author, relay_seconds=baton.settings.relay_after_seconds
-        )
+            receipt, warnings = await _accept(baton, connection, route, draft, execution.who.author)
     faultpoints.at(faultpoints.SEND_COMMITTED)
-    return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds))
+    return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds), warnings)
+
+
+async def _accept(
+    baton: Baton, connection: Connection, route: TaskRoute, draft: Draft, author: Author
+) -> tuple[Receipt, tuple[str, ...]]:
+    """Accept a message; with what is doubtful about the tools that it grants. A repeat is told of, and not judged."""
+    warnings: tuple[str, ...] = ()
+    if draft.grants:
+        names = await judge(connection, grants_used(draft.grants, ("body", "grants")))
+        is_new = await messages.earlier(connection, route, draft) is None
+        warnings = names.check() if is_new else names.told()
+    relay_seconds = baton.settings.relay_after_seconds
+    return await messages.accept(connection, route, draft, author, relay_seconds=relay_seconds), warnings
 
 
 async def send_messages(
@@ -104,16 +119,17 @@ async def send_messages(
     if len({route.execution_id for route in routes}) > 1:
         raise InvalidInput("all responses must be for tasks of one execution")
     order = sorted(range(len(sends)), key=lambda n: routes[n].task_id)
-    receipts: dict[int, Receipt] = {}
+    accepted: dict[int, tuple[Receipt, tuple[str, ...]]] = {}
     async with baton.pool.transaction(routes[0].execution_id if routes else None) as connection:
         if routes:
             await messages.hold(connection, routes[0].tenant_id, routes[0].execution_id)
         for n in order:
-            receipts[n] = await messages.earlier(connection, routes[n], sends[n][1]) or await messages.accept(
-                connection, routes[n], sends[n][1], who.author, relay_seconds=baton.settings.relay_after_seconds
+            earlier = await messages.earlier(connection, routes[n], sends[n][1])
+            accepted[n] = (
+                (earlier, ()) if earlier else await _accept(baton, connection, routes[n], sends[n][1], who.author)
             )
-    signaled = await tell(baton, [(routes[n], receipts[n]) for n in order], budget_seconds)
-    return [Sent(receipts[n], signaled) for n in range(len(sends))]
+    signaled = await tell(baton, [(routes[n], accepted[n][0]) for n in order], budget_seconds)
+    return [Sent(receipt, signaled, warnings) for receipt, warnings in (accepted[n] for n in range(len(sends)))]
 
 
 def check_draft(draft: Draft) -> None:

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from uuid import UUID, uuid4
 
 from baton.domain.agents import AgentReference, Principal
+from baton.domain.catalog import grants_used
 from baton.domain.conversation import Attachment
 from baton.domain.errors import AgentNotFound, ExecutionNotFound, InvalidInput
 from baton.domain.ids import ExecutionId, ExecutionRoute, PlanRoute, TaskId, TaskRoute
@@ -15,6 +16,7 @@ from baton.domain.starts import Start, keyed
 from baton.domain.texts import check_text
 from baton.domain.views import AgentRef, ExecutionView, TaskView
 from baton.runtime import faultpoints
+from baton.service.catalog import judge
 from baton.service.context import Baton
 from baton.service.once import once
 from baton.service.visibility import find_agent
@@ -26,6 +28,7 @@ _TITLE_CHARACTERS: Final = 80
 #: Temporal refuses longer ones, and those under /_sys/.
 _QUEUE_BYTES: Final = 1000
 _ID_CHARACTERS: Final = 255
+_GRANTS: Final = ("body", "granted_tools")
 
 #: All of an execution that is to be made but its id and its agent.
 Wanted: TypeAlias = "partial[NewExecution]"
@@ -33,11 +36,13 @@ Wanted: TypeAlias = "partial[NewExecution]"
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """An execution that was started. ``replayed``: before, by a request under the same Idempotency-Key."""
+    """An execution that was started. ``replayed``: before, by a request under the same Idempotency-Key. ``warnings``:
+    names of tools that may be wrong."""
 
     new: NewExecution
     agent: AgentRef
     created: Created
+    warnings: tuple[str, ...]
     replayed: bool
 
     @property
@@ -79,8 +84,9 @@ async def start_plan(
 
     ``queue`` is the Temporal task queue, the configured one if None. ``granted_tools``: tools whose calls need no
     approval in its tasks, ``plan_only``: their agents may call no tool that changes things, until a message says
-    otherwise. ``key``: the Idempotency-Key. Raises `AgentNotFound`, `InvalidInput`, `KeyReused`, `Unavailable`;
-    nothing is started then (after `Unavailable` it may be: repeat it with the same key).
+    otherwise; tools that no worker has are refused. ``key``: the Idempotency-Key. Raises `AgentNotFound`,
+    `InvalidInput`, `KeyReused`, `Unavailable`; nothing is started then (after `Unavailable` it may be: repeat it with
+    the same key).
     """
     _check_tools(granted_tools)
     check_text(plan_generation_id, "plan_generation_id", longest=_ID_CHARACTERS)
@@ -92,7 +98,7 @@ async def start_plan(
     asked: JsonObject = {"plan": plan.source, "generation": plan_generation_id, "queue": queue, "metadata": metadata}
     asked |= {"grants": [*sorted(granted_tools)], "plan_only": plan_only}
     start = keyed(who, key, "plan", asked, agent)
-    started = await _start(baton, who, start, wanted, agent)
+    started = await _start(baton, who, start, wanted, agent, granted_tools)
     if not started.replayed:
         new = started.new
         baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, new.agent_id, only=None))
@@ -138,7 +144,7 @@ async def start_task(
     asked |= {"grants": [*sorted(granted_tools)], "plan_only": plan_only}
     asked |= {"attachments": [[file.filename, file.media_type, file.url] for file in attachments]}
     start = keyed(who, key, "task", asked, agent)
-    started = await _start(baton, who, start, wanted, agent, or_default=or_default)
+    started = await _start(baton, who, start, wanted, agent, granted_tools, or_default=or_default)
     if not started.replayed:
         new = started.new
         baton.notifier.events(new.id)
@@ -193,24 +199,27 @@ async def _start(
     start: Start | None,
     wanted: Wanted,
     agent: AgentReference,
+    granted_tools: tuple[str, ...],
     *,
     or_default: bool = False,
 ) -> StartResult:
     new_id = uuid4()
+    names = grants_used(granted_tools, _GRANTS)
 
     async def make(connection: Connection) -> StartResult:
         chosen = await _chosen(connection, who, agent, or_default=or_default)
+        warnings = (await judge(connection, names)).check()
         new = wanted(id=new_id, agent_id=chosen.id)
         created = await creation.create(connection, new, ring_seconds=baton.settings.relay_after_seconds)
-        return StartResult(new, chosen, created, replayed=False)
+        return StartResult(new, chosen, created, warnings, replayed=False)
 
     async def again(connection: Connection, execution_id: UUID) -> StartResult:
         found = await creation.created(connection, who.tenant_id, execution_id)
         if found is None:
             raise ExecutionNotFound("what was started under this Idempotency-Key has been deleted")
-        return StartResult(
-            found.filled(wanted(id=execution_id, agent_id=found.agent.id)), found.agent, found.created, replayed=True
-        )
+        first = found.filled(wanted(id=execution_id, agent_id=found.agent.id))
+        warnings = (await judge(connection, names)).told()
+        return StartResult(first, found.agent, found.created, warnings, replayed=True)
 
     faultpoints.at(faultpoints.START_CHECKED)
     started = await once(baton.pool, start, new_id, make, again)
@@ -230,7 +239,7 @@ async def _chosen(connection: Connection, who: Principal, agent: AgentReference,
 
 def _check_tools(names: tuple[str, ...]) -> None:
     for name in names:
-        check_text(name, "granted_tools", longest=_ID_CHARACTERS)
+        check_text(name, _GRANTS[-1], longest=_ID_CHARACTERS)
 
 
 def _first_line(prompt: str) -> str:

@@ -17,9 +17,9 @@ from api.responses import JsonResponse, etag, replayed_header
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.client.schemas.agents import Agents, ChangeAgent, ChangedAgent, CreateAgent, WholeAgent
-from baton.domain.agents import Agent, parse_reference
+from baton.domain.agents import Agent, Principal, parse_reference
 from baton.service import agents
-from baton.service.agents import AgentChange
+from baton.service.agents import AgentChange, WrittenAgent
 
 router = APIRouter(prefix=f"{PREFIX}/agents", tags=["agents"], responses=PROBLEMS, route_class=DirectRoute)
 
@@ -43,13 +43,13 @@ async def list_agents(
     responses=CHANGE_AGENT_PROBLEMS | {201: {"model": ChangedAgent}},
 )
 async def create_agent(who: CanChangeAgents, body: JsonBody, key: StartKey, baton: Service) -> Response:
-    """Create an agent. Every API accepts its uuid, integer or name."""
+    """Create an agent. Every API accepts its uuid, integer or name.
+
+    Tools, policies and models that no worker has are refused. Before any worker has been seen, `warnings` names them.
+    """
     created = await agents.create_agent(baton, who, _change(validated(CreateAgent, body)), key=key)
-    agent = created.agent
-    headers = _headers(agent) | replayed_header(replayed=created.replayed)
-    return JsonResponse(
-        translate.told(who, "agent", translate.agent(agent)), 201, headers | {"Location": f"{PREFIX}/agents/{agent.id}"}
-    )
+    headers = replayed_header(replayed=created.replayed) | {"Location": f"{PREFIX}/agents/{created.agent.id}"}
+    return _written(who, created, 201, headers)
 
 
 @router.get("/{agent_id}", responses={200: {"model": WholeAgent}})
@@ -67,10 +67,13 @@ async def get_agent(agent_id: str, who: CanRead, baton: Service) -> Response:
 async def change_agent(
     agent_id: str, who: CanChangeAgents, body: JsonBody, options: Options, baton: Service
 ) -> Response:
-    """Change an agent. Turns that begin afterwards use the new version. Safe to repeat."""
+    """Change an agent. Turns that begin afterwards use the new version. Safe to repeat.
+
+    The names that it writes are checked as when an agent is created.
+    """
     change = _change(validated(ChangeAgent, body))
-    agent = await agents.change_agent(baton, who, parse_reference(agent_id), change, if_versions=options.if_versions)
-    return JsonResponse(translate.told(who, "agent", translate.agent(agent)), headers=_headers(agent))
+    changed = await agents.change_agent(baton, who, parse_reference(agent_id), change, if_versions=options.if_versions)
+    return _written(who, changed, 200, {})
 
 
 def _change(request: CreateAgent | ChangeAgent) -> AgentChange:
@@ -85,6 +88,12 @@ def _change(request: CreateAgent | ChangeAgent) -> AgentChange:
         mode=request.mode,
         is_default=request.is_default,
     )
+
+
+def _written(who: Principal, written: WrittenAgent, status: int, headers: dict[str, str]) -> Response:
+    """An agent that was written, with what is doubtful about it."""
+    shown = translate.agent(written.agent) | translate.warned(written.warnings)
+    return JsonResponse(translate.told(who, "agent", shown), status, headers | _headers(written.agent))
 
 
 def _headers(agent: Agent) -> dict[str, str]:

@@ -79,7 +79,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
         )
     headers = execution_headers(started.execution_id, replayed=started.replayed)
     headers["Location"] = f"{PREFIX}/executions/{started.execution_id}"
-    shown = translate.execution(started.view()) | ({"warnings": warnings} if warnings else {})
+    shown = translate.execution(started.view()) | translate.warned((*warnings, *started.warnings))
     return JsonResponse(shown, 201, headers)
 
 

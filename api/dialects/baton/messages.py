@@ -54,9 +54,10 @@ async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Opti
         grants=tuple(request.grants),
         plan_only=request.plan_only,
     )
-    receipt = (await messages.send_message(baton, who, TaskById(parse_task_id(task_id)), draft)).receipt
+    sent = await messages.send_message(baton, who, TaskById(parse_task_id(task_id)), draft)
+    receipt = sent.receipt
     headers = receipt_headers(receipt) | {"Location": f"{PREFIX}/messages/{receipt.message_id}"}
-    return JsonResponse(translate.accepted(receipt), 202, headers)
+    return JsonResponse(translate.accepted(receipt) | translate.warned(sent.warnings), 202, headers)
 
 
 @router.get("/tasks/{task_id}/messages", dependencies=STRICT_QUERY, responses={200: {"model": Messages}})

@@ -1,6 +1,6 @@
 """From what reads give to Baton's own JSON. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal, TypeVar
 
@@ -180,6 +180,11 @@ def agent(view: Agent) -> Json:
         "created_at": view.created_at,
         "updated_at": view.updated_at,
     }
+
+
+def warned(warnings: Sequence[str]) -> Json:
+    """What is told beside an answer, if there is anything to tell."""
+    return {"warnings": warnings} if warnings else {}
 
 
 def key(view: Key) -> Json:

@@ -49,6 +49,8 @@ _CODES: Final = {
     500: "internal-error",
 }
 _VIOLATED: Final = frozenset({400, 422})
+#: What the vendor calls what Baton names in paths.
+_FIELDS: Final = {"granted_tools": "grantedPermissions", "grants": "grantedPermissions"}
 
 
 def render(request: Request, failure: Failure) -> Response:
@@ -69,5 +71,5 @@ def render(request: Request, failure: Failure) -> Response:
 def _violation(problem: Problem) -> str:
     """Where something is wrong, and what: `message: must not be empty`."""
     steps = problem.where[1:] if problem.where[:1] == ("body",) else problem.where
-    where = ".".join(str(step) for step in steps)
+    where = ".".join(_FIELDS.get(step, step) if isinstance(step, str) else str(step) for step in steps)
     return f"{where}: {problem.message}" if where else problem.message

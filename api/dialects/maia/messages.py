@@ -38,11 +38,12 @@ async def send_message(who: CanSend, task_id: PathTask, body: JsonBody, options:
     """Send a message to a task in any state; a waiting or stopped task continues with it.
 
     Its `agentConfig` may change the mode, not the agent. Calls that wait for permission are made where it grants their
-    tools, and declined otherwise.
+    tools, and declined otherwise. Tools that no worker has are refused; before any worker has been seen, `warnings`
+    names them.
     """
     draft = translate.draft(validated(SendMessage, body), options)
-    receipt = (await messages.send_message(baton, who, TaskById(task_id), draft)).receipt
-    return JsonResponse({"taskId": str(task_id)}, 202, receipt_headers(receipt))
+    sent = await messages.send_message(baton, who, TaskById(task_id), draft)
+    return JsonResponse(translate.warned({"taskId": str(task_id)}, sent.warnings), 202, receipt_headers(sent.receipt))
 
 
 @router.get(

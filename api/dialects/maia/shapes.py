@@ -56,12 +56,13 @@ class PendingDecisions(_Shape):
 
 
 class CreateTaskResponse(_Shape):
-    """A task that was made, and runs."""
+    """A task that was made, and runs. `warnings`: permitted tools that may not exist; absent if there are none."""
 
     taskId: UUID
     status: Status
     agentName: str
     createdAt: datetime
+    warnings: list[str] = []
 
 
 class StopTaskResponse(_Shape):

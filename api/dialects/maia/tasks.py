@@ -39,7 +39,8 @@ _LAST_PAGE = 2**31 - 1
 async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Start a task. In PLAN mode its agent calls no tool that changes things until a message says ACT.
 
-    `grantedPermissions` are the tools whose calls need no permission.
+    `grantedPermissions` are the tools whose calls need no permission. Tools that no worker has are refused; before any
+    worker has been seen, `warnings` names them.
     """
     request = validated(CreateTaskRequest, body)
     config = request.agentConfig
@@ -54,7 +55,7 @@ async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Servi
         key=key,
     )
     headers = execution_headers(started.execution_id, replayed=started.replayed)
-    return JsonResponse(translate.created(request, started.task), 201, headers)
+    return JsonResponse(translate.warned(translate.created(request, started.task), started.warnings), 201, headers)
 
 
 @router.get(

@@ -80,6 +80,12 @@ def draft(request: SendMessage, options: SendOptions) -> Draft:
     )
 
 
+def warned(answer: JsonObject, warnings: Sequence[str]) -> JsonObject:
+    """An answer, with what is doubtful about the request if anything is."""
+    told: JsonObject = {"warnings": [*warnings]} if warnings else {}
+    return answer | told
+
+
 def created(request: CreateTaskRequest, task: TaskView) -> JsonObject:
     """The answer to who has made a task: it runs, whatever it has come to by now."""
     return {

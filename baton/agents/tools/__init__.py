@@ -1,6 +1,6 @@
 """What an agent can do beside speaking: Python functions, and questions to people."""
 
-from baton.agents.tools.ask_user import ASK_USER, AskUserQuestion, question_of
+from baton.agents.tools.ask_user import AskUserQuestion, question_of
 from baton.agents.tools.call import CallContext, current_call
 from baton.agents.tools.failure import TOOL_ERROR, ToolFailed
 from baton.agents.tools.marks import tool
@@ -15,8 +15,10 @@ from baton.agents.tools.registry import (
     rules_of,
     tool_modules,
     tool_names,
+    tools_changing_things,
 )
 from baton.agents.tools.running import ToolRunner
+from baton.domain.catalog import ASK_USER
 
 __all__ = [
     "ASK_USER",
@@ -38,4 +40,5 @@ __all__ = [
     "tool",
     "tool_modules",
     "tool_names",
+    "tools_changing_things",
 ]

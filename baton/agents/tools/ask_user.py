@@ -8,10 +8,9 @@ from pydantic_ai.tools import GenerateToolJsonSchema, ToolDefinition
 
 from baton.agents.tools.answer_schema import schema_problem
 from baton.agents.tools.failure import BAD_ARGUMENTS, ToolFailed, bad_arguments
+from baton.domain.catalog import ASK_USER
 from baton.domain.conversation import ToolCall
 from baton.domain.json import JsonObject
-
-ASK_USER: Final = "ask_user"
 
 
 def _not_blank(text: str) -> str:

@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 
 from baton.agents.responses import storable
 from baton.agents.tools.artifacts import read_artifact
-from baton.agents.tools.ask_user import ASK_USER, ASK_USER_DEFINITION
+from baton.agents.tools.ask_user import ASK_USER_DEFINITION
 from baton.agents.tools.call import CallContext, calling
 from baton.agents.tools.clock import clock
 from baton.agents.tools.failure import UNKNOWN_TOOL, ToolFailed, bad_arguments
@@ -25,6 +25,7 @@ from baton.agents.tools.notes import read_notes, write_note
 from baton.agents.tools.running import ToolRunner
 from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules, is_pattern
+from baton.domain.catalog import ASK_USER
 from baton.domain.json import JsonObject, JsonValue
 
 #: Packages that bring tools name them in this group: functions, or modules with functions marked by `tool`.
@@ -99,6 +100,11 @@ def _imported(name: str) -> ModuleType:
 def tool_names() -> tuple[str, ...]:
     """The names of the tools that an agent may be given; `ask_user` every agent has anyway."""
     return tuple(_TOOLS)
+
+
+def tools_changing_things() -> dict[str, bool]:
+    """The tools that an agent may be given by name: whether a call changes things."""
+    return {name: tool.changes_things for name, tool in _TOOLS.items()}
 
 
 def tools_of(agent: Agent) -> Iterator[str]:

@@ -16,7 +16,7 @@ from baton.client.responses import as_json
 from baton.client.schemas.agents import ChangedAgent, WholeAgent
 from baton.client.schemas.base import Json
 from baton.runtime.console import console
-from baton.runtime.terminal import one_line, print_json, print_text
+from baton.runtime.terminal import one_line, print_error, print_json, print_text
 
 agents = typer.Typer(help="Manage agents.", no_args_is_help=True)
 
@@ -207,10 +207,13 @@ def _json(text: str) -> Any:
 
 
 def _show(agent: WholeAgent | ChangedAgent, json: bool) -> None:
+    shown = as_json(agent)
+    for warning in shown.pop("warnings", ()):  # what is printed is an agent's file, which has no warnings
+        print_error(f"warning: {warning}")
     if json:
-        print_json(as_json(agent))
+        print_json(shown)
     else:
-        print_text(yaml.safe_dump(as_json(agent), sort_keys=False, allow_unicode=True).rstrip())
+        print_text(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip())
 
 
 def agents_table(found: list[WholeAgent]) -> Table:

@@ -98,6 +98,9 @@ class ChangedAgent(AgentOut):
     is_default: bool | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    warnings: Annotated[
+        list[str], Field(description="Names of tools and models that may be wrong. Absent if there are none.")
+    ] = []
 
 
 class Agents(PageOut[WholeAgent]):

@@ -71,7 +71,10 @@ class StartedExecution(ExecutionOut):
 
     warnings: Annotated[
         list[str],
-        Field(description="Keys of the plan that look misspelt and were not read. Absent if there are none."),
+        Field(
+            description="Keys of the plan that look misspelt and were not read, and names of granted tools that may be "
+            "wrong. Absent if there are none."
+        ),
     ] = []
 
 

@@ -112,6 +112,9 @@ class Accepted(Shape):
     state: Literal["accepted"]
     accepted_at: datetime
     task: TaskAfter
+    warnings: Annotated[
+        list[str], Field(description="Names of granted tools that may be wrong. Absent if there are none.")
+    ] = []
 
 
 class Messages(PageOut[MessageOut]):
