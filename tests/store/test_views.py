@@ -7,6 +7,7 @@ from baton.domain.conversation import Usage
 from baton.domain.ids import Bounds, whole_tenant
 from baton.domain.states import ExecutionState, MessageState, TaskState
 from baton.store import executions, messages, tasks
+from baton.store.queries import all_queries
 from tests.store.world import World
 
 
@@ -121,3 +122,13 @@ async def test_messages_and_what_became_of_them(world: World) -> None:
         assert await messages.view(connection, world.tenant, third.message_id) == rest
         assert await messages.view(connection, uuid4(), third.message_id) is None
         assert await messages.page(connection, uuid4(), route.task_id, after=0, limit=2) == []
+
+
+async def test_a_plans_tasks_are_read_in_one_scan(world: World) -> None:
+    """Right after thousands of them were written, a join of them with themselves is planned as if they were few."""
+    route, *_ = await world.plan((), ())
+    query = all_queries()["tasks_of_execution"]
+    values = query.values({"tenant": world.tenant, "execution": route.execution_id, "most_bytes": 1})
+    async with world.pool.connection() as connection:
+        lines = [row[0] for row in await connection.fetch(f"EXPLAIN {query.text}", *values)]
+    assert sum(" on tasks" in line for line in lines) == 1, lines

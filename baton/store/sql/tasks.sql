@@ -28,29 +28,29 @@ SELECT ${task}, e.metadata
 
 -- name: tasks_of_execution
 -- All tasks of an execution, by position. After most_bytes of their texts they come without these (cut), the first one
--- never: what they take on disk cuts before they are read, as in `cut_from`, and then what they hold.
-WITH stored AS (
-    SELECT t.id, coalesce(sum(s.stored) OVER w, 0) < :most_bytes AS near
-      FROM tasks t CROSS JOIN LATERAL (SELECT ${stored_task}) s
-     WHERE t.tenant_id = :tenant AND t.execution_id = :execution
-    WINDOW w AS (ORDER BY t.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), held AS (
-    SELECT t.id,
-           coalesce(sum(octet_length(t.description) + coalesce(octet_length(t.result), 0)
-                        + octet_length(t.open_questions::text) + octet_length(t.open_approvals::text))
-                    OVER (ORDER BY t.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) >= :most_bytes AS cut
-      FROM stored s JOIN tasks t ON t.tenant_id = :tenant AND t.id = s.id
-     WHERE s.near
-)
-SELECT ${task_with(x)}, x.cut
-  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
-       LEFT JOIN held h ON h.id = t.id
-       CROSS JOIN LATERAL (
-           SELECT t.description, t.result, t.open_questions, t.open_approvals, false AS cut WHERE NOT h.cut
-            UNION ALL
-           SELECT '', NULL, '[]', '[]', true WHERE h.cut IS NOT FALSE
-       ) x
- WHERE t.tenant_id = :tenant AND t.execution_id = :execution
+-- never: what they take on disk cuts before they are read, as in `cut_from`, and then what they hold. One scan: a join
+-- of thousands of tasks with themselves is planned as if they were few, right after they have changed.
+SELECT ${task_with(x)}, t.cut
+  FROM (
+      SELECT s.*,
+             NOT s.near OR coalesce(sum(CASE WHEN s.near THEN
+                 octet_length(s.description) + coalesce(octet_length(s.result), 0)
+                 + octet_length(s.open_questions::text) + octet_length(s.open_approvals::text) END)
+             OVER (ORDER BY s.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) >= :most_bytes AS cut
+        FROM (
+            SELECT t.*,
+                   coalesce(sum(l.stored) OVER (ORDER BY t.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                            0) < :most_bytes AS near
+              FROM tasks t CROSS JOIN LATERAL (SELECT ${stored_task}) l
+             WHERE t.tenant_id = :tenant AND t.execution_id = :execution
+        ) s
+  ) t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+      CROSS JOIN LATERAL (
+          SELECT CASE WHEN t.cut THEN '' ELSE t.description END AS description,
+                 CASE WHEN NOT t.cut THEN t.result END AS result,
+                 CASE WHEN t.cut THEN '[]' ELSE t.open_questions END AS open_questions,
+                 CASE WHEN t.cut THEN '[]' ELSE t.open_approvals END AS open_approvals
+      ) x
  ORDER BY t.position;
 
 -- name: only_tasks
