@@ -1,4 +1,7 @@
-"""The API with a worker, PostgreSQL and Temporal, all real, shared by the tests of this folder."""
+"""The API with a worker, PostgreSQL and Temporal, all real, shared by the tests of this folder.
+
+In this process, and as a `baton dev` of its own: for clients that vendors have published or that were generated.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,7 +11,9 @@ import pytest
 
 import worker
 from tests.support.api import RunningApi, running_api
+from tests.support.clients import Deployment
 from tests.support.postgres import PostgresServer
+from tests.support.stack import running_stack
 from tests.support.temporal import RunningTemporal
 
 
@@ -32,3 +37,13 @@ async def api(shared_working_api: RunningApi) -> AsyncGenerator[RunningApi]:
     mine = await shared_working_api.for_new_tenants()
     yield mine
     await mine.close_clients()
+
+
+@pytest.fixture(scope="package")
+async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Deployment]:
+    """A running `baton dev`, whose default agent is the scripted one."""
+    async with running_stack(tmp_path_factory.mktemp("walks") / "stack") as stack, stack.client() as http:
+        (agent,) = (await http.get("/baton/v1/agents")).json()["items"]
+        yield Deployment(
+            stack.url, stack.api_key, stack.ready["task_queue"], agent["id"], agent["number"], agent["name"]
+        )

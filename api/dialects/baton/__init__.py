@@ -1,5 +1,7 @@
 """Baton's own API: complete, and in one style. The CLI uses nothing else."""
 
+from fastapi.routing import APIRoute
+
 from api.dialect import Dialect, new_app
 from api.dialects.baton import agents, approvals, artifacts, executions, keys, messages, receipts, tasks
 from api.dialects.baton.errors import ERRORS, render
@@ -29,6 +31,9 @@ def baton_dialect() -> Dialect:
         agents.router,
         keys.router,
     )  # sends are matched first
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.operation_id = route.name  # generated clients have functions of these names
     install(app, ERRORS, render)
     document(
         app,

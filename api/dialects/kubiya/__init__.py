@@ -17,9 +17,11 @@ def kubiya_dialect() -> Dialect:
     document(
         app,
         security={"BearerAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-        errors=ErrorShape(ERROR, invalid={"$ref": "#/components/schemas/HTTPValidationError"}),
+        errors=ErrorShape(
+            {"$ref": "#/components/schemas/Error"}, invalid={"$ref": "#/components/schemas/HTTPValidationError"}
+        ),
         bodies=(ExecutePlan, ExecuteAgent),
-        schemas={"ValidationError": VALIDATION_ERROR},
+        schemas={"ValidationError": VALIDATION_ERROR, "Error": ERROR},
     )
     return Dialect(
         name="kubiya",
