@@ -1,6 +1,7 @@
 """One tool call, from what the model wrote to what it is told."""
 
 import logging
+from typing import Final
 
 from activities.artifacts import CallArtifacts
 from activities.notes import CallNotes
@@ -8,6 +9,7 @@ from baton.agents.responses import storable_text
 from baton.agents.sentences import masked, sentence_of
 from baton.agents.tools import (
     ASK_USER,
+    Begun,
     CallContext,
     ToolFailed,
     ToolRunner,
@@ -17,28 +19,49 @@ from baton.agents.tools import (
 )
 from baton.domain.agents import Agent
 from baton.domain.conversation import ModelReply, ToolCall, ToolResult
+from baton.domain.doubts import MAY_HAVE_HAPPENED
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey
 from baton.runtime.logging import whereabouts
+from baton.store.changes import INTERRUPTED
 from baton.store.pool import Pool
+from baton.store.tools import StartedCall
+
+#: What a call gives that took longer than any may.
+TOO_LONG: Final = "Ended without a result: it took too long."
 
 _log = logging.getLogger(__name__)
 
 
-async def make_call(pool: Pool, runner: ToolRunner, key: StepKey, call: ToolCall) -> ToolResult:
-    """Make a call of the step ``key``. Raises `Unavailable` where Baton itself could not do its part."""
+async def make_call(pool: Pool, runner: ToolRunner, key: StepKey, call: ToolCall, begun: Begun) -> ToolResult:
+    """Make a call of the step ``key``, and tell ``begun``.
+
+    Raises `Unavailable` where Baton itself could not do its part.
+    """
     name = f"{key.task_id}/{key.turn}/{key.step}/{call.id}"
     context = CallContext(
         key.tenant_id, key.execution_id, key.task_id, name, CallNotes(pool, key, call.id), CallArtifacts(pool, key)
     )
     try:
-        return ToolResult(call.id, await call_tool(call.name, call.arguments, context, runner))
+        return ToolResult(call.id, await call_tool(call.name, call.arguments, context, runner, begun))
     except ToolFailed as error:
         return ToolResult(call.id, masked(storable_text(error.message)), failed=True)
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - a tool's bug is a result that the model reads, and the log names it
         return ToolResult(call.id, _broken(call, error), failed=True)
+
+
+def interrupted_call(started: StartedCall, begun: Begun) -> ToolResult:
+    """What a call gives that an interrupt or a cancel has ended."""
+    told = MAY_HAVE_HAPPENED if started.once and begun.yes else INTERRUPTED
+    return ToolResult(started.call.id, told, failed=True)
+
+
+def endless_call(started: StartedCall) -> ToolResult:
+    """What a call gives that was ended because it took longer than any may."""
+    told = f"{TOO_LONG} It may have taken effect." if started.once else TOO_LONG
+    return ToolResult(started.call.id, told, failed=True)
 
 
 def impossible_calls(agent: Agent, reply: ModelReply) -> list[ToolResult]:

@@ -5,6 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from baton.agents.tools.registry import tool_names
+from baton.domain.conversation import Question
+from baton.domain.doubts import is_about_call
 from baton.domain.ids import StepKey
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import TaskState
@@ -42,6 +44,11 @@ def _wake_seconds(standing: Standing) -> float | None:
     return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())
 
 
+def _asked(question: Question) -> str:
+    """A question as Temporal may show it: of one about a call not the arguments."""
+    return question.text.partition("\n")[0] if is_about_call(question) else question.text
+
+
 def _details(standing: Standing, *, words: bool) -> str:
     """What a waiting task asks, since when, and who may answer. Of a tool call never its arguments."""
     box = standing.box
@@ -50,7 +57,7 @@ def _details(standing: Standing, *, words: bool) -> str:
     since = min((asked.asked_at for asked in (*box.questions, *box.approvals)), default="")[:19]
     said: list[str] = []
     if box.questions:
-        text = " / ".join(question.text for question in box.questions) if words else f"{len(box.questions)} question(s)"
+        text = " / ".join(map(_asked, box.questions)) if words else f"{len(box.questions)} question(s)"
         said.append(f"asks: {text[:DETAILS_CHARACTERS]}")
     if box.approvals:
         calls = ", ".join(f"{approval.tool} ({approval.call_id})" for approval in box.approvals)

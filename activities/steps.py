@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.artifacts import set_apart
 from activities.asking import questions_of
-from activities.calls import impossible_calls, make_call
+from activities.calls import endless_call, impossible_calls, interrupted_call, make_call
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
 from activities.failures import LimitReached, asked_pause, hold_to, verdict_on
@@ -31,7 +31,7 @@ from baton.agents.errors import (
 )
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
-from baton.agents.tools import ToolRunner, rules_of
+from baton.agents.tools import Begun, ToolRunner, rules_of, unrepeatable_tools
 from baton.domain.agents import Agent
 from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
 from baton.domain.authors import Author
@@ -45,14 +45,12 @@ from baton.store import agents, control, failures, plans, routes, steps, tools, 
 from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt
-from baton.store.tools import MOST_DEATHS
+from baton.store.tools import MOST_DEATHS, StartedCall
 from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
 #: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
-#: What a call gives that took longer.
-TOO_LONG: Final = "Ended without a result: it took too long."
 #: How long a finished reply, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 
@@ -217,31 +215,40 @@ class StepActivities:
         deaths = partial(tools.deaths, key=key, call_id=call.call)
         async with heartbeats(), self._suspects.one_at_a_time(deaths):
             with self._interrupts.reaching(key) as reach:
-                started = await finish(self._in_transaction(tools.start_tool, key, call.call))
+                started = await finish(self._in_transaction(tools.start_tool, key, call.call, unrepeatable_tools()))
                 self._notify(key.execution_id)
                 if isinstance(started, Standing):
                     return await finish(self._done(key, started))
-                try:
-                    async with asyncio.timeout(LONGEST_STEP):
-                        result = await reach.run(make_call(self._pool, self._tools, key, started))
-                except TimeoutError:
-                    result = ToolResult(call.call, TOO_LONG, failed=True)
-                except asyncio.CancelledError:
-                    if not _is_interrupted(reach):
-                        raise await finish(self._given_up(tools.survived, key, call.call)) from None
-                    result = ToolResult(call.call, "interrupted", failed=True)
-                except Unavailable:
-                    await finish(self._given_up(tools.survived, key, call.call))
-                    raise
-                kept = set_apart(result, started.name, beyond=self._artifact_bytes, most=self._transcript_max_bytes)
-            return await finish(self._record_tool(key, kept))
+                result = await self._called(key, started, reach)
+                faultpoints.at(faultpoints.TOOL_RETURNED)
+            return await finish(self._record_tool(key, started, result))
 
-    async def _record_tool(self, key: StepKey, result: ToolResult) -> Outcome:
+    async def _called(self, key: StepKey, started: StartedCall, reach: Reach) -> ToolResult:
+        """What a call gives. Raises where another attempt is to be made, or to ask whether this one happened."""
+        faultpoints.at(faultpoints.TOOL_STARTED)
+        begun = Begun()
+        try:
+            async with asyncio.timeout(LONGEST_STEP):
+                result = await reach.run(make_call(self._pool, self._tools, key, started.call, begun))
+        except TimeoutError:
+            result = endless_call(started)
+        except asyncio.CancelledError:
+            if not _is_interrupted(reach):
+                note = tools.survived if begun.yes else tools.not_begun
+                raise await finish(self._given_up(note, key, started)) from None
+            result = interrupted_call(started, begun)
+        except Unavailable:
+            await finish(self._given_up(tools.survived, key, started))
+            raise
+        return set_apart(result, started.call.name, beyond=self._artifact_bytes, most=self._transcript_max_bytes)
+
+    async def _record_tool(self, key: StepKey, started: StartedCall, result: ToolResult) -> Outcome:
         try:
             standing = await self._patiently(tools.record_tool, key, result)
         except Unavailable:
-            await self._given_up(tools.survived, key, result.call_id)
+            await self._given_up(tools.survived, key, started)
             raise
+        faultpoints.at(faultpoints.TOOL_RECORDED)
         return await self._done(key, standing)
 
     async def _given_up(

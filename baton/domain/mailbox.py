@@ -34,7 +34,8 @@ class Mailbox:
     ``turn`` is the last turn begun, ``turn_open`` whether it is under way; ``accepted_seq`` is the last message
     accepted, ``unclaimed`` how many of them no turn has claimed; ``interrupt_turn`` the last turn asked to stop.
     ``approvals`` are open, and only while the task waits or is paused. ``held_step`` is the step whose calls were held
-    back for approvals, None if there is none: one of the last turn, or while a turn is under way of the one before it.
+    back until somebody has decided on them, or said whether they happened; None if there is none. ``held_turn`` is its
+    turn; None: the last one, or while a turn is under way the one before it.
     ``rest``: see `Rest`; what a task does next does not depend on it.
     """
 
@@ -48,6 +49,7 @@ class Mailbox:
     questions: tuple[Question, ...] = ()
     approvals: tuple[Approval, ...] = ()
     held_step: int | None = None
+    held_turn: int | None = None
     rest: Rest = field(default=Rest(TaskState.PENDING), compare=False)
 
     @property
@@ -69,11 +71,17 @@ class Mailbox:
         """Whether ``turn`` was asked to stop."""
         return self.interrupt_turn >= turn
 
+    @property
+    def held(self) -> tuple[int, int] | None:
+        """(turn, step) of the step whose calls were held back."""
+        if self.held_step is None:
+            return None
+        last = self.turn - 1 if self.turn_open else self.turn
+        return last if self.held_turn is None else self.held_turn, self.held_step
+
     def makes_calls_of(self, turn: int, step: int) -> bool:
-        """Whether calls of that step are part of the turn under way: its own, or those held back by the one before."""
-        if not self.turn_open:
-            return False
-        return turn == self.turn or (turn == self.turn - 1 and step == self.held_step)
+        """Whether calls of that step are part of the turn under way: its own, or those that were held back before."""
+        return self.turn_open and (turn == self.turn or (turn, step) == self.held)
 
 
 class Next(Enum):
@@ -125,8 +133,16 @@ def begin(box: Mailbox) -> Mailbox:
     )
 
 
-def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = (), held: tuple[Approval, ...] = ()) -> Mailbox:
+def end(
+    box: Mailbox,
+    ending: Ending,
+    asked: tuple[Question, ...] = (),
+    held: tuple[Approval, ...] = (),
+    unsure: tuple[int, int] | None = None,
+) -> Mailbox:
     """End the open turn, with the questions that it ``asked`` and the approvals of the calls that it ``held`` back.
+
+    ``unsure``: (turn, step) of calls about which some of the questions are; they are held back, too.
 
     A message that was accepted meanwhile keeps the task running: nothing closes over it. It does not answer a question
     that was asked after it was accepted, so that the question stays open through the next turn. Approvals are opened
@@ -136,6 +152,7 @@ def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = (), held: tu
     rested = box.rest.questions + asked
     state = box.state if box.has_unclaimed else _after(box.state, ending, bool(questions or held))
     opened = held if state is TaskState.WAITING else ()
+    kept = unsure if state is TaskState.WAITING else None
     rested_state = _after(box.rest.state, ending, bool(rested or opened))
     if held and not opened and rested_state is not TaskState.PAUSED:
         rested_state = TaskState.RUNNING  # the model has to be told that its calls were not made
@@ -145,7 +162,8 @@ def end(box: Mailbox, ending: Ending, asked: tuple[Question, ...] = (), held: tu
         turn_open=False,
         questions=questions,
         approvals=opened,
-        held_step=opened[0].step if opened else None,
+        held_step=opened[0].step if opened else kept[1] if kept else None,
+        held_turn=kept[0] if kept and kept[0] != box.turn else None,
         state=state,
         rest=replace(box.rest, state=rested_state, questions=rested, approvals=opened),
     )
@@ -222,6 +240,7 @@ def cancel(box: Mailbox) -> Mailbox:
         questions=(),
         approvals=(),
         held_step=None,
+        held_turn=None,
         rest=Rest(TaskState.CANCELLED),
     )
 

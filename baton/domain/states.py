@@ -69,6 +69,7 @@ class CallState(StrEnum):
     HELD = "held"  #: waits for consent
     PENDING = "pending"  #: is to be made
     RUNNING = "running"
+    UNSURE = "unsure"  #: may have been made, and may not be repeated; waits for a person's word
     DONE = "done"  #: has its result; also one that will not be made
 
 

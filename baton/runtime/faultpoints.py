@@ -29,6 +29,13 @@ STEP_ANSWERED: Final = "step.answered"
 #: The answer is recorded, Temporal has not been told.
 STEP_RECORDED: Final = "step.recorded"
 
+#: It is recorded that a tool is being called, and it is not yet.
+TOOL_STARTED: Final = "tool.started"
+#: A tool has given its result, nothing of it is recorded.
+TOOL_RETURNED: Final = "tool.returned"
+#: A tool's result is recorded, Temporal has not been told.
+TOOL_RECORDED: Final = "tool.recorded"
+
 STARTS: Final = (START_CHECKED, START_COMMITTED)
 MESSAGES: Final = (SEND_CHECKED, SEND_COMMITTED, STEP_ARRIVED, STEP_CLAIMED, STEP_ANSWERED, STEP_RECORDED)
 

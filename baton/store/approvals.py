@@ -130,7 +130,7 @@ async def settle(change: Change, key: StepKey, claimed: Sequence[asyncpg.Record]
     for approval in await _held(change, key):
         message = next((row for row in claimed if approval.id in row["decides"]), claimed[0] if claimed else None)
         by = Author.recorded(message["author"], message["sender"]) if message else NOBODY
-        reason = shortened(message["reason"]) if message else _UNDECIDED
+        reason = shortened(message["text"]) if message else _UNDECIDED
         approved = message is not None and not message["plan_only"] and approval.tool in message["grants"]
         decision = Decision(Verdict.APPROVE) if approved else Decision(Verdict.DECLINE, reason)
         await _decide(change, approval, decision, by)

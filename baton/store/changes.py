@@ -8,6 +8,7 @@ import asyncpg
 
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question
+from baton.domain.doubts import MAY_HAVE_HAPPENED, NOT_KNOWN
 from baton.domain.events import ApprovalAsked, KnownBody, MessagesDead, NewEvent, QuestionAsked, TurnEnded
 from baton.domain.events.parts import MessageRef
 from baton.domain.ids import ExecutionId, TaskId, TenantId
@@ -93,16 +94,18 @@ class Change:
         message: str = "",
         ring_seconds: float | None = None,
         held: Sequence[Approval] = (),
+        unsure: tuple[int, int] | None = None,
     ) -> Standing:
         """End the open turn, and write that. ``text`` is the task's result where that ends it, ``code`` why it failed,
         ``message`` that in words.
 
-        ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. All other calls
-        that were not made are done, with a result that says so. ``ring_seconds``: when the relay rings if another turn
-        is due and no workflow is there to take it.
+        ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. ``unsure``: the
+        (turn, step) of calls that some of what it ``asked`` is about. All other calls that were not made are done, with
+        a result that says so. ``ring_seconds``: when the relay rings if another turn is due and no workflow is there to
+        take it.
         """
         task, turn = self.task, self.task.box.turn
-        self.box = end(task.box, ending, tuple(asked), tuple(held))
+        self.box = end(task.box, ending, tuple(asked), tuple(held), unsure)
         state = self.box.state if self.box.state is not task.box.state else None
         failed = ending is Ending.FAILED
         rows = await fetch(
@@ -116,7 +119,9 @@ class Change:
             message_state=MessageState.DEAD if failed else MessageState.PROCESSED,
             reason=code,
             not_made=OVERTAKEN if ending is Ending.ANSWERED else INTERRUPTED,
-            keep_held=bool(self.box.approvals),
+            unsure=MAY_HAVE_HAPPENED if ending is Ending.INTERRUPTED else NOT_KNOWN,
+            held_turn=task.box.held_turn,
+            keep_held=self.box.held_step is not None,
         )
         if self.box.rest.state.is_over:
             error = code if self.box.state.is_over else None

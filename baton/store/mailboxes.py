@@ -78,6 +78,7 @@ def _locked(tenant_id: TenantId, execution_id: ExecutionId, row: asyncpg.Record)
             questions=QUESTIONS.read(row["open_questions"]),
             approvals=APPROVALS.read(row["open_approvals"]),
             held_step=row["held_step"],
+            held_turn=row["held_turn"],
             rest=Rest(
                 TaskState(row["rested"]),
                 QUESTIONS.read(row["rested_questions"]),
@@ -155,6 +156,7 @@ def _decided(box: Mailbox, ring_seconds: float | None, *, keep_ring: bool = Fals
         "answers_ruled": any(question.schema is not None for question in box.questions),
         "open_approvals": APPROVALS.write(box.approvals),
         "held_step": box.held_step,
+        "held_turn": box.held_turn,
         "timer_at": datetime.fromisoformat(box.next_timer) if box.next_timer else None,
         "rested": box.rest.state,
         "rested_questions": QUESTIONS.write(box.rest.questions),

@@ -21,7 +21,7 @@ from baton.domain.events import (
 from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
 from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for
 from baton.domain.states import StepState
-from baton.store import approvals, events
+from baton.store import approvals, doubts, events
 from baton.store.changes import Change, told
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, of_step
@@ -83,16 +83,16 @@ async def start_step(connection: Connection, key: StepKey) -> StepAttempt | Stan
 
 async def _begin_turn(change: Change, key: StepKey) -> StepAttempt | Standing:
     """Begin a turn: claim the messages. Calls that were held back and may be made now come before its first step."""
-    task, held_step = change.task, change.task.box.held_step
+    task, held = change.task, _held_step(change, key)
     change.box = begin(task.box)
-    first_event = task.event_seq + 2 if held_step is None else None
+    first_event = task.event_seq + 2 if held is None else None
     claimed = await fetch(
         change.connection, "begin_turn", tenant=key.tenant_id, task=key.task_id, turn=key.turn, first_event=first_event
     )
     change.say(TurnStarted(turn=key.turn, messages=told(claimed)))
     await approvals.allow_tools(change, claimed)
-    if held_step is not None:
-        held = replace(key, turn=task.box.turn, step=held_step)
+    if held is not None:
+        await doubts.settle(change, held, claimed)
         if calls := await approvals.settle(change, held, claimed):
             return Standing(Then.TOOLS, held.turn, held.step, change.box, calls, await change.write())
         return await _begin_step(change, key)
@@ -128,12 +128,20 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
 
 
 async def _held_calls(change: Change, key: StepKey) -> Standing | None:
-    """The calls of the turn before that the turn begins with, as long as they are not made."""
-    step = change.task.box.held_step
-    if key.step > 0 or step is None:
+    """The calls that were held back before and that the turn begins with, as long as they are not made."""
+    held = _held_step(change, key)
+    if key.step > 0 or held is None:
         return None
-    where = await after_step(change, replace(key, turn=key.turn - 1, step=step))
+    where = await after_step(change, held)
     return where if where.then is Then.TOOLS else None
+
+
+def _held_step(change: Change, key: StepKey) -> StepKey | None:
+    """The step whose calls were held back before the turn of ``key``."""
+    if change.task.box.held is None:
+        return None
+    turn, step = change.task.box.held
+    return replace(key, turn=turn, step=step)
 
 
 async def record_step(

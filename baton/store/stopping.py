@@ -8,6 +8,7 @@ import asyncpg
 
 from baton.domain.approvals import ApprovalState
 from baton.domain.authors import Author
+from baton.domain.doubts import MAY_HAVE_HAPPENED, NOT_KNOWN
 from baton.domain.events import ApprovalDecided, KnownBody, MessagesDead, ToolCompleted, TurnEnded
 from baton.domain.events.parts import MessageRef
 from baton.domain.ids import TaskId, TenantId
@@ -54,7 +55,9 @@ async def _end_turns(
         tenant=tenant_id,
         ids=[task.id for task in tasks],
         turns=turns,
+        held_turns=[task.box.held_turn for task in tasks],
         not_made=CANCELLED,
+        unsure=MAY_HAVE_HAPPENED,
     )
     read = _by_task(rows)
     for task in tasks:
@@ -71,16 +74,18 @@ async def _end_held_calls(
 ) -> None:
     if not tasks:
         return
+    held = [task.box.held or (0, 0) for task in tasks]
     rows = await fetch(
         connection,
         "end_held_calls",
         tenant=tenant_id,
         ids=[task.id for task in tasks],
-        turns=[task.box.turn for task in tasks],
-        steps=[task.box.held_step for task in tasks],
+        turns=[turn for turn, _ in held],
+        steps=[step for _, step in held],
         by=by.name,
         author=by.json(),
         not_made=CANCELLED,
+        unsure=NOT_KNOWN,
     )
     for row in rows:
         if row["approval"] is not None:
@@ -104,7 +109,7 @@ async def _end_held_calls(
                 step=row["step"],
                 call_id=row["call_id"],
                 name=row["name"],
-                content=CANCELLED,
+                content=row["content"],
                 failed=True,
             )
         )

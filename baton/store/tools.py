@@ -1,7 +1,7 @@
 """Tool calls of a recorded step: each recorded once; the last one decides how the turn goes on."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
@@ -11,6 +11,7 @@ import asyncpg
 from baton.domain.approvals import Approval, ApprovalState, Policy, ToolRules, digest_of
 from baton.domain.artifacts import READ_ARTIFACT
 from baton.domain.conversation import Question, ToolCall, ToolResult
+from baton.domain.doubts import question_about
 from baton.domain.events import ToolCompleted, ToolStarted
 from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
@@ -32,11 +33,23 @@ WORKER_DIED: Final = "Ended without a result: the program that made the call was
 NOT_ALLOWED: Final = "Not called: this agent may not call it any more."
 
 
-async def start_tool(connection: Connection, key: StepKey, call_id: str) -> ToolCall | Standing:
+@dataclass(frozen=True, slots=True)
+class StartedCall:
+    """A call that is to be made now. ``once``: it may not be repeated, whatever becomes of this ``attempt``."""
+
+    call: ToolCall
+    attempt: int
+    once: bool
+
+
+async def start_tool(
+    connection: Connection, key: StepKey, call_id: str, once: Collection[str] = ()
+) -> StartedCall | Standing:
     """Start a tool call; a `Standing` where it is made already or may not be made, or its turn is over or interrupted.
 
     A call that needed an approval is compared with what was approved once more, here, and every call with what its
-    agent may call now: it may have been a while since the model asked.
+    agent may call now: it may have been a while since the model asked. ``once``: the names of tools that may not be
+    repeated; where a call of theirs was started before and may have happened, the turn ends with a question about it.
     """
     change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
     box = change.task.box
@@ -44,17 +57,26 @@ async def start_tool(connection: Connection, key: StepKey, call_id: str) -> Tool
         return change.standing()
     if box.interrupted(box.turn):
         return await _interrupt(change, key)
-    row = await fetchrow(connection, "start_tool_call", **of_step(key), call=call_id)
-    if row is None:
+    row = await fetchrow(connection, "start_tool_call", **of_step(key), call=call_id, once=list(once))
+    if row is None or row["state"] == CallState.UNSURE:
         return await after_call(change, key)
     call = ToolCall(call_id, row["name"], row["arguments"])
     if refusal := _refusal(row, call):
         await end_call(change, key, ToolResult(call_id, refusal, failed=True))
         return await after_call(change, key)
-    started = ToolStarted(turn=key.turn, step=key.step, call_id=call_id, name=call.name, arguments=call.arguments)
-    change.say(started)
+    started = StartedCall(call, row["attempt"], row["once"])
+    change.say(
+        ToolStarted(
+            turn=key.turn,
+            step=key.step,
+            call_id=call_id,
+            name=call.name,
+            arguments=call.arguments,
+            attempt=started.attempt,
+        )
+    )
     await change.write()
-    return call
+    return started
 
 
 def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
@@ -73,9 +95,14 @@ def _covers(approval: JsonObject, call: ToolCall) -> bool:
     return approval["state"] == ApprovalState.APPROVED and approval["digest"] == digest_of(call.name, call.arguments)
 
 
-async def survived(connection: Connection, key: StepKey, call_id: str) -> None:
+async def survived(connection: Connection, key: StepKey, started: StartedCall) -> None:
     """Note that a call came to nothing although its worker lives."""
-    await execute(connection, "call_survived", **of_step(key), call=call_id)
+    await execute(connection, "call_survived", **of_step(key), call=started.call.id)
+
+
+async def not_begun(connection: Connection, key: StepKey, started: StartedCall) -> None:
+    """Note that an attempt at a call came to nothing before the tool was called: it surely did not happen."""
+    await execute(connection, "call_not_begun", **of_step(key), call=started.call.id, attempt=started.attempt)
 
 
 async def deaths(connection: Connection, key: StepKey, call_id: str) -> int:
@@ -145,7 +172,7 @@ async def end_call(change: Change, key: StepKey, result: ToolResult) -> None:
 
 async def calls_to_make(change: Change, key: StepKey) -> tuple[ToolCall, ...]:
     """The calls of a recorded step that are to be made, in the order of the model."""
-    return (await _left(change, key))[0]
+    return (await _left(change, key)).to_make
 
 
 async def after_step(change: Change, key: StepKey) -> Standing:
@@ -155,29 +182,53 @@ async def after_step(change: Change, key: StepKey) -> Standing:
 
 async def after_call(change: Change, key: StepKey) -> Standing:
     """Write what changed. Ends the turn if no call of the step is left to make, and it asked or held back something."""
-    calls, held = await _left(change, key)
-    if not calls and key.turn == change.box.turn:
-        asked = await _asked(change, key)
-        if asked or held:
-            return await change.end_turn(Ending.ANSWERED, asked, held=[_approval(key, call) for call in held])
-    return replace(_after(change, key, calls), event_seq=await change.write())
+    left = await _left(change, key)
+    if not left.to_make:
+        own = key.turn == change.box.turn
+        asked, held = (await _asked(change, key), left.held) if own else ((), ())
+        if asked or held or left.unsure:
+            return await change.end_turn(
+                Ending.ANSWERED,
+                (*asked, *await _doubts(change, key, left.unsure)),
+                held=[_approval(key, call) for call in held],
+                unsure=(key.turn, key.step) if left.unsure else None,
+            )
+    return replace(_after(change, key, left.to_make), event_seq=await change.write())
 
 
 def _after(change: Change, key: StepKey, calls: tuple[ToolCall, ...]) -> Standing:
     box, event_seq = change.box, change.task.event_seq
     if calls:
         return Standing(Then.TOOLS, key.turn, key.step, box, calls, event_seq)
-    step = key.step + 1 if key.turn == box.turn else 0  # calls of the turn before come ahead of all steps
+    step = key.step + 1 if key.turn == box.turn else 0  # calls that were held back come ahead of all steps
     return Standing(Then.STEP, box.turn, step, box, event_seq=event_seq)
 
 
-async def _left(change: Change, key: StepKey) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
-    """The calls of a step that are not done: those to make, and those held back."""
-    to_make, held = list[ToolCall](), list[ToolCall]()
-    for row in await fetch(change.connection, "tool_calls_left", **of_step(key)):
-        call = ToolCall(row["call_id"], row["name"], row["arguments"])
-        (held if row["is_held"] else to_make).append(call)
-    return tuple(to_make), tuple(held)
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """The calls of a step that are not done: to be made, to be decided on, to be asked about."""
+
+    to_make: tuple[ToolCall, ...]
+    held: tuple[ToolCall, ...]
+    unsure: tuple[ToolCall, ...]
+
+
+async def _left(change: Change, key: StepKey) -> _Left:
+    rows = await fetch(change.connection, "tool_calls_left", **of_step(key))
+
+    def in_state(*states: CallState) -> tuple[ToolCall, ...]:
+        return tuple(ToolCall(row["call_id"], row["name"], row["arguments"]) for row in rows if row["state"] in states)
+
+    return _Left(in_state(CallState.PENDING, CallState.RUNNING), in_state(CallState.HELD), in_state(CallState.UNSURE))
+
+
+async def _doubts(change: Change, key: StepKey, unsure: Sequence[ToolCall]) -> tuple[Question, ...]:
+    """What is asked about calls that may have happened, kept with their step."""
+    asked = tuple(question_about(call, change.box.turn) for call in unsure)
+    if asked:
+        questions = {question.call_id: QUESTIONS.write_one(question) for question in asked}
+        await execute(change.connection, "ask_about_calls", **of_step(key), questions=questions)
+    return asked
 
 
 def _approval(key: StepKey, call: ToolCall) -> Approval:

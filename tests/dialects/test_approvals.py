@@ -15,6 +15,7 @@ from baton.domain.ids import StepKey
 from baton.domain.json import JsonObject
 from baton.store import events, steps, tools
 from baton.store.steps import StepAttempt
+from baton.store.tools import StartedCall
 from baton.store.waiting import waiting_after
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.dialects.test_baton import V1, problem
@@ -125,7 +126,8 @@ async def test_approve_with_other_arguments(api: RunningApi) -> None:
         await steps.start_step(connection, key)
     async with api.pool.transaction() as connection:
         made = await tools.start_tool(connection, await key_of(api, task["id"]), "c1")
-    assert made == ToolCall("c1", "write", {"path": "/tmp/b"})
+    assert isinstance(made, StartedCall)
+    assert made.call == ToolCall("c1", "write", {"path": "/tmp/b"})
 
 
 SCHEMA: JsonObject = {

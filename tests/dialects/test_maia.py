@@ -20,6 +20,7 @@ from baton.domain.conversation import ModelReply, Question, ToolCall
 from baton.domain.ids import StepKey
 from baton.domain.states import TaskState
 from baton.store import agents, steps, tools
+from baton.store.tools import StartedCall
 from tests.dialects.requests import Json, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, running_api
 from tests.support.events import BODIES, ended, event
@@ -400,7 +401,8 @@ async def test_permissions_run_the_calls_they_cover_and_decline_the_rest(api: Ru
     assert (await detail(api, task))["grantedPermissions"] == [{"toolName": "write"}]
     async with api.pool.transaction() as connection:
         made = await tools.start_tool(connection, await key_of(api, task), "c1")
-    assert made == ToolCall("c1", "write", {"path": "/a"})
+    assert isinstance(made, StartedCall)
+    assert made.call == ToolCall("c1", "write", {"path": "/a"})
     results = (await api.http.get(f"{TASKS}/{task}/messages")).json()["results"]
     decided = {r["data"]["toolName"]: r["data"] for r in results if r["data"]["type"] == "permission_decision"}
     assert {name: data["decision"] for name, data in decided.items()} == {"write": "approved", "drop": "declined"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.workload import Workload
+from tests.support import counting
 from tests.support.openai_server import OpenAIServer, running_openai_server
 from tests.support.stack import DevStack, running_stack
 
@@ -17,19 +18,27 @@ def armed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the calls of the tool `count` leave their marks."""
+    return tmp_path_factory.mktemp("counted") / "calls"
+
+
+@pytest.fixture(scope="package")
 def provider() -> Generator[OpenAIServer]:
-    """Where the stack finds models that are not scripted."""
+    """Where the worker finds models that are not scripted."""
     with running_openai_server() as server:
         yield server
 
 
 @pytest.fixture(scope="package")
 async def stack(
-    tmp_path_factory: pytest.TempPathFactory, armed: Path, provider: OpenAIServer
+    tmp_path_factory: pytest.TempPathFactory, armed: Path, counted: Path, provider: OpenAIServer
 ) -> AsyncGenerator[DevStack]:
     """The whole of Baton as processes."""
     environment = {
         "BATON_FAULTPOINTS": str(armed),
+        "BATON_TOOLS_MODULES": '["tests.support.counting"]',
+        counting.FILE: str(counted),
         "OPENAI_BASE_URL": provider.url,
         "OPENAI_API_KEY": "sk-of-the-tests-0123456789",
     }

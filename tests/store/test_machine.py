@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from baton.domain.bells import TaskBell
-from baton.domain.conversation import Question, ToolCall, ToolResult
+from baton.domain.conversation import Question, ToolResult
 from baton.domain.errors import DomainError
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Mailbox, Standing
@@ -68,7 +68,7 @@ class Real:
     async def start_call(self, turn: int, step: int, call: str) -> Standing | None:
         async with self.world.pool.transaction() as connection:
             found = await tools.start_tool(connection, key(self.route, turn, step), call)
-        return None if isinstance(found, ToolCall) else found
+        return found if isinstance(found, Standing) else None
 
     async def record_call(self, turn: int, step: int, call: str) -> Standing:
         async with self.world.pool.transaction() as connection:

@@ -10,6 +10,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import SendMode, TaskState
 from baton.store import tools, transcripts
+from baton.store.tools import StartedCall
 from tests.store.test_steps import stands, started
 from tests.store.world import World, call, items, key, question
 
@@ -19,7 +20,8 @@ S, T = TaskState, EventType
 async def begin(world: World, route: TaskRoute, call_id: str, turn: int = 1, step: int = 0) -> ToolCall | Standing:
     """A worker comes to make a call."""
     async with world.pool.transaction() as connection:
-        return await tools.start_tool(connection, key(route, turn, step), call_id)
+        started = await tools.start_tool(connection, key(route, turn, step), call_id)
+    return started.call if isinstance(started, StartedCall) else started
 
 
 async def end(world: World, route: TaskRoute, call_id: str, content: str = "result", turn: int = 1) -> Standing:
@@ -71,7 +73,8 @@ async def test_the_last_call_takes_the_turn_to_its_next_step(world: World) -> No
     last = await end(world, route, "a")
     assert (last.then, last.turn, last.step) == (Then.STEP, 1, 1)
     begun_a, begun_b, ended_b, ended_a = (await world.log(route))[-4:]
-    assert begun_a.data == {"turn": 1, "step": 0, "call_id": "a", "name": "clock", "arguments": {"zone": "UTC"}}
+    called = {"turn": 1, "step": 0, "call_id": "a", "name": "clock", "arguments": {"zone": "UTC"}}
+    assert begun_a.data == {**called, "attempt": 1}
     assert (begun_b.type, ended_b.type) == (T.TOOL_STARTED, T.TOOL_COMPLETED)
     assert ended_b.data["call_id"] == "b"
     assert (ended_a.data["content"], ended_a.data["failed"], ended_a.seq) == ("result", False, last.event_seq)

@@ -92,8 +92,8 @@ def _what_happened(body: Body) -> Iterator[Payload]:
             if not retrying:
                 yield _generic(f"The step failed: {code}.")
                 yield _step("step_completed", step)
-        case events.ToolStarted(name=name):
-            yield _generic(f"Calls {name}.")
+        case events.ToolStarted(name=name, attempt=attempt):
+            yield _generic(f"Calls {name}." if attempt == 1 else f"Calls {name} again: attempt {attempt}.")
         case events.ToolCompleted(name=name, content=content, failed=failed):
             yield _generic(f"{name} has failed: {content}" if failed else f"{name} is done.")
         case events.QuestionReminded(text=text) | events.QuestionEscalated(text=text):

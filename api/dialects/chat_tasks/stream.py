@@ -68,9 +68,11 @@ def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
             name = translate.step_of(turn, step)
             if not retrying:
                 yield _completed(translate.thinking(name, "failed", started_at=at, completed_at=at, error=code))
-        case events.ToolStarted():
-            called: JsonObject = {"name": body.name, "args": body.arguments}
-            yield _started(translate.tool_call(_call(body), "running", started_at=at, completed_at=None, data=called))
+        case events.ToolStarted(attempt=attempt):
+            if attempt == 1:  # else it is shown as running already
+                called: JsonObject = {"name": body.name, "args": body.arguments}
+                call = translate.tool_call(_call(body), "running", started_at=at, completed_at=None, data=called)
+                yield _started(call)
         case events.ToolCompleted():
             gave: JsonObject = {"name": body.name} | translate.outcome(body.content, failed=body.failed)
             status = "failed" if body.failed else "completed"

@@ -79,7 +79,9 @@ def _said(event: Event, description: str) -> Data | None:
             }
         case events.StepFailed(code=code, retrying=retrying):
             return {"type": "error", "code": code, "retrying": retrying}
-        case events.ToolStarted():
+        case events.ToolStarted(attempt=attempt):
+            if attempt > 1:  # the call is in the log already
+                return None
             return {
                 "type": "tool_call",
                 "toolCallId": body.call_id,

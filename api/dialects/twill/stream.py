@@ -150,8 +150,9 @@ def _said(event: Event) -> Iterator[Frame]:
                 yield "message", {"step": _step(body), "role": "assistant", "content": text}
         case events.StepFailed(code=code, retrying=retrying):
             yield "error", {"step": _step(body), "code": code, "retrying": retrying}
-        case events.ToolStarted():
-            yield "tool_call", {"id": body.call_id, "name": body.name, "input": body.arguments}
+        case events.ToolStarted(attempt=attempt):
+            if attempt == 1:  # else it is shown already
+                yield "tool_call", {"id": body.call_id, "name": body.name, "input": body.arguments}
         case events.ToolCompleted():
             yield (
                 "tool_result",

@@ -16,14 +16,16 @@ from baton.agents.tools.registry import (
     tool_modules,
     tool_names,
     tools_changing_things,
+    unrepeatable_tools,
 )
-from baton.agents.tools.running import ToolRunner
+from baton.agents.tools.running import Begun, ToolRunner
 from baton.domain.catalog import ASK_USER
 
 __all__ = [
     "ASK_USER",
     "TOOL_ERROR",
     "AskUserQuestion",
+    "Begun",
     "CallContext",
     "ToolFailed",
     "ToolRunner",
@@ -41,4 +43,5 @@ __all__ = [
     "tool_modules",
     "tool_names",
     "tools_changing_things",
+    "unrepeatable_tools",
 ]

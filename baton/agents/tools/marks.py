@@ -21,6 +21,7 @@ class ToolOptions:
     """What `tool` was told of a function; see there."""
 
     changes_things: bool = True
+    repeatable: bool = True
     timeout_seconds: float | None = None
     concurrency: int | None = None
 
@@ -58,13 +59,18 @@ class AgentTool:
 
 
 def tool(
-    *, changes_things: bool = True, timeout: float | None = None, concurrency: int | None = None
+    *,
+    changes_things: bool = True,
+    repeatable: bool = True,
+    timeout: float | None = None,
+    concurrency: int | None = None,
 ) -> Callable[[_F], _F]:
     """Mark a function, plain or async, as a tool: its name, signature and docstring are what the model is told.
 
     The function may be called more than once for one call of the model, since a worker may die before it has recorded
-    what the call gave: `baton.current_call` tells a key that is the same each time. What it raises makes the
-    call fail, and the model reads the error's type and message, with secrets masked; the message of a
+    what the call gave: `baton.current_call` tells a key that is the same each time. One that is not ``repeatable`` is
+    called once at most, and where it may have been called the task asks a person whether it was. What it raises makes
+    the call fail, and the model reads the error's type and message, with secrets masked; the message of a
     `baton.ToolFailed` it reads as it is.
 
     ``timeout``: a call is ended after so many seconds, and failed; without it, after 54 minutes. An async function is
@@ -76,7 +82,7 @@ def tool(
     for name, value in (("timeout", timeout), ("concurrency", concurrency)):
         if value is not None and value <= 0:
             raise ValueError(f"{name} must be positive")
-    options = ToolOptions(changes_things, timeout, concurrency)
+    options = ToolOptions(changes_things, repeatable, timeout, concurrency)
 
     def mark(function: _F) -> _F:
         setattr(function, _MARK, options)

@@ -22,7 +22,7 @@ from baton.agents.tools.clock import clock
 from baton.agents.tools.failure import UNKNOWN_TOOL, ToolFailed, bad_arguments
 from baton.agents.tools.marks import AgentTool, is_tool, tool_of
 from baton.agents.tools.notes import read_notes, write_note
-from baton.agents.tools.running import ToolRunner
+from baton.agents.tools.running import Begun, ToolRunner
 from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules, is_pattern
 from baton.domain.catalog import ASK_USER
@@ -112,6 +112,11 @@ def tools_of(agent: Agent) -> Iterator[str]:
     return (name for name in dict.fromkeys(agent.tools) if name in _TOOLS)
 
 
+def unrepeatable_tools() -> frozenset[str]:
+    """The names of the tools whose calls are made once at most."""
+    return frozenset(name for name, tool in _TOOLS.items() if not tool.options.repeatable)
+
+
 def rules_of(agent: Agent) -> ToolRules:
     """What ``agent`` may do with its tools."""
     harmless = frozenset(name for name, tool in _TOOLS.items() if not tool.changes_things)
@@ -151,15 +156,19 @@ def definitions(names: tuple[str, ...]) -> tuple[ToolDefinition, ...]:
 
 
 async def call_tool(
-    name: str, arguments: JsonObject, context: CallContext | None = None, runner: ToolRunner | None = None
+    name: str,
+    arguments: JsonObject,
+    context: CallContext | None = None,
+    runner: ToolRunner | None = None,
+    begun: Begun | None = None,
 ) -> JsonValue:
     """What the tool ``name`` gives for ``arguments``. A plain function runs in a thread.
 
-    ``context``: what the tool gets as `current_call`; ``runner`` makes the call, among others. Raises ToolFailed where
-    the tool says so, is not known, cannot take the arguments, or takes too long. Anything else that it raises is an
-    error in the tool, and is not caught.
+    ``context``: what the tool gets as `current_call`; ``runner`` makes the call, among others, and tells ``begun``.
+    Raises ToolFailed where the tool says so, is not known, cannot take the arguments, or takes too long. Anything else
+    that it raises is an error in the tool, and is not caught.
     """
     tool, validated = _validated(name, arguments)
     with nullcontext() if context is None else calling(context):
-        result = await (runner or ToolRunner()).run(tool, validated)
+        result = await (runner or ToolRunner()).run(tool, validated, begun or Begun())
     return storable(to_jsonable_python(result))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +20,13 @@ MOST_THREADS: Final = 512
 MOST_STRAYS: Final = 64
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Begun:
+    """Whether a tool's function may have been called."""
+
+    yes: bool = False
 
 
 class ToolRunner:
@@ -34,8 +42,8 @@ class ToolRunner:
         """How many calls of a tool run on in their threads although they were given up."""
         return self._strays[name]
 
-    async def run(self, tool: AgentTool, arguments: dict[str, Any]) -> object:
-        """What a tool's function gives for ``arguments``, once there is a slot for the call.
+    async def run(self, tool: AgentTool, arguments: dict[str, Any], begun: Begun) -> object:
+        """What a tool's function gives for ``arguments``, once there is a slot for the call. Tells ``begun``.
 
         Raises ToolFailed where that takes longer than the tool may, and what the function raises.
         """
@@ -46,7 +54,8 @@ class ToolRunner:
             async with clock:
                 function = tool.function.function_schema.function
                 if tool.is_plain:
-                    return await self._in_thread(tool, partial(function, **arguments), slot)
+                    return await self._in_thread(tool, partial(function, **arguments), slot, begun)
+                begun.yes = True
                 return await function(**arguments)
         except TimeoutError:
             if not clock.expired():
@@ -60,12 +69,15 @@ class ToolRunner:
             return None
         return self._slots.setdefault(tool.name, asyncio.Semaphore(tool.concurrency))
 
-    async def _in_thread(self, tool: AgentTool, function: Callable[[], object], slot: "_Slot") -> object:
+    async def _in_thread(self, tool: AgentTool, function: Callable[[], object], slot: "_Slot", begun: Begun) -> object:
+        begun.yes = True
         call = self._threads.submit(copy_context().run, _as_function, function)
         try:
             return await asyncio.wrap_future(call)
         except asyncio.CancelledError:
-            if not call.done():
+            if call.cancel():
+                begun.yes = False  # no thread had taken it up
+            elif not call.done():
                 self._let_stray(tool.name, call, slot)
             raise
 
@@ -134,4 +146,5 @@ def _too_long(tool: AgentTool) -> str:
     seconds = f"{tool.options.timeout_seconds:g} s"
     if tool.is_plain:
         return f"{tool.name} gave no result within {seconds}. It cannot be ended, and may still come to its end."
-    return f"{tool.name} was ended after {seconds} without a result."
+    effect = "" if tool.options.repeatable else " It may have taken effect."
+    return f"{tool.name} was ended after {seconds} without a result.{effect}"

@@ -85,8 +85,10 @@ class Board:
             case events.StepFailed(attempt=attempt, code=code, retrying=retrying):
                 if retrying:  # else the end of the task tells it
                     yield Noted(task, f"attempt {attempt} failed ({code}); retrying")
-            case events.ToolStarted(name=name, arguments=arguments):
-                if name != "ask_user":
+            case events.ToolStarted(name=name, arguments=arguments, attempt=attempt):
+                if attempt > 1:
+                    yield Noted(task, f"calls {name} again (attempt {attempt})")
+                elif name != "ask_user":
                     yield ToolUsed(task, name, arguments)
             case events.ToolCompleted(name=name, content=content, failed=failed):
                 if failed:

@@ -92,12 +92,13 @@ class StepUsed(OfStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStarted(OfCall):
-    """A tool is being called."""
+    """A tool is being called. ``attempt``: for which time; from the second on, an earlier one has come to nothing."""
 
     type: ClassVar = EventType.TOOL_STARTED
 
     name: str
     arguments: JsonObject
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

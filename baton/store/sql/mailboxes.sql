@@ -8,9 +8,9 @@ CASE WHEN t.interrupt_turn >= t.turn AND (t.turn_open OR t.state = :task.cancell
 -- part: locked
 -- A locked task `t`, and its execution `e`.
 t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.accepted_seq, t.unclaimed,
-t.open_questions, t.open_approvals, t.held_step, t.rested, t.rested_questions, t.rested_seq, t.rested_approvals,
-t.granted_tools, t.plan_only, t.title, t.rested_since, now() AS locked_at, e.state AS execution_state, e.in_plan,
-e.event_seq
+t.open_questions, t.open_approvals, t.held_step, t.held_turn, t.rested, t.rested_questions, t.rested_seq,
+t.rested_approvals, t.granted_tools, t.plan_only, t.title, t.rested_since, now() AS locked_at,
+e.state AS execution_state, e.in_plan, e.event_seq
 
 -- name: lock_task
 -- Lock an execution, then one of its tasks, and read both as they are now.
@@ -46,7 +46,8 @@ SELECT t.id, ${bell} FROM tasks t WHERE t.tenant_id = :tenant AND t.id = ANY (:i
 -- where it rested waits, or is over, since it first was.
 state = n.state, version = n.version, turn = n.turn, turn_open = n.turn_open, interrupt_turn = n.interrupt_turn,
 unclaimed = n.unclaimed, open_questions = n.open_questions, answers_ruled = n.answers_ruled,
-open_approvals = n.open_approvals, held_step = n.held_step, timer_at = n.timer_at, updated_at = now(),
+open_approvals = n.open_approvals, held_step = n.held_step, held_turn = n.held_turn, timer_at = n.timer_at,
+updated_at = now(),
 ring_at = coalesce(CASE WHEN n.keep_ring THEN t.ring_at END, now() + make_interval(secs => n.ring_seconds)),
 rings = CASE WHEN n.keep_ring THEN t.rings ELSE 0 END,
 rested = n.rested, rested_questions = n.rested_questions, rested_approvals = n.rested_approvals,
@@ -66,7 +67,8 @@ WITH saved AS (
                    :turn_open::boolean AS turn_open, :interrupt_turn::integer AS interrupt_turn,
                    :unclaimed::integer AS unclaimed, :open_questions::jsonb AS open_questions,
                    :answers_ruled::boolean AS answers_ruled, :open_approvals::jsonb AS open_approvals,
-                   :held_step::integer AS held_step, :timer_at::timestamptz AS timer_at, :rested::text AS rested,
+                   :held_step::integer AS held_step, :held_turn::integer AS held_turn,
+                   :timer_at::timestamptz AS timer_at, :rested::text AS rested,
                    :rested_questions::jsonb AS rested_questions, :rested_approvals::jsonb AS rested_approvals,
                    :rested_seq::bigint AS rested_seq, :ring_seconds::double precision AS ring_seconds,
                    :keep_ring::boolean AS keep_ring) n
@@ -83,8 +85,8 @@ WITH saved AS (
       FROM jsonb_to_recordset(:boxes)
            AS n (id uuid, state text, version bigint, turn integer, turn_open boolean, interrupt_turn integer,
                  unclaimed integer, open_questions jsonb, answers_ruled boolean, open_approvals jsonb,
-                 held_step integer, timer_at timestamptz, rested text, rested_questions jsonb, rested_approvals jsonb,
-                 rested_seq bigint, ring_seconds double precision, keep_ring boolean)
+                 held_step integer, held_turn integer, timer_at timestamptz, rested text, rested_questions jsonb,
+                 rested_approvals jsonb, rested_seq bigint, ring_seconds double precision, keep_ring boolean)
      WHERE t.tenant_id = :tenant AND t.id = n.id
     RETURNING t.id, t.ring_at, ${bell}
 ), ${appended}

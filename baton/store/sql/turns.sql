@@ -14,21 +14,26 @@ greatest(steps.attempt - 1 - steps.counted, 0)
 UPDATE tasks SET ${used(tasks)}, model_calls = tasks.model_calls + step.calls
   FROM step WHERE tasks.tenant_id = :tenant AND tasks.id = :task
 
+-- part: may_have_happened
+-- Whether a call that is not done may have been made, and may not be repeated.
+once AND state IN (:call.running, :call.unsure)
+
 -- name: begin_turn
 -- Begin a turn of a locked task: claim all accepted messages. first_event: the number that the event of its first step
--- will have, NULL where calls were held back: then the messages' texts are reasons, and the step begins later.
+-- will have, NULL where calls were held back: then the messages' texts say why, or what happened, and the step begins
+-- later.
 WITH claimed AS (
     UPDATE messages SET state = :message.claimed, turn = :turn, claimed_at = now()
      WHERE tenant_id = :tenant AND task_id = :task AND state = :message.accepted
     RETURNING id, seq, decides, grants, plan_only, sender, author,
-              CASE WHEN :first_event::bigint IS NULL THEN left(text, 1000) END AS reason
+              answers, CASE WHEN :first_event::bigint IS NULL THEN text END AS text
 ), turn AS (
     INSERT INTO turns (tenant_id, task_id, turn, messages) SELECT :tenant, :task, :turn, count(*) FROM claimed
 ), step AS (
     INSERT INTO steps (tenant_id, task_id, turn, step, first_event)
     SELECT :tenant, :task, :turn, 0, :first_event::bigint WHERE :first_event IS NOT NULL
 )
-SELECT id, seq, decides, grants, plan_only, sender, author, reason FROM claimed ORDER BY seq;
+SELECT id, seq, decides, grants, plan_only, sender, author, answers, text FROM claimed ORDER BY seq;
 
 -- name: begin_step
 INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES (:tenant, :task, :turn, :step, :first_event);
@@ -147,23 +152,54 @@ SELECT :tenant, :task, :turn, :step, call_id, n, name, arguments, state, paramet
 
 -- name: tool_calls_left
 -- The calls of a step that are still to be made or to be decided on, in the order of the model.
-SELECT call_id, name, arguments, state = :call.held AS is_held FROM tool_calls
+SELECT call_id, name, arguments, state FROM tool_calls
  WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND state <> :call.done
  ORDER BY ordinal;
 
 -- name: start_tool_call
 -- Start a call that may be made. With what its approval covers, where it needed one, and what its agent may call now.
+-- once: the tools that may not be repeated; a call of theirs that was under way is unsure instead.
 UPDATE tool_calls c
-   SET state = :call.running, started_at = coalesce(c.started_at, clock_timestamp()), attempt = c.attempt + 1
+   SET state = CASE WHEN c.state = :call.running AND (c.once OR c.name = ANY (:once::text[])) THEN :call.unsure
+                    ELSE :call.running END,
+       attempt = CASE WHEN c.state = :call.running AND (c.once OR c.name = ANY (:once::text[])) THEN c.attempt
+                      ELSE c.attempt + 1 END,
+       once = c.once OR c.name = ANY (:once::text[]),
+       started_at = coalesce(c.started_at, clock_timestamp())
  WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.turn = :turn AND c.step = :step AND c.call_id = :call
    AND c.state IN (:call.pending, :call.running)
-RETURNING c.name, c.arguments, c.attempt - 1 - c.survived AS deaths,
+RETURNING c.name, c.arguments, c.state, c.attempt, c.once, c.attempt - 1 - c.survived AS deaths,
           (SELECT jsonb_build_object('tools', g.tools, 'policies', g.policies)
              FROM tasks t JOIN agents g ON g.tenant_id = t.tenant_id AND g.id = t.agent_id
             WHERE t.tenant_id = :tenant AND t.id = :task) AS agent,
           (SELECT jsonb_build_object('state', a.state, 'digest', a.approved_digest) FROM approvals a
             WHERE a.tenant_id = :tenant AND a.task_id = :task AND a.turn = :turn AND a.step = :step
               AND a.call_id = :call) AS approval;
+
+-- name: call_not_begun
+-- A call was started but never made: it is to be started again.
+UPDATE tool_calls SET state = :call.pending, survived = survived + 1
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND call_id = :call
+   AND state = :call.running AND attempt = :attempt;
+
+-- name: ask_about_calls
+-- Keep with a step what is asked about its calls. questions: by the ids that `unsure_calls` finds.
+UPDATE steps SET questions = questions || :questions
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step;
+
+-- name: unsure_calls
+-- The calls of a step that may have happened, each with the id of the question about it.
+SELECT c.call_id, s.questions -> (:prefix || c.call_id) ->> 'id' AS question
+  FROM tool_calls c JOIN steps s ON s.tenant_id = c.tenant_id AND s.task_id = c.task_id AND s.turn = c.turn
+       AND s.step = c.step
+ WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.turn = :turn AND c.step = :step AND c.state = :call.unsure
+ ORDER BY c.ordinal;
+
+-- name: make_unsure_call
+-- A call that did not happen is to be made.
+UPDATE tool_calls SET state = :call.pending
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND call_id = :call
+   AND state = :call.unsure;
 
 -- name: end_tool_call
 UPDATE tool_calls SET state = :call.done, content = :content, failed = :failed, ended_at = clock_timestamp()
@@ -173,8 +209,9 @@ RETURNING name;
 
 -- name: end_turn
 -- End a locked task's open turn. Its messages come to message_state, with the reason where they are dead, which is the
--- error of a step that was at work, too. Calls that were not made, also those that the turn before had held back, are
--- done with the result not_made; those held back for approvals that this turn opens stay (keep_held).
+-- error of a step that was at work, too. Calls that were not made, also those that a turn before had held back, are
+-- done with the result not_made, and those that may have happened, but may not be repeated, with unsure. What this turn
+-- holds back stays (keep_held).
 WITH turn AS (
     UPDATE turns SET state = :state, outcome = :outcome, ended_at = clock_timestamp()
      WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn
@@ -183,9 +220,12 @@ WITH turn AS (
            error_code = :reason, ended_at = clock_timestamp()
      WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND state = :step.running
 ), calls_left AS (
-    UPDATE tool_calls SET state = :call.done, failed = true, content = :not_made, ended_at = clock_timestamp()
-     WHERE tenant_id = :tenant AND task_id = :task AND turn BETWEEN :turn - 1 AND :turn
-       AND (state IN (:call.pending, :call.running) OR (state = :call.held AND NOT :keep_held))
+    UPDATE tool_calls
+       SET state = :call.done, failed = true, ended_at = clock_timestamp(),
+           content = CASE WHEN ${may_have_happened} THEN :unsure::jsonb ELSE :not_made::jsonb END
+     WHERE tenant_id = :tenant AND task_id = :task AND (turn BETWEEN :turn - 1 AND :turn OR turn = :held_turn)
+       AND (state IN (:call.pending, :call.running)
+            OR (state IN (:call.held, :call.unsure) AND NOT :keep_held))
 ), told AS (
     UPDATE messages SET state = :message_state, reason = :reason, ended_at = clock_timestamp()
      WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND state = :message.claimed
@@ -201,7 +241,7 @@ UPDATE tasks SET result = :result, error_code = :error_code, rested_error = :res
 -- name: end_turns
 -- End the open turns of locked tasks that are cancelled: as `end_turn`, which ends one.
 WITH ended AS (
-    SELECT task, turn FROM unnest(:ids::uuid[], :turns::integer[]) AS e (task, turn)
+    SELECT task, turn, held FROM unnest(:ids::uuid[], :turns::integer[], :held_turns::integer[]) AS e (task, turn, held)
 ), turn AS (
     UPDATE turns t SET state = :turn.interrupted, outcome = :task.cancelled, ended_at = clock_timestamp()
       FROM ended e WHERE t.tenant_id = :tenant AND t.task_id = e.task AND t.turn = e.turn
@@ -210,9 +250,11 @@ WITH ended AS (
       FROM ended e
      WHERE s.tenant_id = :tenant AND s.task_id = e.task AND s.turn = e.turn AND s.state = :step.running
 ), calls_left AS (
-    UPDATE tool_calls c SET state = :call.done, failed = true, content = :not_made, ended_at = clock_timestamp()
+    UPDATE tool_calls c
+       SET state = :call.done, failed = true, ended_at = clock_timestamp(),
+           content = CASE WHEN ${may_have_happened} THEN :unsure::jsonb ELSE :not_made::jsonb END
       FROM ended e
-     WHERE c.tenant_id = :tenant AND c.task_id = e.task AND c.turn BETWEEN e.turn - 1 AND e.turn
+     WHERE c.tenant_id = :tenant AND c.task_id = e.task AND (c.turn BETWEEN e.turn - 1 AND e.turn OR c.turn = e.held)
        AND c.state <> :call.done
 ), told AS (
     UPDATE messages m SET state = :message.processed, ended_at = clock_timestamp()
@@ -236,13 +278,15 @@ WITH held AS (
        AND a.state = :approval.open
     RETURNING a.id, a.task_id, a.turn, a.step, a.call_id
 ), calls AS (
-    UPDATE tool_calls c SET state = :call.done, failed = true, content = :not_made, ended_at = clock_timestamp()
+    UPDATE tool_calls c
+       SET state = :call.done, failed = true, ended_at = clock_timestamp(),
+           content = CASE WHEN ${may_have_happened} THEN :unsure::jsonb ELSE :not_made::jsonb END
       FROM held h
      WHERE c.tenant_id = :tenant AND c.task_id = h.task AND c.turn = h.turn AND c.step = h.step
        AND c.state <> :call.done
-    RETURNING c.task_id, c.turn, c.step, c.call_id, c.name, c.ordinal
+    RETURNING c.task_id, c.turn, c.step, c.call_id, c.name, c.content, c.ordinal
 )
-SELECT c.task_id, c.turn, c.step, c.call_id, c.name, u.id AS approval
+SELECT c.task_id, c.turn, c.step, c.call_id, c.name, c.content, u.id AS approval
   FROM calls c LEFT JOIN undecided u USING (task_id, turn, step, call_id)
  ORDER BY c.task_id, c.ordinal;
 
