@@ -8,6 +8,7 @@ from uuid import UUID
 from baton.domain.authors import USER_PREFIX, Author, AuthorKind
 from baton.domain.ids import Bounds
 from baton.domain.json import JsonObject, JsonValue
+from baton.domain.likeness import meant, quoted
 from baton.domain.states import SendMode
 
 
@@ -19,6 +20,15 @@ class Scope(StrEnum):
     WRITE = "tasks:write"
     AGENTS = "agents:write"
     ADMIN = "admin"
+
+    @classmethod
+    def named(cls, name: str) -> "Scope":
+        """The scope of that name. Raises ValueError, which says which one may have been meant."""
+        if name in set(cls):
+            return cls(name)
+        instead = meant(name, tuple(cls))
+        hint = f"did you mean {str(instead)!r}?" if instead else f"it must be one of {', '.join(cls)}"
+        raise ValueError(f"there is no scope {quoted(name)}: {hint}")
 
 
 @dataclass(frozen=True, slots=True)

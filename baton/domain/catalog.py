@@ -25,6 +25,7 @@ class NameKind(Enum):
     """What a name is to name."""
 
     TOOL = auto()
+    GRANT = auto()  #: a tool that is consented to, perhaps by who may not know which tools there are
     TOOLS = auto()  #: a tool, or a pattern of tools' names
     MODEL = auto()
     SERVED_MODEL = auto()  #: a model of a server of somebody's own, which may call it anything
@@ -110,7 +111,7 @@ def tools_used(names: Iterable[str], where: tuple[str | int, ...]) -> list[Used]
 
 def grants_used(names: Iterable[str], where: tuple[str | int, ...]) -> list[Used]:
     """Names of tools that somebody consents to, in no order."""
-    return [Used(NameKind.TOOL, name, where) for name in dict.fromkeys(names)]
+    return [Used(NameKind.GRANT, name, where) for name in dict.fromkeys(names)]
 
 
 def policies_used(policies: Iterable[str], where: tuple[str | int, ...]) -> list[Used]:
@@ -120,7 +121,7 @@ def policies_used(policies: Iterable[str], where: tuple[str | int, ...]) -> list
 
 def _always_known(one: Used) -> bool:
     match one.kind:
-        case NameKind.TOOL:
+        case NameKind.TOOL | NameKind.GRANT:
             return one.name == ASK_USER
         case NameKind.TOOLS:
             return one.name in (ASK_USER, "*")
@@ -144,7 +145,7 @@ def _unknown(catalog: Catalog, one: Used) -> str | None:
     if one.kind is NameKind.TOOLS and is_pattern(name):
         fits = any(fnmatchcase(tool, name) for tool in tools)
         return None if fits else f"no worker has a tool that the pattern {quoted(name)} fits"
-    return f"no worker has a tool {quoted(name)}{_hint(name, tools)}"
+    return f"no worker has a tool {quoted(name)}{_hint(name, tools, listed=one.kind is not NameKind.GRANT)}"
 
 
 def _unknown_model(catalog: Catalog, name: str) -> str | None:
@@ -175,9 +176,10 @@ def _is_version(name: str, known: str) -> bool:
     return name == known or (name.startswith(known) and not name[len(known)].isalnum())
 
 
-def _hint(name: str, known: Sequence[str]) -> str:
-    instead = meant(name, known)
-    return f"; did you mean {instead!r}?" if instead else f": there are {_listed(known)}"
+def _hint(name: str, known: Sequence[str], *, listed: bool = True) -> str:
+    if instead := meant(name, known):
+        return f"; did you mean {instead!r}?"
+    return f": there are {_listed(known)}" if listed else ""
 
 
 def _listed(names: Sequence[str]) -> str:

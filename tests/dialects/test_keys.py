@@ -9,6 +9,7 @@ import pytest
 
 from baton.client.schemas.keys import Keys, NewKeyOut
 from baton.domain.agents import Scope
+from tests.dialects.commands import Command
 from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_task
 from tests.dialects.test_agents import made, refused
@@ -99,6 +100,16 @@ async def test_keys_are_listed_in_pages(api: RunningApi) -> None:
 async def test_what_makes_no_sense_is_refused(api: RunningApi, body: dict[str, Any]) -> None:
     refused(await api.http.post(V1, json=body), 422, "invalid_input")
     assert len((await api.http.get(V1)).json()["items"]) == 1
+
+
+async def test_an_unknown_scope_is_told_what_may_have_been_meant(api: RunningApi, baton: Command) -> None:
+    told = "there is no scope 'task:read': did you mean 'tasks:read'?"
+    problem = refused(await api.http.post(V1, json={"scopes": ["admin", "task:read"]}), 422, "invalid_input")
+    ((where, message),) = [(one["where"], one["message"]) for one in problem["problems"]]
+    assert (where, message.removeprefix("Value error, ")) == (["body", "scopes", 1], told)
+    ran = await baton("keys", "create", "--tenant", api.tenant, "--scopes", "admin,task:read")
+    assert (ran.code, ran.out) == (2, "")
+    assert told in " ".join(ran.err.replace("│", " ").split())
 
 
 async def test_only_who_may_do_everything_may(api: RunningApi) -> None:

@@ -21,6 +21,13 @@ def record(text: str) -> str:
     return f"recorded {text}"
 
 
+@tool()
+def refund(order: str) -> str:
+    """Refund an order."""
+    CALLS.append((current_call().key, "refund", order))
+    return f"refunded {order}"
+
+
 @tool(changes_things=False)
 async def look(text: str) -> str:
     """Look at something."""

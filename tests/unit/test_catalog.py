@@ -2,7 +2,7 @@
 
 import pytest
 
-from baton.domain.catalog import Catalog, NameKind, Used, judged, policies_used, tools_used, united
+from baton.domain.catalog import Catalog, NameKind, Used, grants_used, judged, policies_used, tools_used, united
 from baton.domain.errors import InvalidInput
 
 SHOP = Catalog({"refund": True, "read_orders": False}, {"openai": ("gpt-5", "gpt-5-mini"), "azure": ()})
@@ -41,6 +41,13 @@ def test_a_pattern_is_no_tool() -> None:
     assert refusals(SHOP, tools_used(["refund", "ref*", "ask_user"], ("body", "tools"))) == {
         ("body", "tools", 1): "no worker has a tool 'ref*': there are ask_user, read_orders, refund"
     }
+
+
+def test_who_grants_a_tool_is_not_told_which_there_are() -> None:
+    assert refusals(SHOP, grants_used(["refnd", "refund"], ("body", "grants"))) == {
+        ("body", "grants"): "no worker has a tool 'refnd'; did you mean 'refund'?"
+    }
+    assert refusals(SHOP, grants_used(["x"], ("body", "grants"))) == {("body", "grants"): "no worker has a tool 'x'"}
 
 
 @pytest.mark.parametrize("name", ["scripted", "openai:gpt-5", "openai:gpt-5-2026-01-01", "azure:my-deployment"])

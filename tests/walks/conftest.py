@@ -16,6 +16,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.stack import running_stack
 from tests.support.temporal import RunningTemporal
 
+TOOLS = ("tests.support.tools",)
+
 
 @pytest.fixture(scope="package")
 async def shared_working_api(postgres: PostgresServer, temporal_server: RunningTemporal) -> AsyncGenerator[RunningApi]:
@@ -23,7 +25,9 @@ async def shared_working_api(postgres: PostgresServer, temporal_server: RunningT
     dsn = await postgres.create_database()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-        async with running_api(dsn, task_queue=f"walks-{uuid4()}", stream_retry_seconds=0.1) as api:
+        async with running_api(
+            dsn, task_queue=f"walks-{uuid4()}", stream_retry_seconds=0.1, tools_modules=TOOLS
+        ) as api:
             stop = asyncio.Event()
             serving = asyncio.create_task(worker.serve(api.settings, stop=stop, fail_fast=True))
             yield api

@@ -41,7 +41,7 @@ def create(
     It is shown only once: the database keeps a digest.
     """
     try:
-        chosen = tuple(Scope(scope.strip()) for scope in scopes.split(","))
+        chosen = tuple(Scope.named(scope.strip()) for scope in scopes.split(","))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scopes") from error
     try:

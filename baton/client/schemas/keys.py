@@ -4,17 +4,25 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from baton.client.schemas.base import PageOut, Shape, Text
 from baton.domain.agents import Scope
+
+
+def _scope(value: object) -> object:
+    return Scope.named(value) if isinstance(value, str) else value
 
 
 class CreateKey(Shape):
     """A key that is to be made."""
 
     name: Annotated[StrictStr, Field(description="A note on what the key is for.")] = ""
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] = [Scope.READ, Scope.SEND, Scope.WRITE]
+    scopes: Annotated[list[Annotated[Scope, BeforeValidator(_scope)]], Field(min_length=1, max_length=20)] = [
+        Scope.READ,
+        Scope.SEND,
+        Scope.WRITE,
+    ]
     agent: Annotated[
         StrictInt | Text | None, Field(description="The only agent it may use: uuid, integer or name; null: any.")
     ] = None
