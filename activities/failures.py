@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, RATE_LIMITED, UNAVAILABLE, ModelFailed
+from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, PASSING, UNAVAILABLE, ModelFailed
 from baton.domain.allowance import PATIENCE, patience_seconds, reached, told_to_stop
 from baton.domain.json import JsonObject
 from baton.store.failures import FailureVerdict
@@ -15,9 +15,6 @@ BAD_REPLIES: Final = 2
 MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 #: What a provider asks for beyond that is not waited for.
 LONGEST_PAUSE: Final = 3600.0
-
-#: What passes while the provider is away or has too much to do: waited out for as long as the agent's patience lasts.
-_PASSING: Final = frozenset({RATE_LIMITED, UNAVAILABLE})
 
 
 class LimitReached(Exception):
@@ -52,7 +49,7 @@ def verdict_on(error: ModelFailed, failures: int, seconds: float, limits: JsonOb
     pause = max(asked_pause(error), MODEL_BACKOFF[min(max(failures, 1), len(MODEL_BACKOFF)) - 1])
     if not error.retryable:
         return FailureVerdict.GIVE_UP, 0.0
-    if error.code in _PASSING:
+    if error.code in PASSING:
         return (FailureVerdict.ASK if seconds >= patience_seconds(limits) else FailureVerdict.TRY_AGAIN), pause
     most = BAD_REPLIES if error.code == BAD_REPLY else MODEL_ATTEMPTS
     return (FailureVerdict.GIVE_UP if failures >= most else FailureVerdict.TRY_AGAIN), pause

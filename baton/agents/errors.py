@@ -1,5 +1,6 @@
 """What can go wrong with a model, by stable code. Errors of drivers and vendors are translated here, once."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from json import JSONDecodeError
 from typing import Final
@@ -43,6 +44,33 @@ RETRYABLE: Final = OF_THIS_WORKER | frozenset(
 """The codes of which another attempt may succeed."""
 
 
+PASSING: Final = frozenset({RATE_LIMITED, UNAVAILABLE})
+"""The codes of what passes when the provider is well again."""
+
+FALLS_BACK: Final = (
+    OF_THIS_WORKER
+    | PASSING
+    | frozenset(
+        {
+            CUT_OFF,
+            SILENT,
+            BAD_REPLY,
+            REFUSED,
+            FILTERED,
+            QUOTA,
+            KEY_REJECTED,
+            KEY_NOT_ALLOWED,
+            HOST_NOT_ALLOWED,
+            SETTING_UNSUPPORTED,
+            NOT_FOUND,
+            UNKNOWN,
+            OVERFLOW,
+        }
+    )
+)
+"""The codes of what another model may do better."""
+
+
 class ModelFailed(Exception):
     """A model step failed.
 
@@ -61,6 +89,19 @@ class ModelFailed(Exception):
         self.detail = detail
         self.retryable = code in RETRYABLE and not final
         self.retry_after_seconds = retry_after_seconds
+
+
+def together(failed: Sequence[tuple[str, ModelFailed]]) -> ModelFailed:
+    """What it comes to that each of these models, by name, has failed: the failure that passes soonest, if any does."""
+    if len(failed) == 1:
+        return failed[0][1]
+    errors = [error for _, error in failed]
+    passing = [error for error in errors if error.code in PASSING]
+    retryable = [error for error in errors if error.retryable]
+    first = (passing or retryable or errors)[0]
+    pauses = [error.retry_after_seconds or 0.0 for error in passing or [first]]
+    detail = "\n".join(f"{name}: {error.detail or error.code}" for name, error in failed)
+    return ModelFailed(first.code, detail, min(pauses) or None)
 
 
 _BY_CATEGORY: Final[tuple[tuple[type[Exception], str], ...]] = (

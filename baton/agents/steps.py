@@ -1,21 +1,23 @@
 """One model step: a transcript in, a reply out, text as it comes."""
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
 from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
-from baton.agents.errors import SILENT, ModelFailed
+from baton.agents.errors import FALLS_BACK, OF_THIS_WORKER, SILENT, ModelFailed, together
 from baton.agents.models import Models
 from baton.agents.replies import check_end, is_cut, reply_of, usage_of
 from baton.agents.responses import encoded
 from baton.agents.streaming import Asking, streamed_texts
 from baton.agents.tools import definitions
 from baton.agents.transcript import model_messages
+from baton.domain.agents import ModelChoice
 from baton.domain.conversation import ModelReply, Transcript, Usage
 from baton.domain.json import JsonObject
 
@@ -25,6 +27,7 @@ CONTINUATIONS: Final = 8
 CONTINUE: Final = "Your answer reached the token limit. Continue exactly where it ended, and repeat nothing."
 
 
+_log = logging.getLogger(__name__)
 _NOTHING: Final = Usage()
 _ONE_CALL: Final = Usage(calls=1)
 
@@ -70,6 +73,10 @@ class PartialReply:
         self.is_asking = False
         self.ended, self.stream = self.usage, stream
 
+    def moved_on(self) -> None:
+        """Another model is asked instead. What was used stays used."""
+        self.ended, self.stream, self.is_asking = self.usage, None, False
+
     def response(self) -> JsonObject | None:
         """The text so far as a recorded response; None while the model has not been reached.
 
@@ -86,15 +93,40 @@ class PartialReply:
 async def take_step(
     models: Models, transcript: Transcript, attempt: int, partial: PartialReply, on_text: Callable[[str], None]
 ) -> ModelReply:
-    """Ask the agent's model for what comes next.
+    """Ask the agent's models for what comes next: the first, and where it cannot answer and has said nothing yet, the
+    next one.
 
     ``on_text`` gets each piece of text as it comes; together they are the reply's text. ``partial`` must be new for
     each ``attempt`` (from 1). An answer that reaches the token limit is continued by further requests, `CONTINUATIONS`
     at most. Raises ModelFailed, also for a response that nobody knows to be whole; cancellation closes the connection
     to the provider.
     """
-    settings = transcript.agent.model_settings
-    model = await models.model(transcript.agent.model, settings)
+    failed: list[tuple[str, ModelFailed]] = []
+    for choice in transcript.agent.choices:
+        try:
+            reply = await _ask(models, transcript, choice, attempt, partial, on_text)
+        except ModelFailed as error:
+            if partial.text or error.code not in FALLS_BACK:
+                raise
+            if error.code in OF_THIS_WORKER:
+                _log.error("this worker cannot ask the model %s: %s (%s)", choice.model, error.code, error.detail)
+            failed.append((choice.model, error))
+            partial.moved_on()
+        else:
+            return replace(reply, usage=partial.usage, model=choice.model)
+    raise together(failed)
+
+
+async def _ask(
+    models: Models,
+    transcript: Transcript,
+    choice: ModelChoice,
+    attempt: int,
+    partial: PartialReply,
+    on_text: Callable[[str], None],
+) -> ModelReply:
+    settings = choice.settings
+    model = await models.model(choice.model, settings)
     messages = readable(model_messages(transcript), model.profile)
     asking = Asking(
         model,

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 from uuid import UUID
 
 from baton.domain.authors import USER_PREFIX, Author, AuthorKind
 from baton.domain.ids import Bounds
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.likeness import meant, quoted
+from baton.domain.model_settings import ONE_MODELS_OWN
 from baton.domain.states import SendMode
 
 
@@ -87,9 +89,18 @@ def parse_reference(text: str) -> UUID | int | str:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that an agent may ask, and how it is asked."""
+
+    model: str
+    settings: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as data. ``number`` is its integer id, ``model`` a name that `baton.agents.models` knows,
-    ``model_settings`` how it is asked, ``version`` counts its changes."""
+    ``model_settings`` how it is asked, ``fallbacks`` (objects with a ``model`` and its ``model_settings``) the models
+    that may answer where it cannot, ``version`` counts its changes."""
 
     tenant_id: UUID
     id: UUID
@@ -101,8 +112,21 @@ class Agent:
     policies: JsonObject = field(default_factory=dict[str, JsonValue])
     limits: JsonObject = field(default_factory=dict[str, JsonValue])
     model_settings: JsonObject = field(default_factory=dict[str, JsonValue])
+    fallbacks: tuple[JsonObject, ...] = ()
     mode: SendMode = SendMode.QUEUE
     is_default: bool = False
     version: int = 1
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def choices(self) -> tuple[ModelChoice, ...]:
+        """The models that may answer, in order. Each is asked as the agent says, but for what its own settings say."""
+        shared = {name: value for name, value in self.model_settings.items() if name not in ONE_MODELS_OWN}
+        return (
+            ModelChoice(self.model, self.model_settings),
+            *(
+                ModelChoice(str(one["model"]), shared | cast("JsonObject", one.get("model_settings") or {}))
+                for one in self.fallbacks
+            ),
+        )

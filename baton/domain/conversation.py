@@ -141,7 +141,7 @@ class ModelReply:
     """What a model step came to: its text, the tool calls it asks for, and the reply in full for the record (None: the
     model was not reached).
 
-    ``finish_reason`` is the provider's word for why the reply ended.
+    ``finish_reason`` is the provider's word for why the reply ended, ``model`` which of the agent's models made it.
     """
 
     text: str
@@ -149,6 +149,7 @@ class ModelReply:
     response: JsonObject | None
     usage: Usage = Usage()
     finish_reason: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

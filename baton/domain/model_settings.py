@@ -16,6 +16,10 @@ FIRST_CONTENT_SECONDS: Final = 120.0
 BETWEEN_CONTENTS_SECONDS: Final = 60.0
 """What `between_contents_seconds` is where the agent does not say."""
 
+ONE_MODELS_OWN: Final = frozenset({"base_url", "api_key", "extra_body"})
+"""The settings that are meant for one model alone, not for those that may answer instead of it."""
+MOST_FALLBACKS: Final = 8
+
 _LONGEST_CLOCK: Final = 1800.0  #: within what a step may take
 _MOST_TOKENS: Final = 10_000_000
 _MOST_STOPS: Final = 16

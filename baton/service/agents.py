@@ -1,7 +1,7 @@
 """Agents as data: made, read and changed by those who may."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from baton.domain.agent_limits import check_limits
@@ -11,7 +11,7 @@ from baton.domain.catalog import NameKind, Used, policies_used, tools_used
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
 from baton.domain.ids import AgentId
 from baton.domain.json import JsonObject, unstorable
-from baton.domain.model_settings import ModelAccess, base_url, check_model_settings
+from baton.domain.model_settings import MOST_FALLBACKS, ModelAccess, base_url, check_model_settings
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.texts import check_text
@@ -34,7 +34,7 @@ _MOST_POLICIES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class AgentChange:
-    """What an agent is to be; None leaves that as it is. ``tools`` and all objects are replaced whole."""
+    """What an agent is to be; None leaves that as it is. Lists and objects are replaced whole."""
 
     name: str | None = None
     model: str | None = None
@@ -43,6 +43,7 @@ class AgentChange:
     policies: JsonObject | None = None
     limits: JsonObject | None = None
     model_settings: JsonObject | None = None
+    fallbacks: tuple[JsonObject, ...] | None = None
     mode: SendMode | None = None
     is_default: bool | None = None
 
@@ -52,10 +53,17 @@ class AgentChange:
 
     def names(self, settings: JsonObject) -> list[Used]:
         """The names of tools and models in it. ``settings``: the agent's model settings, once it is changed."""
-        kind = NameKind.MODEL if base_url(settings) is None else NameKind.SERVED_MODEL
-        models = [] if self.model is None else [Used(kind, self.model, ("body", "model"))]
+        models = [] if self.model is None else [_model_used(self.model, settings, "model")]
+        for number, one in enumerate(self.fallbacks or ()):
+            own = cast("JsonObject", one["model_settings"])
+            models.append(_model_used(cast("str", one["model"]), own, "fallbacks", number, "model"))
         tools = tools_used(self.tools or (), ("body", "tools"))
         return [*models, *tools, *policies_used(self.policies or {}, ("body", "policies"))]
+
+
+def _model_used(name: str, settings: JsonObject, *where: str | int) -> Used:
+    kind = NameKind.MODEL if base_url(settings) is None else NameKind.SERVED_MODEL
+    return Used(kind, name, ("body", *where))
 
 
 async def list_agents(baton: Baton, who: Principal, *, limit: int, cursor: str | None = None) -> Page[Agent]:
@@ -197,3 +205,15 @@ def _check(baton: Baton, change: AgentChange) -> None:
     check_limits(change.limits or {})
     access = ModelAccess(baton.settings.model_keys, baton.settings.model_hosts)
     check_model_settings(change.model_settings or {}, access)
+    _check_fallbacks(change.fallbacks or (), access)
+
+
+def _check_fallbacks(fallbacks: tuple[JsonObject, ...], access: ModelAccess) -> None:
+    if len(fallbacks) > MOST_FALLBACKS:
+        raise InvalidInput(f"an agent has at most {MOST_FALLBACKS} fallbacks", ("body", "fallbacks"))
+    for number, one in enumerate(fallbacks):
+        check_text(cast("str", one["model"]), "fallbacks", number, longest=_NAME_CHARACTERS)
+        where = ("body", "fallbacks", number, "model_settings")
+        if reason := unstorable(one):
+            raise InvalidInput(reason, where)
+        check_model_settings(cast("JsonObject", one["model_settings"]), access, where)

@@ -141,6 +141,7 @@ async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
             policies=agent.policies,
             limits=agent.limits,
             model_settings=agent.model_settings,
+            fallbacks=list(agent.fallbacks),
             mode=agent.mode,
             is_default=agent.is_default,
         )
@@ -165,6 +166,7 @@ def agent_of(row: asyncpg.Record) -> Agent:
         policies=row["policies"],
         limits=row["limits"],
         model_settings=row["model_settings"],
+        fallbacks=tuple(row["fallbacks"]),
         mode=SendMode(row["mode"]),
         is_default=row["is_default"],
         version=row["version"],

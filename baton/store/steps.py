@@ -255,5 +255,6 @@ def _say_completed(
             interrupted=interrupted,
             finish_reason=reply.finish_reason,
             usage=reply.usage if reply.usage.calls else None,
+            model=reply.model,
         )
     )

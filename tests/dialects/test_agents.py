@@ -21,6 +21,7 @@ WHOLE = {
     "policies": {"write_note": "ask", "*": "deny"},
     "limits": {"max_turns": 20, "max_tokens": 10_000, "max_usd": 1.5, "max_seconds": 3600},
     "model_settings": {"temperature": 0.2, "effort": "low", "stop": ["END"], "extra_body": {"top_k": 5}},
+    "fallbacks": [{"model": "anthropic:claude-haiku-4-5", "model_settings": {"max_tokens": 500}}],
     "mode": "interrupt",
 }
 
@@ -145,6 +146,11 @@ async def test_its_mode_is_what_a_send_goes_by(api: RunningApi) -> None:
         {"model_settings": {"api_key": "env:OPENAI_API_KEY"}},
         {"model_settings": {"base_url": "http://localhost:11434/v1"}},
         {"model_settings": {"stop": ["a\u0000"]}},
+        {"fallbacks": ["scripted"]},
+        {"fallbacks": [{"model": ""}]},
+        {"fallbacks": [{"model": "scripted"}] * 9},
+        {"fallbacks": [{"model": "scripted", "model_settings": {"temprature": 1}}]},
+        {"fallbacks": [{"model": "scripted", "model_settings": {"base_url": "http://localhost/"}}]},
         {"mode": "sometimes"},
         {"is_default": "yes"},
         {"color": "red"},

@@ -39,6 +39,8 @@ async def test_an_agent_from_a_file_and_back(api: RunningApi, baton: Command, tm
     given = ("temperature=0.2", "effort=low", 'stop=["END"]')
     asked = await baton("agents", "change", "planner", *(part for one in given for part in ("--setting", one)))
     assert yaml.safe_load(asked.out)["model_settings"] == {"temperature": 0.2, "effort": "low", "stop": ["END"]}
+    spared = await baton("agents", "change", "planner", "--fallback", "scripted")
+    assert yaml.safe_load(spared.out)["fallbacks"] == [{"model": "scripted", "model_settings": {}}]
     late = await baton("agents", "change", "planner", "--limit", "max_turns=5", "--if-version", "1")
     assert (late.code, late.out) == (4, "")
     listed = await baton("agents", "list")

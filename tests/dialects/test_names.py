@@ -58,9 +58,16 @@ async def test_a_policy_that_names_no_tool_is_refused_and_a_pattern_holds(shop: 
 
 
 async def test_all_wrong_names_of_an_agent_are_told_at_once(shop: RunningApi) -> None:
-    answer = await create(shop, model="opnai:gpt-5", tools=["clock", "refnd"], policies={"Refund": "deny", "*": "ask"})
+    answer = await create(
+        shop,
+        model="opnai:gpt-5",
+        fallbacks=[{"model": "scripted"}, {"model": "gpt-5"}],
+        tools=["clock", "refnd"],
+        policies={"Refund": "deny", "*": "ask"},
+    )
     assert [where for where, _ in refused(answer)] == [
         ["body", "model"],
+        ["body", "fallbacks", 1, "model"],
         ["body", "tools", 1],
         ["body", "policies", "Refund"],
     ]

@@ -29,6 +29,7 @@ PUBLISHED = {
     "0012_asked.sql": "3825f1b533970c2528203dba1cf73f1c351cbee7e86ba412ccf0f561791dec87",
     "0013_catalogs.sql": "4b424e0e3e861c45eaee0131e0db38e9e5addaf94c7a78ea1971caf3c66b22ae",
     "0014_effects.sql": "73b9da77e20bf9f63382c4ae9e5fd9f2de8cb2acc0c1e4310a166cef6fcb751b",
+    "0015_fallbacks.sql": "501c3a6659fc278bb9f016e7dfb1c223e319ade2c5fdc9790931344b726b94a1",
 }
 
 

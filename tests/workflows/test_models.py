@@ -193,6 +193,22 @@ async def test_an_agent_of_another_server(served: System, provider: OpenAIServer
     assert asked.body["temperature"] == 0.5
 
 
+async def test_the_event_says_which_model_answered(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Refusal(503, message="Over capacity."), Reply(("Here ", "you are.")))
+    change = AgentChange(
+        f"agent-{uuid4()}", MODEL, fallbacks=({"model": "openai-responses:gpt-5-mini", "model_settings": {}},)
+    )
+    agent = (await create_agent(served.baton, served.who, change)).agent
+    task = await served.start("Answer.", agent.id)
+    row = await served.until(task, "succeeded")
+    assert (row["result"], await failures(served, task)) == ("Here you are.", [])
+    log = await served.log(await served.execution_of(task))
+    assert [event.body.model for event in log if isinstance(event.body, StepCompleted)] == [
+        "openai-responses:gpt-5-mini"
+    ]
+    assert [asked.path for asked in provider.asked] == ["/v1/chat/completions", "/v1/responses"]
+
+
 async def test_an_interrupt_ends_the_wait_for_a_provider(served: System, provider: OpenAIServer) -> None:
     provider.otherwise, before = away(Refusal(503, message="Away.")), provider.otherwise
     try:

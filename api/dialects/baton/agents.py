@@ -85,6 +85,7 @@ def _change(request: CreateAgent | ChangeAgent) -> AgentChange:
         policies=request.policies,
         limits=request.limits,
         model_settings=request.model_settings,
+        fallbacks=None if request.fallbacks is None else tuple(one.model_dump() for one in request.fallbacks),
         mode=request.mode,
         is_default=request.is_default,
     )

@@ -174,6 +174,7 @@ def agent(view: Agent) -> Json:
         "policies": view.policies,
         "limits": view.limits,
         "model_settings": view.model_settings,
+        "fallbacks": view.fallbacks,
         "mode": view.mode,
         "is_default": view.is_default,
         "version": view.version,

@@ -43,6 +43,10 @@ SettingOption = Annotated[
         "--setting", metavar="NAME=VALUE", help="How the model is asked, such as temperature=0.2. Can be repeated."
     ),
 ]
+FallbackOption = Annotated[
+    list[str] | None,
+    typer.Option("--fallback", metavar="MODEL", help="A model to ask where the others cannot answer. Can be repeated."),
+]
 ModeOption = Annotated[
     str | None, typer.Option(help="Default mode of messages to a running task: queue, interrupt or reject.")
 ]
@@ -94,6 +98,7 @@ def create(
     policy: PolicyOption = None,
     limit: LimitOption = None,
     setting: SettingOption = None,
+    fallback: FallbackOption = None,
     mode: ModeOption = None,
     default: DefaultOption = None,
     json: JsonOption = False,
@@ -104,7 +109,7 @@ def create(
 
     async def command(client: Client) -> int:
         document = read_object(file, "agent") if file else NO_DOCUMENT
-        body = _body(document.value, name, model, instructions, tool, policy, limit, setting, mode, default)
+        body = _body(document.value, name, model, instructions, tool, policy, limit, setting, fallback, mode, default)
         with document.located("body"):
             _show(await client.create_agent(body), json)
         return 0
@@ -123,6 +128,7 @@ def change(
     policy: PolicyOption = None,
     limit: LimitOption = None,
     setting: SettingOption = None,
+    fallback: FallbackOption = None,
     mode: ModeOption = None,
     default: DefaultOption = None,
     if_version: VersionOption = None,
@@ -132,12 +138,12 @@ def change(
 ) -> None:
     """Change an agent. What is not given stays as it is.
 
-    Tools, policies, limits and settings are replaced as a whole. Options override the file.
+    Lists and objects are replaced as a whole. Options override the file.
     """
 
     async def command(client: Client) -> int:
         document = read_object(file, "agent") if file else NO_DOCUMENT
-        body = _body(document.value, name, model, instructions, tool, policy, limit, setting, mode, default)
+        body = _body(document.value, name, model, instructions, tool, policy, limit, setting, fallback, mode, default)
         with document.located("body"):
             _show(await client.change_agent(agent, body, if_version=if_version), json)
         return 0
@@ -158,6 +164,7 @@ def _body(
     policy: list[str] | None,
     limit: list[str] | None,
     setting: list[str] | None,
+    fallback: list[str] | None,
     mode: str | None,
     default: bool | None,
 ) -> Json:
@@ -175,6 +182,7 @@ def _body(
         "model_settings": {field: _json(value) for field, value in (_pair(one, "--setting") for one in setting)}
         if setting
         else None,
+        "fallbacks": [{"model": one} for one in fallback] if fallback else None,
         "mode": mode,
         "is_default": default,
     }

@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, StrictStr
 
 from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.domain.allowance import CALLS_PER_TURN, LIMITS
-from baton.domain.model_settings import MODEL_SETTINGS
+from baton.domain.model_settings import MODEL_SETTINGS, MOST_FALLBACKS
 from baton.domain.states import SendMode
 
 Policies = Annotated[dict[str, Any], Field(description='By tool, or `"*"` for all others: `allow`, `ask` or `deny`.')]
@@ -32,6 +32,23 @@ Mode = Annotated[
 ]
 
 
+class Fallback(Shape):
+    """A model that may answer instead. Its settings are laid over those of the agent, of which `base_url`, `api_key`
+    and `extra_body` are not for it."""
+
+    model: Text
+    model_settings: ModelSettings = {}
+
+
+Fallbacks = Annotated[
+    list[Fallback],
+    Field(
+        max_length=MOST_FALLBACKS,
+        description="The models that are asked, in order, where the agent's own is away or refuses.",
+    ),
+]
+
+
 class AgentOut(Shape):
     """An agent by all its names."""
 
@@ -50,6 +67,7 @@ class CreateAgent(Shape):
     policies: Policies = {}
     limits: Limits = {}
     model_settings: ModelSettings = {}
+    fallbacks: Fallbacks = []
     mode: Mode = SendMode.QUEUE
     is_default: Annotated[StrictBool, Field(description="Whether calls that name no agent use it.")] = False
 
@@ -64,6 +82,7 @@ class ChangeAgent(Shape):
     policies: Policies | None = None
     limits: Limits | None = None
     model_settings: ModelSettings | None = None
+    fallbacks: Fallbacks | None = None
     mode: Mode | None = None
     is_default: StrictBool | None = None
 
@@ -77,6 +96,7 @@ class WholeAgent(AgentOut):
     policies: dict[str, Any]
     limits: dict[str, Any]
     model_settings: dict[str, Any] = {}
+    fallbacks: list[dict[str, Any]] = []
     mode: SendMode
     is_default: bool
     version: int
@@ -94,6 +114,7 @@ class ChangedAgent(AgentOut):
     policies: dict[str, Any] | None = None
     limits: dict[str, Any] | None = None
     model_settings: dict[str, Any] | None = None
+    fallbacks: list[dict[str, Any]] | None = None
     mode: SendMode | None = None
     is_default: bool | None = None
     created_at: datetime | None = None

@@ -51,6 +51,7 @@ class StepCompleted(OfStep):
 
     ``interrupted``: it was cut off, and ``text`` is what it had said by then. ``finish_reason`` is the provider's word
     for why the answer ended, ``usage`` what this attempt used; one before it that was lost with its worker is a call.
+    ``model``: which of the agent's models answered, "" where it was interrupted.
     """
 
     type: ClassVar = EventType.STEP_COMPLETED
@@ -60,6 +61,7 @@ class StepCompleted(OfStep):
     interrupted: bool = False
     finish_reason: str = ""
     usage: Usage | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

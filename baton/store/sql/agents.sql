@@ -1,12 +1,13 @@
 -- part: agent
 -- An agent `a`.
-a.tenant_id, a.id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits, a.model_settings, a.mode,
-a.is_default, a.version, a.created_at, a.updated_at
+a.tenant_id, a.id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits, a.model_settings, a.fallbacks,
+a.mode, a.is_default, a.version, a.created_at, a.updated_at
 
 -- name: insert_agent
 INSERT INTO agents AS a
-       (tenant_id, id, name, model, instructions, tools, policies, limits, model_settings, mode, is_default)
-VALUES (:tenant, :agent, :name, :model, :instructions, :tools, :policies, :limits, :model_settings, :mode, :is_default)
+       (tenant_id, id, name, model, instructions, tools, policies, limits, model_settings, fallbacks, mode, is_default)
+VALUES (:tenant, :agent, :name, :model, :instructions, :tools, :policies, :limits, :model_settings, :fallbacks, :mode,
+        :is_default)
 RETURNING ${agent};
 
 -- name: insert_default_agent
@@ -32,7 +33,8 @@ SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.is_default;
 -- that one, or NULL.
 ${cut_from}
 SELECT ${agent},
-       pg_column_size(a.instructions) + pg_column_size(a.policies) + pg_column_size(a.model_settings) AS stored
+       pg_column_size(a.instructions) + pg_column_size(a.policies) + pg_column_size(a.model_settings)
+           + pg_column_size(a.fallbacks) AS stored
   FROM agents a
  WHERE a.tenant_id = :tenant
    AND (:after::bigint IS NULL OR a.number > :after)
@@ -73,7 +75,8 @@ SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.id = :agent FOR 
 -- name: update_agent
 UPDATE agents a
    SET name = :name, model = :model, instructions = :instructions, tools = :tools, policies = :policies,
-       limits = :limits, model_settings = :model_settings, mode = :mode, is_default = :is_default, version = a.version + 1, updated_at = now()
+       limits = :limits, model_settings = :model_settings, fallbacks = :fallbacks,
+       mode = :mode, is_default = :is_default, version = a.version + 1, updated_at = now()
  WHERE a.tenant_id = :tenant AND a.id = :agent
 RETURNING ${agent};
 

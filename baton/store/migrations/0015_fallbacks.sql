@@ -1,0 +1,3 @@
+-- The models that may answer where an agent's own one cannot.
+
+ALTER TABLE agents ADD COLUMN IF NOT EXISTS fallbacks jsonb NOT NULL DEFAULT '[]';
