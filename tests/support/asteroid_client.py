@@ -43,6 +43,8 @@ def main(url: str, key: str, agent: str, careful_agent: str, generation: str) ->
             body = sdk.AgentsExecutionUserMessagesAddTextBody(message=message)
             return executions.execution_user_messages_add(execution_id, body)
 
+        known = agents.agent_list(page=1, page_size=100)
+        named = agents.agent_list(search_name="CAREF")
         started = start(TASK)
         waiting = wait_for(started.execution_id, "paused_by_agent")
         asked = executions.execution_activities_get(started.execution_id, order="desc", limit=1)
@@ -50,6 +52,13 @@ def main(url: str, key: str, agent: str, careful_agent: str, generation: str) ->
         finished = wait_for(started.execution_id, "completed")
         activities = executions.execution_activities_get(started.execution_id)
         listed = executions.executions_list(page=1, page_size=1, status=["completed", "failed"], agent_id=agent)
+
+        found = [
+            executions.executions_list(execution_id=started.execution_id),
+            executions.executions_list(execution_id=started.execution_id[:13].upper()),
+            executions.executions_list(metadata_key="trace", metadata_value="t-1", status=["completed"]),
+            executions.executions_list(metadata_key="trace", metadata_value="t-2"),
+        ]
 
         other = start("!ask Which?").execution_id
         wait_for(other, "paused_by_agent")
@@ -74,6 +83,7 @@ def main(url: str, key: str, agent: str, careful_agent: str, generation: str) ->
             ("cancelled", lambda: add(other, "too late")),
             ("unknown", lambda: executions.execution_get("00000000-0000-4000-8000-000000000000")),
             ("empty", lambda: add(other, " ")),
+            ("unserved", lambda: executions.executions_list(outcome_label="success")),
         ):
             try:
                 tried()
@@ -83,6 +93,9 @@ def main(url: str, key: str, agent: str, careful_agent: str, generation: str) ->
         print(
             json.dumps(
                 {
+                    "agents": [one.id for one in known.items],
+                    "named": [one.to_dict() for one in named.items],
+                    "found": [[one.id for one in page.items] for page in found],
                     "started": started.to_dict(),
                     "waiting": waiting.to_dict(),
                     "asked": [one.to_dict() for one in asked],

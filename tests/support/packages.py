@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "baton"
+#: What `make setup` fills, and what is fetched once is kept in.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "baton"
 _SECONDS = 300
 
 
@@ -18,7 +19,7 @@ def python_with(package: str, version: str) -> Path:
     Made on first use in the cache that `make setup` fills, and kept there; who comes while it is made waits.
     """
     kind = f"{sys.implementation.name}-{platform.python_version()}"
-    home = _CACHE / "packages" / f"{package}-{version}-{kind}"
+    home = CACHE / "packages" / f"{package}-{version}-{kind}"
     home.parent.mkdir(parents=True, exist_ok=True)
     python, complete = home / "bin" / "python", home / ".complete"
     with home.with_name(f"{home.name}.lock").open("w") as lock:
@@ -33,7 +34,7 @@ def python_with(package: str, version: str) -> Path:
 
 def _run(*arguments: str) -> None:
     """Run uv: the one that `make setup` has fetched, else the one on the path."""
-    fetched = _CACHE / "uv" / "bin" / "uv"
+    fetched = CACHE / "uv" / "bin" / "uv"
     uv = str(fetched) if fetched.exists() else shutil.which("uv")
     assert uv is not None, "there is no uv: `make setup` fetches it"
     variables = {

@@ -40,6 +40,10 @@ async def run(api: RunningApi, version: str, generation: str) -> dict[str, Any]:
 async def test_from_the_first_call_to_the_last(api: RunningApi, version: str, generation: str) -> None:
     told = await run(api, version, generation)
     execution = told["started"]["executionId"]
+    (careful,) = told["named"]
+    assert careful["name"] == "careful"
+    assert careful["id"] in told["agents"]
+    assert told["found"] == [[execution], [execution], [execution], []]
     # The older client knows of no status there.
     assert told["started"] == {"executionId": execution} | ({} if generation == "old" else {"status": "running"})
     waiting, finished = told["waiting"], told["finished"]
@@ -93,7 +97,8 @@ async def test_from_the_first_call_to_the_last(api: RunningApi, version: str, ge
     assert failing["failedPayload"]["reason"] == result["reasoning"] != ""
 
     refused = told["refused"]
-    assert [refused[name][1] for name in ("cancelled", "unknown", "empty")] == [409, 404, 400]
+    assert [refused[name][1] for name in ("cancelled", "unknown", "empty", "unserved")] == [409, 404, 400, 400]
+    assert "outcomeLabel" in refused["unserved"][2]["message"]
     assert [refused[name][0] for name in ("unknown", "empty")] == ["NotFoundException", "BadRequestException"]
     for _, status, body in refused.values():
         assert body.keys() == {"code", "message"}
