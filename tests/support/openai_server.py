@@ -102,9 +102,9 @@ class OpenAIServer:
 
 
 @contextmanager
-def running_openai_server() -> Generator[OpenAIServer]:
-    """A server of its own, on a free port, in a thread."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def running_openai_server(port: int = 0) -> Generator[OpenAIServer]:
+    """A server of its own, in a thread, on ``port`` or a free one."""
+    listener = socket.create_server(("127.0.0.1", port))
     server = OpenAIServer(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
     app = Starlette(
         routes=[
