@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from baton.agents.tools import ASK_USER, ToolFailed, question_of
+from baton.domain.allowance import GO_ON, STOP
 from baton.domain.answers import problems
 from baton.domain.conversation import ModelReply, Question, ToolResult
+from baton.domain.ids import StepKey
 
 
 def questions_of(reply: ModelReply, turn: int) -> tuple[list[Question], list[ToolResult]]:
@@ -43,3 +45,15 @@ def questions_of(reply: ModelReply, turn: int) -> tuple[list[Question], list[Too
         else:
             asked.append(question)
     return asked, refused
+
+
+def question_of_limit(key: StepKey, call_id: str, text: str) -> Question:
+    """What a task asks that no model has: whether to go on. ``call_id`` says which limits it is about."""
+    return Question(
+        id=str(uuid4()),
+        text=text,
+        choices=(GO_ON, STOP),
+        call_id=call_id,
+        turn=key.turn,
+        asked_at=datetime.now(UTC).isoformat(),
+    )

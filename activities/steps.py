@@ -3,29 +3,30 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.artifacts import set_apart
-from activities.asking import questions_of
+from activities.asking import question_of_limit, questions_of
 from activities.calls import endless_call, impossible_calls, interrupted_call, make_call
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import outcome, step_key
-from activities.failures import LimitReached, asked_pause, hold_to, verdict_on
+from activities.failures import LimitReached, asked_pause, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
+from activities.reading import forbidden_by_limits, read_transcript
 from activities.rings import Ringer
 from activities.suspects import Suspects
 from baton.agents.errors import (
     OF_THIS_WORKER,
     STEP_BROKEN,
     STEP_TOO_LONG,
-    TRANSCRIPT_TOO_LARGE,
     WORKER_DIED,
     ModelFailed,
 )
@@ -33,26 +34,29 @@ from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
 from baton.agents.tools import Begun, ToolRunner, rules_of, unrepeatable_tools
 from baton.domain.agents import Agent
-from baton.domain.allowance import GO_ON, PATIENCE, PREFIX, STOP, gone_for
+from baton.domain.allowance import PATIENCE, PREFIX, gone_for
 from baton.domain.authors import Author
-from baton.domain.conversation import ModelReply, Question, ToolResult
+from baton.domain.conversation import ModelReply, ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, TaskRoute, whole_tenant
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
-from baton.store import agents, control, failures, plans, routes, steps, tools, transcripts
-from baton.store.failures import FailedAttempt, FailureVerdict
+from baton.store import control, failures, limits, plans, routes, steps, tools
+from baton.store.failures import AskedElsewhere, FailedAttempt, FailureVerdict
 from baton.store.pool import Connection, Pool
 from baton.store.steps import StepAttempt
 from baton.store.tools import MOST_DEATHS, StartedCall
 from workflows.activities import STEP_TIMEOUT
-from workflows.contracts import CancelTask, Outcome, StepRef, ToolRef, TurnFailed
+from workflows.contracts import LIMIT_WAITS, CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
 #: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: How long a finished reply, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
+#: How long a task waits for an answer that another one of its plan asks for, try by try, and at most.
+WAIT_SECONDS: Final = 2.0
+LONGEST_WAIT_SECONDS: Final = 30.0
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -127,7 +131,7 @@ class StepActivities:
         except ModelFailed as error:
             return await finish(self._failed(key, started, error, partial, stream))
         except LimitReached as limit:
-            return await finish(self._ask(key, started, limit.name, limit.question, partial))
+            return await finish(self._ask_or_wait(key, started, limit, partial))
         except Unavailable:
             await finish(self._given_up(failures.survived, key, started.attempt, partial.usage))
             raise
@@ -140,13 +144,7 @@ class StepActivities:
     async def _reply(
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
     ) -> tuple[Agent, ModelReply]:
-        async with self._pool.connection() as connection:
-            budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
-            size = budget.transcript_bytes
-            if size > self._transcript_max_bytes:
-                raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {self._transcript_max_bytes} at most")
-            transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
-        hold_to(transcript.agent.limits, budget, key.turn)
+        transcript = await read_transcript(self._pool, key, self._transcript_max_bytes)
         reply = await take_step(self._models, transcript, started.failures + 1, partial, stream.write)
         return transcript.agent, reply
 
@@ -175,10 +173,10 @@ class StepActivities:
         if error.code in OF_THIS_WORKER:
             _log.error("this worker cannot ask a model: %s (%s)", error.code, error.detail)
         async with self._pool.connection() as connection:
-            limits = await agents.limits_of_task(connection, key.tenant_id, key.task_id)
+            bounds = await limits.of_task(connection, key.tenant_id, key.task_id)
 
         def judge(failures: int, seconds: float) -> tuple[FailureVerdict, float]:
-            return verdict_on(error, failures, seconds, limits)
+            return verdict_on(error, failures, seconds, bounds)
 
         failure = FailedAttempt(error.code, error.detail, asked_pause(error), partial.usage)
         rest = await stream.rest()
@@ -188,25 +186,30 @@ class StepActivities:
         self._notify(key.execution_id)
         match verdict:
             case FailureVerdict.ASK:
-                return await self._ask(key, started, PATIENCE, gone_for(failing), partial)
+                question = question_of_limit(key, PREFIX + PATIENCE, gone_for(failing))
+                return await self._in_transaction(
+                    failures.ask_instead, key, started.attempt, question, bool(partial.text)
+                )
             case FailureVerdict.GIVE_UP:
                 raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
             case FailureVerdict.TRY_AGAIN:
                 delay = timedelta(seconds=pause)
                 raise ApplicationError(error.code, type=error.code, next_retry_delay=delay) from None
 
-    async def _ask(self, key: StepKey, started: StepAttempt, limit: str, text: str, partial: PartialReply) -> Standing:
-        """Let the task ask what a limit asks, and wait."""
-        question = Question(
-            id=str(uuid4()),
-            text=text,
-            choices=(GO_ON, STOP),
-            call_id=PREFIX + limit,
-            turn=key.turn,
-            asked_at=datetime.now(UTC).isoformat(),
-        )
-        said = bool(partial.text)
-        return await self._in_transaction(failures.ask_instead, key, started.attempt, question, said)
+    async def _ask_or_wait(
+        self, key: StepKey, started: StepAttempt, limit: LimitReached, partial: PartialReply
+    ) -> Standing:
+        """Let the task ask what a limit asks. Raises the error that has Temporal try again where another task of the
+        plan asks already."""
+        if limit.question is not None:
+            question = question_of_limit(key, limit.call_id, limit.question)
+            with suppress(AskedElsewhere):
+                return await self._in_transaction(
+                    failures.ask_instead, key, started.attempt, question, bool(partial.text), limit.of_plan
+                )
+        await self._given_up(failures.survived, key, started.attempt)
+        delay = timedelta(seconds=min(WAIT_SECONDS * started.attempt, LONGEST_WAIT_SECONDS))
+        raise ApplicationError(LIMIT_WAITS, type=LIMIT_WAITS, next_retry_delay=delay) from None
 
     @activity.defn(name="tool_step")
     async def tool_step(self, call: ToolRef) -> Outcome:
@@ -215,7 +218,10 @@ class StepActivities:
         deaths = partial(tools.deaths, key=key, call_id=call.call)
         async with heartbeats(), self._suspects.one_at_a_time(deaths):
             with self._interrupts.reaching(key) as reach:
-                started = await finish(self._in_transaction(tools.start_tool, key, call.call, unrepeatable_tools()))
+                forbidden = await forbidden_by_limits(self._pool, key)
+                started = await finish(
+                    self._in_transaction(tools.start_tool, key, call.call, unrepeatable_tools(), forbidden)
+                )
                 self._notify(key.execution_id)
                 if isinstance(started, Standing):
                     return await finish(self._done(key, started))

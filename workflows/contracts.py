@@ -39,6 +39,9 @@ STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
 REST: Final = "rest"  #: nothing to do until somebody rings
 
 #: The code of an attempt that found no free slot. Its one detail is how many steps of its tenant were at work there.
+LIMIT_WAITS: Final = "limit_waits"
+"""The failure of an activity that waits for what another task of its plan asks: whether to go on at a limit."""
+
 NO_SLOT: Final = "no_slot"
 
 

@@ -109,8 +109,11 @@ class _Conversation:
                 self._add_step(step)
 
     def finished(self) -> list[ModelMessage]:
-        """The messages; the last is a request."""
+        """The messages; the last is a request. It ends with what no later one says again, so that all before that stays
+        as it was, and in providers' caches."""
         self._return_all(())
+        if self.transcript.remaining:
+            self.parts.append(UserPromptPart(self.transcript.remaining, timestamp=_NO_TIME))
         self._close_request()
         return self.messages
 

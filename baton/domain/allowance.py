@@ -3,7 +3,7 @@
 Reaching a limit kills nothing: the task asks whether to go on, and each "go on" allows as much again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,14 +21,21 @@ LIMITS: Final = {
     "max_seconds": False,
     "patience_seconds": False,
 }
+#: Those that all tasks of a plan can share.
+OF_PLANS: Final = frozenset({"max_turns", "max_calls", "max_tokens", "max_usd", "max_seconds"})
 CALLS_PER_TURN: Final = 50
 """What `max_calls_per_turn` is where the agent does not say."""
 PATIENCE_SECONDS: Final = 4 * 3600.0
 """What `patience_seconds` is where the agent does not say."""
 
+NEAR_THE_END: Final = 10
+"""So many calls before the end of a turn's limit that nobody has set, the model is told of it."""
+
 PATIENCE: Final = "patience_seconds"
 PREFIX: Final = "baton:"
-"""How the call's id of a question begins that no model has asked; what follows is the limit's name."""
+"""How the call's id of a question begins that no model has asked; what follows are the limits' names."""
+PLAN_PREFIX: Final = "baton-plan:"
+"""The same for the limits of a plan."""
 GO_ON: Final = "Go on"
 STOP: Final = "Stop"
 _STOPS: Final = frozenset({STOP.casefold(), "no", "n"})
@@ -52,12 +59,17 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that a limit has raised before, and the answer, None where it got none. ``turn``: the one that read
-    the answer."""
+    """A question that limits have raised before, and the answer, None where it got none. ``limit``: their names, joined
+    by commas; ``turn``: the one that the answer is for."""
 
     limit: str
     answer: str | None
     turn: int | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its limits."""
+        return frozenset(self.limit.split(","))
 
     @property
     def stops(self) -> bool:
@@ -67,14 +79,65 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A limit that is reached. ``question``: what the task asks now, None where the answer was to stop."""
+    """Limits that are reached, their names joined by commas. ``question``: what the task asks now, None where the
+    answer was to stop."""
 
     limit: str
     question: str | None
 
 
-def reached(limits: JsonObject, spent: Spent, asked: Sequence[Asked], turn: int) -> Reached | None:
-    """The first limit that forbids another call of the model in ``turn``, or None."""
+def least(*bounds: JsonObject) -> JsonObject:
+    """The limits that hold where all of ``bounds`` do: of each the least."""
+    together: JsonObject = {}
+    for limits in bounds:
+        for name, value in limits.items():
+            other = together.get(name)
+            smaller = isinstance(other, int | float) and isinstance(value, int | float) and other <= value
+            together[name] = other if smaller else value
+    return together
+
+
+def reached(
+    limits: JsonObject, spent: Spent, asked: Sequence[Asked], turn: int, *, whose: str = "", of_task: bool = True
+) -> Reached | None:
+    """The limits that forbid another call of a model or a tool in ``turn``, or None.
+
+    ``whose``: who the question says has used them, "" for nobody; ``of_task``: they are a task's, which has a limit on
+    the calls in a turn in any case.
+    """
+    over = [one for one in _standing(limits, spent, asked, of_task=of_task) if one.used >= one.allowed]
+    if not over:
+        return None
+    names = ",".join(one.name for one in over)
+    if any(told_to_stop(asked, one.name, turn) for one in over):
+        return Reached(names, None)
+    used = listed([_used(one) for one in over])
+    more = listed([_more(one.name, one.each) for one in over])
+    told = f"{whose} has used {used}" if whose else f"Used {used}"
+    return Reached(names, f"{told}. Go on with {more}?")
+
+
+def left(limits: JsonObject, spent: Spent, asked: Sequence[Asked], *, of_task: bool = True) -> list[str]:
+    """What is left of each limit, in words. A limit on calls in a turn that nobody has set counts near its end."""
+    told = list[str]()
+    for one in _standing(limits, spent, asked, of_task=of_task):
+        rest = max(one.allowed - one.used, 0)
+        if one.name in limits or rest <= NEAR_THE_END:
+            told.append(_of(one.name, rest, one.allowed))
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a limit stands: ``each`` is what it allows at first, and again at each "go on"."""
+
+    name: str
+    used: float
+    each: float
+    allowed: float
+
+
+def _standing(limits: JsonObject, spent: Spent, asked: Sequence[Asked], *, of_task: bool) -> Iterator[_Standing]:
     used = {
         "max_turns": spent.turns - 1,
         "max_calls": spent.calls,
@@ -84,18 +147,10 @@ def reached(limits: JsonObject, spent: Spent, asked: Sequence[Asked], turn: int)
         "max_seconds": spent.seconds,
     }
     for name, amount in used.items():
-        each = _limit(limits, name)
-        if each is None:
-            continue
-        grants = 0 if name == "max_calls_per_turn" else sum(_goes_on(one) for one in asked if one.limit == name)
-        allowed = each * (1 + grants)
-        if amount < allowed:
-            continue
-        if told_to_stop(asked, name, turn):
-            return Reached(name, None)
-        used_up = f"Used {_amount(name, amount)} of {_amount(name, allowed)}."
-        return Reached(name, f"{used_up} Go on with {_more(name, each)}?")
-    return None
+        each = _limit(limits, name) if of_task or name in limits else None
+        if each is not None:
+            grants = 0 if name == "max_calls_per_turn" else sum(_goes_on(one) for one in asked if name in one.names)
+            yield _Standing(name, amount, each, each * (1 + grants))
 
 
 def patience_seconds(limits: JsonObject) -> float:
@@ -117,7 +172,7 @@ def gone_for(seconds: float) -> str:
 
 def told_to_stop(asked: Sequence[Asked], limit: str, turn: int) -> bool:
     """Whether ``turn`` begins with the answer that what ``limit`` asked last is to stop."""
-    last = next((one for one in reversed(asked) if one.limit == limit), None)
+    last = next((one for one in reversed(asked) if limit in one.names), None)
     return last is not None and last.stops and last.turn == turn
 
 
@@ -132,27 +187,43 @@ def _limit(limits: JsonObject, name: str) -> float | None:
     return CALLS_PER_TURN if name == "max_calls_per_turn" else None
 
 
+#: What is counted, for one and for several.
 _UNITS: Final = {
-    "max_turns": "turns",
-    "max_calls": "model calls",
-    "max_calls_per_turn": "model calls in this turn",
-    "max_tokens": "tokens",
+    "max_turns": ("turn", "turns"),
+    "max_calls": ("model call", "model calls"),
+    "max_calls_per_turn": ("model call in this turn", "model calls in this turn"),
+    "max_tokens": ("token", "tokens"),
 }
 
 
-def _amount(name: str, value: float) -> str:
+def _used(one: _Standing) -> str:
+    return _of(one.name, one.used, one.allowed)
+
+
+def _of(name: str, part: float, whole: float) -> str:
+    """So much of so much."""
     match name:
         case "max_usd":
-            return f"{dollars(value)} USD"
+            return f"{dollars(part)} of {dollars(whole)} USD"
         case "max_seconds":
-            return _duration(value)
+            return f"{_duration(part)} of {_duration(whole)}"
         case _:
-            return f"{value:,.0f} {_UNITS[name]}"
+            return f"{part:,.0f} of {whole:,.0f} {_UNITS[name][whole != 1]}"
 
 
 def _more(name: str, each: float) -> str:
-    amount = _amount(name, each)
-    return f"{amount.partition(' ')[0]} more" if name != "max_seconds" else f"{amount} more"
+    match name:
+        case "max_usd":
+            return f"{dollars(each)} more USD"
+        case "max_seconds":
+            return f"{_duration(each)} more"
+        case _:
+            return f"{each:,.0f} more {_UNITS[name][each != 1].removesuffix(' in this turn')}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
 def _duration(seconds: float) -> str:

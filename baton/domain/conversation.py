@@ -100,6 +100,7 @@ class Transcript:
 
     ``attachments`` came with the description. ``closed``: the ids of questions that nobody answered and nobody is asked
     any more: an answer was taken back after another message had come, or the turn that was to ask them failed.
+    ``remaining``: what the model is told of its limits, "" for nothing.
     """
 
     agent: Agent
@@ -109,6 +110,7 @@ class Transcript:
     turns: tuple[RecordedTurn, ...]
     attachments: tuple[Attachment, ...] = ()
     closed: frozenset[str] = frozenset()
+    remaining: str = ""
 
 
 @dataclass(frozen=True, slots=True)

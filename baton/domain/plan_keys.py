@@ -12,9 +12,9 @@ Path = tuple[str | int, ...]
 #: Where a task may say which tasks it needs.
 DEPENDENCIES: Final = ("dependencies", "depends_on")
 
-_PLAN: Final = ("title", "summary", "tasks", "team_breakdown")
+_PLAN: Final = ("title", "summary", "tasks", "team_breakdown", "limits")
 _TEAM: Final = ("tasks",)
-_TASK: Final = ("id", "title", "description", "details", *DEPENDENCIES)
+_TASK: Final = ("id", "title", "description", "details", *DEPENDENCIES, "limits")
 
 #: Comparing costs some 0.1 ms a key: so many different ones are looked at.
 _MOST_COMPARED: Final = 500

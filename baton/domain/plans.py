@@ -9,11 +9,12 @@ has keys that are not for us: there, one that looks like a misspelling is a warn
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from baton.domain.errors import InvalidPlan
+from baton.domain.agent_limits import check_limits
+from baton.domain.errors import InvalidInput, InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable, unstorable_text
 from baton.domain.plan_keys import DEPENDENCIES, Path, unread_keys
 
@@ -23,19 +24,22 @@ _MOST_PROBLEMS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class PlanTask:
-    """A task of a plan. ``position`` is its id there; ``description`` is all that the agent reads."""
+    """A task of a plan. ``position`` is its id there; ``description`` is all that the agent reads; ``limits`` bound the
+    task beside those of its agent."""
 
     position: int
     title: str
     description: str
     depends_on: tuple[int, ...] = ()
+    limits: JsonObject = field(default_factory=dict[str, JsonValue])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A valid plan: at least one task, ids are unique, dependencies exist and form no cycle. ``source`` as given.
 
-    ``warnings`` are for whoever sent it: what was not read and may have been meant.
+    ``limits`` bound all of its tasks together. ``warnings`` are for whoever sent it: what was not read and may have
+    been meant.
     """
 
     title: str
@@ -43,6 +47,7 @@ class Plan:
     tasks: tuple[PlanTask, ...]
     source: JsonObject
     warnings: tuple[str, ...] = ()
+    limits: JsonObject = field(default_factory=dict[str, JsonValue])
 
 
 def parse_plan(value: JsonValue) -> Plan:
@@ -70,10 +75,11 @@ def parse_plan(value: JsonValue) -> Plan:
     _check_dependencies(tasks, paths)
     title = _optional_text(source, "title", base) or tasks[0].title
     summary = _optional_text(source, "summary", base)
+    limits = _limits(source, base, "the plan", None)
     if reason := unstorable(source):
         raise InvalidPlan(reason, where=base)
     told = tuple(warning.message for warning in warnings[:_MOST_PROBLEMS])
-    return Plan(title=title, summary=summary, tasks=tasks, source=source, warnings=told)
+    return Plan(title=title, summary=summary, tasks=tasks, source=source, warnings=told, limits=limits)
 
 
 def _entries(source: JsonObject, base: Path) -> Iterator[tuple[JsonValue, Path]]:
@@ -102,7 +108,23 @@ def _task(value: JsonValue, path: Path) -> tuple[PlanTask, Path]:
         title=_required_text(entry, "title", position, path),
         description=_description(entry, position, path),
         depends_on=_dependencies(entry, position, path),
+        limits=_limits(entry, path, f"task {position}", position),
     ), path
+
+
+def _limits(source: JsonObject, path: Path, whose: str, task: int | None) -> JsonObject:
+    """What bounds a task, or where ``task`` is None the plan."""
+    limits = source.get("limits")
+    if limits is None:
+        return {}
+    where = (*path, "limits")
+    if not isinstance(limits, dict):
+        raise InvalidPlan(f"{whose}: limits must be an object", task, where)
+    try:
+        check_limits(limits, where, of_plan=task is None)
+    except InvalidInput as error:
+        raise InvalidPlan(f"{whose}: {error.message}", task, error.where) from error
+    return limits
 
 
 def _description(entry: JsonObject, position: int, path: Path) -> str:

@@ -17,7 +17,7 @@ from baton.service.temporal import TemporalRefused
 from baton.service.visibility import find_task
 from baton.store import explain
 from baton.store.explain import TaskFacts
-from workflows.contracts import NO_SLOT, plan_workflow_id, task_workflow_id
+from workflows.contracts import LIMIT_WAITS, NO_SLOT, plan_workflow_id, task_workflow_id
 
 #: A worker that has not asked for work for so long is not counted on.
 _WORKER_SECONDS: Final = 70.0
@@ -135,6 +135,9 @@ def _step(step: Pending) -> Reason:
         )
         tried = step.next_at and step.next_at.isoformat()
         return Reason("no_slot", text, None, {"running": step.busy, "next_attempt_at": tried})
+    if step.failure == LIMIT_WAITS:
+        text = "waits for what another task of its plan asks: whether to go on at a limit that all its tasks share"
+        return Reason("limit", text, None, {"next_attempt_at": step.next_at and step.next_at.isoformat()})
     data = {
         "activity": step.activity,
         "attempt": step.attempt,

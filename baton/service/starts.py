@@ -5,7 +5,9 @@ from functools import partial
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
 
+from baton.domain.agent_limits import check_limits
 from baton.domain.agents import AgentReference, Principal
+from baton.domain.allowance import least
 from baton.domain.catalog import grants_used
 from baton.domain.conversation import Attachment
 from baton.domain.errors import AgentNotFound, ExecutionNotFound, InvalidInput
@@ -78,25 +80,31 @@ async def start_plan(
     metadata: JsonObject | None = None,
     granted_tools: tuple[str, ...] = (),
     plan_only: bool = False,
+    limits: JsonObject | None = None,
     key: str | None = None,
 ) -> StartResult:
     """Start a plan: stored as a whole in one commit; its workflow then starts the tasks that depend on nothing.
 
     ``queue`` is the Temporal task queue, the configured one if None. ``granted_tools``: tools whose calls need no
     approval in its tasks, ``plan_only``: their agents may call no tool that changes things, until a message says
-    otherwise; tools that no worker has are refused. ``key``: the Idempotency-Key. Raises `AgentNotFound`,
-    `InvalidInput`, `KeyReused`, `Unavailable`; nothing is started then (after `Unavailable` it may be: repeat it with
-    the same key).
+    otherwise; tools that no worker has are refused. ``limits`` bound all of its tasks together, as the plan's own do.
+    ``key``: the Idempotency-Key. Raises `AgentNotFound`, `InvalidInput`, `KeyReused`, `Unavailable`; nothing is started
+    then (after `Unavailable` it may be: repeat it with the same key).
     """
     _check_tools(granted_tools)
+    check_limits(limits or {}, of_plan=True)
     check_text(plan_generation_id, "plan_generation_id", longest=_ID_CHARACTERS)
     tasks = tuple(
-        NewTask(uuid4(), t.position, t.title, t.description, t.depends_on, granted_tools, plan_only) for t in plan.tasks
+        NewTask(uuid4(), t.position, t.title, t.description, t.depends_on, granted_tools, plan_only, limits=t.limits)
+        for t in plan.tasks
     )
     wanted = _wanted(baton, who, queue, metadata, in_plan=True, title=plan.title, tasks=tasks)
     wanted = partial(wanted, summary=plan.summary, plan=plan.source, plan_generation_id=plan_generation_id)
+    wanted = partial(wanted, limits=least(plan.limits, limits or {}))
     asked: JsonObject = {"plan": plan.source, "generation": plan_generation_id, "queue": queue, "metadata": metadata}
     asked |= {"grants": [*sorted(granted_tools)], "plan_only": plan_only}
+    if limits:
+        asked["limits"] = limits
     start = keyed(who, key, "plan", asked, agent)
     started = await _start(baton, who, start, wanted, agent, granted_tools)
     if not started.replayed:
@@ -120,16 +128,19 @@ async def start_task(
     granted_tools: tuple[str, ...] = (),
     plan_only: bool = False,
     attachments: tuple[Attachment, ...] = (),
+    limits: JsonObject | None = None,
     key: str | None = None,
 ) -> StartResult:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
-    ``title``: the first line of the prompt if None; ``attachments`` come with the prompt. ``or_default``: where there
+    ``title``: the first line of the prompt if None; ``attachments`` come with the prompt; ``limits`` bound the task
+    beside those of its agent. ``or_default``: where there
     is no such ``agent``, the default one. The rest, and what it raises, is as for `start_plan`.
     """
     check_text(prompt, "prompt")
     check_text(title, "title")
     _check_tools(granted_tools)
+    check_limits(limits or {})
     task = NewTask(
         uuid4(),
         1,
@@ -138,10 +149,13 @@ async def start_task(
         granted_tools=granted_tools,
         plan_only=plan_only,
         attachments=attachments,
+        limits=limits or {},
     )
     wanted = _wanted(baton, who, queue, metadata, in_plan=False, title=task.title, tasks=(task,))
     asked: JsonObject = {"prompt": prompt, "title": task.title, "queue": queue, "metadata": metadata}
     asked |= {"grants": [*sorted(granted_tools)], "plan_only": plan_only}
+    if limits:
+        asked["limits"] = limits
     asked |= {"attachments": [[file.filename, file.media_type, file.url] for file in attachments]}
     start = keyed(who, key, "task", asked, agent)
     started = await _start(baton, who, start, wanted, agent, granted_tools, or_default=or_default)

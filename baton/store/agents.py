@@ -8,7 +8,7 @@ import asyncpg
 
 from baton.domain.agents import Agent
 from baton.domain.errors import Conflict
-from baton.domain.ids import AgentId, Bounds, TaskId, TenantId
+from baton.domain.ids import AgentId, Bounds, TenantId
 from baton.domain.json import JsonObject
 from baton.domain.states import SendMode
 from baton.store.pages import CutPage, fetch_page
@@ -21,11 +21,6 @@ _NAME_TAKEN: Final = "agents_name_unique"
 async def insert(connection: Connection, agent: Agent) -> Agent:
     """Store an agent; its number is given here. Raises `Conflict` for a name that is taken."""
     return await _write("insert_agent", connection, agent)
-
-
-async def limits_of_task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> JsonObject:
-    """What bounds a task's agent; {} where there is no such task."""
-    return await fetchval(connection, "limits_of_task", tenant=tenant_id, task=task_id) or {}
 
 
 async def lock_all(connection: Connection, tenant_id: TenantId) -> None:

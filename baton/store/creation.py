@@ -27,7 +27,8 @@ from baton.store.queries import fetchrow
 class NewTask:
     """A task that is to be made. ``position`` is its integer in the plan.
 
-    ``granted_tools`` need no approvals in it; ``plan_only``: its agent may call no tool that changes things.
+    ``granted_tools`` need no approvals in it; ``plan_only``: its agent may call no tool that changes things; ``limits``
+    bound it beside those of its agent.
     """
 
     id: TaskId
@@ -38,11 +39,15 @@ class NewTask:
     granted_tools: tuple[str, ...] = ()
     plan_only: bool = False
     attachments: tuple[Attachment, ...] = ()
+    limits: JsonObject = field(default_factory=dict[str, "JsonValue"])
 
 
 @dataclass(frozen=True, slots=True)
 class NewExecution:
-    """An execution that is to be made. One that is not ``in_plan`` has exactly one task, which runs at once."""
+    """An execution that is to be made. One that is not ``in_plan`` has exactly one task, which runs at once.
+
+    ``limits`` bound all of its tasks together.
+    """
 
     tenant_id: TenantId
     id: UUID
@@ -55,6 +60,7 @@ class NewExecution:
     plan: JsonObject = field(default_factory=dict[str, "JsonValue"])
     plan_generation_id: str | None = None
     metadata: JsonObject = field(default_factory=dict[str, "JsonValue"])
+    limits: JsonObject = field(default_factory=dict[str, "JsonValue"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
             "depends_on": cast("list[JsonValue]", list(task.depends_on)),
             "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
             "plan_only": task.plan_only,
+            "limits": task.limits,
         }
         for task in new.tasks
     ]
@@ -111,6 +118,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
         plan=new.plan,
         plan_generation_id=new.plan_generation_id,
         metadata=new.metadata,
+        limits=new.limits,
         queue=new.queue,
         state=_first_state(new),
         ring_seconds=ring_seconds,

@@ -10,6 +10,7 @@ from baton.domain.events import StepFailed, StepVoided
 from baton.domain.ids import StepKey
 from baton.domain.mailbox import Ending, Standing
 from baton.domain.states import StepState
+from baton.store import limits
 from baton.store.pool import Connection
 from baton.store.queries import fetchrow, fetchval, of_step
 from baton.store.step_rows import NOTHING, end_step, locked, stand, unrecorded, used, with_lost
@@ -22,6 +23,10 @@ class FailureVerdict(Enum):
     TRY_AGAIN = auto()
     ASK = auto()  #: patience is at its end: a person says whether to go on
     GIVE_UP = auto()
+
+
+class AskedElsewhere(Exception):
+    """Another task of the plan asks already what is to be asked once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +88,22 @@ async def count_failure(
     return verdict, pause, failing
 
 
-async def ask_instead(connection: Connection, key: StepKey, attempt: int, question: Question, said: bool) -> Standing:
+async def ask_instead(
+    connection: Connection,
+    key: StepKey,
+    attempt: int,
+    question: Question,
+    said: bool,
+    once_in_plan: bool = False,
+) -> Standing:
     """End a step by a question that the model has not asked, and the turn with it: a limit is reached.
 
-    ``said``: the attempt had streamed something, which is void.
+    ``said``: the attempt had streamed something, which is void. ``once_in_plan``: no other task of the plan may ask;
+    raises AskedElsewhere where one does.
     """
     change = await locked(connection, key)
+    if once_in_plan and await limits.asked_elsewhere(connection, key.tenant_id, key.execution_id, key.task_id):
+        raise AskedElsewhere
     if change.task.box.interrupted(key.turn):
         return await change.end_turn(Ending.INTERRUPTED)
     if await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,)) is None:

@@ -43,13 +43,14 @@ class StartedCall:
 
 
 async def start_tool(
-    connection: Connection, key: StepKey, call_id: str, once: Collection[str] = ()
+    connection: Connection, key: StepKey, call_id: str, once: Collection[str] = (), forbidden: str | None = None
 ) -> StartedCall | Standing:
     """Start a tool call; a `Standing` where it is made already or may not be made, or its turn is over or interrupted.
 
     A call that needed an approval is compared with what was approved once more, here, and every call with what its
     agent may call now: it may have been a while since the model asked. ``once``: the names of tools that may not be
     repeated; where a call of theirs was started before and may have happened, the turn ends with a question about it.
+    ``forbidden``: why a call that has not begun may not be made, unless somebody has consented to it.
     """
     change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
     box = change.task.box
@@ -61,7 +62,7 @@ async def start_tool(
     if row is None or row["state"] == CallState.UNSURE:
         return await after_call(change, key)
     call = ToolCall(call_id, row["name"], row["arguments"])
-    if refusal := _refusal(row, call):
+    if refusal := _refusal(row, call, forbidden):
         await end_call(change, key, ToolResult(call_id, refusal, failed=True))
         return await after_call(change, key)
     started = StartedCall(call, row["attempt"], row["once"])
@@ -79,8 +80,10 @@ async def start_tool(
     return started
 
 
-def _refusal(row: asyncpg.Record, call: ToolCall) -> str | None:
+def _refusal(row: asyncpg.Record, call: ToolCall, forbidden: str | None) -> str | None:
     """Why a call may not be made after all."""
+    if forbidden is not None and row["attempt"] == 1 and row["approval"] is None:
+        return forbidden
     if row["deaths"] >= MOST_DEATHS:
         return WORKER_DIED
     if row["approval"] is not None and not _covers(row["approval"], call):

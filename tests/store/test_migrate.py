@@ -30,6 +30,7 @@ PUBLISHED = {
     "0013_catalogs.sql": "4b424e0e3e861c45eaee0131e0db38e9e5addaf94c7a78ea1971caf3c66b22ae",
     "0014_effects.sql": "73b9da77e20bf9f63382c4ae9e5fd9f2de8cb2acc0c1e4310a166cef6fcb751b",
     "0015_fallbacks.sql": "501c3a6659fc278bb9f016e7dfb1c223e319ade2c5fdc9790931344b726b94a1",
+    "0016_limits.sql": "82152e3fee4c29f2842fbc15b2dd8eb43511c766fb87c8691b10997346e9242f",
 }
 
 

@@ -9,14 +9,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from activities.failures import NOT_CALLED
 from baton.domain.agents import Agent
 from baton.domain.events import EventType, StepCompleted, StepFailed, ToolCompleted
 from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
+from baton.domain.plans import parse_plan
 from baton.domain.states import SendMode
 from baton.service import tasks
 from baton.service.agents import AgentChange, create_agent
 from baton.service.explain import explain_task
+from baton.service.starts import start_plan
 from baton.store import agents
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply, running_openai_server
 from tests.support.postgres import PostgresServer
@@ -143,7 +146,7 @@ async def test_a_limit_asks_and_goes_on_when_told(served: System, provider: Open
     await served.send(task, "And again.")
     await served.until(task, "succeeded")
     await served.send(task, "And again.")
-    assert await asked(served, task) == "Used 100 tokens of 100 tokens. Go on with 100 more?"
+    assert await asked(served, task) == "Used 100 of 100 tokens. Go on with 100 more tokens?"
     assert len(provider.asked) == 2
     await served.send(task, "Go on")
     await served.until(task, "succeeded")
@@ -151,7 +154,7 @@ async def test_a_limit_asks_and_goes_on_when_told(served: System, provider: Open
     await served.send(task, "And again.")
     await served.until(task, "succeeded")
     await served.send(task, "And again.")
-    assert await asked(served, task) == "Used 200 tokens of 200 tokens. Go on with 100 more?"
+    assert await asked(served, task) == "Used 200 of 200 tokens. Go on with 100 more tokens?"
     await served.send(task, "Stop")
     row = await served.until(task, "failed")
     assert row["error_code"] == "limit_reached"
@@ -249,3 +252,80 @@ async def test_a_long_result_is_a_preview_and_read_by_the_agent(served: System, 
         if isinstance(event.body, ToolCompleted) and event.body.artifact_id
     ]
     assert (event.artifact_id, event.artifact_bytes) == (found[1], 3_072_000)
+
+
+async def test_the_model_is_told_what_is_left_at_the_end_of_what_it_reads(
+    served: System, provider: OpenAIServer
+) -> None:
+    provider.reply(
+        Reply((), (Called("clock"),), input_tokens=40, output_tokens=10),
+        Reply(("Noon.",), input_tokens=40, output_tokens=10),
+    )
+    task = await served.start("What time is it?", await new_agent(served, tools=("clock",), max_tokens=1000))
+    await served.until(task, "succeeded")
+    first, second = (asked.body["messages"] for asked in provider.asked)
+    assert first[-1]["content"] == "[Limits: 1,000 of 1,000 tokens left.]"
+    assert second[-1]["content"] == "[Limits: 950 of 1,000 tokens left.]"
+    assert second[: len(first) - 1] == first[:-1], "what a provider may have cached stays as it was"
+
+
+async def test_no_tool_is_called_beyond_a_limit(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Reply((), (Called("clock"),), input_tokens=40, output_tokens=60), Reply(("I see.",)))
+    task = await served.start("What time is it?", await new_agent(served, tools=("clock",), max_tokens=100))
+    assert (await asked(served, task)).startswith("Used 100 of 100 tokens.")
+    log = await served.log(await served.execution_of(task))
+    assert EventType.TOOL_STARTED not in [event.type for event in log]
+    (completed,) = (event.body for event in log if isinstance(event.body, ToolCompleted))
+    assert (completed.failed, completed.content) == (True, NOT_CALLED.format("max_tokens"))
+    await served.send(task, "Go on")
+    await served.until(task, "succeeded")
+
+
+async def test_a_tasks_own_limit_holds_beside_its_agents(served: System, provider: OpenAIServer) -> None:
+    provider.reply(*(Reply(("Answer.",), input_tokens=40, output_tokens=10) for _ in range(2)))
+    agent = await new_agent(served, max_tokens=1000, max_calls=50)
+    task = await served.start("Answer.", agent, limits={"max_calls": 1})
+    await served.until(task, "succeeded")
+    await served.send(task, "And again.")
+    assert await asked(served, task) == "Used 1 of 1 model call. Go on with 1 more model call?"
+
+
+async def test_a_plans_limit_asks_once_and_one_answer_lets_all_go_on(served: System, provider: OpenAIServer) -> None:
+    def done(_: JsonObject) -> Reply:
+        return Reply(("Done.",), input_tokens=40, output_tokens=10)
+
+    provider.otherwise, before = done, provider.otherwise
+    try:
+        plan = parse_plan(
+            {
+                "limits": {"max_tokens": 50},
+                "tasks": [
+                    {"id": 1, "title": "One", "description": "Do it."},
+                    *({"id": n, "title": f"{n}", "description": "Do it.", "depends_on": [1]} for n in (2, 3, 4)),
+                ],
+            }
+        )
+        started = await start_plan(served.baton, served.who, plan, queue=served.queue, agent=await new_agent(served))
+        _, *others = started.tasks
+        async with asyncio.timeout(30):
+            while not (waiting := [t for t in others if (await served.row(t))["state"] == "waiting"]):
+                await asyncio.sleep(0.05)
+        assert len(provider.asked) == 1
+        (asking,) = waiting
+        assert await asked(served, asking) == "The plan has used 50 of 50 tokens. Go on with 50 more tokens?"
+        (one, two) = (task for task in others if task != asking)
+        assert [(await served.row(task))["state"] for task in (one, two)] == ["running", "running"]
+        await served.send(asking, "Go on")
+        await served.until(asking, "succeeded")
+        async with asyncio.timeout(60):
+            while not (waiting := [t for t in (one, two) if (await served.row(t))["state"] == "waiting"]):
+                await asyncio.sleep(0.05)
+        assert len(provider.asked) == 2, "the plan has used what it was allowed, and asks again: once"
+        assert await asked(served, waiting[0]) == "The plan has used 100 of 100 tokens. Go on with 50 more tokens?"
+        await served.send(waiting[0], "Stop")
+        for task in (one, two):
+            row = await served.until(task, "failed", seconds=60)
+            assert row["error_code"] == "limit_reached"
+        assert len(provider.asked) == 2
+    finally:
+        provider.otherwise = before

@@ -61,6 +61,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
             metadata=request.metadata,
             granted_tools=tuple(request.granted_tools),
             plan_only=request.plan_only,
+            limits=request.limits,
             key=key,
         )
     else:
@@ -75,6 +76,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
             metadata=request.metadata,
             granted_tools=tuple(request.granted_tools),
             plan_only=request.plan_only,
+            limits=request.limits,
             key=key,
         )
     headers = execution_headers(started.execution_id, replayed=started.replayed)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
 
-from baton.client.schemas.agents import AgentOut
+from baton.client.schemas.agents import AgentOut, Limits
 from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.client.schemas.tasks import TaskOut, UsageOut
 from baton.domain.states import ExecutionState, TaskState
@@ -22,6 +22,9 @@ class StartExecution(Shape):
     queue: Annotated[Text | None, Field(description="The Temporal task queue.")] = None
     metadata: dict[str, Any] = {}
     granted_tools: Annotated[Tools, Field(description="Tools whose calls need no approval.")] = []
+    limits: Annotated[
+        Limits, Field(description="What bounds the task, or all tasks of the plan together: limits by name.")
+    ] = {}
     plan_only: Annotated[
         StrictBool,
         Field(description="Whether the agent may only plan, and change nothing, until a message lifts that."),

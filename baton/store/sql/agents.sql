@@ -64,11 +64,6 @@ ${cut_to};
 -- How many `search_agents` has in all.
 SELECT count(*) FROM agents a WHERE ${agents_named};
 
--- name: limits_of_task
--- What bounds a task's agent.
-SELECT a.limits FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
- WHERE t.tenant_id = :tenant AND t.id = :task;
-
 -- name: lock_agent
 SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.id = :agent FOR NO KEY UPDATE;
 

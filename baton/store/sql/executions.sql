@@ -28,25 +28,26 @@ NOT EXISTS (SELECT FROM jsonb_to_recordset(:metadata) AS w (path text[], value t
 
 -- name: create_execution
 -- An execution, its tasks and its first events, in one statement. state: its own and every task's. tasks: [{id,
--- position, title, description, attachments, depends_on, granted_tools, plan_only}]. types and data of its events.
+-- position, title, description, attachments, depends_on, granted_tools, plan_only, limits}]. types and data of
+-- its events.
 -- A plan's tasks stay as they are until its workflow looks; a single task starts at once, and its events name it.
 WITH e AS (
     INSERT INTO executions (tenant_id, id, in_plan, agent_id, title, summary, plan, plan_generation_id, metadata, queue,
-                            state, event_seq, ring_at, started_at)
+                            limits, state, event_seq, ring_at, started_at)
     VALUES (:tenant, :execution, :in_plan, :agent, :title, :summary, :plan, :plan_generation_id, :metadata, :queue,
-            :state, cardinality(:types::text[]),
+            :limits, :state, cardinality(:types::text[]),
             CASE WHEN :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
             CASE WHEN :state = :execution.running THEN now() END)
     RETURNING created_at
 ), t AS (
     INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, attachments, depends_on,
-                       granted_tools, plan_only, agent_id, state, rested, ring_at, started_at)
+                       granted_tools, plan_only, limits, agent_id, state, rested, ring_at, started_at)
     SELECT :tenant, id, :execution, position, title, description, attachments, depends_on, granted_tools, plan_only,
-           :agent, :state, :state, CASE WHEN NOT :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
+           limits, :agent, :state, :state, CASE WHEN NOT :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
            CASE WHEN :state = :task.running THEN now() END
       FROM jsonb_to_recordset(:tasks)
            AS task (id uuid, position bigint, title text, description text, attachments jsonb, depends_on bigint[],
-                    granted_tools text[], plan_only boolean)
+                    granted_tools text[], plan_only boolean, limits jsonb)
      ORDER BY position
     RETURNING id, position, number
 ), ev AS (
