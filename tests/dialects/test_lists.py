@@ -3,7 +3,10 @@
 from uuid import uuid4
 
 import pytest
+from fastapi.routing import APIRoute
 
+from api.dialects import all_dialects
+from api.query import refuse_unserved
 from tests.dialects.requests import reply, start_task
 from tests.hostile.shapes import is_in_shape
 from tests.support.api import RunningApi
@@ -114,6 +117,17 @@ LISTS = [
     ("baton", "/baton/v1/keys"),
     ("baton", "/baton/v1/tasks/{task}/messages"),
 ]
+
+
+def test_whatever_has_query_parameters_refuses_others() -> None:
+    checked = 0
+    for route in (route for dialect in all_dialects() for route in dialect.app.routes):
+        if isinstance(route, APIRoute):
+            parameters = (route.openapi_extra or {}).get("parameters", ())
+            if route.dependant.query_params or any(parameter["in"] == "query" for parameter in parameters):
+                assert refuse_unserved in [needed.call for needed in route.dependant.dependencies], route.path
+                checked += 1
+    assert checked > len(all_dialects())
 
 
 @pytest.mark.parametrize(("dialect", "path"), LISTS)

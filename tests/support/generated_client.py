@@ -97,7 +97,7 @@ def asteroid(url: str, key: str, queue: str, agent: str, number: int) -> Any:
         "kinds": sorted(set(kinds)),
         "added": added,
         "result": done.execution_result.result,
-        "polled": polled["execution_result"]["result"],
+        "polled": polled.execution_result.result,
         "unknown": api.refused("execution_get", "00000000-0000-4000-8000-000000000000"),
     }
 
@@ -157,6 +157,7 @@ def maia(url: str, key: str, queue: str, agent: str, number: int) -> Any:
         lambda: json.dumps([entry.data.to_dict() for entry in api.call("get_task_messages", task, limit=100).results]),
         lambda text: "Again." in text,
     )
+    wait_for(read, lambda one: one.status == "STOPPED")
     return {
         "question": asked.questions[0].question,
         "said": "Done." in json.dumps(said),

@@ -10,6 +10,7 @@ from api.dialects.asteroid.paths import AGENT_ID, AGENTS_QUERY, AgentInPath, Age
 from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, READ_ERRORS, AgentPage, ExecuteAgentRequest, Started
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from api.validate import validated
@@ -23,6 +24,7 @@ router = APIRouter(prefix=PREFIX, tags=["Agents"], route_class=DirectRoute)
 @router.get(
     "/agents",
     operation_id="AgentList",
+    dependencies=STRICT_QUERY,
     summary="List agents",
     responses=READ_ERRORS | {200: {"model": AgentPage}},
     openapi_extra={"parameters": AGENTS_QUERY},

@@ -25,6 +25,7 @@ from api.dialects.asteroid.schemas import (
     Execution,
     Executions,
 )
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, etag, execution_headers, to_json
 from api.routing import DirectRoute
 from baton.domain.agents import Principal, parse_reference
@@ -39,6 +40,7 @@ router = APIRouter(prefix=f"{PREFIX}/executions", tags=["Execution"], route_clas
 @router.get(
     "",
     operation_id="ExecutionsList",
+    dependencies=STRICT_QUERY,
     summary="List executions",
     responses=READ_ERRORS | {200: {"model": Executions}},
     openapi_extra={"parameters": LIST_QUERY},
@@ -82,6 +84,7 @@ async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Serv
 @router.get(
     "/{executionId}/activities",
     operation_id="ExecutionActivitiesGet",
+    dependencies=STRICT_QUERY,
     summary="Get execution activities",
     responses=READ_ERRORS | {200: {"model": list[Activity]}},
     openapi_extra={"parameters": [EXECUTION_ID, *ACTIVITIES_QUERY]},

@@ -52,12 +52,9 @@ class UpdateStatusRequest(BaseModel):
 
 
 class PageQuery(BaseModel):
-    """Which page of a list; ``page`` counts from 1.
+    """Which page of a list; ``page`` counts from 1."""
 
-    What else is asked for is refused by name: a filter that is left out would give wrong lists.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
     page: Annotated[int, Field(ge=1, le=2**31)] = 1
     pageSize: Annotated[int, Field(ge=1, le=500)] = 20
@@ -100,7 +97,7 @@ class ListQuery(PageQuery):
 class ActivitiesQuery(BaseModel):
     """Which activities, at most how many, and in which order of their times."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
     order: Literal["asc", "desc"] = "asc"
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
@@ -192,6 +189,26 @@ class AgentPage(BaseModel):
     page: int
     pageSize: int
     total: int
+
+
+class PolledStatus(BaseModel):
+    """An execution's status. ``reason``: why it has failed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    execution_id: str
+    status: Status
+    updated_at: datetime
+    reason: str | None = None
+
+
+class PolledResult(BaseModel):
+    """What came of an execution: a result, or why there is none; neither while it goes on, and if it was cancelled."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    execution_result: ExecutionResult | None = None
+    error: str | None = None
 
 
 class Payload(BaseModel):

@@ -10,6 +10,7 @@ from api.dialects.baton import translate
 from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.ids import artifact_id as parse_id
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
 from baton.client.schemas.artifacts import ArtifactOut
@@ -18,7 +19,7 @@ from baton.service import artifacts
 router = APIRouter(prefix=f"{PREFIX}/artifacts", tags=["artifacts"], responses=PROBLEMS, route_class=DirectRoute)
 
 
-@router.get("/{artifact_id}", responses={200: {"model": ArtifactOut}})
+@router.get("/{artifact_id}", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactOut}})
 async def get_artifact(
     artifact_id: str,
     who: CanRead,
