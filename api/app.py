@@ -32,6 +32,7 @@ _EXPOSED: Final = (
     "Baton-Execution-Id",
     "ETag",
     "Idempotent-Replayed",
+    "Link",
     "Location",
     "RateLimit",
     "RateLimit-Policy",

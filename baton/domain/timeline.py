@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from baton.domain.conversation import Question
-from baton.domain.json import JsonValue
+from baton.domain.json import INT64_MAX, JsonValue
 from baton.domain.states import MessageState, StepState
 
 
@@ -50,9 +51,27 @@ class MadeCall:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelinePlace:
+    """Where a page of a timeline begins, which goes back in time: before the message of that number, the step of that
+    turn and number, and the call of that turn, step and number."""
+
+    message: int = INT64_MAX
+    step: tuple[int, int] = (INT64_MAX, 0)
+    call: tuple[int, int, int] = (INT64_MAX, 0, 0)
+
+
+#: Before nothing at all.
+NEWEST: Final = TimelinePlace()
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
-    """A task's messages by their number, its steps and its calls by their order in the conversation."""
+    """A task's messages by their number, its steps and its calls by their order in the conversation.
+
+    ``older``: where the page before these begins, None if these are the first of all.
+    """
 
     messages: tuple[SaidMessage, ...]
     steps: tuple[TakenStep, ...]
     calls: tuple[MadeCall, ...]
+    older: TimelinePlace | None

@@ -22,6 +22,9 @@ NUMBER: Final = TypeAdapter(tuple[Annotated[int, Field(ge=INT64_MIN, le=INT64_MA
 COUNT: Final = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=INT64_MAX)]])
 #: The same, where they begin at 1.
 ORDINAL: Final = TypeAdapter(tuple[Annotated[int, Field(ge=1, le=INT64_MAX)]])
+_Count = Annotated[int, Field(ge=0, le=INT64_MAX)]
+#: Where a page of a task's timeline ended: a message's number, a step's two, a call's three.
+TIMELINE: Final = TypeAdapter(tuple[_Count, _Count, _Count, _Count, _Count, _Count])
 
 _LONGEST: Final = 400
 

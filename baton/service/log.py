@@ -6,10 +6,10 @@ from baton.domain.agents import Principal
 from baton.domain.errors import ExecutionNotFound
 from baton.domain.events import Event, EventType
 from baton.domain.ids import ExecutionId, TaskAddress
-from baton.domain.timeline import Timeline
+from baton.domain.timeline import NEWEST, Timeline, TimelinePlace
 from baton.domain.views import Page
 from baton.service.context import Baton
-from baton.service.cursors import COUNT, decode_cursor, encode_cursor
+from baton.service.cursors import COUNT, TIMELINE, decode_cursor, encode_cursor
 from baton.service.visibility import find_execution, find_task
 from baton.service.waiting import with_waiting
 from baton.store import events, transcripts
@@ -61,8 +61,19 @@ async def list_task_events(
     return Page(page, encode_cursor(page[-1].seq) if found.more else None)
 
 
-async def get_timeline(baton: Baton, who: Principal, address: TaskAddress) -> Timeline:
-    """All that was said and done in a task. Raises what `find_task` raises."""
+async def get_timeline(
+    baton: Baton, who: Principal, address: TaskAddress, cursor: str | None = None
+) -> tuple[Timeline, str | None]:
+    """What was said and done in a task: the newest, or what came before a page; and the cursor to what came before.
+
+    Raises `InvalidInput` for a bad cursor, and what `find_task` raises.
+    """
     seen = await find_task(baton, who, address)
+    before = NEWEST
+    if cursor is not None:
+        message, turn, step, of_turn, of_step, ordinal = decode_cursor(cursor, TIMELINE)
+        before = TimelinePlace(message, (turn, step), (of_turn, of_step, ordinal))
     async with baton.pool.connection() as connection:
-        return await transcripts.timeline(connection, seen.tenant_id, seen.id)
+        found = await transcripts.timeline(connection, seen.tenant_id, seen.id, before)
+    older = found.older
+    return found, None if older is None else encode_cursor(older.message, *older.step, *older.call)

@@ -138,9 +138,9 @@ async def list_tasks_with_errands(
     bad cursor."""
     before = None if cursor is None else decode_cursor(cursor, ORDINAL)[0]
     async with baton.pool.connection() as connection:
-        found = await tasks.with_errands(connection, who.bounds, limit=limit + 1, before=before)
-    page = tuple(found[:limit])
-    return Page(page, encode_cursor(page[-1].number) if len(found) > limit else None)
+        found = await tasks.with_errands(connection, who.bounds, limit=limit, before=before)
+    page = tuple(found)
+    return Page(page, encode_cursor(page[-1].number) if found.more else None)
 
 
 async def archive_task(baton: Baton, who: Principal, address: TaskAddress) -> TaskRoute:

@@ -14,7 +14,7 @@ from baton.domain.views import AgentRef, MetadataAt, TaskDetails, TaskView
 from baton.store.codecs import APPROVALS, QUESTIONS, wanted_metadata
 from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow, fetchval, within
+from baton.store.queries import fetchrow, fetchval, within
 
 
 async def view(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskView | None:
@@ -151,15 +151,14 @@ async def with_errands(
     *,
     limit: int,
     before: int | None = None,
-) -> list[TaskWithErrand]:
+) -> CutPage[TaskWithErrand]:
     """Tasks that are not archived, newest first. ``before``: the integer of the task at which a page ended."""
-    rows = await fetch(connection, "list_tasks_with_errands", **within(bounds), before=before, limit=limit)
-    return [
-        TaskWithErrand(
+    rows = await fetch_page(connection, "list_tasks_with_errands", **within(bounds), before=before, limit=limit)
+    return rows.each(
+        lambda row: TaskWithErrand(
             row["id"], row["number"], row["title"], row["created_at"], errand_state_of(row, superseded=False)
         )
-        for row in rows
-    ]
+    )
 
 
 async def archive(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> bool:

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import takewhile
 from typing import Final, cast
 
 import asyncpg
@@ -21,10 +23,10 @@ from baton.domain.conversation import (
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import TaskId, TenantId
 from baton.domain.states import MessageState, StepState
-from baton.domain.timeline import MadeCall, SaidMessage, TakenStep, Timeline
+from baton.domain.timeline import NEWEST, MadeCall, SaidMessage, TakenStep, Timeline, TimelinePlace
 from baton.store.agents import agent_of
 from baton.store.codecs import ATTACHMENTS, CALLS, QUESTIONS
-from baton.store.pages import fetch_page
+from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow
 
@@ -77,16 +79,34 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
     )
 
 
-async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Timeline:
-    """What was said and done in a task; nothing for a task that there is not.
+async def timeline(
+    connection: Connection, tenant_id: TenantId, task_id: TaskId, before: TimelinePlace = NEWEST
+) -> Timeline:
+    """A page of what was said and done in a task, the newest first of all; nothing for a task that there is not.
 
-    Of each kind the newest, `_TIMELINE_ROWS` or a megabyte at most.
+    Of each kind up to `_TIMELINE_ROWS` or a megabyte. Where there are more of a kind, the page has none of the others
+    that are older than what it has of this one.
     """
     whose: dict[str, object] = {"tenant": tenant_id, "task": task_id}
-    messages = reversed(await fetch_page(connection, "timeline_messages", limit=_TIMELINE_ROWS, **whose))
-    steps = reversed(await fetch_page(connection, "timeline_steps", limit=_TIMELINE_ROWS, **whose))
-    calls = reversed(await fetch_page(connection, "timeline_calls", limit=_TIMELINE_ROWS, **whose))
+    limit = _TIMELINE_ROWS
+    (turn, step), (of_turn, of_step, ordinal) = before.step, before.call
+    said = await fetch_page(connection, "timeline_messages", limit=limit, **whose, seq=before.message)
+    taken = await fetch_page(connection, "timeline_steps", limit=limit, **whose, turn=turn, step=step)
+    made = await fetch_page(
+        connection, "timeline_calls", limit=limit, **whose, turn=of_turn, step=of_step, ordinal=ordinal
+    )
+    kinds = (said, "accepted_at"), (taken, "started_at"), (made, "started_at")
+    floor = max((min(row[at] for row in page) for page, at in kinds if page.more), default=None)
+    messages, steps, calls = (_since(page, at, floor) for page, at in kinds)
+    older = None
+    if floor is not None:
+        older = TimelinePlace(
+            messages[0]["seq"] if messages else before.message,
+            (steps[0]["turn"], steps[0]["step"]) if steps else before.step,
+            (calls[0]["turn"], calls[0]["step"], calls[0]["ordinal"]) if calls else before.call,
+        )
     return Timeline(
+        older=older,
         messages=tuple(
             SaidMessage(row["id"], row["text"], MessageState(row["state"]), row["accepted_at"]) for row in messages
         ),
@@ -119,6 +139,11 @@ async def timeline(connection: Connection, tenant_id: TenantId, task_id: TaskId)
             for row in calls
         ),
     )
+
+
+def _since(page: CutPage[asyncpg.Record], at: str, floor: datetime | None) -> list[asyncpg.Record]:
+    """Rows that come newest first, in order: down to the first that is older than ``floor``."""
+    return list(takewhile(lambda row: floor is None or row[at] >= floor, page))[::-1]
 
 
 @dataclass(frozen=True, slots=True)

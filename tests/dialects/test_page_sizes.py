@@ -54,6 +54,21 @@ async def test_pages_are_cut_by_bytes_and_go_on(lone_api: RunningApi, body: dict
     assert ids == started, "nothing twice, nothing skipped"
 
 
+async def test_titles_count_too(lone_api: RunningApi) -> None:
+    """Twill's list shows nothing large but them."""
+    started = await start(lone_api, 3, title=LARGE)
+    tasks: list[str] = []
+    cursor, found = "", {}
+    for expected in (2, 1):
+        found = (await lone_api.http.get(f"/api/v1/tasks?limit=50{cursor}")).json()
+        assert len(found["tasks"]) == expected
+        tasks += [task["id"] for task in found["tasks"]]
+        cursor = f"&cursor={found['nextCursor']}"
+    assert found["nextCursor"] is None
+    executions = [(await lone_api.http.get(f"{V1}/tasks/{task}")).json()["execution_id"] for task in tasks]
+    assert executions == started
+
+
 async def test_one_row_is_given_however_large(lone_api: RunningApi) -> None:
     await start(lone_api, 2, metadata={"a": LARGE * 2})
     assert [len(page) for page in await pages_of_any_size(lone_api)] == [1, 1]
@@ -100,17 +115,37 @@ async def test_a_page_by_number_is_whole_or_refused(lone_api: RunningApi, path: 
     assert one.status_code == 200, one.text[:300]
 
 
-async def test_chats_steps_have_the_newest(lone_api: RunningApi) -> None:
+async def test_chats_steps_begin_with_the_newest_and_go_back(lone_api: RunningApi) -> None:
     (execution,) = await start(lone_api, 1)
     task = (await lone_api.http.get(f"{V1}/executions/{execution}")).json()["tasks"][0]
     for n in range(5):
         sent = await lone_api.http.post(f"{V1}/tasks/{task['id']}/messages", json={"text": f"{n}{LARGE}"})
         assert sent.status_code == 202
-    answer = await lone_api.http.get(f"/v1/chat/tasks/{task['number']}/steps")
-    assert answer.status_code == 200
-    assert len(answer.content) < 3 * PAGE
-    assert f"4{LARGE[:9]}" in answer.text
-    assert f"0{LARGE[:9]}" not in answer.text
+        async with lone_api.pool.connection() as connection:
+            await connection.execute(
+                "INSERT INTO turns (tenant_id, task_id, turn) VALUES ($1, $2, $3)",
+                *(await lone_api.tenant_id(), UUID(task["id"]), n + 1),
+            )
+            await connection.execute(
+                "INSERT INTO steps (tenant_id, task_id, turn, step, state, text, first_event, started_at)"
+                " VALUES ($1, $2, $3, 0, 'recorded', $4, 0, clock_timestamp())",
+                *(await lone_api.tenant_id(), UUID(task["id"]), n + 1, f"said {n}"),
+            )
+    path: str | None = f"/v1/chat/tasks/{task['number']}/steps"
+    pages: list[list[str]] = []
+    while path:
+        answer = await lone_api.http.get(path)
+        assert (answer.status_code, len(answer.content) < 3 * PAGE) == (200, True)
+        steps = [one["data"]["content"] for one in answer.json()["steps"] if one["type"] == "message"]
+        pages.insert(0, [content[:6].rstrip("y") for content in steps])
+        link = answer.headers.get("link")
+        path = link and link.partition(">")[0].removeprefix("<")
+    assert [content for page in pages for content in page] == [
+        *("x", "0", "said 0", "1", "said 1", "2", "said 2", "3", "said 3", "4", "said 4")
+    ], "all of it in order, and nothing twice"
+    assert len(pages) == 3
+    refused = await lone_api.http.get(f"/v1/chat/tasks/{task['number']}/steps?cursor=x")
+    assert refused.status_code == 422
 
 
 async def test_asteroids_activities_end_after_a_megabyte(lone_api: RunningApi) -> None:

@@ -64,12 +64,19 @@ async def get_task(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton:
 
 
 @router.get("/{task_id}/steps", dependencies=STRICT_QUERY, responses=READ_ERRORS | {200: {"model": StepsResponse}})
-async def list_task_steps(task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service) -> Response:
-    """A task's steps, in the order in which they started."""
+async def list_task_steps(
+    task_id: Annotated[WholeNumber, Path()], who: CanRead, baton: Service, cursor: str | None = None
+) -> Response:
+    """A task's steps, in the order in which they started: the newest, if they are too many or too large for one answer.
+
+    The header `Link` with `rel="prev"` names the page before them, if there is one.
+    """
     task = await tasks.get_task(baton, who, address(task_id))
-    return JsonResponse(
-        translate.steps(task, await log.get_timeline(baton, who, address(task_id))), headers=_headers(task)
-    )
+    timeline, older = await log.get_timeline(baton, who, address(task_id), cursor)
+    headers = _headers(task)
+    if older is not None:
+        headers["Link"] = f'<{PREFIX}/{task_id}/steps?cursor={older}>; rel="prev"'
+    return JsonResponse(translate.steps(task, timeline), headers=headers)
 
 
 @router.get(

@@ -108,10 +108,10 @@ def error_of(task: TaskView) -> str | None:
 
 
 def steps(task: TaskView, timeline: Timeline) -> JsonObject:
-    """All that was said and done in a task, in order of its beginning; what it was told first comes first."""
-    said: list[tuple[datetime, JsonObject]] = [
-        (task.created_at, message("description", "user", task.description, at=task.created_at))
-    ]
+    """What was said and done in a task, in order of its beginning; what it was told first comes first of all."""
+    said: list[tuple[datetime, JsonObject]] = []
+    if timeline.older is None:
+        said.append((task.created_at, message("description", "user", task.description, at=task.created_at)))
     said += [(one.accepted_at, _said(one)) for one in timeline.messages]
     for taken in timeline.steps:
         said += _taken(taken)

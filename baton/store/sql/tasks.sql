@@ -139,7 +139,8 @@ ${cut_to};
 -- A page of a tenant's tasks that are not archived, newest first, each with what decides the state of its last errand:
 -- no errand comes after that, so that it is not superseded. agent or NULL; before: the number at which the page before
 -- ended, or NULL.
-SELECT t.id, t.number, t.title, t.created_at, t.state AS task_state, t.turn AS task_turn, t.interrupt_turn, t.unclaimed,
+${cut_from}
+SELECT t.id, t.number, t.title, pg_column_size(t.title) AS stored, t.created_at, t.state AS task_state, t.turn AS task_turn, t.interrupt_turn, t.unclaimed,
        told.state AS message_state, last.turn AS last_turn, last.state AS last_turn_state,
        CASE WHEN told.seq IS NOT NULL THEN told.turn WHEN t.turn > 0 THEN 1 END AS turn
   FROM tasks t
@@ -154,7 +155,8 @@ SELECT t.id, t.number, t.title, t.created_at, t.state AS task_state, t.turn AS t
    AND (:agent::uuid IS NULL OR t.agent_id = :agent)
    AND (:before::bigint IS NULL OR t.number < :before)
  ORDER BY t.number DESC
- LIMIT :limit;
+ LIMIT :limit
+${cut_to};
 
 -- name: archive_task
 -- Again changes nothing.

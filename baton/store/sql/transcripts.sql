@@ -32,10 +32,10 @@ SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END
  ORDER BY turn, step, ordinal;
 
 -- name: timeline_messages
--- The newest messages, and below the newest steps and calls, newest first.
+-- The newest messages below a number, and below the newest steps and calls before a place, newest first.
 ${cut_from}
-SELECT id, text, state, accepted_at, pg_column_size(text) AS stored FROM messages
- WHERE tenant_id = :tenant AND task_id = :task AND state <> :message.withdrawn
+SELECT id, seq, text, state, accepted_at, pg_column_size(text) AS stored FROM messages
+ WHERE tenant_id = :tenant AND task_id = :task AND state <> :message.withdrawn AND seq < :seq
  ORDER BY seq DESC
  LIMIT :limit
 ${cut_to};
@@ -49,7 +49,7 @@ SELECT s.turn, s.step, s.state, s.text, s.error_code, s.started_at, s.ended_at,
          WHERE s.questions ? (c.call ->> 'id')) AS asked,
        pg_column_size(s.text) + pg_column_size(s.questions) AS stored
   FROM steps s
- WHERE s.tenant_id = :tenant AND s.task_id = :task
+ WHERE s.tenant_id = :tenant AND s.task_id = :task AND (s.turn, s.step) < (:turn::bigint, :step::bigint)
  ORDER BY s.turn DESC, s.step DESC
  LIMIT :limit
 ${cut_to};
@@ -57,12 +57,13 @@ ${cut_to};
 -- name: timeline_calls
 -- The tool calls of a task. One that was not made before its turn ended has begun when its step came to its end.
 ${cut_from}
-SELECT c.turn, c.step, c.call_id, c.name, c.arguments, c.state = :call.done AS done, c.content, c.failed,
+SELECT c.turn, c.step, c.ordinal, c.call_id, c.name, c.arguments, c.state = :call.done AS done, c.content, c.failed,
        coalesce(c.started_at, s.ended_at, s.started_at) AS started_at, c.ended_at,
        pg_column_size(c.arguments) + coalesce(pg_column_size(c.content), 0) AS stored
   FROM tool_calls c JOIN steps s ON s.tenant_id = c.tenant_id AND s.task_id = c.task_id AND s.turn = c.turn
        AND s.step = c.step
  WHERE c.tenant_id = :tenant AND c.task_id = :task
+   AND (c.turn, c.step, c.ordinal) < (:turn::bigint, :step::bigint, :ordinal::bigint)
  ORDER BY c.turn DESC, c.step DESC, c.ordinal DESC
  LIMIT :limit
 ${cut_to};
