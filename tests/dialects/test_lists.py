@@ -70,8 +70,8 @@ async def test_kubiyas_agents_are_searched_and_read(api: RunningApi) -> None:
 
     assert await listed(limit=2, offset=1) == await listed(limit=2, skip=1) == names[1:3]
     assert await listed(search="PORTER") == names[1:]
-    assert await listed(status_filter="active") == names
-    assert await listed(status_filter="archived") == []
+    assert await listed(status_filter="idle") == names
+    assert await listed(status_filter="running") == []
     one = (await api.http.get("/api/v1/agents")).json()[1]
     assert (await api.http.get(f"/api/v1/agents/{one['id']}")).json() == one
     unknown = await api.http.get(f"/api/v1/agents/{uuid4()}")

@@ -78,7 +78,7 @@ def control_plane_client(url: str, key: str, queue: str, agent: str, name: str) 
     client = control_plane.ControlPlaneClient(api_key=key, base_url=url, max_retries=0)
     walk = Walk(client)
     listed = [one["id"] for one in client.agents.list(skip=0, limit=100)]
-    active = [one["id"] for one in client.agents.list(status_filter="active")]
+    idle = [one["id"] for one in client.agents.list(status_filter="idle")]
     assert client.agents.list(skip=1000) == []
     one = client.agents.get(agent)
     started = client.agents.execute(agent, {"prompt": PROMPT, "worker_queue_id": queue})
@@ -112,7 +112,7 @@ def control_plane_client(url: str, key: str, queue: str, agent: str, name: str) 
         except Exception as error:  # noqa: BLE001
             refused[what] = str(error)
     return {
-        "listed": agent in listed and listed == active,
+        "listed": agent in listed and listed == idle,
         "read": one["id"] == agent,
         "cancelled": cancelled["status"],
         "question": waiting["question"],

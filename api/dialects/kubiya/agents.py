@@ -29,7 +29,7 @@ async def list_agents(
     search: str | None = None,
     status_filter: str | None = None,
 ) -> Response:
-    """List agents, oldest first. `skip` is another name for `offset`; all agents have the status `active`."""
+    """List agents, oldest first. `skip` is another name for `offset`; all agents have the status `idle`."""
     page = await agents.page_agents(baton, who, limit=limit, offset=offset + skip, search=search)
     shown = [translate.agent(one) for one in page.items]
     return JsonResponse([one for one in shown if status_filter in (None, one["status"])])

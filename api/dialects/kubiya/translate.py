@@ -145,7 +145,7 @@ def agent(known: Agent) -> JsonObject:
         "id": str(known.id),
         "name": known.name,
         "description": None,
-        "status": "active",
+        "status": "idle",
         "model_id": known.model,
         "created_at": known.created_at and known.created_at.isoformat(),
         "updated_at": known.updated_at and known.updated_at.isoformat(),
