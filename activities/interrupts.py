@@ -29,6 +29,17 @@ class Reach:
         """Whether an interrupt has come."""
         return self._interrupted
 
+    @property
+    def ends_turn(self) -> bool:
+        """Whether what was cancelled is to end its turn. Anything else is left to the attempt that follows.
+
+        A worker that is stopping does not interrupt it, nor does Temporal when it has given the attempt up (its
+        heartbeats did not arrive for a while, a person paused or reset the activity).
+        """
+        details = activity.cancellation_details()
+        asked = self._interrupted or (details is not None and details.cancel_requested)
+        return asked and not activity.is_worker_shutdown()
+
     def interrupt(self) -> None:
         """End the work, or do not let it begin."""
         self._interrupted = True

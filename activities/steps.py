@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Final
 from uuid import UUID
 
 from temporalio import activity
@@ -14,13 +14,14 @@ from temporalio.exceptions import ApplicationError
 
 from activities.artifacts import set_apart
 from activities.asking import question_of_limit, questions_of
-from activities.calls import endless_call, impossible_calls, interrupted_call, make_call
+from activities.calls import another_attempt, endless_call, impossible_calls, interrupted_call, make_call, put_off
 from activities.deltas import DeltaStream, DeltaWriter
-from activities.encoding import outcome, step_key
+from activities.encoding import step_key
 from activities.failures import LimitReached, asked_pause, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.reading import forbidden_by_limits, read_transcript
+from activities.recording import Recording
 from activities.rings import Ringer
 from activities.suspects import Suspects
 from baton.agents.errors import (
@@ -32,39 +33,36 @@ from baton.agents.errors import (
 )
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
-from baton.agents.tools import Begun, ToolRunner, rules_of, unrepeatable_tools
+from baton.agents.tools import Begun, Slot, ToolRunner, concurrency_of, rules_of, unrepeatable_tools
 from baton.domain.agents import Agent
 from baton.domain.allowance import PATIENCE, PREFIX, gone_for
 from baton.domain.authors import Author
 from baton.domain.conversation import ModelReply, ToolResult
 from baton.domain.errors import Unavailable
-from baton.domain.ids import StepKey, TaskById, TaskRoute, whole_tenant
+from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
-from baton.store import control, failures, limits, plans, routes, steps, tools
+from baton.store import control, failures, limits, routes, steps, tools
 from baton.store.failures import AskedElsewhere, FailedAttempt, FailureVerdict
-from baton.store.pool import Connection, Pool
+from baton.store.pool import Pool
 from baton.store.steps import StepAttempt
-from baton.store.tools import MOST_DEATHS, StartedCall
+from baton.store.tools import MOST_DEATHS, NoSlot, StartedCall
 from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import LIMIT_WAITS, CancelTask, Outcome, StepRef, ToolRef, TurnFailed
 
 #: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
-#: How long a finished reply, or call, waits for a database that is away, try by try.
-RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 #: How long a task waits for an answer that another one of its plan asks for, try by try, and at most.
 WAIT_SECONDS: Final = 2.0
 LONGEST_WAIT_SECONDS: Final = 30.0
+#: How long a call waits in a worker for a slot of its tool, before another worker may have it.
+SLOT_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
-_P = ParamSpec("_P")
-_Where = TypeVar("_Where", StepKey, TaskRoute)
 
 
-class StepActivities:
+class StepActivities(Recording):
     """The activities of `AgentTaskWorkflow`. Each may be retried at any moment, on any worker."""
 
     def __init__(
@@ -83,17 +81,14 @@ class StepActivities:
         """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions;
         ``transcript_max_bytes``: what a step may read at most; ``artifact_bytes``: beyond that a result is kept apart.
         """
+        super().__init__(pool, ringer, notify, words=words)
         self._transcript_max_bytes = transcript_max_bytes
         self._artifact_bytes = artifact_bytes
-        self._pool = pool
         self._models = models
         self._deltas = deltas
         self._interrupts = interrupts
         self._suspects = Suspects(pool)
         self._tools = ToolRunner()
-        self._ringer = ringer
-        self._notify = notify
-        self._words = words
 
     @activity.defn(name="model_step")
     async def model_step(self, step: StepRef) -> Outcome:
@@ -123,7 +118,7 @@ class StepActivities:
             faultpoints.at(faultpoints.STEP_ANSWERED)
             standing = await finish(self._record(key, started, agent, reply, stream))
         except asyncio.CancelledError:
-            if not _is_interrupted(reach):
+            if not reach.ends_turn:
                 raise await finish(self._given_up(failures.survived, key, started.attempt, partial.usage)) from None
             return await finish(self._record_interrupted(key, started, partial, stream))
         except TimeoutError:
@@ -218,28 +213,56 @@ class StepActivities:
         deaths = partial(tools.deaths, key=key, call_id=call.call)
         async with heartbeats(), self._suspects.one_at_a_time(deaths):
             with self._interrupts.reaching(key) as reach:
-                forbidden = await forbidden_by_limits(self._pool, key)
-                started = await finish(
-                    self._in_transaction(tools.start_tool, key, call.call, unrepeatable_tools(), forbidden)
-                )
-                self._notify(key.execution_id)
-                if isinstance(started, Standing):
-                    return await finish(self._done(key, started))
-                result = await self._called(key, started, reach)
+                slot = self._tools.slot()
+                try:
+                    started = await self._started(key, call.call, slot, reach)
+                    self._notify(key.execution_id)
+                    if isinstance(started, Standing):
+                        return await finish(self._done(key, started))
+                    result = await self._called(key, started, slot, reach)
+                finally:
+                    slot.leave()
                 faultpoints.at(faultpoints.TOOL_RETURNED)
             return await finish(self._record_tool(key, started, result))
 
-    async def _called(self, key: StepKey, started: StartedCall, reach: Reach) -> ToolResult:
+    async def _started(self, key: StepKey, call_id: str, slot: Slot, reach: Reach) -> StartedCall | Standing:
+        """Start a call once its tool has a ``slot``. Raises where that takes too long: nothing has begun."""
+
+        async def admit(tool: str) -> bool:
+            # An interrupted call is started without a slot: it is ended before it begins.
+            return reach.ends_turn or await slot.take(tool, concurrency_of(tool))
+
+        async def start() -> StartedCall | Standing:
+            forbidden = await forbidden_by_limits(self._pool, key)
+            once = unrepeatable_tools()
+            return await finish(self._in_transaction(tools.start_tool, key, call_id, once, forbidden, admit))
+
+        try:
+            return await start()
+        except NoSlot as none:
+            try:
+                async with asyncio.timeout(SLOT_SECONDS):
+                    await reach.run(slot.wait(none.tool, concurrency_of(none.tool)))
+            except (TimeoutError, asyncio.CancelledError):
+                if not reach.ends_turn:
+                    raise put_off(self._tools, none.tool) from None
+            return await start()
+
+    async def _called(self, key: StepKey, started: StartedCall, slot: Slot, reach: Reach) -> ToolResult:
         """What a call gives. Raises where another attempt is to be made, or to ask whether this one happened."""
         faultpoints.at(faultpoints.TOOL_STARTED)
         begun = Begun()
         try:
             async with asyncio.timeout(LONGEST_STEP):
-                result = await reach.run(make_call(self._pool, self._tools, key, started.call, begun))
+                made = await reach.run(make_call(self._pool, self._tools, key, started.call, begun, slot))
+            if made.broken and (again := another_attempt(started)):
+                await finish(self._given_up(tools.survived, key, started))
+                raise again
+            result = made.result
         except TimeoutError:
             result = endless_call(started)
         except asyncio.CancelledError:
-            if not _is_interrupted(reach):
+            if not reach.ends_turn:
                 note = tools.survived if begun.yes else tools.not_begun
                 raise await finish(self._given_up(note, key, started)) from None
             result = interrupted_call(started, begun)
@@ -257,21 +280,6 @@ class StepActivities:
         faultpoints.at(faultpoints.TOOL_RECORDED)
         return await self._done(key, standing)
 
-    async def _given_up(
-        self,
-        note: Callable[Concatenate[Connection, StepKey, _P], Awaitable[None]],
-        key: StepKey,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> ApplicationError:
-        """Note that this attempt was survived; the error that leaves it to the next one."""
-        try:
-            await self._in_transaction(note, key, *args, **kwargs)
-            self._notify(key.execution_id)
-        except Unavailable:
-            _log.warning("an attempt that was given up counts as one that nobody survived: the database is away")
-        return ApplicationError("step_given_up", type="step_given_up")
-
     @activity.defn(name="fail_turn")
     async def fail_turn(self, failed: TurnFailed) -> Outcome:
         """See `workflows.contracts.fail_turn`."""
@@ -288,50 +296,3 @@ class StepActivities:
             control.cancel_unless_over, route, Author.in_temporal(), "cancelled in Temporal"
         )
         return await self._done(key, standing)
-
-    async def _patiently(
-        self,
-        record: Callable[Concatenate[Connection, StepKey, _P], Awaitable[_T]],
-        key: StepKey,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
-        """Record what was done, for a while also with a database that is away.
-
-        A reply costs money and a call has effects: neither is done again while that can be helped.
-        """
-        for pause in RECORD_PAUSES:
-            try:
-                return await self._in_transaction(record, key, *args, **kwargs)
-            except Unavailable:
-                await asyncio.sleep(pause)
-        return await self._in_transaction(record, key, *args, **kwargs)
-
-    async def _in_transaction(
-        self,
-        work: Callable[Concatenate[Connection, _Where, _P], Awaitable[_T]],
-        where: _Where,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
-        async with self._pool.transaction(where.execution_id) as connection:
-            return await work(connection, where, *args, **kwargs)
-
-    async def _done(self, key: StepKey, standing: Standing) -> Outcome:
-        self._notify(key.execution_id)
-        if standing.ended:
-            async with self._pool.connection() as connection:
-                route = await plans.route(connection, key.tenant_id, key.execution_id)
-            self._ringer.ring_plan(route, standing.event_seq)
-        return outcome(standing, words=self._words)
-
-
-def _is_interrupted(reach: Reach) -> bool:
-    """Whether what was cancelled is to end its turn. Anything else is left to the attempt that follows.
-
-    A worker that is stopping does not interrupt it, nor does Temporal when it has given the attempt up (its heartbeats
-    did not arrive for a while, a person paused or reset the activity).
-    """
-    details = activity.cancellation_details()
-    asked = reach.interrupted or (details is not None and details.cancel_requested)
-    return asked and not activity.is_worker_shutdown()

@@ -43,6 +43,8 @@ LIMIT_WAITS: Final = "limit_waits"
 """The failure of an activity that waits for what another task of its plan asks: whether to go on at a limit."""
 
 NO_SLOT: Final = "no_slot"
+#: The code of an attempt at a call whose tool has no free slot. Its one detail is how many calls of it hang there.
+TOOL_BUSY: Final = "tool_busy"
 
 
 @dataclass(slots=True)

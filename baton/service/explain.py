@@ -17,7 +17,7 @@ from baton.service.temporal import TemporalRefused
 from baton.service.visibility import find_task
 from baton.store import explain
 from baton.store.explain import TaskFacts
-from workflows.contracts import LIMIT_WAITS, NO_SLOT, plan_workflow_id, task_workflow_id
+from workflows.contracts import LIMIT_WAITS, NO_SLOT, TOOL_BUSY, plan_workflow_id, task_workflow_id
 
 #: A worker that has not asked for work for so long is not counted on.
 _WORKER_SECONDS: Final = 70.0
@@ -38,7 +38,7 @@ async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Ex
 
 def _is_no_obstacle(reason: Reason) -> bool:
     """What stands in the way of all else comes first."""
-    return reason.code not in ("workflow_stuck", "temporal_refuses", "no_slot")
+    return reason.code not in ("workflow_stuck", "temporal_refuses", "no_slot", TOOL_BUSY)
 
 
 def _of_postgres(facts: TaskFacts) -> Iterator[Reason]:
@@ -138,6 +138,11 @@ def _step(step: Pending) -> Reason:
     if step.failure == LIMIT_WAITS:
         text = "waits for what another task of its plan asks: whether to go on at a limit that all its tasks share"
         return Reason("limit", text, None, {"next_attempt_at": step.next_at and step.next_at.isoformat()})
+    if step.failure == TOOL_BUSY:
+        hanging = f"; {step.busy} calls of it hang there" if step.busy else ""
+        tried = step.next_at and step.next_at.isoformat()
+        text = f"waits for a free slot of its tool: a worker makes no more calls of it at once{hanging}"
+        return Reason(TOOL_BUSY, text, None, {"hanging": step.busy, "next_attempt_at": tried})
     data = {
         "activity": step.activity,
         "attempt": step.attempt,

@@ -32,7 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from baton.domain.ids import TaskId
 from baton.service.temporal import TENANT, names_no_namespace, translated
-from workflows.contracts import NO_SLOT, TASK_WORKFLOW, task_workflow_id
+from workflows.contracts import NO_SLOT, TASK_WORKFLOW, TOOL_BUSY, task_workflow_id
 
 #: Of the runs that were ended from outside, one look takes so many.
 _LISTED: Final = 1000
@@ -73,7 +73,7 @@ BUILD_GONE: Final = "PinnedBuildWithoutWorkers"
 class Pending:
     """An activity that is scheduled or at work (``at_work``: a worker has it). ``failure`` is the code of its last
     attempt's, ``next_at`` when it is tried again, ``busy`` how many steps kept it from a slot where that is
-    `NO_SLOT`."""
+    `NO_SLOT`, and how many calls of its tool hang where that is `TOOL_BUSY`."""
 
     activity: str
     at_work: bool
@@ -308,12 +308,14 @@ def _pending(info: PendingActivityInfo) -> Pending:
         heartbeat_at=_time(info.last_heartbeat_time) if info.HasField("last_heartbeat_time") else None,
         next_at=_time(info.next_attempt_schedule_time) if waits else None,
         failure=failure.application_failure_info.type or failure.message or None,
-        busy=_busy(failure.application_failure_info) if failure.application_failure_info.type == NO_SLOT else 0,
+        busy=_busy(failure.application_failure_info),
     )
 
 
 def _busy(info: ApplicationFailureInfo) -> int:
-    """The one detail that `NO_SLOT` has."""
+    """The one detail that `NO_SLOT` and `TOOL_BUSY` have."""
+    if info.type not in (NO_SLOT, TOOL_BUSY):
+        return 0
     (detail,) = info.details.payloads
     return int(detail.data)
 

@@ -1,6 +1,6 @@
 """Tool calls of a recorded step: each recorded once; the last one decides how the turn goes on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -42,8 +42,25 @@ class StartedCall:
     once: bool
 
 
+class NoSlot(Exception):
+    """A worker has no free slot for a call of ``tool``: nothing has changed."""
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(tool)
+        self.tool = tool
+
+
+async def _admitted(_: str) -> bool:
+    return True
+
+
 async def start_tool(
-    connection: Connection, key: StepKey, call_id: str, once: Collection[str] = (), forbidden: str | None = None
+    connection: Connection,
+    key: StepKey,
+    call_id: str,
+    once: Collection[str] = (),
+    forbidden: str | None = None,
+    admit: Callable[[str], Awaitable[bool]] = _admitted,
 ) -> StartedCall | Standing:
     """Start a tool call; a `Standing` where it is made already or may not be made, or its turn is over or interrupted.
 
@@ -51,6 +68,8 @@ async def start_tool(
     agent may call now: it may have been a while since the model asked. ``once``: the names of tools that may not be
     repeated; where a call of theirs was started before and may have happened, the turn ends with a question about it.
     ``forbidden``: why a call that has not begun may not be made, unless somebody has consented to it.
+    ``admit`` says whether a call of a tool may begin now; where it may not this raises `NoSlot`, which the caller's
+    transaction must not survive.
     """
     change = await Change.of(connection, key.tenant_id, key.execution_id, key.task_id)
     box = change.task.box
@@ -65,6 +84,8 @@ async def start_tool(
     if refusal := _refusal(row, call, forbidden):
         await end_call(change, key, ToolResult(call_id, refusal, failed=True))
         return await after_call(change, key)
+    if not await admit(call.name):
+        raise NoSlot(call.name)
     started = StartedCall(call, row["attempt"], row["once"])
     change.say(
         ToolStarted(

@@ -66,3 +66,28 @@ def gathered(kilobytes: int) -> str:
 def gather(kilobytes: int) -> str:
     """Give a long result."""
     return gathered(kilobytes)
+
+
+@tool(retries=2)
+def stumble(times: int) -> str:
+    """Fail a number of times, then do it."""
+    CALLS.append((current_call().key, "stumble", str(times)))
+    if sum(key == current_call().key for key, _, _ in CALLS) <= times:
+        raise ConnectionError("the shop is shut")
+    return "done"
+
+
+@tool(concurrency=1)
+async def alone(seconds: float) -> str:
+    """Take some time, one call at once."""
+    CALLS.append((current_call().key, "alone", str(seconds)))
+    await asyncio.sleep(seconds)
+    return "done"
+
+
+@tool(repeatable=False)
+async def pay(seconds: float) -> str:
+    """Do what must not be done twice, and take some time over it."""
+    CALLS.append((current_call().key, "pay", str(seconds)))
+    await asyncio.sleep(seconds)
+    return "paid"

@@ -84,7 +84,7 @@ async def test_a_call_that_finds_no_database_is_none_that_killed_its_worker(
         load_tools(("tests.support.tools",))
         await _asks_for_a_call(world, route, seconds=0.0)
         monkeypatch.setattr(f"activities.steps.{where}", is_away)
-        monkeypatch.setattr("activities.steps.RECORD_PAUSES", ())
+        monkeypatch.setattr("activities.recording.RECORD_PAUSES", ())
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
         with pytest.raises(Unavailable):
             await ActivityEnvironment().run(activities_of(world).tool_step, ToolRef(ref, 1, 0, "slow"))

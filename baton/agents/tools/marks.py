@@ -23,6 +23,7 @@ class ToolOptions:
     changes_things: bool = True
     repeatable: bool = True
     timeout_seconds: float | None = None
+    retries: int = 0
     concurrency: int | None = None
 
 
@@ -63,6 +64,7 @@ def tool(
     changes_things: bool = True,
     repeatable: bool = True,
     timeout: float | None = None,
+    retries: int = 0,
     concurrency: int | None = None,
 ) -> Callable[[_F], _F]:
     """Mark a function, plain or async, as a tool: its name, signature and docstring are what the model is told.
@@ -74,15 +76,19 @@ def tool(
     `baton.ToolFailed` it reads as it is.
 
     ``timeout``: a call is ended after so many seconds, and failed; without it, after 54 minutes. An async function is
-    cancelled; a plain one cannot be, and runs on without effect on the task. ``concurrency``: one worker makes so many
+    cancelled; a plain one cannot be, and runs on without effect on the task. ``retries``: how many more attempts there
+    are at a call that raised something else than `baton.ToolFailed` or took too long, after 1, 2, 4, … 30 seconds;
+    without it, none. ``concurrency``: one worker makes so many
     calls of this tool at a time, and more wait; without it, 64 of a plain function, any number of an async one.
 
-    Raises ValueError for a limit that is not positive.
+    Raises ValueError for a limit that is not positive, and for retries of what is not repeatable.
     """
+    if retries < 0 or (retries and not repeatable):
+        raise ValueError("retries must not be negative, and none of a tool that is not repeatable")
     for name, value in (("timeout", timeout), ("concurrency", concurrency)):
         if value is not None and value <= 0:
             raise ValueError(f"{name} must be positive")
-    options = ToolOptions(changes_things, repeatable, timeout, concurrency)
+    options = ToolOptions(changes_things, repeatable, timeout, retries, concurrency)
 
     def mark(function: _F) -> _F:
         setattr(function, _MARK, options)

@@ -22,7 +22,7 @@ from baton.agents.tools.clock import clock
 from baton.agents.tools.failure import UNKNOWN_TOOL, ToolFailed, bad_arguments
 from baton.agents.tools.marks import AgentTool, is_tool, tool_of
 from baton.agents.tools.notes import read_notes, write_note
-from baton.agents.tools.running import Begun, ToolRunner
+from baton.agents.tools.running import Begun, Slot, ToolRunner
 from baton.domain.agents import Agent
 from baton.domain.approvals import ToolRules, is_pattern
 from baton.domain.catalog import ASK_USER
@@ -112,6 +112,16 @@ def tools_of(agent: Agent) -> Iterator[str]:
     return (name for name in dict.fromkeys(agent.tools) if name in _TOOLS)
 
 
+def concurrency_of(name: str) -> int | None:
+    """How many calls of a tool one worker makes at a time; None: as many as there are."""
+    return _TOOLS[name].concurrency if name in _TOOLS else None
+
+
+def retries_of(name: str) -> int:
+    """How many more attempts there are at a call of a tool that is broken or took too long."""
+    return _TOOLS[name].options.retries if name in _TOOLS else 0
+
+
 def unrepeatable_tools() -> frozenset[str]:
     """The names of the tools whose calls are made once at most."""
     return frozenset(name for name, tool in _TOOLS.items() if not tool.options.repeatable)
@@ -161,14 +171,16 @@ async def call_tool(
     context: CallContext | None = None,
     runner: ToolRunner | None = None,
     begun: Begun | None = None,
+    slot: Slot | None = None,
 ) -> JsonValue:
     """What the tool ``name`` gives for ``arguments``. A plain function runs in a thread.
 
-    ``context``: what the tool gets as `current_call`; ``runner`` makes the call, among others, and tells ``begun``.
+    ``context``: what the tool gets as `current_call`; ``runner`` makes the call, among others, and tells ``begun``;
+    ``slot`` was taken for it.
     Raises ToolFailed where the tool says so, is not known, cannot take the arguments, or takes too long. Anything else
     that it raises is an error in the tool, and is not caught.
     """
     tool, validated = _validated(name, arguments)
     with nullcontext() if context is None else calling(context):
-        result = await (runner or ToolRunner()).run(tool, validated, begun or Begun())
+        result = await (runner or ToolRunner()).run(tool, validated, begun or Begun(), slot)
     return storable(to_jsonable_python(result))

@@ -42,13 +42,26 @@ class ToolRunner:
         """How many calls of a tool run on in their threads although they were given up."""
         return self._strays[name]
 
-    async def run(self, tool: AgentTool, arguments: dict[str, Any], begun: Begun) -> object:
-        """What a tool's function gives for ``arguments``, once there is a slot for the call. Tells ``begun``.
+    async def run(self, tool: AgentTool, arguments: dict[str, Any], begun: Begun, slot: "Slot | None" = None) -> object:
+        """What a tool's function gives for ``arguments``. Tells ``begun``.
 
-        Raises ToolFailed where that takes longer than the tool may, and what the function raises.
+        ``slot`` is one that the caller has taken for the call, and leaves; without it the call waits for one. Raises
+        ToolFailed where that takes longer than the tool may, and what the function raises.
         """
-        slot = _Slot(self._slots_of(tool))
-        await slot.take()
+        if slot is not None:
+            return await self._run(tool, arguments, begun, slot)
+        slot = self.slot()
+        await slot.wait(tool.name, tool.concurrency)
+        try:
+            return await self._run(tool, arguments, begun, slot)
+        finally:
+            slot.leave()
+
+    def slot(self) -> "Slot":
+        """A slot for one call, not taken yet."""
+        return Slot(self._slots)
+
+    async def _run(self, tool: AgentTool, arguments: dict[str, Any], begun: Begun, slot: "Slot") -> object:
         clock = asyncio.timeout(tool.options.timeout_seconds)
         try:
             async with clock:
@@ -61,15 +74,8 @@ class ToolRunner:
             if not clock.expired():
                 raise  # the function's own
             raise ToolFailed(TIMED_OUT, _too_long(tool)) from None
-        finally:
-            slot.leave()
 
-    def _slots_of(self, tool: AgentTool) -> asyncio.Semaphore | None:
-        if tool.concurrency is None:
-            return None
-        return self._slots.setdefault(tool.name, asyncio.Semaphore(tool.concurrency))
-
-    async def _in_thread(self, tool: AgentTool, function: Callable[[], object], slot: "_Slot", begun: Begun) -> object:
+    async def _in_thread(self, tool: AgentTool, function: Callable[[], object], slot: "Slot", begun: Begun) -> object:
         begun.yes = True
         call = self._threads.submit(copy_context().run, _as_function, function)
         try:
@@ -81,7 +87,7 @@ class ToolRunner:
                 self._let_stray(tool.name, call, slot)
             raise
 
-    def _let_stray(self, name: str, call: Future[object], slot: "_Slot") -> None:
+    def _let_stray(self, name: str, call: Future[object], slot: "Slot") -> None:
         """Count a call that nobody waits for any more, until its thread comes to its end."""
         self._strays[name] += 1
         strays = self._strays.total()
@@ -103,7 +109,7 @@ class ToolRunner:
 
         call.add_done_callback(ended)
 
-    def _came_back(self, name: str, slot: "_Slot") -> None:
+    def _came_back(self, name: str, slot: "Slot") -> None:
         self._strays[name] -= 1
         slot.give_back()
 
@@ -116,30 +122,46 @@ def _as_function(function: Callable[[], object]) -> object:
         raise RuntimeError(repr(error)) from error
 
 
-class _Slot:
+class Slot:
     """A call's slot among its tool's, given back once: when the call is left, or, if kept, later."""
 
-    def __init__(self, slots: asyncio.Semaphore | None) -> None:
-        self._slots = slots
-        self._held = False
+    def __init__(self, all_slots: dict[str, asyncio.Semaphore]) -> None:
+        self._all = all_slots
+        self._held: asyncio.Semaphore | None = None
         self._kept = False
 
-    async def take(self) -> None:
-        if self._slots is not None:
-            await self._slots.acquire()
-            self._held = True
+    async def take(self, tool: str, limit: int | None) -> bool:
+        """Take one of the ``limit`` slots of a tool, unless it is taken already; False, at once, where none is free."""
+        slots = self._of(tool, limit)
+        if self._held is None and slots is not None and slots.locked():
+            return False
+        await self.wait(tool, limit)
+        return True
+
+    async def wait(self, tool: str, limit: int | None) -> None:
+        """Take one of a tool's slots, once one is free."""
+        slots = self._of(tool, limit)
+        if self._held is None and slots is not None:
+            await slots.acquire()
+            self._held = slots
+
+    def _of(self, tool: str, limit: int | None) -> asyncio.Semaphore | None:
+        return None if limit is None else self._all.setdefault(tool, asyncio.Semaphore(limit))
 
     def keep(self) -> None:
+        """Keep it beyond the call, until it is given back."""
         self._kept = True
 
     def leave(self) -> None:
+        """The call is over: give the slot back, unless it is kept."""
         if not self._kept:
             self.give_back()
 
     def give_back(self) -> None:
-        if self._slots is not None and self._held:
-            self._held = False
-            self._slots.release()
+        """Let another call have it."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
 
 def _too_long(tool: AgentTool) -> str:

@@ -445,3 +445,25 @@ def test_a_limit_is_positive(option: str) -> None:
     limits: dict[str, Any] = {option: 0}
     with pytest.raises(ValueError, match=option):
         tool(**limits)
+
+
+def test_what_may_not_be_repeated_has_no_retries() -> None:
+    with pytest.raises(ValueError, match="retries"):
+        tool(retries=1, repeatable=False)
+    with pytest.raises(ValueError, match="retries"):
+        tool(retries=-1)
+
+
+async def test_a_slot_is_taken_at_once_or_not_at_all() -> None:
+    runner = ToolRunner()
+    one, other = runner.slot(), runner.slot()
+    assert await one.take("t", 1)
+    assert await one.take("t", 1), "it has it already"
+    assert not await other.take("t", 1)
+    assert await other.take("another", None)
+    waiting = asyncio.create_task(other.wait("t", 1))
+    await asyncio.sleep(0)
+    one.leave()
+    one.leave()
+    await waiting
+    assert not await one.take("t", 1)

@@ -1,0 +1,88 @@
+"""What the activities that record have in common: transactions, patience with the database, and who is told."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, Final, ParamSpec, TypeVar
+from uuid import UUID
+
+from temporalio.exceptions import ApplicationError
+
+from activities.encoding import outcome
+from activities.rings import Ringer
+from baton.domain.errors import Unavailable
+from baton.domain.ids import StepKey, TaskRoute
+from baton.domain.mailbox import Standing
+from baton.store import plans
+from baton.store.pool import Connection, Pool
+from workflows.contracts import Outcome
+
+#: How long a finished reply, or call, waits for a database that is away, try by try.
+RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+_Where = TypeVar("_Where", StepKey, TaskRoute)
+
+
+class Recording:
+    """Activities that record what they did in PostgreSQL."""
+
+    def __init__(self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None], *, words: bool) -> None:
+        """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions."""
+        self._pool = pool
+        self._ringer = ringer
+        self._notify = notify
+        self._words = words
+
+    async def _given_up(
+        self,
+        note: Callable[Concatenate[Connection, StepKey, _P], Awaitable[None]],
+        key: StepKey,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> ApplicationError:
+        """Note that this attempt was survived; the error that leaves it to the next one."""
+        try:
+            await self._in_transaction(note, key, *args, **kwargs)
+            self._notify(key.execution_id)
+        except Unavailable:
+            _log.warning("an attempt that was given up counts as one that nobody survived: the database is away")
+        return ApplicationError("step_given_up", type="step_given_up")
+
+    async def _patiently(
+        self,
+        record: Callable[Concatenate[Connection, StepKey, _P], Awaitable[_T]],
+        key: StepKey,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        """Record what was done, for a while also with a database that is away.
+
+        A reply costs money and a call has effects: neither is done again while that can be helped.
+        """
+        for pause in RECORD_PAUSES:
+            try:
+                return await self._in_transaction(record, key, *args, **kwargs)
+            except Unavailable:
+                await asyncio.sleep(pause)
+        return await self._in_transaction(record, key, *args, **kwargs)
+
+    async def _in_transaction(
+        self,
+        work: Callable[Concatenate[Connection, _Where, _P], Awaitable[_T]],
+        where: _Where,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        async with self._pool.transaction(where.execution_id) as connection:
+            return await work(connection, where, *args, **kwargs)
+
+    async def _done(self, key: StepKey, standing: Standing) -> Outcome:
+        self._notify(key.execution_id)
+        if standing.ended:
+            async with self._pool.connection() as connection:
+                route = await plans.route(connection, key.tenant_id, key.execution_id)
+            self._ringer.ring_plan(route, standing.event_seq)
+        return outcome(standing, words=self._words)
