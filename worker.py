@@ -147,7 +147,7 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     typed = MessageActivities(pool, bellringer, words=words)
     approvals = ApprovalActivities(pool, bellringer, words=words)
     questions = QuestionActivities(pool, hint, words=words)
-    plans = PlanActivities(pool, doorbell, hint)
+    plans = PlanActivities(pool, doorbell, hint, core.relay.wake)
     return [
         steps.model_step,
         steps.tool_step,

@@ -20,8 +20,11 @@ from workflows.contracts import PlanOutcome, PlanStart
 class PlanActivities:
     """The activities of `PlanWorkflow`."""
 
-    def __init__(self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None]) -> None:
+    def __init__(
+        self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None], wake_relay: Callable[[], None]
+    ) -> None:
         self._pool = pool
+        self._wake_relay = wake_relay
         self._ringer = ringer
         self._notify = notify
 
@@ -35,6 +38,8 @@ class PlanActivities:
         async with self._pool.connection() as connection:
             bells = await rings.bells(connection, tenant, standing.to_ring)
         await self._ring(tenant, bells)
+        if standing.relayed:
+            self._wake_relay()
         return _outcome(standing)
 
     @activity.defn(name="cancel_plan")
@@ -48,6 +53,8 @@ class PlanActivities:
             standing = await plans.advance_plan(connection, tenant, execution)
         self._notify(execution)
         await self._ring(tenant, stopped.to_ring)
+        if len(stopped.changed) > len(stopped.to_ring):
+            self._wake_relay()
         return _outcome(standing)
 
     async def _ring(self, tenant: TenantId, bells: Sequence[TaskToRing]) -> None:

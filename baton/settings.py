@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     )
     relay_batch: int = Field(default=500, ge=1, description="Maximum number of tasks that the relay signals per check.")
     relay_share: int = Field(
-        default=32,
+        default=16,
         ge=1,
         description="Maximum number of one tenant's tasks that the relay has signalled and no worker has taken up yet.",
     )

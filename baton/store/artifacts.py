@@ -16,7 +16,7 @@ async def add(connection: Connection, key: StepKey, call_id: str, artifact: NewA
         call=call_id,
         artifact=artifact.id,
         media_type=artifact.media_type,
-        content=artifact.content,
+        held=artifact.content,
         whole_bytes=artifact.whole_bytes,
     )
 

@@ -23,7 +23,7 @@ from baton.store.queries import execute, fetch
 #: How long a ring may take before the relay rings in its place.
 RING_SECONDS: Final = 2.0
 #: How many workflows of one execution are rung at once; the relay rings the others, and leaves other tenants a share.
-TOLD_AT_ONCE: Final = 32
+TOLD_AT_ONCE: Final = 16
 #: What a call gives that was not made because its turn came to another end.
 INTERRUPTED: Final = "interrupted"
 #: What a call gives that waited for consent when messages came that knew nothing of it.

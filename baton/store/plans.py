@@ -20,15 +20,16 @@ from baton.store.stopping import bury
 
 @dataclass(frozen=True, slots=True)
 class PlanStanding:
-    """Where a plan stands. ``to_ring``: tasks that were started and that no worker has taken up yet.
+    """Where a plan stands. ``to_ring``: tasks that were started a moment ago and that no worker has taken up yet.
 
-    Of many only the first: the relay rings the others, and leaves other tenants their share.
+    Of many only the first: with ``relayed`` the relay rings the others, and leaves other tenants their share.
     """
 
     state: ExecutionState
     event_seq: int
     counts: dict[TaskState, int]
     to_ring: tuple[TaskId, ...]
+    relayed: bool
 
 
 async def route(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanRoute:
@@ -87,8 +88,9 @@ async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id
         to_ring=tuple(
             row["id"]
             for row in rows
-            if row["position"] in started or (row["state"] == TaskState.RUNNING and row["ring_at"] is not None)
+            if row["position"] in started or (row["state"] == TaskState.RUNNING and row["told"])
         )[:TOLD_AT_ONCE],
+        relayed=len(started) > TOLD_AT_ONCE,
     )
 
 

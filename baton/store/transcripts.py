@@ -91,9 +91,9 @@ async def timeline(
     limit = _TIMELINE_ROWS
     (turn, step), (of_turn, of_step, ordinal) = before.step, before.call
     said = await fetch_page(connection, "timeline_messages", limit=limit, **whose, seq=before.message)
-    taken = await fetch_page(connection, "timeline_steps", limit=limit, **whose, turn=turn, step=step)
+    taken = await fetch_page(connection, "timeline_steps", limit=limit, **whose, from_turn=turn, from_step=step)
     made = await fetch_page(
-        connection, "timeline_calls", limit=limit, **whose, turn=of_turn, step=of_step, ordinal=ordinal
+        connection, "timeline_calls", limit=limit, **whose, from_turn=of_turn, from_step=of_step, from_call=ordinal
     )
     kinds = (said, "accepted_at"), (taken, "started_at"), (made, "started_at")
     floor = max((min(row[at] for row in page) for page, at in kinds if page.more), default=None)

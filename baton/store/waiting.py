@@ -25,7 +25,7 @@ async def asked_by_ids(
         tenant=tenant_id,
         execution=execution_id,
         task=task_id,
-        ids=list(ids),
+        asked=list(ids),
     )
     asked = [decode(row["type"], row["data"]) for row in rows]
     questions = {body.question_id: body for body in asked if isinstance(body, QuestionAsked)}

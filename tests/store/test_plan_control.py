@@ -204,6 +204,10 @@ async def test_of_many_tasks_the_first_are_told_and_the_relay_tells_the_others(w
     assert standing.to_ring == tuple(route.task_id for route in routes[:TOLD_AT_ONCE])
     now_due = "SELECT count(*) AS tasks FROM tasks WHERE tenant_id = $1 AND execution_id = $2 AND ring_at <= now()"
     assert (await world.rows(now_due, routes[0].execution_id))[0]["tasks"] == 5
+    assert standing.relayed
+    await world.execute("UPDATE tasks SET ring_at = now() + interval '3 s', rings = 1 WHERE tenant_id = $1")
+    again = await world.advance(routes[0])
+    assert (again.to_ring, again.relayed) == ((), False), "what the relay has rung, it rings again"
     last = routes[-1]
     await world.start(last, 1)
     async with world.pool.transaction() as connection:

@@ -1,7 +1,7 @@
 -- part: agent
 -- An agent `a`.
-a.tenant_id, a.id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits, a.model_settings, a.fallbacks,
-a.mode, a.is_default, a.version, a.created_at, a.updated_at
+a.tenant_id, a.id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits, a.model_settings,
+a.fallbacks, a.mode, a.is_default, a.version, a.created_at, a.updated_at
 
 -- name: insert_agent
 INSERT INTO agents AS a

@@ -1,6 +1,6 @@
 -- name: add_artifact
 INSERT INTO artifacts (tenant_id, id, task_id, turn, step, call_id, media_type, content, whole_bytes)
-VALUES (:tenant, :artifact, :task, :turn, :step, :call, :media_type, :content, :whole_bytes);
+VALUES (:tenant, :artifact, :task, :turn, :step, :call, :media_type, :held, :whole_bytes);
 
 -- name: route_by_artifact
 SELECT c.task_id FROM artifacts c JOIN tasks t ON t.tenant_id = c.tenant_id AND t.id = c.task_id

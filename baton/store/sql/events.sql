@@ -140,13 +140,13 @@ WITH said AS (
     SELECT e.type, e.data, coalesce(e.data ->> 'question_id', e.data ->> 'approval_id') AS id FROM events e
      WHERE ${asked_here} AND e.task_id = :task
 )
-SELECT type, data FROM said WHERE id = ANY (:ids::text[])
+SELECT type, data FROM said WHERE id = ANY (:asked::text[])
 UNION ALL
 SELECT :event.question_asked,
        jsonb_build_object('question_id', q -> 'id', 'text', q -> 'text', 'choices', q -> 'choices',
                           'schema', q -> 'schema')
   FROM tasks t CROSS JOIN jsonb_array_elements(t.open_questions) AS q
- WHERE t.tenant_id = :tenant AND t.id = :task AND q ->> 'id' = ANY (:ids)
+ WHERE t.tenant_id = :tenant AND t.id = :task AND q ->> 'id' = ANY (:asked)
    AND NOT EXISTS (SELECT FROM said WHERE said.id = q ->> 'id');
 
 -- name: waiting_after
@@ -155,8 +155,10 @@ SELECT :event.question_asked,
 -- what the event that brought it there names (or says itself, where older code wrote it).
 WITH stood AS (
     SELECT t.id, t.position, stands.task_state AS state,
-           CASE WHEN later.seq IS NULL THEN t.open_questions ELSE coalesce(asked.questions, stands.data -> 'questions') END AS questions,
-           CASE WHEN later.seq IS NULL THEN t.open_approvals ELSE coalesce(asked.approvals, stands.data -> 'approvals') END AS approvals,
+           CASE WHEN later.seq IS NULL THEN t.open_questions
+                ELSE coalesce(asked.questions, stands.data -> 'questions') END AS questions,
+           CASE WHEN later.seq IS NULL THEN t.open_approvals
+                ELSE coalesce(asked.approvals, stands.data -> 'approvals') END AS approvals,
            CASE WHEN later.seq IS NULL THEN t.waiting_since ELSE stands.at END AS since
       FROM tasks t
            CROSS JOIN LATERAL (

@@ -3,8 +3,8 @@
 SELECT state, event_seq FROM executions WHERE tenant_id = :tenant AND id = :execution FOR UPDATE;
 
 -- name: lock_plan_tasks
--- Lock an execution's tasks, by id.
-SELECT id, position, title, state, depends_on, error_code, ring_at
+-- Lock an execution's tasks, by id. told: it was rung a moment ago, and no relay has rung it again.
+SELECT id, position, title, state, depends_on, error_code, coalesce(ring_at > now() AND rings = 0, false) AS told
   FROM tasks WHERE tenant_id = :tenant AND execution_id = :execution
  ORDER BY id
    FOR UPDATE;

@@ -44,7 +44,7 @@ SELECT ${task_with(x)}, t.cut
               FROM tasks t CROSS JOIN LATERAL (SELECT ${stored_task}) l
              WHERE t.tenant_id = :tenant AND t.execution_id = :execution
         ) s
-  ) t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+  ) t JOIN agents a ON a.tenant_id = :tenant AND a.id = t.agent_id
       CROSS JOIN LATERAL (
           SELECT CASE WHEN t.cut THEN '' ELSE t.description END AS description,
                  CASE WHEN NOT t.cut THEN t.result END AS result,
@@ -140,7 +140,8 @@ ${cut_to};
 -- no errand comes after that, so that it is not superseded. agent or NULL; before: the number at which the page before
 -- ended, or NULL.
 ${cut_from}
-SELECT t.id, t.number, t.title, pg_column_size(t.title) AS stored, t.created_at, t.state AS task_state, t.turn AS task_turn, t.interrupt_turn, t.unclaimed,
+SELECT t.id, t.number, t.title, pg_column_size(t.title) AS stored, t.created_at,
+       t.state AS task_state, t.turn AS task_turn, t.interrupt_turn, t.unclaimed,
        told.state AS message_state, last.turn AS last_turn, last.state AS last_turn_state,
        CASE WHEN told.seq IS NOT NULL THEN told.turn WHEN t.turn > 0 THEN 1 END AS turn
   FROM tasks t

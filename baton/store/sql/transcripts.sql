@@ -49,7 +49,7 @@ SELECT s.turn, s.step, s.state, s.text, s.error_code, s.started_at, s.ended_at,
          WHERE s.questions ? (c.call ->> 'id')) AS asked,
        pg_column_size(s.text) + pg_column_size(s.questions) AS stored
   FROM steps s
- WHERE s.tenant_id = :tenant AND s.task_id = :task AND (s.turn, s.step) < (:turn::bigint, :step::bigint)
+ WHERE s.tenant_id = :tenant AND s.task_id = :task AND (s.turn, s.step) < (:from_turn::bigint, :from_step::bigint)
  ORDER BY s.turn DESC, s.step DESC
  LIMIT :limit
 ${cut_to};
@@ -63,7 +63,7 @@ SELECT c.turn, c.step, c.ordinal, c.call_id, c.name, c.arguments, c.state = :cal
   FROM tool_calls c JOIN steps s ON s.tenant_id = c.tenant_id AND s.task_id = c.task_id AND s.turn = c.turn
        AND s.step = c.step
  WHERE c.tenant_id = :tenant AND c.task_id = :task
-   AND (c.turn, c.step, c.ordinal) < (:turn::bigint, :step::bigint, :ordinal::bigint)
+   AND (c.turn, c.step, c.ordinal) < (:from_turn::bigint, :from_step::bigint, :from_call::bigint)
  ORDER BY c.turn DESC, c.step DESC, c.ordinal DESC
  LIMIT :limit
 ${cut_to};
