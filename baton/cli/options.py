@@ -18,6 +18,7 @@ UrlOption = Annotated[
     str | None,
     typer.Option("--url", envvar="BATON_URL", show_envvar=True, help="URL of the Baton server.", metavar="URL"),
 ]
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name, number or uuid.")]
 KeyOption = Annotated[
     str | None, typer.Option("--key", envvar="BATON_API_KEY", show_envvar=True, help="The API key.", metavar="KEY")
 ]

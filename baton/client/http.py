@@ -95,6 +95,15 @@ class Client:
             body["agent"] = int(agent) if agent.isdecimal() else agent
         return decoded(StartedExecution, await self._call("POST", "/executions", json=body, headers=_new_key()))
 
+    async def start_task(self, prompt: str, *, title: str, agent: str) -> StartedExecution:
+        """Start a single task, as `start_plan` starts a plan."""
+        body: Json = {"prompt": prompt, "title": title, "agent": agent}
+        return decoded(StartedExecution, await self._call("POST", "/executions", json=body, headers=_new_key()))
+
+    async def cancel_execution(self, execution_id: UUID | str) -> None:
+        """Cancel what has not ended of an execution."""
+        await self._call("POST", f"/executions/{execution_id}/cancel")
+
     async def execution(self, execution_id: UUID | str) -> ExecutionOut:
         """An execution with its tasks."""
         return decoded(ExecutionOut, await self._call("GET", f"/executions/{execution_id}"))

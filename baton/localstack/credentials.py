@@ -10,7 +10,7 @@ from baton.domain.agents import Scope
 from baton.domain.keys import digest_of
 from baton.domain.quota import UNLIMITED
 from baton.service.keys import Beside, NewKey, create_key
-from baton.service.tenants import default_agent, operator
+from baton.service.tenants import change_model, default_agent, operator
 from baton.store import keys
 from baton.store.pool import Pool, open_pool
 
@@ -26,14 +26,17 @@ class Credentials:
     api_key: str
 
 
-async def ensure_credentials(dsn: str, file: Path, tenant: str = TENANT) -> Credentials:
+async def ensure_credentials(dsn: str, file: Path, tenant: str = TENANT, *, model: str | None = None) -> Credentials:
     """The credentials kept in ``file`` (only its user may read it) if they still count; else new ones, kept there.
 
-    The database must be migrated. The key has all scopes and no rate limit.
+    The database must be migrated. The key has all scopes and no rate limit. ``model``: what the default agent's is to
+    be, None: what it is.
     """
     pool = await open_pool(dsn, min_size=0, max_size=1, application="baton dev")
     try:
         agent = await default_agent(pool, tenant)
+        if model is not None:
+            await change_model(pool, agent, model)
         key = await _kept_key(pool, file, tenant)
         if key is None:
             new = NewKey(tuple(Scope), "baton dev", per_minute=UNLIMITED)

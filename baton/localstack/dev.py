@@ -31,7 +31,7 @@ class DevOptions:
     """What was asked for on the command line.
 
     ``port`` None: the usual one if it is free; ``data`` None: a temporary directory; ``demo`` is played once the stack
-    is ready and returns an exit code.
+    is ready and returns an exit code; ``model``: what the default agent's is to be, None: what it is.
     """
 
     host: str
@@ -41,6 +41,7 @@ class DevOptions:
     demo: Callable[[Ready], Awaitable[int]] | None
     stay: bool
     task_queue: str
+    model: str | None = None
 
 
 async def run(options: DevOptions) -> int:
@@ -53,7 +54,9 @@ async def run(options: DevOptions) -> int:
     try:
         with _data_directory(options.data) as directory:
             listener = _listen(options)
-            stack = Stack(directory, listener, options.task_queue, say, lambda: _keep_notes(directory, stack))
+            stack = Stack(
+                directory, listener, options.task_queue, say, lambda: _keep_notes(directory, stack), options.model
+            )
             try:
                 await _until(told_to_stop, _bring_up_and_stay(stack, options, directory))
             finally:

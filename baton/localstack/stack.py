@@ -70,14 +70,17 @@ class Stack:
         task_queue: str,
         say: Callable[[str], None],
         on_change: Callable[[], None],
+        model: str | None = None,
     ) -> None:
         """``listener`` is the API's socket: held by us, so that a call made while the API restarts waits for it.
 
         ``say`` gets what a person should know, ``on_change`` is called whenever a process id has changed.
+        ``model``: what the default agent's is to be, None: what it is.
         """
         self._directory = directory
         self._listener = listener
         self._task_queue = task_queue
+        self._model = model
         self._say = say
         self._supervisor = Supervisor(say, on_change)
         self._postgres: Postgres | None = None
@@ -144,7 +147,7 @@ class Stack:
             raise PartFailed(
                 f"baton: {error}. Start with a new --data directory; {self._directory} was left as it is."
             ) from error
-        return dsn, await ensure_credentials(dsn, self._directory / "credentials.json")
+        return dsn, await ensure_credentials(dsn, self._directory / "credentials.json", model=self._model)
 
     async def _start_temporal(self, logs: Path) -> _Temporal:
         if os.environ.get("TEMPORAL_ADDRESS"):

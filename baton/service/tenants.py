@@ -1,5 +1,6 @@
 """Tenants: each is made with an agent to begin with, and may be acted for by whoever runs Baton."""
 
+from dataclasses import replace
 from typing import Final
 
 from baton.domain.agents import Agent, Principal, Scope
@@ -8,6 +9,7 @@ from baton.domain.errors import InvalidInput, NotFound
 from baton.domain.ids import TenantId
 from baton.domain.json import JsonObject, unstorable_text
 from baton.domain.quota import UNLIMITED
+from baton.domain.texts import check_text
 from baton.store import agents, tenants
 from baton.store.pool import Pool
 
@@ -35,6 +37,15 @@ async def default_agent(pool: Pool, tenant_name: str) -> Agent:
     tenant_id = await ensure_tenant(pool, tenant_name)
     async with pool.connection() as connection:
         return await agents.ensure_default(connection, tenant_id, FIRST_AGENT, FIRST_MODEL, FIRST_TOOLS, FIRST_POLICIES)
+
+
+async def change_model(pool: Pool, agent: Agent, model: str) -> None:
+    """Give an agent another model. Raises `InvalidInput`."""
+    check_text(model, "model", longest=255)
+    async with pool.transaction() as connection:
+        now = await agents.lock(connection, agent.tenant_id, agent.id)
+        if now is not None and now.model != model:
+            await agents.update(connection, replace(now, model=model))
 
 
 async def operator(pool: Pool, tenant_name: str) -> Principal:

@@ -8,8 +8,9 @@ import yaml
 from rich import box
 from rich.table import Table
 
+from baton.cli.commands.check import check
 from baton.cli.document import NO_DOCUMENT, read_object
-from baton.cli.options import KeyOption, UrlOption, call
+from baton.cli.options import AgentArgument, KeyOption, UrlOption, call
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
@@ -19,8 +20,8 @@ from baton.runtime.console import console
 from baton.runtime.terminal import one_line, print_error, print_json, print_text
 
 agents = typer.Typer(help="Manage agents.", no_args_is_help=True)
+agents.command("check")(check)
 
-AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name, number or uuid.")]
 FileOption = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="Read the agent from YAML or JSON; `-` is stdin.")
 ]

@@ -21,12 +21,19 @@ def dev(
     json: Annotated[
         bool, typer.Option("--json", help="When ready, print one line of JSON and nothing else. Skips the demo.")
     ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Model of the default agent: provider:model. Skips the demo, which needs `scripted`."
+        ),
+    ] = None,
     demo: Annotated[bool, typer.Option(help="Play the example plan when ready.")] = True,
     stay: Annotated[bool, typer.Option(help="Keep running after the demo, until Ctrl-C or SIGTERM.")] = True,
 ) -> None:
     """Run the whole stack on this machine.
 
-    That is PostgreSQL, Temporal with its UI, the API and a worker.
+    That is PostgreSQL, Temporal with its UI, the API and a worker. The worker gets your environment: keys of model
+    providers (OPENAI_API_KEY, …), BATON_TOOLS_MODULES. It finds your modules in the current directory.
     """
     from baton.cli.demo import play_demo
     from baton.localstack.dev import DevOptions, run
@@ -41,8 +48,9 @@ def dev(
         port=port,
         data=data,
         json=json,
-        demo=played if demo and not json else None,
+        demo=played if demo and not json and model is None else None,
         stay=stay,
         task_queue=settings_or_exit().task_queue,
+        model=model,
     )
     raise typer.Exit(asyncio.run(run(options)))
