@@ -16,7 +16,7 @@ from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import SendMode, TaskState
-from baton.store import tools, transcripts
+from baton.store import errands, tools, transcripts
 from baton.store.tools import StartedCall
 from tests.store.test_receipts import withdraw
 from tests.store.test_tools import calling, rows
@@ -239,3 +239,19 @@ async def test_a_pause_and_a_resume_leave_it_open(world: World) -> None:
     box = await world.box(route)
     assert (box.state, box.questions, box.held) == (S.WAITING, before.box.questions, (1, 0))
     assert await rows(world, route) == [("a", "unsure", None)]
+
+
+async def test_what_is_asked_is_part_of_what_was_done(world: World) -> None:
+    """Of the transcript, and of the job that the turn was: what a model asks beside it comes first."""
+    route = await calling(world, "a", "b", asks=("q",))
+    await begun(world, route, "a")
+    await begun(world, route, "b")
+    await asked(world, route, "a")
+    where = await asked(world, route, "b")
+    expected = ["call-q", question_key("a"), question_key("b")]
+    assert [question.call_id for question in where.box.questions] == expected
+    async with world.pool.connection() as connection:
+        timeline = await transcripts.timeline(connection, world.tenant, route.task_id)
+        (errand,) = await errands.page(connection, world.tenant, route.task_id, limit=10)
+    assert [question.call_id for question in timeline.steps[0].asked] == expected
+    assert [question.call_id for question in errand.asked] == expected

@@ -75,10 +75,11 @@ SELECT p.id, p.seq, p.text, p.metadata, p.state AS message_state, p.turn, p.give
                           WHERE n.tenant_id = :tenant AND n.task_id = :task AND n.turn = p.turn AND n.seq > p.seq)
        END AS superseded,
        coalesce(step.text, '') AS answer,
-       (SELECT coalesce(jsonb_agg(s.questions -> (c.call ->> 'id') ORDER BY s.step, c.n), '[]')
-          FROM steps s, jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)
-         WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.turn = last.turn
-           AND s.questions ? (c.call ->> 'id')) AS asked,
+       (SELECT coalesce(jsonb_agg(q.question ORDER BY s.step, c.n, q.call_id), '[]')
+          FROM steps s
+               CROSS JOIN jsonb_each(s.questions) AS q (call_id, question)
+               LEFT JOIN jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n) ON c.call ->> 'id' = q.call_id
+         WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.turn = last.turn) AS asked,
        coalesce(before.first_event, 0) AS after_event,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(h.tool, h.arguments) ORDER BY h.step, c.ordinal), '[]')
           FROM approvals h JOIN tool_calls c ON c.tenant_id = h.tenant_id AND c.task_id = h.task_id

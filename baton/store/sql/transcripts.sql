@@ -44,9 +44,10 @@ ${cut_to};
 -- The steps of a task, with what each asked in the order of its calls (jsonb keeps no order of its keys).
 ${cut_from}
 SELECT s.turn, s.step, s.state, s.text, s.error_code, s.started_at, s.ended_at,
-       (SELECT coalesce(jsonb_agg(s.questions -> (c.call ->> 'id') ORDER BY c.n), '[]')
-          FROM jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n)
-         WHERE s.questions ? (c.call ->> 'id')) AS asked,
+       (SELECT coalesce(jsonb_agg(q.question ORDER BY c.n, q.call_id), '[]')
+          FROM jsonb_each(s.questions) AS q (call_id, question)
+               LEFT JOIN jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n) ON c.call ->> 'id' = q.call_id
+       ) AS asked,
        pg_column_size(s.text) + pg_column_size(s.questions) AS stored
   FROM steps s
  WHERE s.tenant_id = :tenant AND s.task_id = :task AND (s.turn, s.step) < (:from_turn::bigint, :from_step::bigint)
