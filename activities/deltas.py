@@ -50,11 +50,10 @@ class _ExecutionLog:
         self._pending.setdefault(blank, []).append(text)
         self.loop.wake()
 
-    async def take(self, blank: Delta) -> list[Delta]:
-        """What is not in the log yet of one delta. Waits for a flush."""
+    async def take(self, *blanks: Delta) -> list[Delta]:
+        """What is not in the log yet of some deltas. Waits for a flush."""
         async with self._flushing:
-            pieces = self._pending.pop(blank, None)
-            return _deltas({blank: pieces}) if pieces else []
+            return _deltas({blank: self._pending.pop(blank) for blank in blanks if blank in self._pending})
 
     async def _flush_and_rest(self) -> None:
         if await self._flush():
@@ -95,14 +94,19 @@ class DeltaStream:
     def __init__(self, log: _ExecutionLog, key: StepKey, started: StepAttempt) -> None:
         self._log = log
         self._blank = Delta(key.task_id, started.position, key.turn, key.step, started.attempt, "")
+        self._reasoning = replace(self._blank, reasoning=True)
 
     def write(self, text: str) -> None:
         """Add a piece of text. Never waits."""
         self._log.add(self._blank, text)
 
+    def reason(self, text: str) -> None:
+        """Add a piece of reasoning. Never waits."""
+        self._log.add(self._reasoning, text)
+
     async def rest(self) -> list[Delta]:
         """Take back what is not in the log yet, for the transaction that records the step. Waits for a flush."""
-        return await self._log.take(self._blank)
+        return await self._log.take(self._reasoning, self._blank)
 
 
 class DeltaWriter:

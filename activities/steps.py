@@ -111,7 +111,7 @@ class StepActivities(Recording):
             return await finish(self._done(key, standing))
 
     async def _take(self, key: StepKey, started: StepAttempt, stream: DeltaStream, reach: Reach) -> Standing:
-        partial = PartialReply()
+        partial = PartialReply(on_reasoning=stream.reason)
         try:
             async with asyncio.timeout(LONGEST_STEP):
                 agent, reply = await reach.run(self._reply(key, started, partial, stream))

@@ -36,10 +36,12 @@ _ONE_CALL: Final = Usage(calls=1)
 class PartialReply:
     """What a step has come to so far. The caller keeps it, so that an interrupted step's part is known.
 
-    All is filled by `take_step`; ``ended`` is what requests before the present one have used, ``is_asking``: a request
-    is under way that the model has not begun to answer.
+    All is filled by `take_step`, but ``on_reasoning``, which gets each piece of the model's reasoning. ``ended`` is
+    what requests before the present one have used, ``is_asking``: a request is under way that the model has not begun
+    to answer.
     """
 
+    on_reasoning: Callable[[str], None] = lambda _: None
     pieces: list[str] = field(default_factory=list[str])
     stream: StreamedResponse | None = None
     ended: Usage = _NOTHING
@@ -138,7 +140,7 @@ async def _ask(
     while True:
         before = len(partial.text)
         with partial.asking():
-            async with aclosing(streamed_texts(asking, messages, partial.opened)) as texts:
+            async with aclosing(streamed_texts(asking, messages, partial.opened, partial.on_reasoning)) as texts:
                 async for text in texts:
                     partial.pieces.append(text)
                     on_text(text)

@@ -15,6 +15,8 @@ from pydantic_ai.messages import (
     PartStartEvent,
     TextPart,
     TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
 )
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
@@ -38,9 +40,13 @@ class Asking:
 
 
 async def streamed_texts(
-    asking: Asking, messages: list[ModelMessage], opened: Callable[[StreamedResponse], None]
+    asking: Asking,
+    messages: list[ModelMessage],
+    opened: Callable[[StreamedResponse], None],
+    on_reasoning: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[str]:
-    """The pieces of text of one response, as they come. ``opened`` gets the stream once the model has been reached.
+    """The pieces of text of one response, as they come. ``opened`` gets the stream once the model has been reached,
+    ``on_reasoning`` each piece of its reasoning.
 
     Raises ModelFailed for errors of drivers, and where a clock ran out; the consumer's own errors pass untouched.
     """
@@ -61,6 +67,8 @@ async def streamed_texts(
             events = aiter(stream)
             while (event := await watch.wait_for(anext(events, None))) is not None:
                 watch.saw(event)
+                if reasoning := _reasoning_of(event):
+                    on_reasoning(storable_text(reasoning))
                 if text := joint.text_of(event):
                     yield storable_text(text)
     except Exception as error:
@@ -108,6 +116,15 @@ def _has_content(event: ModelResponseStreamEvent) -> bool:
         delta = event.delta
         return any(getattr(delta, name, None) for name in ("content_delta", "args_delta", "tool_name_delta"))
     return False
+
+
+def _reasoning_of(event: ModelResponseStreamEvent) -> str:
+    """What ``event`` adds to the reasoning."""
+    if isinstance(event, PartStartEvent) and isinstance(event.part, ThinkingPart):
+        return event.part.content
+    if isinstance(event, PartDeltaEvent) and isinstance(event.delta, ThinkingPartDelta):
+        return event.delta.content_delta or ""
+    return ""
 
 
 class _Joint:

@@ -22,7 +22,8 @@ class SaidMessage:
 
 @dataclass(frozen=True, slots=True)
 class TakenStep:
-    """A model call. ``text`` is "" while it runs; ``asked`` are the questions it raised, ``error`` why it failed."""
+    """A model call. ``text`` is "" while it runs; ``asked`` are the questions it raised, ``error`` why it failed,
+    ``reasoning`` what the model thought aloud."""
 
     turn: int
     step: int
@@ -32,6 +33,7 @@ class TakenStep:
     error: str | None
     started_at: datetime
     ended_at: datetime | None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from baton.domain.approvals import Policy, ToolRules
 from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult
 from baton.domain.events import (
     NewEvent,
+    ReasoningDelta,
     StepCompleted,
     StepStarted,
     StepVoided,
@@ -48,7 +49,7 @@ class StepAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of text that a step has streamed."""
+    """A piece of text that a step has streamed, or of ``reasoning`` before it."""
 
     task_id: TaskId
     position: int
@@ -56,10 +57,12 @@ class Delta:
     step: int
     attempt: int
     text: str
+    reasoning: bool = False
 
     def event(self) -> NewEvent:
         """The event that says so."""
-        body = TextDelta(turn=self.turn, step=self.step, attempt=self.attempt, text=self.text)
+        kind = ReasoningDelta if self.reasoning else TextDelta
+        body = kind(turn=self.turn, step=self.step, attempt=self.attempt, text=self.text)
         return NewEvent(body, self.task_id)
 
 
@@ -122,7 +125,7 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
         return await _held_calls(change, key) or await _begin_step(change, key)
     again = await fetchrow(connection, "retry_step", **of_step(key))
     assert again is not None
-    if row["streamed"]:
+    if row["streamed"] or row["reasoned"]:
         change.say(StepVoided(turn=key.turn, step=key.step, attempt=row["attempt"]))
     return StepAttempt(again["attempt"], again["failures"], await change.write(), task.position, again["deaths"])
 

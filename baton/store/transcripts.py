@@ -120,6 +120,7 @@ async def timeline(
                 error=row["error_code"],
                 started_at=row["started_at"],
                 ended_at=row["ended_at"],
+                reasoning=row["reasoning"] or "",
             )
             for row in steps
         ),

@@ -83,6 +83,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
     events.StepStarted(turn=1, step=0),
     events.StepVoided(turn=1, step=0, attempt=1),
     events.TextDelta(turn=1, step=0, attempt=1, text="x"),
+    events.ReasoningDelta(turn=1, step=0, attempt=1, text="x"),
     events.StepCompleted(
         turn=1, step=0, text="x", calls=(ToolCall(id="c", name="clock", arguments={"a": 1}),), interrupted=True
     ),

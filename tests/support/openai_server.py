@@ -41,7 +41,7 @@ class Reply:
     ``token_seconds``: the pause before each token. ``cut_after``: the connection breaks after so many tokens.
     ``finish_reason``: in Chat Completions' words (`length`, `content_filter`), by default `stop` or `tool_calls`.
     ``unfinished``: the body ends cleanly, but nothing says that the answer is complete; ``done``: Chat Completions'
-    `[DONE]` comes all the same.
+    `[DONE]` comes all the same. ``reasoning``: what it thinks before, in Chat Completions.
     """
 
     tokens: tuple[str, ...] = ()
@@ -51,6 +51,7 @@ class Reply:
     finish_reason: str | None = None
     unfinished: bool = False
     done: bool = True
+    reasoning: tuple[str, ...] = ()
     input_tokens: int = 11
     output_tokens: int = 7
 
@@ -219,6 +220,8 @@ def _chat_chunk(model: str, delta: Json, finish_reason: str | None = None) -> Js
 
 def _chat_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
     yield [_chat_chunk(model, {"role": "assistant", "content": ""})]
+    for token in reply.reasoning:
+        yield [_chat_chunk(model, {"reasoning_content": token})]
     for token in reply.tokens:
         yield [_chat_chunk(model, {"content": token})]
     rest: list[Json] = []

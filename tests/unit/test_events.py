@@ -48,6 +48,7 @@ STORED: list[tuple[str, dict[str, Any]]] = [
     ("text.delta", {"turn": 1, "step": 0, "attempt": 1, "text": "x"}),
     ("step.completed", {"turn": 1, "step": 0, "text": "", "calls": [{"id": "c", "name": "n", "arguments": {}}]}),
     ("step.failed", {"turn": 1, "step": 0, "attempt": 1, "code": "x", "retrying": True}),
+    ("reasoning.delta", {"turn": 1, "step": 0, "attempt": 1, "text": "x"}),
     ("step.used", {"turn": 1, "step": 0, "attempt": 1, "usage": USAGE}),
     ("tool.started", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "arguments": {"a": [1, {"b": None}]}}),
     ("tool.completed", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "content": None, "failed": False}),

@@ -11,7 +11,15 @@ import pytest
 
 from activities.failures import NOT_CALLED
 from baton.domain.agents import Agent
-from baton.domain.events import EventType, StepCompleted, StepFailed, ToolCompleted
+from baton.domain.events import (
+    EventType,
+    ReasoningDelta,
+    StepCompleted,
+    StepFailed,
+    StepVoided,
+    TextDelta,
+    ToolCompleted,
+)
 from baton.domain.ids import TaskById
 from baton.domain.json import JsonObject
 from baton.domain.plans import parse_plan
@@ -19,6 +27,7 @@ from baton.domain.states import SendMode
 from baton.service import tasks
 from baton.service.agents import AgentChange, create_agent
 from baton.service.explain import explain_task
+from baton.service.log import get_timeline
 from baton.service.starts import start_plan
 from baton.store import agents
 from tests.support.openai_server import Called, OpenAIServer, Refusal, Reply, running_openai_server
@@ -329,3 +338,24 @@ async def test_a_plans_limit_asks_once_and_one_answer_lets_all_go_on(served: Sys
         assert len(provider.asked) == 2
     finally:
         provider.otherwise = before
+
+
+async def test_reasoning_is_streamed_and_no_part_of_the_answer(served: System, provider: OpenAIServer) -> None:
+    provider.reply(
+        Reply((), reasoning=("Half ", "a thought"), unfinished=True),
+        Reply(("Four.",), reasoning=("Two and two ", "is four.")),
+    )
+    task = await served.start("What is two and two?", await new_agent(served))
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "Four."
+    log = await served.log(await served.execution_of(task))
+    thought: dict[int, str] = {}
+    for event in log:
+        if isinstance(event.body, ReasoningDelta):
+            thought[event.body.attempt] = thought.get(event.body.attempt, "") + event.body.text
+    assert thought == {1: "Half a thought", 2: "Two and two is four."}
+    assert "".join(event.body.text for event in log if isinstance(event.body, TextDelta)) == "Four."
+    assert [event.body.attempt for event in log if isinstance(event.body, StepVoided)] == [1]
+    timeline, _ = await get_timeline(served.baton, served.who, TaskById(task))
+    (step,) = timeline.steps
+    assert (step.text, step.reasoning) == ("Four.", "Two and two is four.")

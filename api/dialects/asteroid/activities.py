@@ -119,6 +119,7 @@ def _what_happened(body: Body) -> Iterator[Payload]:
             | events.StepVoided()
             | events.StepUsed()
             | events.TextDelta()
+            | events.ReasoningDelta()
             | events.NoteWritten()
             | events.QuestionAsked()
             | events.ApprovalAsked()

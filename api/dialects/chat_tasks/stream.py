@@ -99,6 +99,7 @@ def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
             | events.TurnStarted()
             | events.TurnEnded()
             | events.StepVoided()
+            | events.ReasoningDelta()
             | events.StepUsed()
             | events.NoteWritten()
             | events.QuestionReminded()

@@ -167,6 +167,8 @@ def _taken(taken: TakenStep) -> Iterator[tuple[datetime, JsonObject]]:
         more["interrupted"] = True
     if taken.error is not None:
         more["error"] = taken.error
+    if taken.reasoning:
+        more["content"] = taken.reasoning
     status = STEP_STATUS[taken.state]
     yield (
         taken.started_at,

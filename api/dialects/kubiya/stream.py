@@ -158,6 +158,7 @@ def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
             | events.TurnStarted()
             | events.TurnEnded()
             | events.StepStarted()
+            | events.ReasoningDelta()
             | events.StepCompleted()
             | events.StepFailed()
             | events.StepUsed()

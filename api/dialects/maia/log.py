@@ -149,6 +149,7 @@ def _said(event: Event, description: str) -> Data | None:
             | events.StepVoided()
             | events.StepUsed()
             | events.TextDelta()
+            | events.ReasoningDelta()
             | events.NoteWritten()
             | events.QuestionReminded()
             | events.QuestionEscalated()

@@ -90,6 +90,7 @@ def _may_end(body: Body) -> bool:
     match body:
         case (
             events.TextDelta()
+            | events.ReasoningDelta()
             | events.StepStarted()
             | events.StepVoided()
             | events.StepCompleted()
@@ -186,6 +187,7 @@ def _said(event: Event) -> Iterator[Frame]:
             | events.MessageRedriven()
             | events.MessagesDead()
             | events.StepStarted()
+            | events.ReasoningDelta()
             | events.StepUsed()
             | events.NoteWritten()
             | events.QuestionAsked()

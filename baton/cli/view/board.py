@@ -72,14 +72,16 @@ class Board:
         match body := event.body:
             case events.TextDelta(text=text):
                 task.text += text
+            case events.ReasoningDelta(text=text):
+                task.reasoning += text
             case events.StepStarted():
-                task.text = ""
+                task.begin_text()
             case events.StepVoided():
                 if task.text:
                     yield Noted(task, "restarted this step; its earlier text no longer counts")
-                task.text = ""
+                task.begin_text()
             case events.StepCompleted(text=text, interrupted=interrupted):
-                task.text = ""
+                task.begin_text()
                 if text.strip():
                     yield Said(task, text, cut_off=interrupted)
             case events.StepFailed(attempt=attempt, code=code, retrying=retrying):
@@ -122,7 +124,7 @@ class Board:
                 if task.started_at is None:
                     task.started_at = event.at
             case events.TurnEnded(result=result, error=error):
-                task.text = ""
+                task.begin_text()
                 _over(task, result, error)
             case events.TaskFailed(code=code):
                 task.error = code

@@ -35,7 +35,7 @@ def tree_lines(
         rows, left_out = _lively(rows, height - len(lines) - 1)
         lines.append(left_out)
     room = height - len(lines) - len(rows)
-    speaking = [task for _, task in rows if task.state is TaskState.RUNNING and task.text.strip()]
+    speaking = [task for _, task in rows if task.state is TaskState.RUNNING and task.saying]
     tail = min(_MOST_TAIL_LINES, room // len(speaking)) if speaking else 0
     for guide, task in rows:
         lines.append(_task_line(board, guide, task, width, now, tick))
@@ -99,7 +99,7 @@ def _with_right(left: Text, right: Text, width: int) -> Text:
 def _tail_lines(task: BoardTask, guide: str, width: int, most: int, console: Console) -> list[Text]:
     room = max(width - 1 - 2 - cell_len(guide) - 4, 8)
     # No more than what can be seen is wrapped, however much was streamed.
-    said = Text(harmless(task.text.strip()[-room * most :]))
+    said = Text(harmless(task.saying[-room * most :]))
     wrapped = said.wrap(console, room)[-most:]
     return [Text.assemble((f"  {guide}  │ ", "dim"), (line.plain.rstrip(), "dim italic")) for line in wrapped]
 

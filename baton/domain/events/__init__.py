@@ -40,6 +40,7 @@ from baton.domain.events.messages import (
 from baton.domain.events.parts import AskedApproval, AskedQuestion, PausedTask, WaitingTask
 from baton.domain.events.turns import (
     NoteWritten,
+    ReasoningDelta,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -86,6 +87,7 @@ KnownBody: TypeAlias = (
     | StepStarted
     | StepVoided
     | TextDelta
+    | ReasoningDelta
     | StepCompleted
     | StepFailed
     | StepUsed

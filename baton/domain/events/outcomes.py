@@ -60,6 +60,7 @@ def outcome_of(event: Event) -> TaskOutcome:
             | events.StepStarted()
             | events.StepVoided()
             | events.TextDelta()
+            | events.ReasoningDelta()
             | events.StepCompleted()
             | events.StepFailed()
             | events.StepUsed()

@@ -46,6 +46,16 @@ class TextDelta(OfStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningDelta(OfStep):
+    """A piece of the reasoning that the model shows before it answers: no part of the answer."""
+
+    type: ClassVar = EventType.REASONING_DELTA
+
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepCompleted(OfStep):
     """A step is recorded, with all its text and the calls that it asks for.
 

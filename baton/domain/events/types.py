@@ -20,6 +20,7 @@ class EventType(StrEnum):
     STEP_STARTED = "step.started"
     STEP_VOIDED = "step.voided"
     TEXT_DELTA = "text.delta"
+    REASONING_DELTA = "reasoning.delta"
     STEP_COMPLETED = "step.completed"
     STEP_FAILED = "step.failed"
     STEP_USED = "step.used"

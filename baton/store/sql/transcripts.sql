@@ -48,7 +48,10 @@ SELECT s.turn, s.step, s.state, s.text, s.error_code, s.started_at, s.ended_at,
           FROM jsonb_each(s.questions) AS q (call_id, question)
                LEFT JOIN jsonb_array_elements(s.calls) WITH ORDINALITY AS c (call, n) ON c.call ->> 'id' = q.call_id
        ) AS asked,
-       pg_column_size(s.text) + pg_column_size(s.questions) AS stored
+       (SELECT string_agg(part ->> 'content', E'\n\n' ORDER BY n)
+          FROM jsonb_array_elements(s.response -> 'parts') WITH ORDINALITY AS p (part, n)
+         WHERE part ->> 'part_kind' = 'thinking') AS reasoning,
+       pg_column_size(s.text) + pg_column_size(s.questions) + coalesce(pg_column_size(s.response), 0) AS stored
   FROM steps s
  WHERE s.tenant_id = :tenant AND s.task_id = :task AND (s.turn, s.step) < (:from_turn::bigint, :from_step::bigint)
  ORDER BY s.turn DESC, s.step DESC

@@ -39,12 +39,17 @@ SELECT id, seq, decides, grants, plan_only, sender, author, answers, text FROM c
 INSERT INTO steps (tenant_id, task_id, turn, step, first_event) VALUES (:tenant, :task, :turn, :step, :first_event);
 
 -- name: read_step
--- A step, and what its present attempt has streamed, NULL for nothing.
+-- A step, what its present attempt has streamed, NULL for nothing, and whether it has shown any reasoning.
 SELECT s.state, s.attempt,
        (SELECT string_agg(e.data ->> 'text', '' ORDER BY e.seq) FROM events e
          WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > s.first_event
            AND e.task_id = :task AND e.type = :event.text_delta AND (e.data ->> 'attempt')::integer = s.attempt
-           AND (e.data ->> 'step')::integer = s.step) AS streamed
+           AND (e.data ->> 'step')::integer = s.step) AS streamed,
+       EXISTS (SELECT FROM events e
+                WHERE e.tenant_id = :tenant AND e.execution_id = :execution AND e.seq > s.first_event
+                  AND e.task_id = :task AND e.type = :event.reasoning_delta
+                  AND (e.data ->> 'attempt')::integer = s.attempt
+                  AND (e.data ->> 'step')::integer = s.step) AS reasoned
   FROM steps s
  WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.turn = :turn AND s.step = :step;
 

@@ -18,7 +18,7 @@ from baton.cli.view.texts import ago, clock, usage_line
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import InputLine
 from baton.domain.conversation import Question, Usage
-from baton.domain.events import TaskFailed
+from baton.domain.events import ReasoningDelta, TaskFailed
 from baton.runtime.terminal import harmless, harmless_json, one_line
 from tests.support.cli_events import CREATED, START, STARTED, Log, asked, execution, over
 from tests.support.events import delta
@@ -222,3 +222,13 @@ def test_after_a_resize_the_screen_is_made_anew() -> None:
 )
 def test_what_was_used_in_a_line(used: Usage, line: str) -> None:
     assert usage_line(used) == line
+
+
+def test_reasoning_is_seen_until_there_is_an_answer() -> None:
+    board, log = _running([])
+    for event in (log(STARTED, 1, "running"), log(ReasoningDelta(turn=1, step=0, attempt=1, text="Hm, let me see"), 1)):
+        board.apply(event)
+    assert "Hm, let me see" in _tree(board)
+    board.apply(log(delta("Four."), 1))
+    assert "Four." in _tree(board)
+    assert "Hm" not in _tree(board)
