@@ -11,7 +11,7 @@ from baton.store.pool import Pool
 
 
 async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> Transcript:
-    """What the step ``key`` reads.
+    """What the step ``key`` reads: all, or what is left of it beside the summary that its task has.
 
     Raises LimitReached and ModelFailed where the model is not to be asked: see `hold_to`, and for more than
     ``most_bytes``, which are not loaded.
@@ -23,7 +23,7 @@ async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> Transcri
             raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {most_bytes} at most")
         bounds = await limits.read(connection, key.tenant_id, key.task_id, key.turn)
         hold_to(bounds.own, budget, key.turn, bounds.plan)
-        transcript = await transcripts.read(connection, key.tenant_id, key.task_id)
+        transcript = await transcripts.read(connection, key.tenant_id, key.task_id, budget.compaction)
     return replace(transcript, remaining=what_is_left(bounds.own, budget, bounds.plan))
 
 

@@ -24,6 +24,7 @@ from activities.reading import forbidden_by_limits, read_transcript
 from activities.recording import Recording
 from activities.rings import Ringer
 from activities.suspects import Suspects
+from baton.agents.compaction import take_next
 from baton.agents.errors import (
     OF_THIS_WORKER,
     STEP_BROKEN,
@@ -32,18 +33,19 @@ from baton.agents.errors import (
     ModelFailed,
 )
 from baton.agents.models import Models
-from baton.agents.steps import PartialReply, take_step
+from baton.agents.steps import PartialReply
 from baton.agents.tools import Begun, Slot, ToolRunner, concurrency_of, rules_of, unrepeatable_tools
 from baton.domain.agents import Agent
 from baton.domain.allowance import PATIENCE, PREFIX, gone_for
 from baton.domain.authors import Author
+from baton.domain.compactions import Compaction
 from baton.domain.conversation import ModelReply, ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
-from baton.store import control, failures, limits, routes, steps, tools
+from baton.store import compactions, control, failures, limits, routes, steps, tools
 from baton.store.failures import AskedElsewhere, FailedAttempt, FailureVerdict
 from baton.store.pool import Pool
 from baton.store.steps import StepAttempt
@@ -114,9 +116,9 @@ class StepActivities(Recording):
         partial = PartialReply(on_reasoning=stream.reason)
         try:
             async with asyncio.timeout(LONGEST_STEP):
-                agent, reply = await reach.run(self._reply(key, started, partial, stream))
+                agent, answer = await reach.run(self._answer(key, started, partial, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
-            standing = await finish(self._record(key, started, agent, reply, stream))
+            standing = await finish(self._record(key, started, agent, answer, partial, stream))
         except asyncio.CancelledError:
             if not reach.ends_turn:
                 raise await finish(self._given_up(failures.survived, key, started.attempt, partial.usage)) from None
@@ -136,21 +138,29 @@ class StepActivities(Recording):
         faultpoints.at(faultpoints.STEP_RECORDED)
         return standing
 
-    async def _reply(
+    async def _answer(
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
-    ) -> tuple[Agent, ModelReply]:
+    ) -> tuple[Agent, ModelReply | Compaction]:
         transcript = await read_transcript(self._pool, key, self._transcript_max_bytes)
-        reply = await take_step(self._models, transcript, started.failures + 1, partial, stream.write)
-        return transcript.agent, reply
+        at, attempt = (key.turn, key.step), started.failures + 1
+        return transcript.agent, await take_next(self._models, transcript, at, attempt, partial, stream.write)
 
     async def _record(
-        self, key: StepKey, started: StepAttempt, agent: Agent, reply: ModelReply, stream: DeltaStream
+        self,
+        key: StepKey,
+        started: StepAttempt,
+        agent: Agent,
+        answer: ModelReply | Compaction,
+        partial: PartialReply,
+        stream: DeltaStream,
     ) -> Standing:
-        asked, refused = questions_of(reply, key.turn)
-        refused += impossible_calls(agent, reply)
+        if isinstance(answer, Compaction):
+            return await self._patiently(compactions.record, key, started.attempt, answer, partial.usage)
+        asked, refused = questions_of(answer, key.turn)
+        refused += impossible_calls(agent, answer)
         rest = await stream.rest()
         return await self._patiently(
-            steps.record_step, key, started.attempt, reply, asked, refused, rest, rules_of(agent)
+            steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
         )
 
     async def _record_interrupted(

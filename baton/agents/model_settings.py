@@ -35,7 +35,8 @@ def clocks_of(settings: JsonObject) -> Clocks:
 
 
 def request_settings(settings: JsonObject) -> ModelSettings:
-    """What goes to the provider. Vendor SDKs retry nothing: whoever asks owns retries."""
+    """What goes to the provider. Vendor SDKs retry nothing: whoever asks owns retries. Providers that want to be asked
+    to cache what conversations have in common are asked."""
     clocks = clocks_of(settings)
     silence = max(READ_TIMEOUT_SECONDS, max(clocks.first, clocks.between) + _SPARE_SECONDS)
     asked = {
@@ -43,11 +44,18 @@ def request_settings(settings: JsonObject) -> ModelSettings:
         for name, value in settings.items()
         if name not in _OTHERS
     }
-    return ModelSettings(**cast("ModelSettings", {"max_retries": 0, "timeout": silence, **asked}))
+    return ModelSettings(**cast("ModelSettings", {"max_retries": 0, "timeout": silence, "cache": True, **asked}))
 
 
 #: What pydantic-ai calls differently.
-_NAMES: Final = {"effort": "thinking", "stop": "stop_sequences", "timeout_seconds": "request_timeout"}
+_NAMES: Final = {
+    "effort": "thinking",
+    "prompt_cache": "cache",
+    "stop": "stop_sequences",
+    "timeout_seconds": "request_timeout",
+}
 _VALUES: Final[dict[str, Callable[[Any], object]]] = {"effort": lambda effort: False if effort == "none" else effort}
 #: What is no part of a request.
-_OTHERS: Final = frozenset({"base_url", "api_key", "first_content_seconds", "between_contents_seconds"})
+_OTHERS: Final = frozenset(
+    {"base_url", "api_key", "first_content_seconds", "between_contents_seconds", "context_window", "summary_model"}
+)

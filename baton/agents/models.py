@@ -17,7 +17,8 @@ from baton.agents.providers import named_provider, spoken
 from baton.agents.scripted import ScriptedModel, ScriptedSettings
 from baton.agents.sentences import sentence_of
 from baton.domain.json import JsonObject
-from baton.domain.model_settings import ModelAccess, base_url, key_name
+from baton.domain.model_settings import ModelAccess, base_url, context_window, key_name
+from baton.domain.window import DEFAULT_WINDOW
 
 MOST_MODELS: Final = 128
 """The models that are kept; the one that was asked for longest ago makes way."""
@@ -84,6 +85,15 @@ class Models:
     def clocks(self, model: Model[Any], settings: JsonObject) -> Clocks | None:
         """How long ``model`` may be silent; None for the scripted one, which sleeps when it is told to."""
         return None if isinstance(model, ScriptedModel) else clocks_of(settings)
+
+    async def window(self, name: str, settings: JsonObject) -> int | None:
+        """The tokens that the model called ``name`` reads: as the agent's ``settings`` say, else as far as that is
+        known; None for the scripted one, which has to read its whole script. Raises like `model`."""
+        if name == scripted.NAME:
+            return None
+        if (said := context_window(settings)) is not None:
+            return said
+        return (await self.model(name, settings)).context_window or DEFAULT_WINDOW
 
     async def close(self) -> None:
         """Close the providers' connections."""

@@ -25,6 +25,7 @@ from pydantic_ai.messages import (
 from baton.agents.attachments import content_of, mention_of
 from baton.agents.notes import Lost, Read, RequestNotes, Source, begun_in, request_metadata
 from baton.agents.responses import decoded
+from baton.domain.compactions import Compaction
 from baton.domain.conversation import (
     Attachment,
     DependencyResult,
@@ -43,6 +44,7 @@ NEVER_ANSWERED: Final = "No answer, and the question is not open any more. What 
 NO_RESULT: Final = "Interrupted before it gave a result."
 NO_TEXT: Final = "[No text.]"
 GO_ON: Final = "Go on."
+PINNED: Final = "[Of these turns, this was pinned and is kept word for word:]"
 EDITED: Final = "called_with_changed_arguments"
 
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)  # parts want a time; no provider gets to see it
@@ -95,8 +97,20 @@ class _Conversation:
         self.dependencies = sorted(self.transcript.dependencies, key=lambda item: item.position)
         text = _task_prompt(self.transcript.title, self.transcript.description)
         first = self.transcript.turns[0] if self.transcript.turns else None
-        self._say([text, *_files(self.transcript.attachments, readable=first is None or not _has_failed(first))])
+        self._say(
+            [
+                text,
+                *_files(
+                    self.transcript.attachments, readable=first is None or first.number > 1 or not _has_failed(first)
+                ),
+            ]
+        )
         self.entries.append(Read(Source.DESCRIPTION, self.transcript.description))
+        if (compaction := self.transcript.compaction) is not None:
+            self.open_questions.update(compaction.questions)
+            self._say([_instead(compaction)])
+            if self.transcript.pinned:
+                self._say([PINNED, *(part for message in self.transcript.pinned for part in _whole(message))])
 
     def add_turn(self, turn: RecordedTurn, *, is_over: bool) -> None:
         """Add what ``turn`` claimed, and its steps: all but the one under way."""
@@ -184,6 +198,19 @@ class _Conversation:
         notes = RequestNotes(self.transcript.title, self.dependencies, self.entries)
         self.messages.append(ModelRequest(self.parts, instructions=self.instructions, metadata=request_metadata(notes)))
         self.parts, self.entries = [], []
+
+
+def _instead(compaction: Compaction) -> str:
+    """The summary, with what it stands for."""
+    left = compaction.left_out
+    in_part = ", the last of them in part" if compaction.cut.turn == left.last_turn else ""
+    counted = f"{left.messages} messages, {left.steps} answers, {left.calls} tool calls"
+    told = f"[Turns 1 to {left.last_turn}{in_part} are left out here: {counted}. What they came to:]"
+    return f"{told}\n\n{compaction.summary}"
+
+
+def _whole(message: ReadMessage) -> list[UserContent]:
+    return [message.text, *_files(message.attachments, readable=True)]
 
 
 def _has_failed(turn: RecordedTurn) -> bool:

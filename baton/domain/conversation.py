@@ -9,6 +9,7 @@ from uuid import UUID
 
 from baton.domain.agents import Agent
 from baton.domain.artifacts import NewArtifact
+from baton.domain.compactions import Compaction
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import StepState
 
@@ -101,6 +102,8 @@ class Transcript:
     ``attachments`` came with the description. ``closed``: the ids of questions that nobody answered and nobody is asked
     any more: an answer was taken back after another message had come, or the turn that was to ask them failed.
     ``remaining``: what the model is told of its limits, "" for nothing.
+    ``compaction``: what is read instead of the turns before the first of these, and of that one's first steps;
+    ``pinned``: messages of those turns that are read all the same.
     """
 
     agent: Agent
@@ -111,6 +114,8 @@ class Transcript:
     attachments: tuple[Attachment, ...] = ()
     closed: frozenset[str] = frozenset()
     remaining: str = ""
+    compaction: Compaction | None = None
+    pinned: tuple[ReadMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

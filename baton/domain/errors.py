@@ -114,6 +114,12 @@ class ArtifactNotFound(NotFound):
     code = "artifact_not_found"
 
 
+class CompactionNotFound(NotFound):
+    """The task has no such compaction."""
+
+    code = "compaction_not_found"
+
+
 class Conflict(DomainError):
     """The task's state does not allow this. ``state`` names it."""
 

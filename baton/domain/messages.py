@@ -20,7 +20,8 @@ class Draft:
     it unless the task's version is one of these; None for any. ``only_if_waiting``: refuse it unless the task waits for
     an answer. ``grants``: tools that the sender consents to for the rest of the task, whatever their calls.
     ``plan_only``: whether the agent may only plan from now on, and call no tool that changes things; None leaves that
-    as it is. Both count from the turn that claims the message.
+    as it is. Both count from the turn that claims the message. ``pinned``: the agent goes on reading it word for word
+    when a summary has taken the place of its turn.
     """
 
     text: str
@@ -34,13 +35,15 @@ class Draft:
     only_if_waiting: bool = False
     grants: tuple[str, ...] = ()
     plan_only: bool | None = None
+    pinned: bool = False
 
     def digest(self) -> bytes:
         """SHA-256 of what the message says, normalised (NFC, attachments in order): equal for a repeat of the same."""
         sha = hashlib.sha256()
         files = (piece for a in self.attachments for piece in (a.filename, a.media_type, a.url))
         grants = sorted(set(self.grants))
-        for piece in (self.text, self.question or "", str(self.plan_only), str(len(grants)), *grants, *files):
+        pieces = (self.text, self.question or "", str(self.plan_only), str(len(grants)), *grants, *files)
+        for piece in (*pieces, *(("pinned",) if self.pinned else ())):
             data = unicodedata.normalize("NFC", piece).encode()
             sha.update(len(data).to_bytes(8, "big"))
             sha.update(data)

@@ -16,7 +16,7 @@ FIRST_CONTENT_SECONDS: Final = 120.0
 BETWEEN_CONTENTS_SECONDS: Final = 60.0
 """What `between_contents_seconds` is where the agent does not say."""
 
-ONE_MODELS_OWN: Final = frozenset({"base_url", "api_key", "extra_body"})
+ONE_MODELS_OWN: Final = frozenset({"base_url", "api_key", "extra_body", "context_window"})
 """The settings that are meant for one model alone, not for those that may answer instead of it."""
 MOST_FALLBACKS: Final = 8
 
@@ -89,6 +89,16 @@ def base_url(settings: JsonObject) -> str | None:
     return cast("str | None", settings.get("base_url"))
 
 
+def context_window(settings: JsonObject) -> int | None:
+    """The tokens that the model reads; None: as many as it is known to."""
+    return cast("int | None", settings.get("context_window"))
+
+
+def summary_model(settings: JsonObject) -> str | None:
+    """The model that makes summaries; None: the agent's own."""
+    return cast("str | None", settings.get("summary_model"))
+
+
 def _number(least: float, most: float) -> _Rule:
     def rule(value: JsonValue) -> str | None:
         fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
@@ -107,6 +117,15 @@ def _whole(least: int, most: int) -> _Rule:
 
 def _effort(value: JsonValue) -> str | None:
     return None if value in EFFORTS else f"one of {', '.join(EFFORTS)}"
+
+
+def _model(value: JsonValue) -> str | None:
+    fits = isinstance(value, str) and len(value) <= 255 and all(value.partition(":"))
+    return None if fits else "the name of a model, as `provider:model`"
+
+
+def _flag(value: JsonValue) -> str | None:
+    return None if isinstance(value, bool) else "true or false"
 
 
 def _stop(value: JsonValue) -> str | None:
@@ -154,6 +173,9 @@ _RULES: Final[dict[str, _Rule]] = {
     "first_content_seconds": _number(0.1, _LONGEST_CLOCK),
     "between_contents_seconds": _number(0.1, _LONGEST_CLOCK),
     "timeout_seconds": _number(0.1, _LONGEST_CLOCK),
+    "context_window": _whole(1024, 100_000_000),
+    "summary_model": _model,
+    "prompt_cache": _flag,
 }
 MODEL_SETTINGS: Final = tuple(_RULES)
 """The settings by name."""

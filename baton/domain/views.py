@@ -8,6 +8,7 @@ from uuid import UUID
 
 from baton.domain.approvals import Approval, ApprovalState
 from baton.domain.authors import Author
+from baton.domain.compactions import Compaction
 from baton.domain.conversation import Attachment, Question, Usage
 from baton.domain.json import JsonObject
 from baton.domain.states import ExecutionState, MessageState, TaskState
@@ -124,6 +125,7 @@ class MessageView:
     accepted_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None
+    pinned: bool
     task_version: int
 
 
@@ -157,6 +159,15 @@ class ApprovalView:
     reason: str | None
     edited: JsonObject | None
     approved_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionView:
+    """A compaction as the record has it. ``undone_at``: the model reads what it stands for again, None where not."""
+
+    compaction: Compaction
+    created_at: datetime
+    undone_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ async def send_message(
             only_if_waiting=draft.only_if_waiting,
             grants=list(draft.grants),
             plan_only=draft.plan_only,
+            pinned=draft.pinned,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _KEY_TWICE:
@@ -276,5 +277,6 @@ def _message_of(row: asyncpg.Record) -> MessageView:
         accepted_at=row["accepted_at"],
         claimed_at=row["claimed_at"],
         ended_at=row["ended_at"],
+        pinned=row["pinned"],
         task_version=row["task_version"],
     )

@@ -12,6 +12,7 @@ import asyncpg
 from baton.domain.agents import Agent
 from baton.domain.allowance import PREFIX, Asked, Spent
 from baton.domain.artifacts import READ_ARTIFACT
+from baton.domain.compactions import Compaction, Cut
 from baton.domain.conversation import (
     DependencyResult,
     ReadMessage,
@@ -26,42 +27,56 @@ from baton.domain.states import MessageState, StepState
 from baton.domain.timeline import NEWEST, MadeCall, SaidMessage, TakenStep, Timeline, TimelinePlace
 from baton.store.agents import agent_of
 from baton.store.codecs import ATTACHMENTS, CALLS, QUESTIONS
+from baton.store.compactions import compaction_of
 from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow
 
+#: Nothing is left out.
+FROM_THE_START: Final = Cut(0, 0)
 #: Of each kind a timeline has so many at most.
 _TIMELINE_ROWS: Final = 1000
 
 
-async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Transcript:
+async def read(
+    connection: Connection, tenant_id: TenantId, task_id: TaskId, compaction: Compaction | None = None
+) -> Transcript:
     """A task's transcript up to the messages that its present turn has claimed. Raises `TaskNotFound`.
 
     Messages and steps that are over never change, so that a repeat reads the same. A message that was redriven is read
     in the turn that claimed it last; in one that failed with it, too, if the model had answered there.
+    ``compaction``: what is read instead of the beginning, of which nothing is loaded but what is pinned.
     """
     task = await fetchrow(connection, "transcript_task", tenant=tenant_id, task=task_id)
     if task is None:
         raise TaskNotFound("there is no such task")
-    sent = await fetch(connection, "transcript_messages", tenant=tenant_id, task=task_id)
-    rows = await fetch(connection, "transcript_steps", tenant=tenant_id, task=task_id)
+    whose: dict[str, object] = {"tenant": tenant_id, "task": task_id}
+    cut = FROM_THE_START if compaction is None else compaction.cut
+    kept: dict[str, object] = {"kept_turn": cut.turn, "kept_step": cut.step}
+    first = 0 if compaction is None else compaction.kept_seq
+    sent = await fetch(connection, "transcript_messages", kept_seq=first, **whose)
+    rows = await fetch(connection, "transcript_steps", **whose, **kept)
     answered = {row["turn"] for row in rows if row["response"] is not None}
     messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
     moved: set[int] = set()
     for row in sent:
         moved.update(turn for turn in row["failed_turns"] if turn > 1)  # the first has read the description, too
         for turn in (*answered.intersection(row["failed_turns"]), row["turn"]):
-            if turn is not None:
+            if turn is not None and turn >= cut.turn:
                 messages[turn].append(_message(row))
     results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
     if any(row["calls"] for row in rows):
-        for row in await fetch(connection, "transcript_results", tenant=tenant_id, task=task_id):
+        for row in await fetch(connection, "transcript_results", **whose, **kept):
             result = ToolResult(row["call_id"], row["content"], row["failed"], row["edited"])
             results[row["turn"], row["step"]].append(result)
     steps: defaultdict[int, list[RecordedStep]] = defaultdict(list)
     for row in rows:
         if row["turn"] not in moved or row["turn"] in messages:  # else it failed for messages that are read elsewhere
             steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
+    pinned: tuple[ReadMessage, ...] = ()
+    if compaction is not None:
+        found = await fetch(connection, "transcript_pinned", kept_turn=cut.turn, **whose)
+        pinned = tuple(map(_message, found))
     return Transcript(
         agent=_agent(task),
         title=task["title"],
@@ -72,10 +87,12 @@ async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> 
         ),
         turns=tuple(
             RecordedTurn(turn, tuple(messages[turn]), tuple(steps[turn]))
-            for turn in range(1, task["turn"] + 1)
+            for turn in range(max(1, cut.turn), task["turn"] + 1)
             if turn == task["turn"] or messages[turn] or steps[turn] or turn not in moved
         ),
         closed=_closed(task, sent, rows),
+        compaction=compaction,
+        pinned=pinned,
     )
 
 
@@ -149,11 +166,15 @@ def _since(page: CutPage[asyncpg.Record], at: str, floor: datetime | None) -> li
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a task is about to read, about, in bytes; what it has used up, and what its limits have asked so far."""
+    """What a task is about to read, about, in bytes; what it has used up, and what its limits have asked so far.
+
+    ``compaction``: what it reads instead of its beginning.
+    """
 
     transcript_bytes: int
     spent: Spent
     asked: tuple[Asked, ...]
+    compaction: Compaction | None = None
 
 
 async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, turn: int) -> Budget:
@@ -168,6 +189,7 @@ async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, t
         int(row["transcript_bytes"]),
         Spent(turn, row["calls"], row["calls_in_turn"], int(row["tokens"]), float(row["usd"]), float(row["seconds"])),
         tuple(Asked(one["call_id"].removeprefix(PREFIX), one["answer"], one["turn"]) for one in asked),
+        None if row["number"] is None else compaction_of(row),
     )
 
 

@@ -26,6 +26,7 @@ from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.dialects.test_artifacts import set_apart_by_a_call
+from tests.dialects.test_compactions import compact
 from tests.support.api import NOWHERE, RunningApi, running_api
 from tests.support.keys import create_key, list_keys, revoke_key
 from tests.support.postgres import PostgresServer
@@ -162,6 +163,8 @@ async def _make(world: World, needs: str) -> None:
     if needs == "approval":
         task = (await start_task(http))["tasks"][0]
         (approval,) = await hold(api, task["id"])
+    if needs == "compacted":
+        await compact(api, task["id"])
     artifact = await set_apart_by_a_call(api, task["id"]) if needs == "artifact" else str(uuid4())
     await STATES[needs](api, task["id"])
     name = str(uuid4())
@@ -176,6 +179,7 @@ async def _make(world: World, needs: str) -> None:
         "MESSAGE": sent,
         "APPROVAL": str(uuid4()) if approval is None else approval["id"],
         "ARTIFACT": artifact,
+        "NUMBER": 1,
         "AGENT": task["agent"]["id"],
         "AGENT_NUMBER": task["agent"]["number"],
         "KEY": str(key.id),
@@ -211,6 +215,7 @@ STATES: Final = {
     "dead": _kill,
     "approval": _as_it_is,
     "artifact": _as_it_is,
+    "compacted": _as_it_is,
 }
 
 
@@ -230,6 +235,7 @@ def place_of(path: str, place: str) -> str:
         "message_id": "MESSAGE",
         "approval_id": "APPROVAL",
         "artifact_id": "ARTIFACT",
+        "number": "NUMBER",
         "agent_id": "AGENT_NUMBER",
         "agentId": "AGENT",
         "key_id": "KEY",

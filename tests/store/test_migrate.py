@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from baton.domain.approvals import ApprovalState
+from baton.domain.compactions import CompactionReason
 from baton.domain.events import EventType
 from baton.domain.states import CallState, ExecutionState, MessageState, StepState, TaskState, TurnState
 from baton.store import migrate as module
@@ -31,6 +32,7 @@ PUBLISHED = {
     "0014_effects.sql": "73b9da77e20bf9f63382c4ae9e5fd9f2de8cb2acc0c1e4310a166cef6fcb751b",
     "0015_fallbacks.sql": "501c3a6659fc278bb9f016e7dfb1c223e319ade2c5fdc9790931344b726b94a1",
     "0016_limits.sql": "82152e3fee4c29f2842fbc15b2dd8eb43511c766fb87c8691b10997346e9242f",
+    "0017_compactions.sql": "022cb9a69df5748b591cc449a389b8869cab4383aefef283495ab47244e6b090",
 }
 
 
@@ -219,6 +221,7 @@ async def test_the_schema_knows_the_states_that_the_code_knows(database_url: str
         "steps.state": StepState,
         "tool_calls.state": CallState,
         "approvals.state": ApprovalState,
+        "compactions.reason": CompactionReason,
         "events.task_state": TaskState,
         "events.execution_state": ExecutionState,
     }

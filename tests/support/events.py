@@ -7,6 +7,7 @@ from uuid import UUID
 from baton.domain import events
 from baton.domain.approvals import ApprovalState
 from baton.domain.authors import Author, AuthorKind
+from baton.domain.compactions import CompactionReason, LeftOut
 from baton.domain.conversation import ToolCall, Usage
 from baton.domain.events import Body, Event, KnownBody, NewEvent, Unknown
 from baton.domain.events.codec import CLASSES, encode
@@ -92,6 +93,21 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
     events.ToolStarted(turn=1, step=0, call_id="c", name="clock", arguments={"a": 1}),
     events.ToolCompleted(turn=1, step=0, call_id="c", name="clock", content=["noon", {"n": 1.5}], failed=True),
     events.NoteWritten(turn=1, step=0, call_id="c", name="key", text="x"),
+    events.ContextCompacted(
+        turn=3,
+        step=0,
+        number=1,
+        reason=CompactionReason.WINDOW,
+        kept_turn=2,
+        kept_step=1,
+        left_out=LeftOut(last_turn=2, messages=1, steps=2, calls=1),
+        summary="x",
+        model="test:model",
+        usage=Usage(input_tokens=5, calls=1),
+        by="me",
+        author=_AUTHOR,
+    ),
+    events.ContextRestored(turn=3, step=0, number=1, by="me", author=_AUTHOR),
     events.TurnEnded(
         turn=1,
         outcome=Ending.FAILED,

@@ -65,6 +65,12 @@ STORED: list[tuple[str, dict[str, Any]]] = [
         | {"reason": "no", "arguments": None, "digest": None},
     ),
     ("note.written", {"turn": 1, "step": 0, "call_id": "c", "name": "n", "text": "x"}),
+    (
+        "context.compacted",
+        {"turn": 3, "step": 0, "number": 1, "reason": "overflow", "kept_turn": 2, "kept_step": 0}
+        | {"left_out": {"last_turn": 1, "messages": 1, "steps": 1, "calls": 0}},
+    ),
+    ("context.restored", {"turn": 3, "step": 0, "number": 1, "by": "me"}),
     ("turn.ended", {"turn": 1, "outcome": "answered", "result": "x", "error": None, "messages": [], "waiting": []}),
     ("turn.ended", {"turn": 1, "outcome": "answered", "questions": [QUESTION], "approvals": []}),
     ("message.withdrawn", {"message_id": M, "seq": 1, "questions": [QUESTION], "approvals": []}),

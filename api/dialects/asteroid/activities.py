@@ -28,6 +28,7 @@ Told: TypeAlias = (
     | events.StepStarted
     | events.StepCompleted
     | events.StepFailed
+    | events.ContextCompacted
     | events.ToolStarted
     | events.ToolCompleted
     | events.QuestionReminded
@@ -92,6 +93,9 @@ def _what_happened(body: Body) -> Iterator[Payload]:
             if not retrying:
                 yield _generic(f"The step failed: {code}.")
                 yield _step("step_completed", step)
+        case events.ContextCompacted(step=step, usage=usage):
+            if usage is not None:  # else the step was over long ago, and somebody has redone what it made
+                yield _step("step_completed", step)
         case events.ToolStarted(name=name, attempt=attempt):
             yield _generic(f"Calls {name}." if attempt == 1 else f"Calls {name} again: attempt {attempt}.")
         case events.ToolCompleted(name=name, content=content, failed=failed):
@@ -121,6 +125,7 @@ def _what_happened(body: Body) -> Iterator[Payload]:
             | events.TextDelta()
             | events.ReasoningDelta()
             | events.NoteWritten()
+            | events.ContextRestored()
             | events.QuestionAsked()
             | events.ApprovalAsked()
             | events.Unknown()

@@ -3,7 +3,7 @@
 from fastapi.routing import APIRoute
 
 from api.dialect import Dialect, new_app
-from api.dialects.baton import agents, approvals, artifacts, executions, keys, messages, receipts, tasks
+from api.dialects.baton import agents, approvals, artifacts, compactions, executions, keys, messages, receipts, tasks
 from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.problems import PREFIX
 from api.errors import install
@@ -28,6 +28,7 @@ def baton_dialect() -> Dialect:
         receipts.router,
         approvals.router,
         artifacts.router,
+        compactions.router,
         agents.router,
         keys.router,
     )  # sends are matched first

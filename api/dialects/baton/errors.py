@@ -24,6 +24,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageNotFound: ErrorStatus(404, "message_not_found"),
     errors.ApprovalNotFound: ErrorStatus(404, "approval_not_found"),
     errors.ArtifactNotFound: ErrorStatus(404, "artifact_not_found"),
+    errors.CompactionNotFound: ErrorStatus(404, "compaction_not_found"),
     errors.Conflict: ErrorStatus(409, "conflict"),
     errors.TaskClosed: ErrorStatus(409, "task_closed"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),

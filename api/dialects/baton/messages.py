@@ -53,6 +53,7 @@ async def send_message(task_id: str, who: CanSend, body: JsonBody, options: Opti
         if_versions=options.if_versions,
         grants=tuple(request.grants),
         plan_only=request.plan_only,
+        pinned=request.pinned,
     )
     sent = await messages.send_message(baton, who, TaskById(parse_task_id(task_id)), draft)
     receipt = sent.receipt

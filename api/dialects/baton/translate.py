@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from baton.domain.agents import Agent, Principal, Scope
 from baton.domain.artifacts import ArtifactPart
@@ -10,10 +10,11 @@ from baton.domain.conversation import Usage
 from baton.domain.explanation import Explanation
 from baton.domain.keys import Key
 from baton.domain.messages import Receipt
-from baton.domain.views import AgentRef, ApprovalView, ExecutionView, MessageView, Page, TaskView
+from baton.domain.views import AgentRef, ApprovalView, CompactionView, ExecutionView, MessageView, Page, TaskView
 
 T = TypeVar("T")
 Json = dict[str, Any]
+TellableKind: TypeAlias = Literal["task", "execution", "message", "approval", "agent", "compaction"]
 
 
 def execution(view: ExecutionView) -> Json:
@@ -115,6 +116,7 @@ def message(view: MessageView) -> Json:
         "author": None if view.author is None else view.author.json(),
         "answers": view.answers,
         "reason": view.reason,
+        "pinned": view.pinned,
         "accepted_at": view.accepted_at,
         "claimed_at": view.claimed_at,
         "ended_at": view.ended_at,
@@ -147,6 +149,24 @@ def approval(view: ApprovalView) -> Json:
 def artifact(part: ArtifactPart) -> Json:
     """A part of an artifact."""
     return asdict(part)
+
+
+def compaction(view: CompactionView) -> Json:
+    """A compaction, and whether it is undone."""
+    made = view.compaction
+    return {
+        "number": made.number,
+        "turn": made.turn,
+        "step": made.step,
+        "reason": made.reason,
+        "model": made.model,
+        "kept_turn": made.cut.turn,
+        "kept_step": made.cut.step,
+        "left_out": asdict(made.left_out),
+        "summary": made.summary,
+        "created_at": view.created_at,
+        "undone_at": view.undone_at,
+    }
 
 
 def accepted(receipt: Receipt) -> Json:
@@ -255,10 +275,22 @@ _TOLD: Final = {
         "task",
     ),
     "agent": ("id", "number", "name", "version", "warnings"),
+    "compaction": (
+        "number",
+        "turn",
+        "step",
+        "reason",
+        "model",
+        "kept_turn",
+        "kept_step",
+        "left_out",
+        "created_at",
+        "undone_at",
+    ),
 }
 
 
-def told(who: Principal, kind: Literal["task", "execution", "message", "approval", "agent"], shown: Json) -> Json:
+def told(who: Principal, kind: TellableKind, shown: Json) -> Json:
     """What a change is answered with: all that is ``shown``, or to a caller without `tasks:read` nothing that anybody
     wrote."""
     if who.may(Scope.READ):

@@ -64,6 +64,10 @@ def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
                 yield "message.completed", {"message_id": translate.message_id(name), "content": text}
             more: JsonObject = {"interrupted": True} if body.interrupted else {}
             yield _completed(translate.thinking(name, "completed", started_at=at, completed_at=at, **more))
+        case events.ContextCompacted(turn=turn, step=step, usage=usage):
+            if usage is not None:  # else the step was over long ago, and somebody has redone what it made
+                name = translate.step_of(turn, step)
+                yield _completed(translate.thinking(name, "completed", started_at=at, completed_at=at))
         case events.StepFailed(turn=turn, step=step, code=code, retrying=retrying):
             name = translate.step_of(turn, step)
             if not retrying:
@@ -102,6 +106,7 @@ def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
             | events.ReasoningDelta()
             | events.StepUsed()
             | events.NoteWritten()
+            | events.ContextRestored()
             | events.QuestionReminded()
             | events.QuestionEscalated()
             | events.ApprovalAsked()

@@ -23,6 +23,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageNotFound: ErrorStatus(404),
     errors.ApprovalNotFound: ErrorStatus(404),
     errors.ArtifactNotFound: ErrorStatus(404),
+    errors.CompactionNotFound: ErrorStatus(404),
     errors.Conflict: ErrorStatus(409),
     errors.TaskClosed: ErrorStatus(409),
     errors.TaskBusy: ErrorStatus(409),

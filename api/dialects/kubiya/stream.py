@@ -165,6 +165,8 @@ def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
             | events.ToolStarted()
             | events.ToolCompleted()
             | events.NoteWritten()
+            | events.ContextCompacted()
+            | events.ContextRestored()
             | events.QuestionAsked()
             | events.QuestionReminded()
             | events.QuestionEscalated()

@@ -24,6 +24,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageNotFound: ErrorStatus(404, "message-not-found"),
     errors.ApprovalNotFound: ErrorStatus(404, "decision-not-found"),
     errors.ArtifactNotFound: ErrorStatus(404, "not-found"),
+    errors.CompactionNotFound: ErrorStatus(404, "not-found"),
     errors.Conflict: ErrorStatus(409, "conflict"),
     errors.TaskClosed: ErrorStatus(409, "task-closed"),
     errors.TaskBusy: ErrorStatus(409, "task-busy"),

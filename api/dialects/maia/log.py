@@ -151,6 +151,8 @@ def _said(event: Event, description: str) -> Data | None:
             | events.TextDelta()
             | events.ReasoningDelta()
             | events.NoteWritten()
+            | events.ContextCompacted()
+            | events.ContextRestored()
             | events.QuestionReminded()
             | events.QuestionEscalated()
             | events.Unknown()

@@ -27,6 +27,7 @@ ERRORS: Final[ErrorTable] = {
     errors.MessageNotFound: ErrorStatus(404, _NOT_FOUND),
     errors.ApprovalNotFound: ErrorStatus(404, _NOT_FOUND),
     errors.ArtifactNotFound: ErrorStatus(404, _NOT_FOUND),
+    errors.CompactionNotFound: ErrorStatus(404, _NOT_FOUND),
     errors.Conflict: ErrorStatus(409, "conflict"),
     errors.TaskClosed: ErrorStatus(409, "task_cancelled"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),

@@ -98,6 +98,8 @@ def _may_end(body: Body) -> bool:
             | events.ToolStarted()
             | events.ToolCompleted()
             | events.NoteWritten()
+            | events.ContextCompacted()
+            | events.ContextRestored()
             | events.QuestionAsked()
             | events.ApprovalAsked()
         ):
@@ -190,6 +192,8 @@ def _said(event: Event) -> Iterator[Frame]:
             | events.ReasoningDelta()
             | events.StepUsed()
             | events.NoteWritten()
+            | events.ContextCompacted()
+            | events.ContextRestored()
             | events.QuestionAsked()
             | events.QuestionReminded()
             | events.QuestionEscalated()

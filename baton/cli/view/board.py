@@ -54,7 +54,7 @@ class Board:
         match event.body:
             case events.StepCompleted(usage=Usage() as used) | events.StepFailed(usage=Usage() as used):
                 self.used += used
-            case events.StepUsed(usage=used):
+            case events.StepUsed(usage=used) | events.ContextCompacted(usage=Usage() as used):
                 self.used += used
             case _:
                 pass
@@ -87,6 +87,10 @@ class Board:
             case events.StepFailed(attempt=attempt, code=code, retrying=retrying):
                 if retrying:  # else the end of the task tells it
                     yield Noted(task, f"attempt {attempt} failed ({code}); retrying")
+            case events.ContextCompacted(left_out=left):
+                yield Noted(task, f"the agent reads a summary of what was said up to turn {left.last_turn}")
+            case events.ContextRestored():
+                yield Noted(task, "the agent reads the conversation again that a summary stood for")
             case events.ToolStarted(name=name, arguments=arguments, attempt=attempt):
                 if attempt > 1:
                     yield Noted(task, f"calls {name} again (attempt {attempt})")

@@ -40,6 +40,9 @@ class SendMessage(Shape):
     plan_only: Annotated[
         StrictBool | None, Field(description="Whether the agent may only plan from then on, and change nothing.")
     ] = None
+    pinned: Annotated[
+        StrictBool, Field(description="Whether the agent goes on reading it word for word in a long conversation.")
+    ] = False
 
 
 class EditMessage(Shape):
@@ -76,6 +79,7 @@ class MessageOut(Shape):
     accepted_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None
+    pinned: bool = False
     author: AuthorOut | None = None
 
 
@@ -98,6 +102,7 @@ class ChangedMessage(Shape):
     accepted_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None
+    pinned: bool | None = None
     author: AuthorOut | None = None
     task: TaskAfter
 

@@ -39,6 +39,8 @@ from baton.domain.events.messages import (
 )
 from baton.domain.events.parts import AskedApproval, AskedQuestion, PausedTask, WaitingTask
 from baton.domain.events.turns import (
+    ContextCompacted,
+    ContextRestored,
     NoteWritten,
     ReasoningDelta,
     StepCompleted,
@@ -94,6 +96,8 @@ KnownBody: TypeAlias = (
     | ToolStarted
     | ToolCompleted
     | NoteWritten
+    | ContextCompacted
+    | ContextRestored
     | TurnEnded
     | QuestionAsked
     | QuestionReminded

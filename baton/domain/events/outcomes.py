@@ -67,6 +67,8 @@ def outcome_of(event: Event) -> TaskOutcome:
             | events.ToolStarted()
             | events.ToolCompleted()
             | events.NoteWritten()
+            | events.ContextCompacted()
+            | events.ContextRestored()
             | events.QuestionAsked()
             | events.QuestionReminded()
             | events.QuestionEscalated()

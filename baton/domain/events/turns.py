@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from baton.domain.authors import Author
+from baton.domain.compactions import CompactionReason, LeftOut
 from baton.domain.conversation import ToolCall, Usage
 from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef, OfCall, OfStep, OfTurn
 from baton.domain.events.types import EventType
@@ -137,6 +139,40 @@ class NoteWritten(OfCall):
 
     name: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextCompacted(OfStep):
+    """A step made a summary, which the model reads from now on instead of what it stands for (``left_out``).
+
+    ``number`` counts the task's compactions. Read as they were said are the messages of ``kept_turn``, its steps from
+    ``kept_step`` on, and what came later. ``usage`` is what the summary used. Where somebody redid one that was undone,
+    ``by`` and ``author`` say who, and the summary is not repeated.
+    """
+
+    type: ClassVar = EventType.CONTEXT_COMPACTED
+
+    number: int
+    reason: CompactionReason
+    kept_turn: int
+    kept_step: int
+    left_out: LeftOut
+    summary: str = ""
+    model: str = ""
+    usage: Usage | None = None
+    by: str = ""
+    author: Author | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextRestored(OfStep):
+    """Somebody undid a compaction, which the step made: the model reads again what it stood for."""
+
+    type: ClassVar = EventType.CONTEXT_RESTORED
+
+    number: int
+    by: str
+    author: Author | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ class EventType(StrEnum):
     APPROVAL_ASKED = "approval.asked"
     APPROVAL_DECIDED = "approval.decided"
     NOTE_WRITTEN = "note.written"
+    CONTEXT_COMPACTED = "context.compacted"
+    CONTEXT_RESTORED = "context.restored"
     TURN_ENDED = "turn.ended"
     TASK_PAUSED = "task.paused"
     TASK_RESUMED = "task.resumed"

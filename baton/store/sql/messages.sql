@@ -77,12 +77,12 @@ WITH e AS MATERIALIZED (
     RETURNING ex.event_seq
 ), m AS (
     INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, author, answers,
-                          decides, grants, plan_only, idempotency_key, digest, receipt)
+                          decides, grants, plan_only, pinned, idempotency_key, digest, receipt)
     SELECT :tenant, u.id, u.accepted_seq, :message, :text, :attachments, :metadata, :origin, :sender, :author,
            ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'),
            CASE WHEN d.still_held = '[]' THEN ARRAY(SELECT jsonb_path_query(d.open_approvals, '$[*].id') #>> '{}')
                 ELSE '{}' END,
-           :grants, :plan_only, :idempotency_key, :digest,
+           :grants, :plan_only, :pinned, :idempotency_key, :digest,
            jsonb_build_object('state', d.next_state, 'version', u.version, 'turn', d.turn, 'turn_open', d.turn_open)
       FROM u, decided d
     RETURNING accepted_at, answers, decides
@@ -127,7 +127,7 @@ SELECT DISTINCT t.id
 -- part: message
 -- A message `m` of the task `t`.
 m.id, m.seq, m.task_id, t.execution_id, m.state, m.turn, m.text, m.attachments, m.origin, m.sender, m.author, m.answers,
-m.reason, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
+m.reason, m.pinned, m.accepted_at, m.claimed_at, m.ended_at, t.version AS task_version
 
 -- name: message_view
 SELECT ${message}

@@ -17,18 +17,25 @@ SELECT ${agent}, t.title, t.description, t.attachments, t.turn, t.rested_questio
 AND NOT (m.state = :message.dead AND coalesce(m.reason, '') = 'transcript_too_large')
 
 -- name: transcript_messages
+-- Here and below kept_seq, kept_turn and kept_step say from where on a task is read as it is: 0 for all.
 SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages m
- WHERE tenant_id = :tenant AND task_id = :task AND ${is_read}
+ WHERE tenant_id = :tenant AND task_id = :task AND seq >= :kept_seq AND ${is_read}
+ ORDER BY seq;
+
+-- name: transcript_pinned
+-- Pinned messages of the turns before.
+SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages m
+ WHERE tenant_id = :tenant AND task_id = :task AND pinned AND turn < :kept_turn AND ${is_read}
  ORDER BY seq;
 
 -- name: transcript_steps
 SELECT turn, step, state, text, response, calls, questions, error_code FROM steps
- WHERE tenant_id = :tenant AND task_id = :task AND state <> :step.running
+ WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) >= (:kept_turn, :kept_step) AND state <> :step.running
  ORDER BY turn, step;
 
 -- name: transcript_results
 SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END AS edited FROM tool_calls
- WHERE tenant_id = :tenant AND task_id = :task AND state = :call.done
+ WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) >= (:kept_turn, :kept_step) AND state = :call.done
  ORDER BY turn, step, ordinal;
 
 -- name: timeline_messages
@@ -83,22 +90,29 @@ SELECT q.key AS call_id, m.text AS answer, m.turn
  ORDER BY s.turn, s.step, m.seq;
 
 -- name: step_budget
--- How much a step would read, without reading it (texts as they are, JSON as it is stored), and what its task has used
--- up; an attempt that was lost with its worker counts as one call. asked: a limit has raised a question.
+-- How much a step would read, without reading it (texts as they are, JSON as it is stored), what its task has used up,
+-- and the summary that it would read, if there is one. An attempt that was lost with its worker counts as one call.
+-- asked: a limit has raised a question.
+WITH c AS (
+    ${newest_compaction}
+)
 SELECT coalesce(octet_length(t.description), 0)
        + coalesce((SELECT sum(octet_length(d.result)) FROM tasks d
                     WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
                       AND d.position = ANY (t.depends_on)), 0)
        + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
-                    WHERE m.tenant_id = :tenant AND m.task_id = :task AND ${is_read}), 0)
+                    WHERE m.tenant_id = :tenant AND m.task_id = :task
+                      AND m.seq >= coalesce(c.kept_seq, 0) AND ${is_read}), 0)
        + coalesce((SELECT sum(octet_length(s.text) + coalesce(pg_column_size(s.response), 0)) FROM steps s
-                    WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running), 0)
-       + coalesce((SELECT sum(coalesce(pg_column_size(c.content), 0)) FROM tool_calls c
-                    WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.state = :call.done), 0)
+                    WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running
+                      AND (s.turn, s.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0)
+       + coalesce((SELECT sum(coalesce(pg_column_size(k.content), 0)) FROM tool_calls k
+                    WHERE k.tenant_id = :tenant AND k.task_id = :task AND k.state = :call.done
+                      AND (k.turn, k.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0)
        AS transcript_bytes,
        t.model_calls + spent.lost AS calls, t.input_tokens + t.output_tokens AS tokens, coalesce(t.usd, 0) AS usd,
-       spent.calls_in_turn, spent.seconds, spent.asked
-  FROM tasks t
+       spent.calls_in_turn, spent.seconds, spent.asked, c.*
+  FROM tasks t LEFT JOIN c ON true
        CROSS JOIN (
            SELECT coalesce(sum(${lost}) FILTER (WHERE state = :step.running), 0) AS lost,
                   coalesce(sum(model_calls + CASE WHEN state = :step.running THEN ${lost} ELSE 0 END)

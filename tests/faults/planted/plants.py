@@ -63,7 +63,7 @@ def read_only_once(transcripts: Any) -> None:
     """… nobody finds them any more."""
     read = transcripts.read
 
-    async def read_what_is_left(connection: Any, tenant_id: Any, task_id: Any) -> Any:
+    async def read_what_is_left(connection: Any, tenant_id: Any, task_id: Any, *rest: Any) -> Any:
         if _repeated.get() and _planted(DEQUEUED_TOO_SOON):
             await connection.execute(
                 "UPDATE messages m SET turn = NULL FROM tasks t"
@@ -71,7 +71,7 @@ def read_only_once(transcripts: Any) -> None:
                 tenant_id,
                 task_id,
             )
-        return await read(connection, tenant_id, task_id)
+        return await read(connection, tenant_id, task_id, *rest)
 
     transcripts.read = read_what_is_left
 

@@ -140,3 +140,13 @@ async def test_a_model_that_makes_way_while_it_answers_answers(openai_server: Op
         assert not model.provider.client.is_closed()
     assert model.provider.client.is_closed()
     await models.close()
+
+
+async def test_providers_that_want_to_be_asked_are_asked_to_cache(models: Models, openai_server: OpenAIServer) -> None:
+    await ask(models, "anthropic:claude-haiku-4-5", None)
+    await ask(models, "anthropic:claude-haiku-4-5", None, prompt_cache=False)
+    await ask(models, "openai-chat:qwen3", None)
+    by_default, not_wanted, unknown = (str(asked.body) for asked in openai_server.asked)
+    assert "cache_control" in by_default
+    assert "cache_control" not in not_wanted
+    assert "cache" not in unknown

@@ -1,0 +1,112 @@
+"""What an agent does next: it answers, or where its conversation does not fit the model's window, shortens that."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+import orjson
+
+from baton.agents.errors import OVERFLOW, ModelFailed
+from baton.agents.models import Models
+from baton.agents.steps import PartialReply, take_step
+from baton.agents.summaries import summary_of
+from baton.agents.tools import definitions
+from baton.domain.compactions import Compaction, CompactionReason, Cut
+from baton.domain.conversation import ModelReply, Transcript
+from baton.domain.model_settings import summary_model
+from baton.domain.window import (
+    WindowRoom,
+    compacted,
+    cut_for,
+    fixed_bytes,
+    left_by,
+    room_for,
+    room_in,
+    said_bytes,
+    shortened,
+)
+
+#: Of a size that a provider has refused, so much is tried next.
+_LESS: Final = 2
+
+
+async def take_next(
+    models: Models,
+    transcript: Transcript,
+    at: tuple[int, int],
+    attempt: int,
+    partial: PartialReply,
+    on_text: Callable[[str], None],
+) -> ModelReply | Compaction:
+    """The reply of the agent's model to ``transcript``, as `take_step` has it; or a compaction, where that would not
+    fit: the next step reads it.
+
+    ``at``: the turn and the step that is being taken. An overflow that the window did not foretell is compacted, too;
+    another one right after it is raised. What cannot be left out is shortened, as far as it is results.
+    """
+    room = await _room(models, transcript)
+    if room is None:
+        return await take_step(models, transcript, attempt, partial, on_text)
+    other = fixed_bytes(transcript) + _tool_bytes(transcript)
+    tried = _has_just_compacted(transcript, at)
+    if (excess := other + said_bytes(transcript) - room.most) > 0:
+        if (cut := cut_for(transcript, room, other)) is not None:
+            reason = CompactionReason.OVERFLOW if tried else CompactionReason.WINDOW
+            return await _compact(models, transcript, cut, room, reason, at, partial)
+        transcript = shortened(transcript, excess)
+    try:
+        return await take_step(models, transcript, attempt, partial, on_text)
+    except ModelFailed as error:
+        if error.code != OVERFLOW or tried or partial.text:
+            raise
+        refused = other + said_bytes(transcript)
+        less = room_in(refused // _LESS)
+        if (cut := cut_for(transcript, less, other)) is not None:
+            return await _compact(models, transcript, cut, less, CompactionReason.OVERFLOW, at, partial, refused)
+        shorter = shortened(transcript, refused - less.most)
+        if shorter is transcript:
+            raise
+        return await take_step(models, shorter, attempt, partial, on_text)
+
+
+async def _compact(
+    models: Models,
+    transcript: Transcript,
+    cut: Cut,
+    room: WindowRoom,
+    reason: CompactionReason,
+    at: tuple[int, int],
+    partial: PartialReply,
+    refused: int | None = None,
+) -> Compaction:
+    if (named := summary_model(transcript.agent.model_settings)) is not None:
+        with suppress(ModelFailed):  # as below; another model makes the summary
+            if (window := await models.window(named, {})) is not None:
+                room = replace(room, material=min(room.material, room_for(window, None, named).material))
+    text, model = await summary_of(models, transcript, left_by(transcript, cut), room, partial)
+    return compacted(transcript, cut, text, reason=reason, at=at, refused_bytes=refused, model=model)
+
+
+async def _room(models: Models, transcript: Transcript) -> WindowRoom | None:
+    """The room that the conversation has, whichever of its agent's models answers; None where there is no end to it."""
+    agent = transcript.agent
+    windows: list[int | None] = []
+    for choice in agent.choices:
+        with suppress(ModelFailed):  # `take_step` says what is wrong with it
+            windows.append(await models.window(choice.model, choice.settings))
+    known = [window for window in windows if window is not None]
+    return room_for(min(known), transcript.compaction, agent.model) if known and known == windows else None
+
+
+def _has_just_compacted(transcript: Transcript, at: tuple[int, int]) -> bool:
+    """Whether the step before has made a summary since the provider had refused what came before it."""
+    last = transcript.compaction
+    return last is not None and last.reason is CompactionReason.OVERFLOW and (last.turn, last.step + 1) == at
+
+
+def _tool_bytes(transcript: Transcript) -> int:
+    return sum(
+        len(orjson.dumps(tool.parameters_json_schema)) + len((tool.description or "").encode()) + len(tool.name)
+        for tool in definitions(transcript.agent.tools)
+    )

@@ -1,0 +1,55 @@
+"""Summaries that a task's model reads instead of what was said before."""
+
+from datetime import datetime
+
+from baton.client.schemas.base import PageOut, Shape
+from baton.domain.compactions import CompactionReason
+
+
+class LeftOutOut(Shape):
+    """What a summary stands for: turns 1 to ``last_turn``, perhaps in part, and what was said and done in them."""
+
+    last_turn: int
+    messages: int
+    steps: int
+    calls: int
+
+
+class CompactionOut(Shape):
+    """A summary. ``turn`` and ``step`` name the step that made it, ``model`` which did ("" where none could).
+
+    Read as they were said are the messages of ``kept_turn``, its steps from ``kept_step`` on, and what came later. The
+    newest whose ``undone_at`` is null is the one that is read."""
+
+    number: int
+    turn: int
+    step: int
+    reason: CompactionReason
+    model: str
+    kept_turn: int
+    kept_step: int
+    left_out: LeftOutOut
+    summary: str
+    created_at: datetime
+    undone_at: datetime | None
+
+
+class Compactions(PageOut[CompactionOut]):
+    """A page of compactions."""
+
+
+class ChangedCompaction(Shape):
+    """A compaction right after it was undone or redone. Who may not read tasks is not told the summary: it is left
+    out."""
+
+    number: int
+    turn: int
+    step: int
+    reason: CompactionReason
+    model: str
+    kept_turn: int
+    kept_step: int
+    left_out: LeftOutOut
+    summary: str | None = None
+    created_at: datetime
+    undone_at: datetime | None

@@ -1,0 +1,142 @@
+"""Summaries that models read: recorded as steps, undone and redone."""
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from baton.domain.authors import Author
+from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
+from baton.domain.conversation import ModelReply, Usage
+from baton.domain.errors import CompactionNotFound
+from baton.domain.events import ContextCompacted, ContextRestored
+from baton.domain.ids import StepKey, TaskId, TaskRoute, TenantId
+from baton.domain.mailbox import Standing, Then
+from baton.domain.states import StepState
+from baton.domain.views import CompactionView
+from baton.store import steps
+from baton.store.changes import Change
+from baton.store.pages import CutPage, fetch_page
+from baton.store.pool import Connection
+from baton.store.queries import fetchrow, fetchval, of_step
+from baton.store.step_rows import end_step, locked, stand
+
+_LEFT_OUT = TypeAdapter(LeftOut)
+
+
+async def record(connection: Connection, key: StepKey, attempt: int, made: Compaction, usage: Usage) -> Standing:
+    """Record the summary that an attempt has made: the step is over, and the next one of its turn is due.
+
+    An attempt that was overtaken, or whose turn is over, records nothing.
+    """
+    change = await locked(connection, key)
+    if change.task.box.interrupted(key.turn):
+        return await steps.record_interrupted(connection, key, attempt, ModelReply("", (), None, usage), ())
+    counted = await end_step(change, key, attempt, StepState.RECORDED, "", None, usage=usage)
+    if counted is None:
+        return stand(change, key)
+    number = await fetchval(
+        connection,
+        "add_compaction",
+        **of_step(key),
+        reason=made.reason,
+        kept_turn=made.cut.turn,
+        kept_step=made.cut.step,
+        kept_seq=made.kept_seq,
+        summary=made.summary,
+        left_out=_LEFT_OUT.dump_python(made.left_out),
+        questions=dict(made.questions),
+        refused_bytes=made.refused_bytes,
+        model=made.model,
+        agent_model=made.agent_model,
+    )
+    change.say(_body(made, number, usage=counted))
+    return Standing(Then.STEP, key.turn, key.step + 1, change.box, event_seq=await change.write())
+
+
+async def undo(connection: Connection, route: TaskRoute, number: int, by: Author) -> CompactionView:
+    """Have the model read what a compaction stands for again, from its next step on. Again changes nothing.
+
+    Raises `TaskNotFound`, `CompactionNotFound`.
+    """
+    change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+    found = await get(connection, route, number)
+    if await _changed(connection, "undo_compaction", route, number):
+        made = found.compaction
+        change.say(ContextRestored(turn=made.turn, step=made.step, number=number, by=by.name, author=by))
+        await change.write()
+    return await get(connection, route, number)
+
+
+async def redo(connection: Connection, route: TaskRoute, number: int, by: Author) -> CompactionView:
+    """Have the model read a summary again that was undone. Raises like `undo`."""
+    change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+    found = await get(connection, route, number)
+    if await _changed(connection, "redo_compaction", route, number):
+        change.say(_body(found.compaction, number, by=by))
+        await change.write()
+    return await get(connection, route, number)
+
+
+async def get(connection: Connection, route: TaskRoute, number: int) -> CompactionView:
+    """A task's compaction of that number. Raises `CompactionNotFound`."""
+    row = await fetchrow(connection, "compaction_by_number", tenant=route.tenant_id, task=route.task_id, number=number)
+    if row is None:
+        raise CompactionNotFound("the task has no such compaction")
+    return _recorded(row)
+
+
+async def page(
+    connection: Connection, tenant_id: TenantId, task_id: TaskId, *, limit: int, before: int | None = None
+) -> CutPage[CompactionView]:
+    """A task's compactions, newest first. ``before``: the number at which a page ended."""
+    rows = await fetch_page(connection, "list_compactions", tenant=tenant_id, task=task_id, limit=limit, before=before)
+    return rows.each(_recorded)
+
+
+async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> Compaction | None:
+    """The compaction that a task's model reads; None where it reads all."""
+    row = await fetchrow(connection, "read_compaction", tenant=tenant_id, task=task_id)
+    return None if row is None else compaction_of(row)
+
+
+def compaction_of(row: asyncpg.Record) -> Compaction:
+    """A compaction from its row."""
+    return Compaction(
+        cut=Cut(row["kept_turn"], row["kept_step"]),
+        summary=row["summary"],
+        left_out=_LEFT_OUT.validate_python(row["left_out"]),
+        reason=CompactionReason(row["reason"]),
+        turn=row["turn"],
+        step=row["step"],
+        number=row["number"],
+        kept_seq=row["kept_seq"],
+        questions=row["questions"],
+        refused_bytes=row["refused_bytes"],
+        model=row["model"],
+        agent_model=row["agent_model"],
+    )
+
+
+def _recorded(row: asyncpg.Record) -> CompactionView:
+    return CompactionView(compaction_of(row), row["created_at"], row["undone_at"])
+
+
+async def _changed(connection: Connection, query: str, route: TaskRoute, number: int) -> bool:
+    return bool(await fetchval(connection, query, tenant=route.tenant_id, task=route.task_id, number=number))
+
+
+def _body(made: Compaction, number: int, usage: Usage | None = None, by: Author | None = None) -> ContextCompacted:
+    """The event: with the summary where it was just made, and who redid it where somebody has."""
+    return ContextCompacted(
+        turn=made.turn,
+        step=made.step,
+        number=number,
+        reason=made.reason,
+        kept_turn=made.cut.turn,
+        kept_step=made.cut.step,
+        left_out=made.left_out,
+        summary=made.summary if by is None else "",
+        model=made.model,
+        usage=usage,
+        by="" if by is None else by.name,
+        author=by,
+    )
