@@ -106,6 +106,11 @@ async def test_what_no_list_has_is_marked(shop: RunningApi) -> None:
     assert "warnings" not in (await create(shop, model="azure:ours")).json()
 
 
+async def test_a_fallback_is_judged_as_the_model_is(shop: RunningApi) -> None:
+    answer = await create(shop, fallbacks=[{"model": "azure:ours"}, {"model": "opnai:gpt-5"}])
+    assert [where for where, _ in refused(answer)] == [["body", "fallbacks", 1, "model"]]
+
+
 async def test_before_a_worker_was_seen_names_are_taken_and_marked(lone_api: RunningApi) -> None:
     answer = await create(lone_api, tools=["refund"], policies={"refnd": "ask", "*": "deny"}, model="opnai:x")
     assert answer.status_code == 201

@@ -5,15 +5,18 @@ In this process, and as a `baton dev` of its own: for clients that vendors have 
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
 import worker
+from baton.store import catalogs
 from tests.support.api import RunningApi, running_api
 from tests.support.clients import Deployment
 from tests.support.postgres import PostgresServer
 from tests.support.stack import running_stack
+from tests.support.system import eventually
 from tests.support.temporal import RunningTemporal
 
 TOOLS = ("tests.support.tools",)
@@ -30,9 +33,16 @@ async def shared_working_api(postgres: PostgresServer, temporal_server: RunningT
         ) as api:
             stop = asyncio.Event()
             serving = asyncio.create_task(worker.serve(api.settings, stop=stop, fail_fast=True))
+            await eventually(partial(_is_at_work, api), seconds=60)
             yield api
             stop.set()
             await serving
+
+
+async def _is_at_work(api: RunningApi) -> bool:
+    """Whether the worker has said what it has. Until then its start may keep the loop, which is the API's too, busy."""
+    async with api.pool.connection() as connection:
+        return await catalogs.current(connection) is not None
 
 
 @pytest.fixture
