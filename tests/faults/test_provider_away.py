@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from baton.runtime.listener import listen
 from tests.faults.workload import Workload
 from tests.support.openai_server import Json, OpenAIServer, Refusal, echo, running_openai_server
@@ -31,6 +33,7 @@ def failures(logs: list[list[dict[str, Any]]]) -> Counter[str]:
     return Counter(event["data"]["code"] for log in logs for event in log if event["type"] == "step.failed")
 
 
+@pytest.mark.timeout(AWAY_SECONDS + 3 * _BACK_SECONDS)
 async def test_tasks_outlive_a_provider_that_is_away(tmp_path: Path) -> None:
     """All go on by themselves; nothing is dead, and each has its one answer. What cannot pass fails at once."""
     with listen("127.0.0.1", 0) as free:
