@@ -79,7 +79,7 @@ async def _bring_up_and_stay(stack: Stack, options: DevOptions, directory: Path)
     if options.json:
         print_json(ready.as_json(), indent=False)
     else:
-        print_summary(ready, directory, temporary=options.data is None)
+        print_summary(ready, directory, temporary=options.data is None, model=options.model)
     watching = asyncio.create_task(stack.watch())
     try:
         if options.demo is not None:

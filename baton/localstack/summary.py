@@ -10,8 +10,8 @@ from baton.localstack.stack import Ready
 from baton.runtime.console import console
 
 
-def print_summary(ready: Ready, directory: Path, *, temporary: bool) -> None:
-    """Where everything is, and a first call to make."""
+def print_summary(ready: Ready, directory: Path, *, temporary: bool, model: str | None = None) -> None:
+    """Where everything is, and a first call to make. ``model``: the default agent's, where one was asked for."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -29,12 +29,13 @@ def print_summary(ready: Ready, directory: Path, *, temporary: bool) -> None:
     out = console()
     out.print(Panel(table, title="Baton is up", subtitle="Ctrl-C stops it", expand=False))
     out.print("Try this in another terminal; then `baton inbox` shows what the agent asks:\n")
-    out.print(_curl(ready), soft_wrap=True)
+    out.print(_curl(ready, model), soft_wrap=True)
     out.print()
 
 
-def _curl(ready: Ready) -> str:
-    body = json.dumps({"prompt": "!ask Which colour?", "worker_queue_id": ready.task_queue})
+def _curl(ready: Ready, model: str | None) -> str:
+    prompt = "!ask Which colour?" if model in (None, "scripted") else "Ask me which colour I like."
+    body = json.dumps({"prompt": prompt, "worker_queue_id": ready.task_queue})
     return (
         f"curl {ready.url}/api/v1/agents/{ready.agent_id}/execute \\\n"
         f"  -H 'Authorization: Bearer {ready.api_key}' -H 'Content-Type: application/json' \\\n"
