@@ -34,8 +34,8 @@ class TaskView:
     ``queued`` counts the messages that no turn has claimed, ``questions`` and ``approvals`` are the open ones,
     ``granted_tools`` were consented to for the rest of the task, ``plan_only``: it may call none that changes things;
     ``result`` is what the last turn that ended it said, ``error`` a stable code, ``error_message`` what
-    was wrong in words, ``usage`` what its steps have used so far. ``cut``: it was read with all tasks of a large plan,
-    without its description, result, questions and approvals.
+    was wrong in words, ``limits`` its own, ``usage`` what its steps have used so far. ``cut``: it was read with all
+    tasks of a large plan, without its description, result, questions and approvals.
     """
 
     id: UUID
@@ -58,6 +58,7 @@ class TaskView:
     result: str | None
     error: str | None
     error_message: str
+    limits: JsonObject
     usage: Usage
     created_at: datetime
     started_at: datetime | None
@@ -80,8 +81,8 @@ class ExecutionView:
     """An execution as it is now.
 
     ``tasks`` by position; None in lists, where only ``counts`` says how many are in which state. ``last_event`` is the
-    number of the newest event. ``plan`` is what was given, {} for a single task. ``usage`` is that of all its tasks.
-    ``asks``: a task of it waits for an answer, and not for consent alone.
+    number of the newest event. ``plan`` is what was given, {} for a single task. ``usage`` is that of all its
+    tasks, which ``limits`` bound together. ``asks``: a task of it waits for an answer, and not for consent alone.
     """
 
     id: UUID
@@ -97,6 +98,7 @@ class ExecutionView:
     metadata: JsonObject
     tasks: tuple[TaskView, ...] | None
     counts: dict[TaskState, int]
+    limits: JsonObject
     usage: Usage
     last_event: int
     created_at: datetime

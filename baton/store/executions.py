@@ -149,6 +149,7 @@ def _execution_of(
         metadata=row["metadata"],
         tasks=tasks,
         counts=counts,
+        limits=row["limits"],
         usage=usage,
         last_event=row["event_seq"],
         created_at=row["created_at"],

@@ -189,6 +189,7 @@ def task_of(row: asyncpg.Record, *, cut: bool = False) -> TaskView:
         result=row["result"],
         error=row["error_code"],
         error_message=row["error_message"] or "",
+        limits=row["limits"],
         usage=usage_of(row),
         created_at=row["created_at"],
         started_at=row["started_at"],

@@ -93,6 +93,42 @@ async def test_a_plan_that_is_no_dag_names_its_task(api: RunningApi) -> None:
     assert found["problems"][0]["where"][:2] == ["body", "plan"]
 
 
+async def test_limits_of_a_plan_of_its_tasks_and_of_a_single_one(api: RunningApi) -> None:
+    tasks = [
+        {"id": 1, "title": "One", "description": "Do it.", "limits": {"max_calls": 3}},
+        {"id": 2, "title": "Two", "description": "Do it."},
+    ]
+    body = {"plan": {"limits": {"max_usd": 2, "max_tokens": 10}, "tasks": tasks}, "limits": {"max_usd": 0.5}}
+    plan = (await api.http.post(f"{V1}/executions", json=body)).json()
+    assert plan["limits"] == {"max_usd": 0.5, "max_tokens": 10}
+    assert [task["limits"] for task in plan["tasks"]] == [{"max_calls": 3}, {}]
+    read = (await api.http.get(f"{V1}/executions/{plan['id']}")).json()
+    assert (read["limits"], read["tasks"][0]["limits"]) == (plan["limits"], {"max_calls": 3})
+    single = await start_task(api.http, limits={"max_calls_per_turn": 2})
+    assert (single["limits"], single["tasks"][0]["limits"]) == ({}, {"max_calls_per_turn": 2})
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"prompt": "x", "limits": {"max_luck": 1}}, ["body", "limits", "max_luck"]),
+        ({"prompt": "x", "limits": {"max_calls": 0}}, ["body", "limits", "max_calls"]),
+        (
+            {"plan": {"limits": {"max_turns": 0}, "tasks": [{"id": 1, "title": "One", "description": "Do it."}]}},
+            ["body", "plan", "limits", "max_turns"],
+        ),
+        (
+            {"plan": {"tasks": [{"id": 1, "title": "One", "description": "Do it.", "limits": {"max_usd": "2"}}]}},
+            ["body", "plan", "tasks", 0, "limits", "max_usd"],
+        ),
+    ],
+)
+async def test_limits_that_make_no_sense_are_refused_by_place(api: RunningApi, body: Json, where: list[Any]) -> None:
+    answer = await api.http.post(f"{V1}/executions", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["problems"][0]["where"] == where
+
+
 async def test_executions_are_listed_newest_first_and_page_by_cursor(api: RunningApi) -> None:
     started = [(await start_task(api.http, f"!say {n}"))["id"] for n in range(5)]
     started.append(await start_plan(api.http))

@@ -64,6 +64,7 @@ class FakeTask:
             "waiting_since": self.waiting_since,
             "result": self.result,
             "error": {"code": self.error} if self.error else None,
+            "limits": {},
             "usage": USAGE,
             **TIMES,
         }
@@ -93,6 +94,7 @@ class FakeExecution:
             "plan_generation_id": None,
             "metadata": {},
             "task_counts": {},
+            "limits": {},
             "usage": USAGE,
             **TIMES,
             "tasks": [task.json() for task in self.tasks],

@@ -44,6 +44,7 @@ class ExecutionInList(Shape):
     plan_generation_id: str | None
     metadata: dict[str, Any]
     task_counts: dict[TaskState, int]
+    limits: dict[str, Any]
     usage: UsageOut
     last_event: int
     created_at: datetime

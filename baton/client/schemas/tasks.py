@@ -71,6 +71,7 @@ class TaskOut(Shape):
     waiting_since: datetime | None
     result: str | None
     error: ErrorOut | None
+    limits: dict[str, Any]
     usage: UsageOut
     created_at: datetime
     started_at: datetime | None

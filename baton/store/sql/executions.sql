@@ -1,7 +1,7 @@
 -- part: execution
 -- An execution `e` with its agent `a`. asks: whether a task of it waits for an answer, and not for consent alone.
 e.id, e.in_plan, e.title, e.summary, e.state, e.queue, e.plan_generation_id, e.metadata, e.event_seq, e.created_at,
-e.started_at, e.completed_at, e.updated_at, ${asks} AS asks,
+e.started_at, e.completed_at, e.updated_at, e.limits, ${asks} AS asks,
 a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
 
 -- part: asks

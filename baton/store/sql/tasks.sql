@@ -11,7 +11,7 @@ CASE WHEN t.error_code IS NOT NULL THEN
     (SELECT s.error_message FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id AND s.turn = t.turn
       ORDER BY s.step DESC LIMIT 1) END AS error_message,
 t.created_at, t.started_at, t.completed_at, t.updated_at,
-t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.model_calls, t.usd,
+t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.model_calls, t.usd, t.limits,
 a.id AS agent_id, a.number AS agent_number, a.name AS agent_name
 
 -- name: task_view
