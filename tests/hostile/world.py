@@ -21,6 +21,7 @@ from baton.settings import Settings
 from baton.store.pool import open_pool
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
+from tests.dialects.test_artifacts import set_apart_by_a_call
 from tests.support.api import NOWHERE, RunningApi
 from tests.support.keys import create_key, list_keys
 
@@ -120,6 +121,7 @@ async def _names(api: RunningApi, state: str) -> dict[str, Any]:
     if state == "approval":
         task = (await start_task(http))["tasks"][0]
         approval = (await hold(api, task["id"]))[0]["id"]
+    artifact = await set_apart_by_a_call(api, (await start_task(http))["tasks"][0]["id"])
     plan_task = (await task_ids(http, plan))[1]
     await _bring(api, state, task["id"])
     if state != "approval":
@@ -135,6 +137,7 @@ async def _names(api: RunningApi, state: str) -> dict[str, Any]:
         "PLAN_TASK": plan_task,
         "MESSAGE": sent,
         "APPROVAL": approval,
+        "ARTIFACT": artifact,
         "AGENT": task["agent"]["id"],
         "AGENT_NUMBER": task["agent"]["number"],
         "KEY": str(key.id),
