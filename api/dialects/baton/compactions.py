@@ -10,6 +10,7 @@ from api.dialects.baton import translate
 from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.ids import task_id as parse_id
+from api.query import STRICT_QUERY
 from api.responses import JsonResponse
 from api.routing import DirectRoute
 from baton.client.schemas.compactions import ChangedCompaction, Compactions
@@ -21,7 +22,7 @@ router = APIRouter(
 )
 
 
-@router.get("", responses={200: {"model": Compactions}})
+@router.get("", dependencies=STRICT_QUERY, responses={200: {"model": Compactions}})
 async def list_compactions(
     task_id: str,
     who: CanRead,
