@@ -55,6 +55,19 @@ def test_lines_reach_the_agent_unchanged() -> None:
     assert read.tasks[0].description == text + "\n\n" + "  - a\n- b  "
 
 
+def test_limits_of_a_plan_and_of_its_tasks() -> None:
+    tasks = [{"id": 1, "title": "a", "description": "b", "limits": {"max_calls_per_turn": 3}}]
+    forms: list[dict[str, Any]] = [
+        plan(task(1, limits={"max_calls_per_turn": 3}), limits={"max_usd": 1.5}),
+        {"tasks": tasks},
+    ]
+    for form in forms:
+        read = parse_plan(form)
+        assert read.limits == ({"max_usd": 1.5} if "limits" in form else {})
+        assert read.tasks[0].limits == {"max_calls_per_turn": 3}
+        assert read.warnings == ()
+
+
 def test_a_plan_without_a_title_takes_its_first_tasks() -> None:
     assert parse_plan({"tasks": [task(3)]}).title == "T3"
 
@@ -101,6 +114,10 @@ def test_a_dependency_named_twice_counts_once() -> None:
         ({"team_breakdown": {}}, "must be a list", None),
         ({"team_breakdown": [7]}, "must be an object", None),
         ({"tasks": [7]}, "the task at index 0 must be an object", None),
+        (plan(task(1), limits=7), "the plan: limits must be an object", None),
+        (plan(task(1), limits={"max_calls_per_turn": 1}), "a plan's limit must be one of", None),
+        (plan(task(1, limits={"max_luck": 1})), "task 1: a limit must be one of", 1),
+        (plan(task(1, limits={"max_usd": -1})), "task 1: max_usd must be a positive number", 1),
     ],
 )
 def test_what_is_no_plan_is_refused_by_name(given: Any, says: str, names: int | None) -> None:
