@@ -13,7 +13,9 @@ SELECT ${compaction} FROM compactions c
 ${newest_compaction};
 
 -- name: compaction_by_number
-SELECT ${compaction} FROM compactions c WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.number = :number;
+SELECT ${compaction}
+  FROM compactions c
+ WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.number = :number::bigint;
 
 -- name: add_compaction
 INSERT INTO compactions (tenant_id, task_id, number, turn, step, reason, kept_turn, kept_step, kept_seq, summary,
@@ -25,12 +27,12 @@ RETURNING number;
 
 -- name: undo_compaction
 UPDATE compactions SET undone_at = clock_timestamp()
- WHERE tenant_id = :tenant AND task_id = :task AND number = :number AND undone_at IS NULL
+ WHERE tenant_id = :tenant AND task_id = :task AND number = :number::bigint AND undone_at IS NULL
 RETURNING true;
 
 -- name: redo_compaction
 UPDATE compactions SET undone_at = NULL
- WHERE tenant_id = :tenant AND task_id = :task AND number = :number AND undone_at IS NOT NULL
+ WHERE tenant_id = :tenant AND task_id = :task AND number = :number::bigint AND undone_at IS NOT NULL
 RETURNING true;
 
 -- name: list_compactions
