@@ -22,6 +22,7 @@ from baton.store.pool import open_pool
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.dialects.test_artifacts import set_apart_by_a_call
+from tests.dialects.test_compactions import compact
 from tests.support.api import NOWHERE, RunningApi
 from tests.support.keys import create_key, list_keys
 
@@ -122,6 +123,8 @@ async def _names(api: RunningApi, state: str) -> dict[str, Any]:
         task = (await start_task(http))["tasks"][0]
         approval = (await hold(api, task["id"]))[0]["id"]
     artifact = await set_apart_by_a_call(api, (await start_task(http))["tasks"][0]["id"])
+    if state in ("waiting", "paused", "succeeded"):
+        await compact(api, task["id"])
     plan_task = (await task_ids(http, plan))[1]
     await _bring(api, state, task["id"])
     if state != "approval":
@@ -138,6 +141,7 @@ async def _names(api: RunningApi, state: str) -> dict[str, Any]:
         "MESSAGE": sent,
         "APPROVAL": approval,
         "ARTIFACT": artifact,
+        "NUMBER": 1,
         "AGENT": task["agent"]["id"],
         "AGENT_NUMBER": task["agent"]["number"],
         "KEY": str(key.id),
