@@ -50,7 +50,7 @@ def room_for(window_tokens: int, compaction: Compaction | None, model: str) -> W
 
 def fixed_bytes(transcript: Transcript) -> int:
     """What every request holds, the definitions of tools aside: instructions, the task, the summary, what is pinned."""
-    texts = [transcript.agent.instructions, transcript.title, transcript.description]
+    texts = [transcript.agent.instructions, transcript.title, transcript.description, transcript.remaining]
     for item in transcript.dependencies:
         texts += (item.title, item.result)
     if transcript.compaction is not None:
