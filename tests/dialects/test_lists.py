@@ -142,3 +142,44 @@ async def test_what_a_list_does_not_serve_is_refused_by_name(api: RunningApi, di
     assert is_in_shape(dialect, reply(answer))
     nobody = await api.client(None).get(url, params={"createdAfter": "2030-01-01"})
     assert nobody.status_code == 401
+
+
+#: A parameter that each list serves once.
+ONCE = {
+    "/agents/v2/executions": "agentId",
+    "/agents/v2/agents": "searchName",
+    "/agents/v2/executions/{execution}/activities": "order",
+    "/api/v1/executions": "status",
+    "/api/v1/tasks/plan/plan-executions": "status",
+    "/v1/ai/agents/tasks": "status",
+    "/v1/ai/agents/tasks/{task}/messages": "paginationToken",
+    "/v1/chat/tasks/{number}/steps": "cursor",
+    "/api/v1/agents": "search",
+    "/api/v1/tasks": "cursor",
+    "/api/v1/tasks/{task}/jobs": "cursor",
+}
+
+
+@pytest.mark.parametrize(("dialect", "path"), LISTS)
+async def test_a_parameter_that_is_given_twice_is_refused_unless_it_is_a_list(
+    api: RunningApi, dialect: str, path: str
+) -> None:
+    started = await start_task(api.http)
+    task = started["tasks"][0]
+    url = path.format(execution=started["id"], task=task["id"], number=task["number"])
+    name = ONCE.get(path, "limit")
+    answer = await api.http.get(url, params={name: ["1", "2"]})
+    assert answer.status_code in (400, 422)
+    assert f"{name} may be given only once" in answer.text
+    assert is_in_shape(dialect, reply(answer))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/agents/v2/executions", "status"), ("/baton/v1/executions", "state"), ("/baton/v1/tasks", "state")],
+)
+async def test_a_list_of_states_is_given_state_by_state(api: RunningApi, path: str, name: str) -> None:
+    started = await start_task(api.http)
+    answer = await api.http.get(path, params={name: ["failed", "running"]})
+    found = {item[key] for item in answer.json()["items"] for key in ("id", "execution_id") if key in item}
+    assert started["id"] in found

@@ -33,8 +33,7 @@ SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.is_default;
 -- that one, or NULL.
 ${cut_from}
 SELECT ${agent},
-       pg_column_size(a.instructions) + pg_column_size(a.policies) + pg_column_size(a.model_settings)
-           + pg_column_size(a.fallbacks) AS stored
+       ${stored_agent}
   FROM agents a
  WHERE a.tenant_id = :tenant
    AND (:after::bigint IS NULL OR a.number > :after)
@@ -53,7 +52,7 @@ a.tenant_id = :tenant
 -- A page of a tenant's agents, oldest first.
 ${cut_from}
 SELECT ${agent},
-       pg_column_size(a.instructions) + pg_column_size(a.policies) AS stored
+       ${stored_agent}
   FROM agents a
  WHERE ${agents_named}
  ORDER BY a.number

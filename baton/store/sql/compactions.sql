@@ -38,7 +38,7 @@ RETURNING true;
 -- name: list_compactions
 -- A page of a task's compactions, newest first. before: the number at which the page before ended, or NULL.
 ${cut_from}
-SELECT ${compaction}, pg_column_size(c.summary) AS stored
+SELECT ${compaction}, pg_column_size(c.summary) + pg_column_size(c.questions) AS stored
   FROM compactions c
  WHERE c.tenant_id = :tenant AND c.task_id = :task AND (:before::bigint IS NULL OR c.number < :before)
  ORDER BY c.number DESC

@@ -23,3 +23,7 @@ pg_column_size(t.title) + pg_column_size(t.description) + coalesce(pg_column_siz
 
 -- part: stored_execution
 pg_column_size(e.title) + pg_column_size(e.summary) + pg_column_size(e.metadata) AS stored
+
+-- part: stored_agent
+pg_column_size(a.instructions) + pg_column_size(a.policies) + pg_column_size(a.model_settings)
++ pg_column_size(a.fallbacks) AS stored
