@@ -184,7 +184,7 @@ class Settings(BaseSettings):
         default=16 * 1024,
         ge=4096,
         description="Size beyond which a tool's result is kept as an artifact, of which the agent reads a preview and "
-        "the parts that it asks for. Of one larger than `BATON_TRANSCRIPT_MAX_BYTES` so much is kept.",
+        "the parts that it asks for. Of one larger than `BATON_TRANSCRIPT_MAX_BYTES`, only that many bytes are kept.",
     )
     model_keys: Annotated[tuple[str, ...], AfterValidator(_secret_names)] = Field(
         default=(),

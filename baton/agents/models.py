@@ -103,7 +103,7 @@ class Models:
 
     def _resolve(self, name: str, settings: JsonObject) -> Model[Any]:
         if not all(name.partition(":")):
-            raise ModelFailed(UNKNOWN, f"{name!r} is no model's name: expected `scripted` or `provider:model`.")
+            raise ModelFailed(UNKNOWN, f"{name!r} is not a model's name: expected `scripted` or `provider:model`.")
         try:
             return infer_model(spoken(name, settings), lambda provider: self._provider(provider, settings))
         except (UserError, ValueError) as error:

@@ -144,7 +144,7 @@ def _unknown(catalog: Catalog, one: Used) -> str | None:
     tools = sorted((*catalog.tools, ASK_USER))
     if one.kind is NameKind.TOOLS and is_pattern(name):
         fits = any(fnmatchcase(tool, name) for tool in tools)
-        return None if fits else f"no worker has a tool that the pattern {quoted(name)} fits"
+        return None if fits else f"no worker has a tool that matches the pattern {quoted(name)}"
     return f"no worker has a tool {quoted(name)}{_hint(name, tools, listed=one.kind is not NameKind.GRANT)}"
 
 
@@ -154,7 +154,7 @@ def _unknown_model(catalog: Catalog, name: str) -> str | None:
         full = [f"{one}:{name}" for one, models in catalog.models.items() if name in models]
         instead = min(full, key=len, default=None) or meant(name, (SCRIPTED,))
         hint = f"; did you mean {instead!r}?" if instead else ""
-        return f"{quoted(name)} is no model's name: expected {SCRIPTED!r} or 'provider:model'{hint}"
+        return f"{quoted(name)} is not a model's name: expected {SCRIPTED!r} or 'provider:model'{hint}"
     if provider not in catalog.models:
         return f"no worker knows the provider {quoted(provider)}{_hint(provider, sorted(catalog.models))}"
     return None
@@ -168,7 +168,7 @@ def _unlisted(catalog: Catalog, one: Used) -> str | None:
         return None
     instead = meant(model, known)
     hint = f"; did you mean {f'{provider}:{instead}'!r}?" if instead else ""
-    return f"the workers' lists of models do not have {quoted(one.name)}{hint}"
+    return f"the workers' lists of models do not include {quoted(one.name)}{hint}"
 
 
 def _is_version(name: str, known: str) -> bool:

@@ -54,7 +54,7 @@ async def test_a_policy_that_names_no_tool_is_refused_and_a_pattern_holds(shop: 
     assert (taken.status_code, taken.json()["policies"]) == (201, {"ref*": "deny"})
     assert "warnings" not in taken.json()
     told = refused(await create(shop, tools=["refund"], policies={"drop*": "deny"}))
-    assert told == [(["body", "policies", "drop*"], "no worker has a tool that the pattern 'drop*' fits")]
+    assert told == [(["body", "policies", "drop*"], "no worker has a tool that matches the pattern 'drop*'")]
 
 
 async def test_all_wrong_names_of_an_agent_are_told_at_once(shop: RunningApi) -> None:
@@ -101,7 +101,7 @@ async def test_a_repeated_start_is_answered_as_the_first_was(shop: RunningApi) -
 async def test_what_no_list_has_is_marked(shop: RunningApi) -> None:
     answer = await create(shop, model="openai:gtp-5")
     assert answer.json()["warnings"] == [
-        "the workers' lists of models do not have 'openai:gtp-5'; did you mean 'openai:gpt-5'?"
+        "the workers' lists of models do not include 'openai:gtp-5'; did you mean 'openai:gpt-5'?"
     ]
     assert "warnings" not in (await create(shop, model="azure:ours")).json()
 
@@ -143,7 +143,7 @@ async def test_the_command_line_says_in_which_line(shop: RunningApi, tmp_path: P
     ran = await baton("agents", "create", "-f", str(file), "--policy", "refund=ask")
     assert (ran.code, ran.err) == (
         0,
-        "baton: warning: the workers' lists of models do not have 'openai:gtp-5'; did you mean 'openai:gpt-5'?\n",
+        "baton: warning: the workers' lists of models do not include 'openai:gtp-5'; did you mean 'openai:gpt-5'?\n",
     )
     assert "warnings" not in ran.out
 

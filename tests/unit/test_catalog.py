@@ -24,8 +24,8 @@ def refusals(catalog: Catalog | None, used: list[Used]) -> dict[tuple[str | int,
         ("Refund", "no worker has a tool 'Refund'; did you mean 'refund'?"),
         ("read-orders", "no worker has a tool 'read-orders'; did you mean 'read_orders'?"),
         ("drop", "no worker has a tool 'drop': there are ask_user, read_orders, refund"),
-        ("drop*", "no worker has a tool that the pattern 'drop*' fits"),
-        ("refund?", "no worker has a tool that the pattern 'refund?' fits"),
+        ("drop*", "no worker has a tool that matches the pattern 'drop*'"),
+        ("refund?", "no worker has a tool that matches the pattern 'refund?'"),
     ],
 )
 def test_a_policy_for_what_no_worker_has_is_refused(policy: str, told: str) -> None:
@@ -60,12 +60,15 @@ def test_a_model_that_may_be_had_is_taken(name: str) -> None:
     [
         ("opnai:gpt-5", "no worker knows the provider 'opnai'; did you mean 'openai'?"),
         ("anthropic:claude", "no worker knows the provider 'anthropic': there are azure, openai"),
-        ("gpt-5", "'gpt-5' is no model's name: expected 'scripted' or 'provider:model'; did you mean 'openai:gpt-5'?"),
+        (
+            "gpt-5",
+            "'gpt-5' is not a model's name: expected 'scripted' or 'provider:model'; did you mean 'openai:gpt-5'?",
+        ),
         (
             "Scripted",
-            "'Scripted' is no model's name: expected 'scripted' or 'provider:model'; did you mean 'scripted'?",
+            "'Scripted' is not a model's name: expected 'scripted' or 'provider:model'; did you mean 'scripted'?",
         ),
-        ("openai:", "'openai:' is no model's name: expected 'scripted' or 'provider:model'"),
+        ("openai:", "'openai:' is not a model's name: expected 'scripted' or 'provider:model'"),
     ],
 )
 def test_a_model_that_no_worker_can_reach_is_refused(name: str, told: str) -> None:
@@ -74,7 +77,7 @@ def test_a_model_that_no_worker_can_reach_is_refused(name: str, told: str) -> No
 
 def test_a_model_that_no_list_has_is_only_marked() -> None:
     told = judged(SHOP, a_model("openai:gtp-5")).check()
-    assert told == ("the workers' lists of models do not have 'openai:gtp-5'; did you mean 'openai:gpt-5'?",)
+    assert told == ("the workers' lists of models do not include 'openai:gtp-5'; did you mean 'openai:gpt-5'?",)
 
 
 def test_a_server_of_ones_own_may_call_its_models_anything() -> None:
