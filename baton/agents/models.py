@@ -17,7 +17,7 @@ from baton.agents.providers import named_provider, spoken
 from baton.agents.scripted import ScriptedModel, ScriptedSettings
 from baton.agents.sentences import sentence_of
 from baton.domain.json import JsonObject
-from baton.domain.model_settings import ModelAccess, base_url, context_window, key_name
+from baton.domain.model_settings import ModelAccess, base_url, context_window, is_address, key_name
 from baton.domain.window import DEFAULT_WINDOW
 
 MOST_MODELS: Final = 128
@@ -104,6 +104,8 @@ class Models:
     def _resolve(self, name: str, settings: JsonObject) -> Model[Any]:
         if not all(name.partition(":")):
             raise ModelFailed(UNKNOWN, f"{name!r} is not a model's name: expected `scripted` or `provider:model`.")
+        if is_address(name):
+            raise ModelFailed(UNKNOWN, f"{name!r} is not a model's name but an address: that belongs in `base_url`.")
         try:
             return infer_model(spoken(name, settings), lambda provider: self._provider(provider, settings))
         except (UserError, ValueError) as error:

@@ -78,6 +78,11 @@ def check_model_settings(
         raise InvalidInput(f"agents may not use the host {host}: it is not in BATON_MODEL_HOSTS", (*where, "base_url"))
 
 
+def is_address(model: str) -> bool:
+    """Whether ``model`` is an address instead of a name. Some providers' clients would go there, with their key."""
+    return "://" in model
+
+
 def key_name(settings: JsonObject) -> str | None:
     """The environment variable that holds the key; None: the provider's own."""
     found = _KEY.fullmatch(str(settings.get("api_key", "")))
@@ -120,7 +125,7 @@ def _effort(value: JsonValue) -> str | None:
 
 
 def _model(value: JsonValue) -> str | None:
-    fits = isinstance(value, str) and len(value) <= 255 and all(value.partition(":"))
+    fits = isinstance(value, str) and len(value) <= 255 and all(value.partition(":")) and not is_address(value)
     return None if fits else "the name of a model, as `provider:model`"
 
 

@@ -11,7 +11,7 @@ from baton.domain.catalog import NameKind, Used, policies_used, tools_used
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
 from baton.domain.ids import AgentId
 from baton.domain.json import JsonObject, unstorable
-from baton.domain.model_settings import MOST_FALLBACKS, ModelAccess, base_url, check_model_settings
+from baton.domain.model_settings import MOST_FALLBACKS, ModelAccess, base_url, check_model_settings, is_address
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.texts import check_text
@@ -187,6 +187,7 @@ def _check(baton: Baton, change: AgentChange) -> None:
         ("instructions", _INSTRUCTIONS_CHARACTERS),
     ):
         check_text(getattr(change, name), name, longest=longest, may_be_empty=name == "instructions")
+    _check_model(change.model or "", "model")
     tools = change.tools or ()
     if len(tools) > _MOST_TOOLS or len(set(tools)) < len(tools):
         raise InvalidInput(f"tools must be at most {_MOST_TOOLS} distinct names", ("body", "tools"))
@@ -208,11 +209,17 @@ def _check(baton: Baton, change: AgentChange) -> None:
     _check_fallbacks(change.fallbacks or (), access)
 
 
+def _check_model(model: str, *where: str | int) -> None:
+    if is_address(model):
+        raise InvalidInput("a model's name must not be an address: that belongs in base_url", ("body", *where))
+
+
 def _check_fallbacks(fallbacks: tuple[JsonObject, ...], access: ModelAccess) -> None:
     if len(fallbacks) > MOST_FALLBACKS:
         raise InvalidInput(f"an agent has at most {MOST_FALLBACKS} fallbacks", ("body", "fallbacks"))
     for number, one in enumerate(fallbacks):
         check_text(cast("str", one["model"]), "fallbacks", number, longest=_NAME_CHARACTERS)
+        _check_model(cast("str", one["model"]), "fallbacks", number, "model")
         where = ("body", "fallbacks", number, "model_settings")
         if reason := unstorable(one):
             raise InvalidInput(reason, where)

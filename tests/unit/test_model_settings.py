@@ -68,6 +68,7 @@ def test_what_is_taken(settings: JsonObject) -> None:
         ("first_content_seconds", 0),
         ("between_contents_seconds", 4000),
         ("timeout_seconds", "30"),
+        ("summary_model", "huggingface:http://llm.example.com"),
     ],
 )
 def test_what_is_refused(name: str, value: JsonValue) -> None:

@@ -107,6 +107,12 @@ async def test_what_is_not_listed_is_refused(
     assert openai_server.asked == []
 
 
+async def test_an_address_is_no_models_name(listed: Models, other_server: OpenAIServer) -> None:
+    failed = await failure(listed, f"huggingface:{other_server.url}", api_key="env:FIRST_KEY")
+    assert other_server.asked == []
+    assert (failed.code, failed.retryable) == (errors.UNKNOWN, False)
+
+
 async def test_a_provider_without_an_address_of_its_own(listed: Models, other_server: OpenAIServer) -> None:
     failed = await failure(listed, "deepseek:deepseek-chat", base_url=other_server.url)
     assert (failed.code, failed.retryable) == (errors.SETTING_UNSUPPORTED, False)
