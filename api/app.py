@@ -30,6 +30,7 @@ from baton.settings import Settings, load_settings
 _EXPOSED: Final = (
     "Baton-Message-Id",
     "Baton-Execution-Id",
+    "Baton-Truncated",
     "ETag",
     "Idempotent-Replayed",
     "Link",

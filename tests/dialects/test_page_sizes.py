@@ -156,6 +156,18 @@ async def test_asteroids_activities_end_after_a_megabyte(lone_api: RunningApi) -
     answer = await lone_api.http.get(f"/agents/v2/executions/{execution}/activities?order=desc&limit=100")
     assert answer.status_code == 200
     assert 1 <= len(answer.json()) <= 3
+    assert answer.headers["baton-truncated"] == "true"
+    few = await lone_api.http.get(f"/agents/v2/executions/{execution}/activities?order=desc&limit=1")
+    assert (len(few.json()), "baton-truncated" in few.headers) == (1, False), "as many as were asked for"
+
+
+async def test_activities_that_are_all_given_are_not_truncated(lone_api: RunningApi) -> None:
+    (execution,) = await start(lone_api, 1)
+    said = MessageAccepted(message_id=UUID(int=1), seq=1, text=LARGE * 2, origin="x", sender="me")
+    await lone_api.append(execution, NewEvent(said))
+    answer = await lone_api.http.get(f"/agents/v2/executions/{execution}/activities")
+    assert answer.json()[-1]["payload"]["message"] == LARGE * 2
+    assert "baton-truncated" not in answer.headers
 
 
 async def test_a_reader_far_behind_is_sent_all_of_a_large_log(lone_api: RunningApi) -> None:

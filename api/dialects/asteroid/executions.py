@@ -90,33 +90,45 @@ async def get_execution(who: CanRead, execution_id: ExecutionInPath, baton: Serv
     openapi_extra={"parameters": [EXECUTION_ID, *ACTIVITIES_QUERY]},
 )
 async def list_activities(who: CanRead, execution_id: ExecutionInPath, query: Activities, baton: Service) -> Response:
-    """An execution's activities."""
-    found = await _activities(baton, who, execution_id, query)
-    return JsonResponse(found, headers=execution_headers(execution_id))
+    """An execution's activities.
+
+    Where they are too large for one answer, it has fewer than `limit`, and the header `Baton-Truncated: true`.
+    """
+    found, is_cut = await _activities(baton, who, execution_id, query)
+    headers = execution_headers(execution_id)
+    return JsonResponse(found, headers=headers | {"Baton-Truncated": "true"} if is_cut else headers)
 
 
 async def _activities(
     baton: Baton, who: Principal, execution_id: UUID, query: ActivitiesQuery
-) -> list[dict[str, object]]:
-    """Up to ``query.limit`` activities, and none after a megabyte: whoever wants others asks for the other end.
+) -> tuple[list[dict[str, object]], bool]:
+    """Up to ``query.limit`` activities, and none after a megabyte: whoever wants others asks for the other end. And
+    whether that has cut them.
 
     An event makes any number of them, so that a page of events may be too few.
     """
     found: list[dict[str, object]] = []
     beyond: int | None = None
     size = 0
-    while len(found) < query.limit and size < _MOST_BYTES:
-        newest_first = query.order == "desc"
+    newest_first = query.order == "desc"
+    while len(found) < query.limit:
+        is_full = size >= _MOST_BYTES
         page = await log.list_events(
-            baton, who, execution_id, TYPES, newest_first=newest_first, beyond=beyond, limit=query.limit - len(found)
+            baton,
+            who,
+            execution_id,
+            TYPES,
+            newest_first=newest_first,
+            beyond=beyond,
+            limit=1 if is_full else query.limit - len(found),
         )
-        if not page:
-            break
-        beyond = page[-1].seq
+        if is_full or not page:
+            return found, bool(page)
         for event in page:
+            beyond = event.seq
             made = activities(execution_id, event)
             found += reversed(made) if newest_first else made
             size += len(to_json(made))
             if size >= _MOST_BYTES:
                 break
-    return found[: query.limit]
+    return found[: query.limit], False
