@@ -106,6 +106,7 @@ class StepActivities(Recording):
                     return await finish(self._done(key, started))
                 if started.deaths >= MOST_DEATHS:
                     _log.error("a step is given up: its workers died one after another (task %s)", key.task_id)
+                    await finish(self._given_up(failures.survived, key, started.attempt))
                     raise ApplicationError(WORKER_DIED, type=WORKER_DIED, non_retryable=True)
                 faultpoints.at(faultpoints.STEP_CLAIMED)
                 async with self._deltas.stream(key, started) as stream:

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, is_cancelled_exception
 
-from workflows.contracts import Outcome
+from workflows.contracts import WAITS_FOR_OTHERS, Outcome
 from workflows.typed import TypedOutcome
 
 #: A worker that is not heard of for so long is taken to be dead. Workers beat four times as often.
@@ -69,9 +69,18 @@ def is_undone(error: ActivityError) -> bool:
     """Whether an activity came to no end of its own, so that nobody knows what it would have been.
 
     Temporal tries nothing again that it was asked to cancel, so that a cancelled attempt which its worker's death, or a
-    database that was away, has ended is the last one, though nothing was decided. Nor does it where it stumbled itself.
+    database that was away, has ended is the last one, though nothing was decided. Nor does it where it stumbled itself,
+    or where the deadline has passed: what only waited until then was never begun.
     """
-    return is_cancelled_exception(error) or error.retry_state in _UNDONE
+    return is_cancelled_exception(error) or error.retry_state in _UNDONE or _only_waited(error)
+
+
+def _only_waited(error: ActivityError) -> bool:
+    """Whether an activity came to its deadline while it waited for others, as its last attempt said."""
+    last = error.cause.__cause__ if isinstance(error.cause, TimeoutError) else error.cause
+    return (
+        error.retry_state is RetryState.TIMEOUT and isinstance(last, ApplicationError) and last.type in WAITS_FOR_OTHERS
+    )
 
 
 def failure_code(error: ActivityError) -> str:

@@ -38,13 +38,14 @@ TOOLS: Final = "tools"  #: make `Outcome.calls`, then take the next step
 STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
 REST: Final = "rest"  #: nothing to do until somebody rings
 
-#: The code of an attempt that found no free slot. Its one detail is how many steps of its tenant were at work there.
+#: The code of an attempt that waits for what another task of its plan asks: whether to go on at a limit.
 LIMIT_WAITS: Final = "limit_waits"
-"""The failure of an activity that waits for what another task of its plan asks: whether to go on at a limit."""
-
+#: The code of an attempt that found no free slot. Its one detail is how many steps of its tenant were at work there.
 NO_SLOT: Final = "no_slot"
 #: The code of an attempt at a call whose tool has no free slot. Its one detail is how many calls of it hang there.
 TOOL_BUSY: Final = "tool_busy"
+#: The codes of attempts that have not begun, since something else has to come first.
+WAITS_FOR_OTHERS: Final = (LIMIT_WAITS, NO_SLOT, TOOL_BUSY)
 
 
 @dataclass(slots=True)

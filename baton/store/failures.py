@@ -13,7 +13,17 @@ from baton.domain.states import StepState
 from baton.store import limits
 from baton.store.pool import Connection
 from baton.store.queries import fetchrow, fetchval, of_step
-from baton.store.step_rows import NOTHING, end_step, locked, stand, unrecorded, used, with_lost
+from baton.store.step_rows import (
+    NOTHING,
+    add_unrecorded,
+    end_step,
+    locked,
+    say_used,
+    stand,
+    unrecorded,
+    used,
+    with_lost,
+)
 from baton.store.steps import Delta
 
 
@@ -104,10 +114,13 @@ async def ask_instead(
     change = await locked(connection, key)
     if once_in_plan and await limits.asked_elsewhere(connection, key.tenant_id, key.execution_id, key.task_id):
         raise AskedElsewhere
-    if change.task.box.interrupted(key.turn):
+    if change.has_open(key.turn) and change.task.box.interrupted(key.turn):
+        await add_unrecorded(change, key, attempt)
         return await change.end_turn(Ending.INTERRUPTED)
-    if await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,)) is None:
+    usage = await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,))
+    if usage is None:
         return stand(change, key)
+    say_used(change, key, attempt, usage)
     if said:
         change.say(StepVoided(turn=key.turn, step=key.step, attempt=attempt))
     return await change.end_turn(Ending.ANSWERED, (question,))

@@ -70,10 +70,22 @@ async def end_step(
 
 async def unrecorded(change: Change, key: StepKey, attempt: int, usage: Usage = NOTHING) -> None:
     """Note that ``attempt`` came to nothing although its worker lives, and what it used. Writes the change."""
-    calls = await fetchval(change.connection, "count_unrecorded", **of_step(key), attempt=attempt, **used(usage))
-    if calls is not None and usage != NOTHING:
-        change.say(StepUsed(turn=key.turn, step=key.step, attempt=attempt, usage=replace(usage, calls=calls)))
+    if await add_unrecorded(change, key, attempt, usage):
         await change.write()
+
+
+async def add_unrecorded(change: Change, key: StepKey, attempt: int, usage: Usage = NOTHING) -> bool:
+    """The same, for a change that the caller writes. Whether there is anything to write."""
+    calls = await fetchval(change.connection, "count_unrecorded", **of_step(key), attempt=attempt, **used(usage))
+    return calls is not None and say_used(change, key, attempt, replace(usage, calls=calls))
+
+
+def say_used(change: Change, key: StepKey, attempt: int, usage: Usage) -> bool:
+    """Say what was used up to ``attempt`` that no other event says. Whether there is anything to say."""
+    if usage == NOTHING:
+        return False
+    change.say(StepUsed(turn=key.turn, step=key.step, attempt=attempt, usage=usage))
+    return True
 
 
 def with_lost(usage: Usage, lost: int) -> Usage:

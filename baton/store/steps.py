@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from baton.domain.approvals import Policy, ToolRules
-from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult
+from baton.domain.conversation import ModelReply, Question, ToolCall, ToolResult, Usage
 from baton.domain.events import (
     NewEvent,
     ReasoningDelta,
@@ -26,7 +26,7 @@ from baton.store import approvals, doubts, events
 from baton.store.changes import Change, told
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, of_step
-from baton.store.step_rows import end_step, locked, stand
+from baton.store.step_rows import add_unrecorded, end_step, locked, stand
 from baton.store.tools import add_calls, after_call, after_step, end_call
 
 _NO_RULES: Final = ToolRules({"*": Policy.ALLOW})
@@ -118,8 +118,8 @@ async def _go_on(change: Change, key: StepKey) -> StepAttempt | Standing:
     if row is not None and row["state"] != StepState.RUNNING:
         return await after_step(change, key)
     if task.box.interrupted(key.turn):
-        if row is not None and row["streamed"]:  # by a worker that is gone: what callers have seen is kept
-            return await _interrupt(change, key, row["attempt"], ModelReply(row["streamed"], (), None), ())
+        if row is not None:
+            return await _interrupt_lost(change, key, row["attempt"], row["streamed"])
         return await change.end_turn(Ending.INTERRUPTED)
     if row is None:
         return await _held_calls(change, key) or await _begin_step(change, key)
@@ -229,6 +229,15 @@ async def _interrupt(
     if usage is None:
         return stand(change, key)
     _say_completed(change, key, streamed, replace(reply, usage=usage), interrupted=True)
+    return await change.end_turn(Ending.INTERRUPTED)
+
+
+async def _interrupt_lost(change: Change, key: StepKey, attempt: int, streamed: str | None) -> Standing:
+    """Interrupt a step whose last attempt's worker is gone, so that it counts as one call. What callers have seen of it
+    is kept."""
+    await add_unrecorded(change, key, attempt, Usage(calls=1))
+    if streamed:
+        return await _interrupt(change, key, attempt, ModelReply(streamed, (), None), ())
     return await change.end_turn(Ending.INTERRUPTED)
 
 

@@ -7,9 +7,10 @@ import pytest
 from baton.domain.conversation import ModelReply, Usage
 from baton.domain.events import StepCompleted, StepFailed, StepUsed
 from baton.domain.ids import TaskRoute, whole_tenant
-from baton.store import executions, failures, steps, tasks, transcripts
+from baton.domain.mailbox import Standing, Then
+from baton.store import executions, failures, limits, steps, tasks, transcripts
 from baton.store.failures import FailedAttempt, FailureVerdict
-from tests.store.world import World, call, key
+from tests.store.world import World, call, key, question
 
 USED = Usage(100, 20, 60, 5, 0.25, 1)
 NOTHING = Usage()
@@ -141,3 +142,83 @@ async def test_an_execution_has_used_what_its_tasks_have(world: World) -> None:
         (listed,) = await executions.page(connection, whole_tenant(world.tenant), limit=10)
     assert view is not None
     assert view.usage == listed.usage == USED + USED
+
+
+async def ask(world: World, route: TaskRoute, attempt: int) -> Standing:
+    """A worker has the task ask what a limit asks."""
+    asking = replace(question("limit"), call_id="baton:max_calls")
+    async with world.pool.transaction() as connection:
+        return await failures.ask_instead(connection, key(route, 1), attempt, asking, said=False)
+
+
+async def test_lost_attempts_are_told_by_one_that_asks_no_model(world: World, route: TaskRoute) -> None:
+    await world.start(route, 1)
+    await survive(world, route, 2, NOTHING)
+    assert await told(world, route) == Usage(calls=1)
+    await world.start(route, 1)
+    await world.start(route, 1)
+    await ask(world, route, 4)
+    assert await told(world, route) == Usage(calls=2)
+
+
+@pytest.mark.parametrize("text", ["", "half"])
+async def test_lost_attempts_are_told_where_the_turn_is_interrupted(world: World, route: TaskRoute, text: str) -> None:
+    await world.start(route, 1)
+    if text:
+        await world.stream(route, 1, text, attempt=2)
+    await world.pause(route)
+    await world.start(route, 1)
+    assert await told(world, route) == Usage(calls=2)
+    assert (await world.steps(route))[0]["state"] == "interrupted"
+
+
+async def test_a_question_that_comes_too_late_changes_nothing(world: World, route: TaskRoute) -> None:
+    await world.cancel(route)
+    log, row = await world.log(route), await world.row(route)
+    assert (await ask(world, route, 1)).then is Then.REST
+    assert await world.log(route) == log
+    assert await world.row(route) == row
+
+
+async def test_a_question_of_an_interrupted_turn_does_not_end_the_next(world: World, route: TaskRoute) -> None:
+    await world.pause(route)
+    await world.interrupted(route, 1)
+    await world.send(route)
+    await world.start(route, 2)
+    await ask(world, route, 1)
+    assert (await world.box(route)).turn_open
+
+
+async def test_waiting_for_what_another_task_asks_takes_none_of_the_time(world: World) -> None:
+    one, other = await world.plan((), ())
+    await world.advance(one)
+    await world.execute(
+        "UPDATE executions SET limits = $3 WHERE tenant_id = $1 AND id = $2", one.execution_id, {"max_seconds": 60}
+    )
+    await world.start(one, 1)
+    await world.start(other, 1)
+    await begun_long_ago(world, other)
+    assert await seconds(world, one) > 80_000
+    await survive(world, other, 1, NOTHING)
+    assert await seconds(world, one) < 1000
+    await world.start(other, 1)
+    assert await seconds(world, one) < 1000
+    await survive(world, other, 2, Usage(10, 1, calls=1))
+    await begun_long_ago(world, other)
+    await world.start(other, 1)
+    assert await seconds(world, one) > 80_000, "an attempt that has asked a model was at work"
+
+
+async def begun_long_ago(world: World, route: TaskRoute) -> None:
+    """The task's step has been under way for a day."""
+    await world.execute(
+        "UPDATE steps SET started_at = now() - interval '1 day' WHERE tenant_id = $1 AND task_id = $2", route.task_id
+    )
+
+
+async def seconds(world: World, route: TaskRoute) -> float:
+    """What all tasks of the plan have used of its time."""
+    async with world.pool.connection() as connection:
+        bounds = await limits.read(connection, world.tenant, route.task_id, 1)
+    assert bounds.plan is not None
+    return bounds.plan.spent.seconds

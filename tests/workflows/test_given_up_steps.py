@@ -109,6 +109,7 @@ async def test_a_step_that_no_worker_survives_is_given_up_for_good(database_url:
         with pytest.raises(ApplicationError) as failure:
             await ActivityEnvironment().run(activities_of(world).model_step, ref)
         assert (failure.value.type, failure.value.non_retryable) == ("worker_died", True)
+        assert (await world.row(route))["model_calls"] == 3, "each that was lost is one call"
 
 
 def never_judged(_failed: int, _seconds: float) -> tuple[FailureVerdict, float]:

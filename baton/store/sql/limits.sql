@@ -13,13 +13,13 @@ SELECT a.limits AS of_agent, t.limits AS of_task, e.limits AS of_execution, t.ex
 
 -- name: plan_spent
 -- What all tasks of an execution have used, and whether one of the others asks what to do about it. is_timed: the time
--- of their steps, too, which takes a look at each.
+-- of their steps, too, which takes a look at each; what waits for an answer takes none.
 SELECT sum(t.turn)::bigint AS turns, sum(t.model_calls)::bigint AS calls,
        sum(t.input_tokens + t.output_tokens)::bigint AS tokens, coalesce(sum(t.usd), 0) AS usd,
        CASE WHEN :is_timed THEN
            (SELECT coalesce(sum(extract(epoch FROM coalesce(s.ended_at, clock_timestamp()) - s.started_at)), 0)
               FROM tasks o JOIN steps s ON s.tenant_id = o.tenant_id AND s.task_id = o.id
-             WHERE o.tenant_id = :tenant AND o.execution_id = :execution)
+             WHERE o.tenant_id = :tenant AND o.execution_id = :execution AND NOT ${only_waited(s)})
            ELSE 0 END::double precision AS seconds,
        bool_or(t.id <> :task AND ${asks_for_plan}) AS asked_elsewhere
   FROM tasks t

@@ -9,6 +9,10 @@ usd = CASE WHEN :usd::double precision IS NULL THEN ${}.usd ELSE coalesce(${}.us
 -- How many attempts at a step before the present one were lost with their workers, and are not counted yet.
 greatest(steps.attempt - 1 - steps.counted, 0)
 
+-- part: only_waited
+-- Whether all attempts at a step were given up before they had asked a model: its task waits for another one's answer.
+(${}.state = :step.running AND ${}.survived = ${}.attempt AND ${}.failures = 0 AND ${}.model_calls = 0)
+
 -- part: task_used
 -- The same for the task of the step that `step` has counted with so many calls.
 UPDATE tasks SET ${used(tasks)}, model_calls = tasks.model_calls + step.calls
@@ -62,7 +66,10 @@ SELECT s.questions -> (c.call ->> 'id') AS question
  ORDER BY c.n;
 
 -- name: retry_step
-UPDATE steps SET attempt = attempt + 1 WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
+-- One that has only waited so far takes its time from now on.
+UPDATE steps
+   SET attempt = attempt + 1, started_at = CASE WHEN ${only_waited(steps)} THEN clock_timestamp() ELSE started_at END
+ WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step
 RETURNING attempt, failures, attempt - 1 - failures - survived AS deaths;
 
 -- name: step_deaths
