@@ -19,7 +19,7 @@ async def refuse_unserved(request: Request, _: Annotated[Principal, Depends(auth
     for name in request.query_params:
         if name not in served:
             others = ", ".join(sorted(served)) or "none"
-            raise InvalidInput(f"the parameter {name} is not supported here; supported are: {others}", ("query", name))
+            raise InvalidInput(f"the parameter {name} is not supported here; supported: {others}", ("query", name))
         if not served[name] and len(request.query_params.getlist(name)) > 1:
             raise InvalidInput(f"the parameter {name} may be given only once", ("query", name))
 

@@ -136,7 +136,7 @@ def _step(step: Pending) -> Reason:
         tried = step.next_at and step.next_at.isoformat()
         return Reason("no_slot", text, None, {"running": step.busy, "next_attempt_at": tried})
     if step.failure == LIMIT_WAITS:
-        text = "waits for what another task of its plan asks: whether to go on at a limit that all its tasks share"
+        text = "waits for the answer to another task of its plan, which asks whether to go on beyond a shared limit"
         return Reason("limit", text, None, {"next_attempt_at": step.next_at and step.next_at.isoformat()})
     if step.failure == TOOL_BUSY:
         hanging = f"; {step.busy} calls of it hang there" if step.busy else ""

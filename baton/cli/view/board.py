@@ -90,7 +90,7 @@ class Board:
             case events.ContextCompacted(left_out=left):
                 yield Noted(task, f"the agent reads a summary of what was said up to turn {left.last_turn}")
             case events.ContextRestored():
-                yield Noted(task, "the agent reads the conversation again that a summary stood for")
+                yield Noted(task, "a summary was undone: the agent reads again what it stood for")
             case events.ToolStarted(name=name, arguments=arguments, attempt=attempt):
                 if attempt > 1:
                     yield Noted(task, f"calls {name} again (attempt {attempt})")
