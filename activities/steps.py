@@ -116,6 +116,15 @@ class StepActivities(Recording):
     async def _take(self, key: StepKey, started: StepAttempt, stream: DeltaStream, reach: Reach) -> Standing:
         partial = PartialReply(on_reasoning=stream.reason)
         try:
+            return await self._taken(key, started, partial, stream, reach)
+        except Unavailable:
+            await finish(self._given_up(failures.survived, key, started.attempt, partial.usage))
+            raise
+
+    async def _taken(
+        self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream, reach: Reach
+    ) -> Standing:
+        try:
             async with asyncio.timeout(LONGEST_STEP):
                 agent, answer = await reach.run(self._answer(key, started, partial, stream))
             faultpoints.at(faultpoints.STEP_ANSWERED)
@@ -129,9 +138,8 @@ class StepActivities(Recording):
         except ModelFailed as error:
             return await finish(self._failed(key, started, error, partial, stream))
         except LimitReached as limit:
-            return await finish(self._ask_or_wait(key, started, limit, partial))
+            return await finish(self._ask_or_wait(key, started, limit))
         except Unavailable:
-            await finish(self._given_up(failures.survived, key, started.attempt, partial.usage))
             raise
         except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
             _log.error("unexpected error in a step: %s", whereabouts(error))
@@ -193,25 +201,21 @@ class StepActivities(Recording):
         match verdict:
             case FailureVerdict.ASK:
                 question = question_of_limit(key, PREFIX + PATIENCE, gone_for(failing))
-                return await self._in_transaction(
-                    failures.ask_instead, key, started.attempt, question, bool(partial.text)
-                )
+                return await self._in_transaction(failures.ask_instead, key, started.attempt, question)
             case FailureVerdict.GIVE_UP:
                 raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
             case FailureVerdict.TRY_AGAIN:
                 delay = timedelta(seconds=pause)
                 raise ApplicationError(error.code, type=error.code, next_retry_delay=delay) from None
 
-    async def _ask_or_wait(
-        self, key: StepKey, started: StepAttempt, limit: LimitReached, partial: PartialReply
-    ) -> Standing:
+    async def _ask_or_wait(self, key: StepKey, started: StepAttempt, limit: LimitReached) -> Standing:
         """Let the task ask what a limit asks. Raises the error that has Temporal try again where another task of the
         plan asks already."""
         if limit.question is not None:
             question = question_of_limit(key, limit.call_id, limit.question)
             with suppress(AskedElsewhere):
                 return await self._in_transaction(
-                    failures.ask_instead, key, started.attempt, question, bool(partial.text), limit.of_plan
+                    failures.ask_instead, key, started.attempt, question, once_in_plan=limit.of_plan
                 )
         await self._given_up(failures.survived, key, started.attempt)
         delay = timedelta(seconds=min(WAIT_SECONDS * started.attempt, LONGEST_WAIT_SECONDS))

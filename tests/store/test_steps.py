@@ -441,3 +441,16 @@ async def test_the_transcript_is_what_was_recorded(world: World) -> None:
     assert [(step.text, step.questions) for step in one.steps] == [("asking", (("call-q", "q"),))]
     assert [(message.text, message.answers) for message in two.messages] == [("the answer", ("q",))]
     assert two.steps == ()
+
+
+@pytest.mark.parametrize("reasoning", [False, True])
+async def test_what_an_attempt_has_shown_is_void_where_its_task_asks_instead(world: World, reasoning: bool) -> None:
+    route = await world.task()
+    await world.start(route, 1)
+    shown = Delta(route.task_id, route.position, 1, 0, 1, "so far", reasoning)
+    async with world.pool.transaction() as connection:
+        await steps.append_deltas(connection, world.tenant, route.execution_id, [shown])
+        asking = replace(question("limit"), call_id="baton:patience_seconds")
+        await failures.ask_instead(connection, key(route, 1), 1, asking)
+    types = [event.type for event in await world.log(route)]
+    assert types.count(EventType.STEP_VOIDED) == 1

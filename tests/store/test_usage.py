@@ -148,7 +148,7 @@ async def ask(world: World, route: TaskRoute, attempt: int) -> Standing:
     """A worker has the task ask what a limit asks."""
     asking = replace(question("limit"), call_id="baton:max_calls")
     async with world.pool.transaction() as connection:
-        return await failures.ask_instead(connection, key(route, 1), attempt, asking, said=False)
+        return await failures.ask_instead(connection, key(route, 1), attempt, asking)
 
 
 async def test_lost_attempts_are_told_by_one_that_asks_no_model(world: World, route: TaskRoute) -> None:

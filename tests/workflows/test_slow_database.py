@@ -92,6 +92,23 @@ async def test_a_call_that_finds_no_database_is_none_that_killed_its_worker(
         assert tuple(call) == ("running", 1, 1)
 
 
+async def test_a_failure_that_finds_no_database_is_none_that_killed_its_worker(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_away(*_: object) -> None:
+        raise Unavailable("the database cannot be reached")
+
+    async with World.open(database_url) as world:
+        route = await world.task()
+        await world.execute("UPDATE tasks SET description = '!fail 9 away' WHERE tenant_id = $1")
+        monkeypatch.setattr("activities.steps.failures.count_failure", is_away)
+        ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
+        with pytest.raises(Unavailable):
+            await ActivityEnvironment().run(activities_of(world).model_step, StepRef(ref, 1, 0))
+        (step,) = await world.steps(route)
+        assert (step["state"], step["attempt"], step["survived"]) == ("running", 1, 1)
+
+
 @pytest.mark.parametrize("details", [INTERRUPT, SHUTDOWN])
 @pytest.mark.parametrize("what", ["model_step", "tool_step"])
 async def test_a_cancel_is_heard_though_it_comes_while_the_step_waits_to_begin(

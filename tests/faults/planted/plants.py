@@ -47,16 +47,16 @@ def mark_processed_at_claim(steps: Any) -> None:
 
 def know_repeats(activities: Any) -> None:
     """… and where the worker dies before the effect is recorded …"""
-    reply = activities.StepActivities._reply
+    answer = activities.StepActivities._answer
 
     async def answer_knowing(self: Any, key: Any, started: Any, *rest: Any) -> Any:
         token = _repeated.set(started.attempt > started.failures + 1)
         try:
-            return await reply(self, key, started, *rest)
+            return await answer(self, key, started, *rest)
         finally:
             _repeated.reset(token)
 
-    activities.StepActivities._reply = answer_knowing
+    activities.StepActivities._answer = answer_knowing
 
 
 def read_only_once(transcripts: Any) -> None:
