@@ -61,6 +61,8 @@ class Models:
         if name == scripted.NAME:
             return self._scripted
         address = _address(name, settings)
+        if (kept := self._models.get(address)) is not None:
+            return kept  # without waiting for others: a provider that looks for its credentials may take seconds
         async with self._resolving:
             model = self._models.get(address)
             if model is None:

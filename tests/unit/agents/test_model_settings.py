@@ -1,8 +1,13 @@
 """Is a model asked as its agent's settings say, with the key and at the address that they name, and no others?"""
 
+import asyncio
+import threading
 from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
 import pytest
+from pydantic_ai.models import Model
+from pydantic_ai.models.test import TestModel
 
 from baton.agents import errors
 from baton.agents.models import Models
@@ -135,6 +140,26 @@ async def test_models_that_make_way_are_closed_and_made_again(openai_server: Ope
     assert (await ask(models, "openai:m", base_url=urls[0])).text == "Still there."
     await models.close()
     assert all(client.is_closed() for client in clients)
+
+
+async def test_a_model_that_is_there_waits_for_no_other_one(listed: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = await listed.model("openai:m", {})
+    looks, found = threading.Event(), threading.Event()
+
+    def look(*_: object) -> Model[Any]:
+        looks.set()
+        found.wait(60)
+        return TestModel()
+
+    monkeypatch.setattr("baton.agents.models.infer_model", look)
+    other = asyncio.create_task(listed.model("google:slow", {}))
+    try:
+        await asyncio.to_thread(looks.wait, 60)
+        async with asyncio.timeout(30):
+            assert await listed.model("openai:m", {}) is there
+    finally:
+        found.set()
+        await other
 
 
 async def test_a_model_that_makes_way_while_it_answers_answers(openai_server: OpenAIServer) -> None:
