@@ -68,14 +68,19 @@ def cut_for(transcript: Transcript, room: WindowRoom, other_bytes: int) -> Cut |
     """Up to where ``transcript`` makes way for a summary, so that the rest fits beside ``other_bytes``; None where
     nothing can.
 
-    The messages of the turn under way and its last answer, whose results the model has not read yet, always stay. What
-    is left out at once is bounded by what a summary can be made of: what is too long takes several.
+    The messages of the turn under way always stay. So does an answer whose results the model has not read yet, unless
+    what was said since is too long by itself. What is left out at once is bounded by what a summary can be made of:
+    what is too long takes several.
     """
     said = said_bytes(transcript)
     kept = max(room.kept - other_bytes - room.summary, room.kept // 4)
-    cuts = list(_cuts(transcript))
+    all_cuts, unread = list(_cuts(transcript)), _unread(transcript)
+    cuts = [(cut, left) for cut, left in all_cuts if unread is None or cut <= unread]
     if not cuts:
-        return None
+        most = room.most - other_bytes
+        if not all_cuts or said_bytes(shortened(transcript, said - most)) <= most:
+            return None
+        cuts = all_cuts
     wanted = next((n for n, (_, left) in enumerate(cuts) if said - left <= kept), len(cuts) - 1)
     possible = sum(left <= room.material for _, left in cuts)
     return cuts[min(wanted, max(possible - 1, 0))][0]
@@ -94,6 +99,16 @@ def _cuts(transcript: Transcript) -> Iterator[tuple[Cut, int]]:
             left += _step_bytes(earlier)
             yield Cut(turn.number, step.number), left
         before += _turn_bytes(turn)
+
+
+def _unread(transcript: Transcript) -> Cut | None:
+    """The last answer, if it has results: no other one follows that has read them. It may be of a turn before, whose
+    calls were held back until somebody had consented, or that has failed."""
+    answers = [(turn, step) for turn in transcript.turns for step in turn.steps if step.response is not None]
+    if not answers or not answers[-1][1].results:
+        return None
+    turn, step = answers[-1]
+    return Cut(turn.number, step.number)
 
 
 def left_by(transcript: Transcript, cut: Cut) -> tuple[RecordedTurn, ...]:
@@ -143,17 +158,15 @@ def compacted(
 
 
 def shortened(transcript: Transcript, excess: int) -> Transcript:
-    """``transcript`` with the longest results of its last turn cut in their middle, so that ``excess`` bytes less are
-    read, as far as that goes; itself where that is not at all."""
-    *others, last = transcript.turns
-    sizes = [len(_bytes_of(result.content)) for step in last.steps for result in step.results]
+    """``transcript`` with its longest results cut in their middle, so that ``excess`` bytes less are read, as far as
+    that goes; itself where that is not at all."""
+    sizes = [
+        len(_bytes_of(result.content)) for turn in transcript.turns for step in turn.steps for result in step.results
+    ]
     limit = max(level(sizes, sum(sizes) - excess), _SHORTEST)
     if max(sizes, default=0) <= limit:
         return transcript
-    steps = tuple(
-        replace(step, results=tuple(_shorter(result, limit) for result in step.results)) for step in last.steps
-    )
-    return replace(transcript, turns=(*others, replace(last, steps=steps)))
+    return replace(transcript, turns=tuple(_with_shorter(turn, limit) for turn in transcript.turns))
 
 
 def shortened_text(text: str, limit: int) -> str:
@@ -174,6 +187,11 @@ def level(sizes: Sequence[int], most: int) -> int:
             return max(share, 0)
         most -= size
     return max(sizes, default=0)
+
+
+def _with_shorter(turn: RecordedTurn, limit: int) -> RecordedTurn:
+    steps = (replace(step, results=tuple(_shorter(result, limit) for result in step.results)) for step in turn.steps)
+    return replace(turn, steps=tuple(steps))
 
 
 def _shorter(result: ToolResult, limit: int) -> ToolResult:

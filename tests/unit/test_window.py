@@ -85,6 +85,22 @@ def test_the_turn_under_way_keeps_its_messages_and_what_is_not_read_yet() -> Non
     assert cut_for(only, room_in(WINDOW), 300) is None
 
 
+@pytest.mark.parametrize("failed", [(), (RecordedTurn(4, (message(4, 200),), ()),)])
+def test_results_of_calls_that_were_held_back_stay_until_they_are_read(failed: tuple[RecordedTurn, ...]) -> None:
+    asks = RecordedTurn(3, (message(3, 200),), (step(0, 50, 4000), step(1, 50, 6000)))
+    due = RecordedTurn(5, (message(5, 200),), ())
+    transcript = talk(exchange(1), exchange(2), asks, *failed, due)
+    room = room_in(WINDOW)
+    assert cut_for(transcript, room, 300) == Cut(3, 1)
+    rest = replace(transcript, turns=(replace(asks, steps=asks.steps[1:]), *failed, due))
+    assert cut_for(rest, room, 300) is None
+    assert said_bytes(rest) - said_bytes(shortened(rest, 3000)) >= 3000
+    long = replace(due, messages=(message(5, 9000),))
+    assert cut_for(replace(rest, turns=(*rest.turns[:-1], long)), room, 300) == Cut(4 if failed else 5, 0)
+    read = talk(*rest.turns[:-1], replace(due, steps=(step(0, 50),)))
+    assert cut_for(read, room, 300) == Cut(4 if failed else 5, 0)
+
+
 def test_a_summary_is_no_answer_whose_results_are_to_be_read() -> None:
     summary = replace(step(1, 0), response=None)
     transcript = talk(RecordedTurn(1, (), (step(0, 50, 6000), summary)))
@@ -122,7 +138,9 @@ def test_a_cut_always_leads_on(sizes: list[tuple[int, list[int]]], other: int) -
     transcript = talk(*turns)
     cut = cut_for(transcript, room_in(WINDOW), other)
     if cut is None:
-        assert len(turns) == 1
+        most = room_in(WINDOW).most - other
+        fits = said_bytes(shortened(transcript, said_bytes(transcript) - most)) <= most
+        assert len(turns) == 1 or (fits and not any(turn.steps for turn in turns[1:]))
         assert len(turns[0].steps) < 2
         return
     assert Cut(1, 0) < cut <= Cut(len(turns), max(len(turns[-1].steps) - 1, 0))
