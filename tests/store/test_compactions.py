@@ -66,6 +66,14 @@ async def test_a_summary_is_a_step_and_the_next_one_is_due(world: World) -> None
     assert (await world.row(route))["state"] == "succeeded"
 
 
+async def test_what_is_pinned_counts_as_read(world: World) -> None:
+    route = await talked(world, 5, size=2_000_000)
+    await record(world, route, made(route, 5, 0, Cut(5, 0), 4))
+    transcript, size = await read(world, route, 5)
+    assert [len(message.text) for message in transcript.pinned] == [2_000_000]
+    assert 4_000_000 <= size < 4_001_000  # and the turn's own message
+
+
 async def test_a_summary_is_recorded_once(world: World) -> None:
     route = await talked(world, 4)
     compaction = made(route, 4, 0, Cut(3, 0), 2)

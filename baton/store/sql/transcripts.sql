@@ -103,6 +103,9 @@ SELECT coalesce(octet_length(t.description), 0)
        + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
                     WHERE m.tenant_id = :tenant AND m.task_id = :task
                       AND m.seq >= coalesce(c.kept_seq, 0) AND ${is_read}), 0)
+       + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
+                    WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.pinned AND m.turn < c.kept_turn
+                      AND ${is_read}), 0)
        + coalesce((SELECT sum(octet_length(s.text) + coalesce(pg_column_size(s.response), 0)) FROM steps s
                     WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running
                       AND (s.turn, s.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0)
