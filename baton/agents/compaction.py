@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from baton.agents.errors import OVERFLOW, ModelFailed
+from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply, take_step
 from baton.agents.summaries import summary_of
@@ -58,7 +58,7 @@ async def take_next(
     try:
         return await take_step(models, transcript, attempt, partial, on_text)
     except ModelFailed as error:
-        if error.code != OVERFLOW or tried or partial.text:
+        if not error.overflowed or tried or partial.text:
             raise
         refused = other + said_bytes(transcript)
         less = room_in(refused // _LESS)

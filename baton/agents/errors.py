@@ -78,7 +78,7 @@ class ModelFailed(Exception):
     wrote: it may be stored beside the conversation, but belongs in no log and not in Temporal; neither does
     ``__cause__``.
     ``retry_after_seconds`` is what the provider asked for, None where it did not say. ``final``: it is not tried again,
-    whatever the code.
+    whatever the code. ``overflowed``: the conversation was too long for one of the models that were asked.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class ModelFailed(Exception):
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.overflowed = code == OVERFLOW
         self.retryable = code in RETRYABLE and not final
         self.retry_after_seconds = retry_after_seconds
 
@@ -101,7 +102,9 @@ def together(failed: Sequence[tuple[str, ModelFailed]]) -> ModelFailed:
     first = (passing or retryable or errors)[0]
     pauses = [error.retry_after_seconds or 0.0 for error in passing or [first]]
     detail = "\n".join(f"{name}: {error.detail or error.code}" for name, error in failed)
-    return ModelFailed(first.code, detail, min(pauses) or None)
+    one = ModelFailed(first.code, detail, min(pauses) or None)
+    one.overflowed = any(error.overflowed for error in errors)
+    return one
 
 
 _BY_CATEGORY: Final[tuple[tuple[type[Exception], str], ...]] = (

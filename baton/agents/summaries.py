@@ -38,7 +38,8 @@ async def summary_of(
     `summary_model`, else one of its own.
 
     Where none can for a reason that does not pass, it is a digest, of no model: a conversation does not end because
-    its summary fails. Raises ModelFailed for what may pass.
+    its summary fails. Raises ModelFailed for what may pass, and where it is this worker that cannot ask the agent's
+    own model.
     """
     prompt = _prompt(transcript, left, room.material)
     failed: list[tuple[str, ModelFailed]] = []
@@ -50,7 +51,11 @@ async def summary_of(
             partial.moved_on()
         else:
             return shortened_text(text, room.summary), choice.model
-    if any(error.retryable and error.code not in OF_THIS_WORKER | {BAD_REPLY} for _, error in failed):
+    own = transcript.agent.model
+    if any(
+        error.retryable and error.code != BAD_REPLY and (model == own or error.code not in OF_THIS_WORKER)
+        for model, error in failed
+    ):
         raise together(failed)
     return shortened_text(_digest(transcript.compaction, left), room.summary), ""
 
