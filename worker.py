@@ -30,6 +30,8 @@ from activities.questions import QuestionActivities
 from activities.rings import Bellringer
 from activities.shares import FairSteps
 from activities.steps import StepActivities
+from activities.suspects import Suspects
+from activities.tool_steps import ToolActivities
 from baton.agents.catalog import own_catalog
 from baton.agents.models import Models
 from baton.agents.tools import load_tools, tool_modules
@@ -132,15 +134,26 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     settings, pool, doorbell, hint = core.settings, core.pool, core.doorbell, core.notifier.events
     words = settings.temporal_details == "words"
     deltas = DeltaWriter(pool, hint, settings.delta_interval_seconds)
+    suspects = Suspects(pool)
     steps = StepActivities(
         pool,
         Models(ModelAccess(settings.model_keys, settings.model_hosts)),
         deltas,
         interrupts,
+        suspects,
         doorbell,
         hint,
         words=words,
         transcript_max_bytes=settings.transcript_max_bytes,
+    )
+    calls = ToolActivities(
+        pool,
+        interrupts,
+        suspects,
+        doorbell,
+        hint,
+        words=words,
+        result_max_bytes=settings.transcript_max_bytes,
         artifact_bytes=settings.artifact_bytes,
     )
     bellringer = Bellringer(doorbell, hint, core.notifier.interrupt)
@@ -150,7 +163,7 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     plans = PlanActivities(pool, doorbell, hint, core.relay.wake)
     return [
         steps.model_step,
-        steps.tool_step,
+        calls.tool_step,
         steps.fail_turn,
         steps.cancel_task,
         typed.accept_message,

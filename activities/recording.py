@@ -15,8 +15,11 @@ from baton.domain.ids import StepKey, TaskRoute
 from baton.domain.mailbox import Standing
 from baton.store import plans
 from baton.store.pool import Connection, Pool
+from workflows.activities import STEP_TIMEOUT
 from workflows.contracts import Outcome
 
+#: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
+LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: How long a finished reply, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
 

@@ -1,4 +1,4 @@
-"""Model steps and tool calls: claim, work, record."""
+"""Model steps: claim, ask the model, record; and the ends of turns that no step brings about."""
 
 import asyncio
 import logging
@@ -12,16 +12,15 @@ from uuid import UUID
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.artifacts import set_apart
 from activities.asking import question_of_limit, questions_of
-from activities.calls import another_attempt, endless_call, impossible_calls, interrupted_call, make_call, put_off
+from activities.calls import impossible_calls
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import step_key
 from activities.failures import LimitReached, asked_pause, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
-from activities.reading import forbidden_by_limits, read_transcript
-from activities.recording import Recording
+from activities.reading import read_transcript
+from activities.recording import LONGEST_STEP, Recording
 from activities.rings import Ringer
 from activities.suspects import Suspects
 from baton.agents.compaction import take_next
@@ -34,38 +33,33 @@ from baton.agents.errors import (
 )
 from baton.agents.models import Models
 from baton.agents.steps import PartialReply
-from baton.agents.tools import Begun, Slot, ToolRunner, concurrency_of, rules_of, unrepeatable_tools
+from baton.agents.tools import rules_of
 from baton.domain.agents import Agent
 from baton.domain.allowance import PATIENCE, PREFIX, gone_for
 from baton.domain.authors import Author
 from baton.domain.compactions import Compaction
-from baton.domain.conversation import ModelReply, ToolResult
+from baton.domain.conversation import ModelReply
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.domain.mailbox import Standing
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
-from baton.store import compactions, control, failures, limits, routes, steps, tools
+from baton.store import compactions, control, failures, limits, routes, steps
 from baton.store.failures import AskedElsewhere, FailedAttempt, FailureVerdict
 from baton.store.pool import Pool
 from baton.store.steps import StepAttempt
-from baton.store.tools import MOST_DEATHS, NoSlot, StartedCall
-from workflows.activities import STEP_TIMEOUT
-from workflows.contracts import LIMIT_WAITS, CancelTask, Outcome, StepRef, ToolRef, TurnFailed
+from baton.store.tools import MOST_DEATHS
+from workflows.contracts import LIMIT_WAITS, CancelTask, Outcome, StepRef, TurnFailed
 
-#: What a model's reply, or a call, may take: less than Temporal lets it take, which would retry uncounted for days.
-LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: How long a task waits for an answer that another one of its plan asks for, try by try, and at most.
 WAIT_SECONDS: Final = 2.0
 LONGEST_WAIT_SECONDS: Final = 30.0
-#: How long a call waits in a worker for a slot of its tool, before another worker may have it.
-SLOT_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
 
 class StepActivities(Recording):
-    """The activities of `AgentTaskWorkflow`. Each may be retried at any moment, on any worker."""
+    """The activities of `AgentTaskWorkflow` but its calls. Each may be retried at any moment, on any worker."""
 
     def __init__(
         self,
@@ -73,24 +67,21 @@ class StepActivities(Recording):
         models: Models,
         deltas: DeltaWriter,
         interrupts: Interrupts,
+        suspects: Suspects,
         ringer: Ringer,
         notify: Callable[[UUID], None],
         *,
         words: bool = True,
         transcript_max_bytes: int = 8 * 1024 * 1024,
-        artifact_bytes: int = 16 * 1024,
     ) -> None:
-        """``notify`` hints that an execution's log has grown; ``words``: whether Temporal may show questions;
-        ``transcript_max_bytes``: what a step may read at most; ``artifact_bytes``: beyond that a result is kept apart.
-        """
+        """``suspects`` are those of all activities of a worker; ``notify`` hints that an execution's log has grown;
+        ``words``: whether Temporal may show questions; ``transcript_max_bytes``: what a step may read at most."""
         super().__init__(pool, ringer, notify, words=words)
         self._transcript_max_bytes = transcript_max_bytes
-        self._artifact_bytes = artifact_bytes
         self._models = models
         self._deltas = deltas
         self._interrupts = interrupts
-        self._suspects = Suspects(pool)
-        self._tools = ToolRunner()
+        self._suspects = suspects
 
     @activity.defn(name="model_step")
     async def model_step(self, step: StepRef) -> Outcome:
@@ -220,80 +211,6 @@ class StepActivities(Recording):
         await self._given_up(failures.survived, key, started.attempt)
         delay = timedelta(seconds=min(WAIT_SECONDS * started.attempt, LONGEST_WAIT_SECONDS))
         raise ApplicationError(LIMIT_WAITS, type=LIMIT_WAITS, next_retry_delay=delay) from None
-
-    @activity.defn(name="tool_step")
-    async def tool_step(self, call: ToolRef) -> Outcome:
-        """See `workflows.contracts.tool_step`."""
-        key = step_key(call)
-        deaths = partial(tools.deaths, key=key, call_id=call.call)
-        async with heartbeats(), self._suspects.one_at_a_time(deaths):
-            with self._interrupts.reaching(key) as reach:
-                slot = self._tools.slot()
-                try:
-                    started = await self._started(key, call.call, slot, reach)
-                    self._notify(key.execution_id)
-                    if isinstance(started, Standing):
-                        return await finish(self._done(key, started))
-                    result = await self._called(key, started, slot, reach)
-                finally:
-                    slot.leave()
-                faultpoints.at(faultpoints.TOOL_RETURNED)
-            return await finish(self._record_tool(key, started, result))
-
-    async def _started(self, key: StepKey, call_id: str, slot: Slot, reach: Reach) -> StartedCall | Standing:
-        """Start a call once its tool has a ``slot``. Raises where that takes too long: nothing has begun."""
-
-        async def admit(tool: str) -> bool:
-            # An interrupted call is started without a slot: it is ended before it begins.
-            return reach.ends_turn or await slot.take(tool, concurrency_of(tool))
-
-        async def start() -> StartedCall | Standing:
-            forbidden = await forbidden_by_limits(self._pool, key)
-            once = unrepeatable_tools()
-            return await finish(self._in_transaction(tools.start_tool, key, call_id, once, forbidden, admit))
-
-        try:
-            return await start()
-        except NoSlot as none:
-            try:
-                async with asyncio.timeout(SLOT_SECONDS):
-                    await reach.run(slot.wait(none.tool, concurrency_of(none.tool)))
-            except (TimeoutError, asyncio.CancelledError):
-                if not reach.ends_turn:
-                    raise put_off(self._tools, none.tool) from None
-            return await start()
-
-    async def _called(self, key: StepKey, started: StartedCall, slot: Slot, reach: Reach) -> ToolResult:
-        """What a call gives. Raises where another attempt is to be made, or to ask whether this one happened."""
-        faultpoints.at(faultpoints.TOOL_STARTED)
-        begun = Begun()
-        try:
-            async with asyncio.timeout(LONGEST_STEP):
-                made = await reach.run(make_call(self._pool, self._tools, key, started.call, begun, slot))
-            if made.broken and (again := another_attempt(started)):
-                await finish(self._given_up(tools.survived, key, started))
-                raise again
-            result = made.result
-        except TimeoutError:
-            result = endless_call(started)
-        except asyncio.CancelledError:
-            if not reach.ends_turn:
-                note = tools.survived if begun.yes else tools.not_begun
-                raise await finish(self._given_up(note, key, started)) from None
-            result = interrupted_call(started, begun)
-        except Unavailable:
-            await finish(self._given_up(tools.survived, key, started))
-            raise
-        return set_apart(result, started.call.name, beyond=self._artifact_bytes, most=self._transcript_max_bytes)
-
-    async def _record_tool(self, key: StepKey, started: StartedCall, result: ToolResult) -> Outcome:
-        try:
-            standing = await self._patiently(tools.record_tool, key, result)
-        except Unavailable:
-            await self._given_up(tools.survived, key, started)
-            raise
-        faultpoints.at(faultpoints.TOOL_RECORDED)
-        return await self._done(key, standing)
 
     @activity.defn(name="fail_turn")
     async def fail_turn(self, failed: TurnFailed) -> Outcome:

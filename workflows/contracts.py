@@ -204,7 +204,7 @@ async def model_step(step: StepRef) -> Outcome:
 @activity.defn(name="tool_step")
 async def tool_step(call: ToolRef) -> Outcome:
     """Make one tool call. Idempotent by (task, turn, step, call): a recorded call is not made again."""
-    raise NotImplementedError("activities.steps.StepActivities.tool_step")
+    raise NotImplementedError("activities.tool_steps.ToolActivities.tool_step")
 
 
 @activity.defn(name="fail_turn")

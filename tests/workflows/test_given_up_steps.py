@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.deltas import DeltaWriter
 from activities.interrupts import Interrupts
 from activities.steps import StepActivities
-from activities.suspects import PUT_OFF, SUSPICIOUS
+from activities.suspects import PUT_OFF, SUSPICIOUS, Suspects
+from activities.tool_steps import ToolActivities
 from baton.agents.models import Models
 from baton.domain.bells import TaskBell
 from baton.domain.conversation import ModelReply
@@ -44,7 +45,12 @@ class NobodyRings:
 
 def activities_of(world: World) -> StepActivities:
     deltas = DeltaWriter(world.pool, lambda _: None, 0.01)
-    return StepActivities(world.pool, Models(), deltas, Interrupts(), NobodyRings(), lambda _: None)
+    suspects = Suspects(world.pool)
+    return StepActivities(world.pool, Models(), deltas, Interrupts(), suspects, NobodyRings(), lambda _: None)
+
+
+def tool_activities_of(world: World) -> ToolActivities:
+    return ToolActivities(world.pool, Interrupts(), Suspects(world.pool), NobodyRings(), lambda _: None)
 
 
 def key_of(route: TaskRoute) -> StepKey:

@@ -11,7 +11,7 @@ from workflows.contracts import task_workflow_id
 async def test_a_call_that_takes_too_long_is_a_result_and_is_not_made_again(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.steps.LONGEST_STEP", 1.0)
+    monkeypatch.setattr("activities.tool_steps.LONGEST_STEP", 1.0)
     task = await system.start('!tool linger {"seconds": 600}\n!finish end', await system.agent("linger"))
     row = await system.until(task, "succeeded", seconds=15)
     assert row["result"] == "linger: Ended without a result: it took too long.\nend"

@@ -20,7 +20,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
 from tests.support.tools import calls_of
-from tests.workflows.test_given_up_steps import activities_of
+from tests.workflows.test_given_up_steps import activities_of, tool_activities_of
 from workflows.contracts import StepRef, TaskRef, ToolRef
 
 INTERRUPT = ActivityCancellationDetails(cancel_requested=True)
@@ -83,11 +83,11 @@ async def test_a_call_that_finds_no_database_is_none_that_killed_its_worker(
         route = await world.task()
         load_tools(("tests.support.tools",))
         await _asks_for_a_call(world, route, seconds=0.0)
-        monkeypatch.setattr(f"activities.steps.{where}", is_away)
+        monkeypatch.setattr(f"activities.tool_steps.{where}", is_away)
         monkeypatch.setattr("activities.recording.RECORD_PAUSES", ())
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
         with pytest.raises(Unavailable):
-            await ActivityEnvironment().run(activities_of(world).tool_step, ToolRef(ref, 1, 0, "slow"))
+            await ActivityEnvironment().run(tool_activities_of(world).tool_step, ToolRef(ref, 1, 0, "slow"))
         (call,) = await world.rows("SELECT state, attempt, survived FROM tool_calls WHERE tenant_id = $1")
         assert tuple(call) == ("running", 1, 1)
 
@@ -118,15 +118,15 @@ async def test_a_cancel_is_heard_though_it_comes_while_the_step_waits_to_begin(
         route = await world.task()
         await world.execute("UPDATE tasks SET description = '!sleep 600' WHERE tenant_id = $1")
         ref = TaskRef(str(route.tenant_id), str(route.execution_id), str(route.task_id))
-        activities, environment = activities_of(world), ActivityEnvironment()
+        environment = ActivityEnvironment()
         if details.worker_shutdown:
             environment.worker_shutdown()
         if what == "tool_step":
             load_tools(("tests.support.tools",))
             await _asks_for_a_call(world, route)
-            work = environment.run(activities.tool_step, ToolRef(ref, 1, 0, "slow"))
+            work = environment.run(tool_activities_of(world).tool_step, ToolRef(ref, 1, 0, "slow"))
         else:
-            work = environment.run(activities.model_step, StepRef(ref, 1, 0))
+            work = environment.run(activities_of(world).model_step, StepRef(ref, 1, 0))
         async with locked(database_url, route.execution_id):
             taken = asyncio.ensure_future(work)
             await world.blocked(1)

@@ -21,7 +21,7 @@ from baton.service.explain import explain_task
 from tests.store.world import World
 from tests.support.system import System, eventually
 from tests.support.tools import calls_of
-from tests.workflows.test_given_up_steps import activities_of
+from tests.workflows.test_given_up_steps import tool_activities_of
 from tests.workflows.test_slow_database import locked
 from workflows.contracts import TOOL_BUSY, TaskRef, ToolRef
 
@@ -52,7 +52,7 @@ async def test_a_broken_call_is_tried_again_as_often_as_its_tool_says(system: Sy
 
 async def test_a_call_waits_for_a_slot_of_its_tool(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the worker for a moment, then in Temporal, and explain says why; nothing says that it has started."""
-    monkeypatch.setattr("activities.steps.SLOT_SECONDS", 0.2)
+    monkeypatch.setattr("activities.tool_steps.SLOT_SECONDS", 0.2)
     agent = await system.agent("alone")
     first = await system.start('!tool alone {"seconds": 600}', agent)
     await at_work(first)
@@ -97,7 +97,7 @@ async def _asks_to_pay(world: World) -> ToolRef:
 async def test_a_worker_that_stops_during_the_call_leaves_a_question(database_url: str) -> None:
     async with World.open(database_url) as world:
         call = await _asks_to_pay(world)
-        environment, activities = ActivityEnvironment(), activities_of(world)
+        environment, activities = ActivityEnvironment(), tool_activities_of(world)
         taken = asyncio.ensure_future(environment.run(activities.tool_step, call))
         await at_work(UUID(call.ref.task))
         environment.worker_shutdown()
@@ -114,7 +114,7 @@ async def test_a_worker_that_stops_during_the_call_leaves_a_question(database_ur
 async def test_a_worker_that_stops_before_the_call_leaves_none(database_url: str) -> None:
     async with World.open(database_url) as world:
         call = await _asks_to_pay(world)
-        environment, activities = ActivityEnvironment(), activities_of(world)
+        environment, activities = ActivityEnvironment(), tool_activities_of(world)
         environment.worker_shutdown()
         async with locked(database_url, UUID(call.ref.execution)):
             taken = asyncio.ensure_future(environment.run(activities.tool_step, call))
