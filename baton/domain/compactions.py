@@ -35,10 +35,11 @@ class LeftOut:
 class Compaction:
     """A summary that a model reads instead of what comes before ``cut``.
 
-    ``number`` counts those of a task from 1, 0 for one that is not recorded yet; ``turn`` and ``step`` name the step
-    that made it. ``questions``: what was asked before the cut and not answered there, by id. ``kept_seq``: the first
-    message that is read as it is. ``refused_bytes``: a size that the provider has refused, None where it never did.
-    ``model`` made the summary, "" where none could; ``agent_model`` was the agent's.
+    ``number`` counts those of a task from 1, 0 for one that is not recorded yet, which was made on top of the one of
+    number ``last``, 0 for none; ``turn`` and ``step`` name the step that made it. ``questions``: what was asked before
+    the cut and not answered there, by id. ``kept_seq``: the first message that is read as it is. ``refused_bytes``: a
+    size that the provider has refused, None where it never did. ``model`` made the summary, "" where none could;
+    ``agent_model`` was the agent's.
     """
 
     cut: Cut
@@ -48,6 +49,7 @@ class Compaction:
     turn: int
     step: int
     number: int = 0
+    last: int = 0
     kept_seq: int = 0
     questions: Mapping[str, str] = field(default_factory=dict[str, str])
     refused_bytes: int | None = None

@@ -149,6 +149,7 @@ def compacted(
         reason=reason,
         turn=at[0],
         step=at[1],
+        last=0 if last is None else last.number,
         kept_seq=min(kept, default=0 if last is None else last.kept_seq),
         questions={id: text for id, text in asked.items() if id not in answered},
         refused_bytes=refused_bytes or (last.refused_bytes if last and last.agent_model == agent_model else None),

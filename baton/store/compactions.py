@@ -7,7 +7,7 @@ from baton.domain.authors import Author
 from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
 from baton.domain.conversation import ModelReply, Usage
 from baton.domain.errors import CompactionNotFound
-from baton.domain.events import ContextCompacted, ContextRestored
+from baton.domain.events import ContextCompacted, ContextRestored, StepUsed
 from baton.domain.ids import StepKey, TaskId, TaskRoute, TenantId
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import StepState
@@ -25,7 +25,8 @@ _LEFT_OUT = TypeAdapter(LeftOut)
 async def record(connection: Connection, key: StepKey, attempt: int, made: Compaction, usage: Usage) -> Standing:
     """Record the summary that an attempt has made: the step is over, and the next one of its turn is due.
 
-    An attempt that was overtaken, or whose turn is over, records nothing.
+    An attempt that was overtaken, or whose turn is over, records nothing. A summary on top of one that was undone
+    meanwhile, or without one that was redone, is dropped: the next step reads what it is to read then.
     """
     change = await locked(connection, key)
     if change.task.box.interrupted(key.turn):
@@ -33,6 +34,10 @@ async def record(connection: Connection, key: StepKey, attempt: int, made: Compa
     counted = await end_step(change, key, attempt, StepState.RECORDED, "", None, usage=usage)
     if counted is None:
         return stand(change, key)
+    now = await read(connection, key.tenant_id, key.task_id)
+    if (0 if now is None else now.number) != made.last:
+        change.say(StepUsed(turn=key.turn, step=key.step, attempt=attempt, usage=counted))
+        return Standing(Then.STEP, key.turn, key.step + 1, change.box, event_seq=await change.write())
     number = await fetchval(
         connection,
         "add_compaction",

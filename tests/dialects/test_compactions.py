@@ -20,8 +20,17 @@ async def compact(api: RunningApi, task_id: str, step: int = 0) -> StepKey:
     """Have a worker make a summary in a task's first turn, at that step."""
     first = await key_of(api, task_id)
     key = StepKey(first.tenant_id, first.execution_id, first.task_id, 1, step)
+    async with api.pool.connection() as connection:
+        last = await compactions.read(connection, key.tenant_id, key.task_id)
     made = Compaction(
-        Cut(1, step), f"Summary {step}.", LeftOut(1, 1, step, 0), CompactionReason.WINDOW, 1, step, model="test:small"
+        Cut(1, step),
+        f"Summary {step}.",
+        LeftOut(1, 1, step, 0),
+        CompactionReason.WINDOW,
+        1,
+        step,
+        last=0 if last is None else last.number,
+        model="test:small",
     )
     async with api.pool.transaction() as connection:
         assert isinstance(await steps.start_step(connection, key), StepAttempt)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from baton.domain.authors import Author, AuthorKind
 from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
 from baton.domain.conversation import Transcript, Usage
-from baton.domain.events import EventType
+from baton.domain.events import EventType, StepUsed
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import SendMode
@@ -90,6 +91,21 @@ async def test_a_summary_is_recorded_once(world: World) -> None:
     assert [(row["number"], row["turn"], row["step"]) for row in rows] == [(1, 4, 0)]
     log = [event for event in await world.log(route) if event.type is EventType.CONTEXT_COMPACTED]
     assert len(log) == 1
+
+
+async def test_what_was_undone_while_a_summary_was_made_on_top_of_it_stays_undone(world: World) -> None:
+    route = await talked(world, 5)
+    await record(world, route, made(route, 5, 0, Cut(3, 0), 2))
+    await world.start(route, 5, 1)
+    async with world.pool.transaction() as connection:
+        await compactions.undo(connection, route, 1, Author(AuthorKind.KEY, "1", "ada"))
+    where = await record(world, route, made(route, 5, 1, Cut(5, 0), 4, last=1))
+    assert (where.then, where.turn, where.step) == (Then.STEP, 5, 2)
+    assert isinstance(await world.start(route, 5, 2), StepAttempt)
+    transcript, _ = await read(world, route, 5)
+    assert (transcript.compaction, len(transcript.turns)) == (None, 5)
+    told = [event.body for event in await world.log(route) if event.type is EventType.STEP_USED]
+    assert [(one.step, one.usage.input_tokens) for one in told if isinstance(one, StepUsed)] == [(1, 10)]
 
 
 async def test_an_interrupted_turn_has_no_summary(world: World) -> None:
