@@ -95,9 +95,9 @@ class Client:
             body["agent"] = int(agent) if agent.isdecimal() else agent
         return decoded(StartedExecution, await self._call("POST", "/executions", json=body, headers=_new_key()))
 
-    async def start_task(self, prompt: str, *, title: str, agent: str) -> StartedExecution:
-        """Start a single task, as `start_plan` starts a plan."""
-        body: Json = {"prompt": prompt, "title": title, "agent": agent}
+    async def start_task(self, prompt: str, *, title: str, agent: str, plan_only: bool = False) -> StartedExecution:
+        """Start a single task, as `start_plan` starts a plan. ``plan_only``: its agent may change nothing."""
+        body: Json = {"prompt": prompt, "title": title, "agent": agent, "plan_only": plan_only}
         return decoded(StartedExecution, await self._call("POST", "/executions", json=body, headers=_new_key()))
 
     async def cancel_execution(self, execution_id: UUID | str) -> None:

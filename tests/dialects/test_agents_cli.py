@@ -85,3 +85,12 @@ async def test_keys(api: RunningApi, baton: Command) -> None:
         ran = await baton("keys", *arguments)
         assert (ran.code, ran.out) == (1, "")
         assert ran.err.startswith("baton: there is no ")
+
+
+async def test_a_check_changes_nothing(api: RunningApi, baton: Command) -> None:
+    checked = await baton("agents", "check", "assistant", "--timeout", "1")  # there is no worker
+    assert (checked.code, "no answer within 1 s" in checked.out) == (1, True)
+    async with api.pool.connection() as connection:
+        task = await connection.fetchrow("SELECT state, plan_only FROM tasks WHERE title = 'Check of assistant'")
+    assert task is not None
+    assert (task["state"], task["plan_only"]) == ("cancelled", True)

@@ -57,7 +57,7 @@ def check(
     """Try an agent's model and tools.
 
     A worker makes one short request to the model. Exits with 0 if the agent's own model answers and all tools are
-    known, else with 1. The tools are not called.
+    known, else with 1. The model is told to call no tools; those that change things are not called in any case.
     """
 
     async def command(client: Client) -> int:
@@ -85,7 +85,8 @@ async def _check_tools(client: Client, agent: WholeAgent) -> bool:
 
 
 async def _check_model(client: Client, agent: WholeAgent, seconds: float) -> bool:
-    execution = await client.start_task(PROMPT, title=f"Check of {agent.name}"[:200], agent=str(agent.id))
+    title = f"Check of {agent.name}"[:200]
+    execution = await client.start_task(PROMPT, title=title, agent=str(agent.id), plan_only=True)
     try:
         events = follow(client, str(execution.id), give_up_seconds=seconds)
         async with asyncio.timeout(seconds), aclosing(events):
