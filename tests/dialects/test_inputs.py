@@ -174,7 +174,7 @@ async def test_health_and_documents_are_open(api: RunningApi) -> None:
     assert "Temporal" in health.json()["reason"]
     for path in ("/docs", "/docs/baton", "/docs/kubiya", "/docs/kubiya/openapi.json", "/docs/baton/openapi.json"):
         assert (await nobody.get(path)).status_code == 200
-    for path in ("/docs/nothing", "/nothing", "/", "/api/v1/agents/1", "/openapi.json"):
+    for path in ("/docs/nothing", "/nothing", "/", "/api/v1/agents/1/2", "/openapi.json"):
         answer = await nobody.get(path)
         assert (answer.status_code, list(answer.json())) == (404, ["detail"])
 

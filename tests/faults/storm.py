@@ -116,6 +116,8 @@ class Storm:
                 "APPROVAL": str(row["approval"] or uuid4()),
                 "AGENT": str(row["agent_id"]),
                 "AGENT_NUMBER": row["agent_number"],
+                "ARTIFACT": str(uuid4()),  # the storm's tools and talks are short
+                "NUMBER": 1,
                 "KEY": str(row["key"] or uuid4()),
             }
             for n, row in enumerate(rows)

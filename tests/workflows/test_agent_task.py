@@ -278,7 +278,7 @@ async def test_a_step_that_fails_as_nobody_foresaw_is_not_tried_for_ever(
         raise KeyError("what a " + "user wrote")  # the line itself stands in the traceback
 
     with monkeypatch.context() as patched:
-        patched.setattr("activities.steps.take_step", broken)
+        patched.setattr("activities.steps.take_next", broken)
         patched.setattr("activities.failures.MODEL_ATTEMPTS", 2)
         task = await system.start("!say hello")
         row = await system.until(task, "failed")
