@@ -9,7 +9,6 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from baton.cli.document import read_plan
 from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.session import Session
 from baton.cli.view.summary import result_table
@@ -17,6 +16,7 @@ from baton.client.errors import EXIT_FAILED, ClientError
 from baton.client.http import Client
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.server import Server
+from baton.documents.document import read_plan
 from baton.domain.states import TaskState
 from baton.runtime.console import console_for_lines
 

@@ -9,13 +9,13 @@ from rich import box
 from rich.table import Table
 
 from baton.cli.commands.check import check
-from baton.cli.document import NO_DOCUMENT, read_object
 from baton.cli.options import AgentArgument, KeyOption, UrlOption, call
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.agents import ChangedAgent, WholeAgent
 from baton.client.schemas.base import Json
+from baton.documents.document import NO_DOCUMENT, read_object
 from baton.runtime.console import console
 from baton.runtime.terminal import one_line, print_error, print_json, print_text
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from baton.cli.document import read_plan
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.desk import Desk
 from baton.cli.view.lines import Lines
@@ -13,6 +12,7 @@ from baton.cli.view.show import Style, show
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.schemas.executions import ExecutionOut
+from baton.documents.document import read_plan
 from baton.runtime.terminal import print_error, print_text
 
 

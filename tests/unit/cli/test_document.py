@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from baton.cli.document import read_plan
 from baton.client.errors import Refused, UsageError
+from baton.documents.document import read_plan
 from baton.domain.errors import InvalidPlan
 from baton.domain.plans import parse_plan
 

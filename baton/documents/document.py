@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from baton.cli.yaml_json import FileProblem, Parsed, Problems, parse
 from baton.client.errors import Refused, UsageError
 from baton.client.schemas.base import Json
+from baton.documents.yaml_json import FileProblem, Parsed, Problems, parse
 from baton.domain.json import unstorable
 
 _BOM: Final = "\ufeff"
