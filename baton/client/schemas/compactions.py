@@ -15,8 +15,9 @@ class LeftOutOut(Shape):
     calls: int
 
 
-class CompactionOut(Shape):
-    """A summary. ``turn`` and ``step`` name the step that made it, ``model`` which did ("" where none could).
+class CompactionShape(Shape):
+    """What is said of every compaction: ``turn`` and ``step`` name the step that made the summary, ``model`` which did
+    ("" where none could).
 
     Read as they were said are the messages of ``kept_turn``, its steps from ``kept_step`` on, and what came later. The
     newest whose ``undone_at`` is null is the one that is read."""
@@ -29,27 +30,22 @@ class CompactionOut(Shape):
     kept_turn: int
     kept_step: int
     left_out: LeftOutOut
-    summary: str
     created_at: datetime
     undone_at: datetime | None
+
+
+class CompactionOut(CompactionShape):
+    """A compaction with its ``summary``."""
+
+    summary: str
 
 
 class Compactions(PageOut[CompactionOut]):
     """A page of compactions."""
 
 
-class ChangedCompaction(Shape):
+class ChangedCompaction(CompactionShape):
     """A compaction right after it was undone or redone. Who may not read tasks is not told the summary: it is left
     out."""
 
-    number: int
-    turn: int
-    step: int
-    reason: CompactionReason
-    model: str
-    kept_turn: int
-    kept_step: int
-    left_out: LeftOutOut
     summary: str | None = None
-    created_at: datetime
-    undone_at: datetime | None
