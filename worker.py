@@ -9,8 +9,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NoReturn
@@ -39,7 +39,9 @@ from baton.domain.errors import Unavailable
 from baton.domain.model_settings import ModelAccess
 from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
+from baton.runtime.listener import listen
 from baton.runtime.logging import configure
+from baton.runtime.pages import MakePage, PageServer, StatusPage
 from baton.runtime.process import leave
 from baton.runtime.startup import settings_or_exit
 from baton.service.catalog import Publisher
@@ -77,9 +79,15 @@ async def serve(
     """
     tools = load_tools(settings.tools_modules)
     stop = stop or _stop_on_signals()
-    core = await _open_patiently(settings, stop)
-    if core is None:
-        return
+    async with _pages(settings):
+        core = await _open_patiently(settings, stop)
+        if core is not None:
+            await _work(core, queue or settings.task_queue, tools, stop, fail_fast=fail_fast)
+
+
+async def _work(core: Core, queue: str, tools: Collection[str], stop: asyncio.Event, *, fail_fast: bool) -> None:
+    """Serve a task queue with the parts of ``core``, and close them."""
+    settings = core.settings
     interrupts = Interrupts()
     listener = Listener(settings.dsn, INTERRUPTS, interrupts.heard)
     sweeper = Sweeper(
@@ -93,7 +101,7 @@ async def serve(
     publisher = Publisher(core.pool, own_catalog)
     worker = Worker(
         core.client,
-        task_queue=queue or settings.task_queue,
+        task_queue=queue,
         workflows=[AgentTaskWorkflow, PlanWorkflow],
         activities=_activities(core, interrupts),
         workflow_runner=sandbox(),
@@ -127,6 +135,22 @@ async def serve(
         await listener.close()
         await core.close()
     _log.info("stopped")
+
+
+@asynccontextmanager
+async def _pages(settings: Settings) -> AsyncGenerator[None]:
+    """What operators and their tools may read of this process, if it has a port."""
+
+    async def alive(_: str) -> StatusPage:
+        return StatusPage(b"ok\n")
+
+    pages: dict[str, MakePage] = {"/livez": alive}
+    if settings.worker_port is None:
+        yield
+        return
+    async with PageServer(listen(settings.host, settings.worker_port), pages) as server:
+        _log.info("health is at http://%s:%d/livez", *server.address)
+        yield
 
 
 def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaitable[object]]]:

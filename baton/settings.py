@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
 
     # --- The API ---------------------------------------------------------------------------------------------------
-    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    host: str = Field(default="127.0.0.1", description="Address the API listens on, and a worker if it has a port.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port the API listens on; 0 picks a free one.")
     max_connections: int = Field(
         default=5000,
@@ -168,6 +168,12 @@ class Settings(BaseSettings):
     )
 
     # --- The worker --------------------------------------------------------------------------------------------------
+    worker_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which a worker answers `/livez`, without credentials; 0 picks a free one, unset: none.",
+    )
     max_concurrent_activities: int = Field(
         default=400,
         ge=1,

@@ -1,4 +1,4 @@
-"""The socket that the API listens on."""
+"""The socket that a process listens on."""
 
 import socket
 
