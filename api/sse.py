@@ -24,7 +24,7 @@ from baton.domain.states import TaskState
 from baton.service.context import Baton
 from baton.service.feed import OVER, Subscription
 from baton.service.topics import Sending
-from baton.service.visibility import SeenExecution, find_execution
+from baton.service.visibility import SeenExecution, SeenTask, find_execution, find_log
 
 #: How long to wait before reading on after an end that was none any more.
 _AGAIN_SECONDS: Final = 0.1
@@ -47,7 +47,7 @@ _HEADERS: Final = {
 async def open_stream(
     baton: Baton,
     who: Principal,
-    execution_id: UUID,
+    of: UUID | SeenTask,
     cursor: Cursor,
     encoder: Encoder,
     *,
@@ -58,11 +58,13 @@ async def open_stream(
     """Follow an execution's log from ``cursor`` until all tasks are over; with ``task_id``, until that task is in one
     of the states that it ``ends`` with. A 204 for who has seen the end, and nothing has come since.
 
+    ``of``: the execution's id, or a task in it: then it is the ``encoder`` that shows no more than the caller may see.
+
     Events that are gone for good become a `gap` frame, with ``snapshot``: the path where the present state can be read.
     Raises `ExecutionNotFound`, `InvalidInput` for a cursor from the future, `RateLimited` for a stream too many, and
     `Unavailable`.
     """
-    execution = await find_execution(baton, who, execution_id)
+    execution = (await find_log(baton, of))[0] if isinstance(of, SeenTask) else await find_execution(baton, who, of)
     baton.streams.open(who)
     try:
         response = await _open(baton, who, execution, cursor, encoder, snapshot, task_id, ends)

@@ -7,6 +7,7 @@ from uuid import UUID
 from baton.domain.conversation import Usage
 from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import TaskState
+from baton.domain.views import AgentRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that keeps a task where it is, the most telling first, and what it has used so far."""
+    """All that keeps a task where it is, the most telling first, whose task it is, and what it has used so far."""
 
     task_id: UUID
+    agent: AgentRef
     state: TaskState
     version: int
     reasons: tuple[Reason, ...]

@@ -16,10 +16,14 @@ ArtifactId = UUID
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Whose things count: a tenant's, and of those only one agent's, or with None any agent's."""
+    """Whose things count: a tenant's, and of those only one agent's, or with None any agent's.
+
+    ``shared``: executions count, too, some of whose tasks are of other agents. Only for who may see those.
+    """
 
     tenant_id: TenantId
     agent_id: AgentId | None
+    shared: bool = False
 
 
 def whole_tenant(tenant_id: TenantId) -> Bounds:
@@ -108,14 +112,15 @@ class TaskRoute:
 class ExecutionRoute:
     """Where an execution lives: what never changes after its creation, so that it may be cached.
 
-    ``queue`` is the Temporal task queue, ``agent_id`` the agent of its tasks, ``only`` its task where it is no plan.
+    ``queue`` is the Temporal task queue, ``agent_id`` the agent of its tasks, None where they have several: then it is
+    no one agent's. ``only``: its task where it is no plan.
     """
 
     tenant_id: TenantId
     tenant: str
     execution_id: ExecutionId
     queue: str
-    agent_id: AgentId
+    agent_id: AgentId | None
     only: TaskRoute | None
 
 

@@ -14,24 +14,34 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from baton.domain.agent_limits import check_limits
+from baton.domain.agents import AgentReference, parse_reference
 from baton.domain.errors import InvalidInput, InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable, unstorable_text
 from baton.domain.plan_keys import DEPENDENCIES, Path, unread_keys
 
 #: How much that is wrong is told at once.
-_MOST_PROBLEMS: Final = 20
+MOST_PROBLEMS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAgent:
+    """The agent that a plan names for a task, and where in the request it does."""
+
+    reference: AgentReference
+    where: Path
 
 
 @dataclass(frozen=True, slots=True)
 class PlanTask:
-    """A task of a plan. ``position`` is its id there; ``description`` is all that the agent reads; ``limits`` bound the
-    task beside those of its agent."""
+    """A task of a plan. ``position`` is its id there; ``description`` is all that the agent reads; ``agent`` does it,
+    None for the plan's; ``limits`` bound the task beside those of its agent."""
 
     position: int
     title: str
     description: str
     depends_on: tuple[int, ...] = ()
     limits: JsonObject = field(default_factory=dict[str, JsonValue])
+    agent: NamedAgent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,12 @@ class Plan:
     source: JsonObject
     warnings: tuple[str, ...] = ()
     limits: JsonObject = field(default_factory=dict[str, JsonValue])
+
+    @property
+    def only_agent(self) -> AgentReference:
+        """The agent that all of its tasks name; None where they do not."""
+        named = {None if task.agent is None else task.agent.reference for task in self.tasks}
+        return named.pop() if len(named) == 1 else None
 
 
 def parse_plan(value: JsonValue) -> Plan:
@@ -66,7 +82,7 @@ def parse_plan(value: JsonValue) -> Plan:
         except InvalidPlan as error:
             wrong.append(error)
     if wrong:
-        first, others = wrong[0], tuple(wrong[1:_MOST_PROBLEMS])
+        first, others = wrong[0], tuple(wrong[1:MOST_PROBLEMS])
         raise InvalidPlan(first.message, first.task, first.where, others)
     if not found:
         raise InvalidPlan("the plan has no tasks", where=base)
@@ -78,7 +94,7 @@ def parse_plan(value: JsonValue) -> Plan:
     limits = _limits(source, base, "the plan", None)
     if reason := unstorable(source):
         raise InvalidPlan(reason, where=base)
-    told = tuple(warning.message for warning in warnings[:_MOST_PROBLEMS])
+    told = tuple(warning.message for warning in warnings[:MOST_PROBLEMS])
     return Plan(title=title, summary=summary, tasks=tasks, source=source, warnings=told, limits=limits)
 
 
@@ -109,7 +125,20 @@ def _task(value: JsonValue, path: Path) -> tuple[PlanTask, Path]:
         description=_description(entry, position, path),
         depends_on=_dependencies(entry, position, path),
         limits=_limits(entry, path, f"task {position}", position),
+        agent=_agent(entry, path, position),
     ), path
+
+
+def _agent(entry: JsonObject, path: Path, position: int) -> NamedAgent | None:
+    """The agent that a task names: by name, integer or uuid."""
+    named, where = entry.get("agent"), (*path, "agent")
+    if named is None:
+        return None
+    if isinstance(named, int) and not isinstance(named, bool):
+        return NamedAgent(named, where)
+    if not isinstance(named, str) or not named.strip():
+        raise InvalidPlan(f"task {position}: agent must be an agent's name, number or id", position, where)
+    return NamedAgent(parse_reference(_storable(named, position, where)), where)
 
 
 def _limits(source: JsonObject, path: Path, whose: str, task: int | None) -> JsonObject:

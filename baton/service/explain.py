@@ -30,10 +30,10 @@ async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Ex
     """
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        facts = await explain.facts(connection, seen.tenant_id, seen.id)
+        facts = await explain.facts(connection, who.bounds, seen.id)
     reasons = *_of_postgres(facts), *await _of_temporal(baton, facts)
     ordered = tuple(sorted(reasons, key=_is_no_obstacle))
-    return Explanation(facts.id, facts.state, facts.version, ordered, facts.usage)
+    return Explanation(facts.id, facts.agent, facts.state, facts.version, ordered, facts.usage)
 
 
 def _is_no_obstacle(reason: Reason) -> bool:

@@ -1,6 +1,6 @@
 """Starting executions: one commit, then the doorbell. Under an Idempotency-Key a repeat is told of the first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
@@ -21,6 +21,7 @@ from baton.runtime import faultpoints
 from baton.service.catalog import judge
 from baton.service.context import Baton
 from baton.service.once import once
+from baton.service.task_agents import with_agents
 from baton.service.visibility import find_agent
 from baton.store import creation
 from baton.store.creation import Created, NewExecution, NewTask
@@ -85,7 +86,8 @@ async def start_plan(
 ) -> StartResult:
     """Start a plan: stored as a whole in one commit; its workflow then starts the tasks that depend on nothing.
 
-    ``queue`` is the Temporal task queue, the configured one if None. ``granted_tools``: tools whose calls need no
+    ``queue`` is the Temporal task queue, the configured one if None. ``agent`` does the tasks that name none; where all
+    name the same, it may be None without there being a default one. ``granted_tools``: tools whose calls need no
     approval in its tasks, ``plan_only``: their agents may call no tool that changes things, until a message says
     otherwise; tools that no worker has are refused. ``limits`` bound all of its tasks together, as the plan's own do.
     ``key``: the Idempotency-Key. Raises `AgentNotFound`, `InvalidInput`, `KeyReused`, `Unavailable`; nothing is started
@@ -106,10 +108,12 @@ async def start_plan(
     if limits:
         asked["limits"] = limits
     start = keyed(who, key, "plan", asked, agent)
-    started = await _start(baton, who, start, wanted, agent, granted_tools)
+    chosen = plan.only_agent if agent is None else agent
+    started = await _start(baton, who, start, wanted, chosen, granted_tools, plan=plan)
     if not started.replayed:
         new = started.new
-        baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, new.agent_id, only=None))
+        only_agent = None if new.shared else new.agent_id
+        baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, only_agent, only=None))
         baton.notifier.events(new.id)
         baton.doorbell.ring_plan(PlanRoute(who.tenant_id, who.tenant, new.id, new.queue), seq=1)
     return started
@@ -216,14 +220,18 @@ async def _start(
     granted_tools: tuple[str, ...],
     *,
     or_default: bool = False,
+    plan: Plan | None = None,
 ) -> StartResult:
     new_id = uuid4()
     names = grants_used(granted_tools, _GRANTS)
 
     async def make(connection: Connection) -> StartResult:
+        tasks: tuple[NewTask, ...] = wanted.keywords["tasks"]
+        if plan is not None:
+            tasks = await with_agents(connection, who, plan, tasks)
         chosen = await _chosen(connection, who, agent, or_default=or_default)
         warnings = (await judge(connection, names)).check()
-        new = wanted(id=new_id, agent_id=chosen.id)
+        new = replace(wanted(id=new_id, agent_id=chosen.id), tasks=tasks)
         created = await creation.create(connection, new, ring_seconds=baton.settings.relay_after_seconds)
         return StartResult(new, chosen, created, warnings, replayed=False)
 

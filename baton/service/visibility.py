@@ -6,6 +6,7 @@ as `SeenTask`, `SeenExecution` or `SeenPart`, or look up here: only the function
 (tests/unit/test_visibility.py holds that).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -24,6 +25,7 @@ from baton.domain.ids import (
     TaskByNumber,
     TaskRoute,
     TenantId,
+    whole_tenant,
 )
 from baton.domain.json import INT64_MAX, INT64_MIN, unstorable_text
 from baton.domain.keys import Key
@@ -110,6 +112,16 @@ async def find_execution(baton: HasRoutes, who: Principal, execution_id: Executi
     return SeenExecution(who, await baton.routes.execution(who.bounds, execution_id))
 
 
+async def find_log(baton: HasRoutes, task: SeenTask) -> tuple[SeenExecution, bool]:
+    """The execution whose log a task is in, and whether the caller may read all of that: where other agents' tasks are
+    in it, and the key is for one, only what is said of the task itself.
+
+    Raises `ExecutionNotFound`.
+    """
+    route = await baton.routes.execution(whole_tenant(task.tenant_id), task.route.execution_id)
+    return SeenExecution(task.who, route), _sees(task.who, route.agent_id)
+
+
 async def find_message(baton: HasRoutes, who: Principal, message_id: MessageId) -> SeenPart:
     """The message of that id. Raises `MessageNotFound`."""
     route = await baton.routes.of_message(who.bounds, message_id)
@@ -145,11 +157,28 @@ async def find_agent(connection: Connection, who: Principal, reference: AgentRef
     return agent
 
 
+async def find_agents(
+    connection: Connection, who: Principal, references: Collection[AgentReference]
+) -> dict[AgentReference, Agent]:
+    """The agents that a caller means, each named as `parse_reference` gives it; those that it may use."""
+    found = await agents.among(
+        connection,
+        who.bounds,
+        ids=[one for one in references if isinstance(one, UUID)],
+        numbers=[one for one in references if isinstance(one, int) and INT64_MIN <= one <= INT64_MAX],
+        names=[one for one in references if isinstance(one, str) and not unstorable_text(one)],
+    )
+    named: dict[AgentReference, Agent] = {}
+    for agent in found:
+        named |= {agent.id: agent, agent.number: agent, agent.name: agent}
+    return {reference: named[reference] for reference in references if reference in named}
+
+
 async def find_bounds(connection: Connection, who: Principal, agent: AgentReference) -> Bounds:
     """What ``who`` may see, and of that what is of one agent where it names one. Raises `AgentNotFound`."""
     if agent is None:
         return who.bounds
-    return Bounds(who.tenant_id, (await find_agent(connection, who, agent)).id)
+    return Bounds(who.tenant_id, (await find_agent(connection, who, agent)).id, shared=not who.is_for_one_agent)
 
 
 async def find_key(connection: Connection, who: Principal, key_id: UUID) -> Key:

@@ -74,6 +74,21 @@ async def by_name(connection: Connection, tenant_id: TenantId, name: str) -> Age
     return _maybe(await fetchrow(connection, "agent_by_name", tenant=tenant_id, name=name))
 
 
+async def among(
+    connection: Connection, bounds: Bounds, *, ids: Sequence[AgentId], numbers: Sequence[int], names: Sequence[str]
+) -> list[Agent]:
+    """The agents that have one of these ids, integers (which must fit 64 bits) or names."""
+    rows = await fetch(
+        connection, "agents_among", **within(bounds), ids=list(ids), numbers=list(numbers), names=list(names)
+    )
+    return [agent_of(row) for row in rows]
+
+
+async def names(connection: Connection, bounds: Bounds, *, limit: int) -> list[str]:
+    """The names of agents, those of the oldest first."""
+    return [row["name"] for row in await fetch(connection, "agent_names", **within(bounds), limit=limit)]
+
+
 async def default(connection: Connection, tenant_id: TenantId) -> Agent | None:
     """The agent of calls that name none."""
     return _maybe(await fetchrow(connection, "default_agent", tenant=tenant_id))

@@ -28,7 +28,7 @@ class NewTask:
     """A task that is to be made. ``position`` is its integer in the plan.
 
     ``granted_tools`` need no approvals in it; ``plan_only``: its agent may call no tool that changes things; ``limits``
-    bound it beside those of its agent.
+    bound it beside those of its agent; ``agent`` is its own, None for the execution's.
     """
 
     id: TaskId
@@ -40,6 +40,7 @@ class NewTask:
     plan_only: bool = False
     attachments: tuple[Attachment, ...] = ()
     limits: JsonObject = field(default_factory=dict[str, "JsonValue"])
+    agent: AgentRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class NewExecution:
     metadata: JsonObject = field(default_factory=dict[str, "JsonValue"])
     limits: JsonObject = field(default_factory=dict[str, "JsonValue"])
 
+    @property
+    def shared(self) -> bool:
+        """Whether tasks of it are of other agents."""
+        return any(task.agent is not None and task.agent.id != self.agent_id for task in self.tasks)
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -73,16 +79,18 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An execution that was made some time ago, as far as nothing of that can have changed. ``tasks`` by position."""
+    """An execution that was made some time ago, as far as nothing of that can have changed. ``tasks``, each with its
+    agent, by position."""
 
     agent: AgentRef
     created: Created
-    tasks: tuple[TaskId, ...]
+    tasks: tuple[tuple[TaskId, AgentRef], ...]
 
     def filled(self, new: NewExecution) -> NewExecution:
-        """What it was made from, if ``new`` is an equal request: with the tasks' ids that it has."""
-        ids = dict(zip(sorted(task.position for task in new.tasks), self.tasks, strict=True))
-        return replace(new, tasks=tuple(replace(task, id=ids[task.position]) for task in new.tasks))
+        """What it was made from, if ``new`` is an equal request: with the tasks' ids and agents that it has."""
+        made = dict(zip(sorted(task.position for task in new.tasks), self.tasks, strict=True))
+        tasks = ((task, *made[task.position]) for task in new.tasks)
+        return replace(new, tasks=tuple(replace(task, id=own_id, agent=agent) for task, own_id, agent in tasks))
 
 
 async def create(connection: Connection, new: NewExecution, *, ring_seconds: float) -> Created:
@@ -102,6 +110,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
             "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
             "plan_only": task.plan_only,
             "limits": task.limits,
+            "agent": None if task.agent is None else str(task.agent.id),
         }
         for task in new.tasks
     ]
@@ -119,6 +128,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
         plan_generation_id=new.plan_generation_id,
         metadata=new.metadata,
         limits=new.limits,
+        shared=new.shared,
         queue=new.queue,
         state=_first_state(new),
         ring_seconds=ring_seconds,
@@ -136,7 +146,9 @@ async def created(connection: Connection, tenant_id: TenantId, execution_id: Exe
     if row is None:
         return None
     agent = AgentRef(row["agent_id"], row["agent_number"], row["agent_name"])
-    return Made(agent, Created(row["created_at"], tuple(row["numbers"])), tuple(row["tasks"]))
+    agents = (AgentRef(UUID(one["id"]), one["number"], one["name"]) for one in row["agents"])
+    tasks = tuple(zip(row["tasks"], agents, strict=True))
+    return Made(agent, Created(row["created_at"], tuple(row["numbers"])), tasks)
 
 
 def as_created(new: NewExecution, agent: AgentRef, created: Created) -> ExecutionView:
@@ -152,7 +164,7 @@ def as_created(new: NewExecution, agent: AgentRef, created: Created) -> Executio
             title=task.title,
             description=task.description,
             depends_on=task.depends_on,
-            agent=agent,
+            agent=task.agent or agent,
             state=TaskState(state),
             version=1,
             turn=0,

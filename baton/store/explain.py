@@ -6,22 +6,25 @@ from datetime import datetime
 from baton.domain.approvals import Approval
 from baton.domain.conversation import Question, Usage
 from baton.domain.errors import TaskNotFound
-from baton.domain.ids import ExecutionId, TaskId, TenantId
+from baton.domain.ids import Bounds, ExecutionId, TaskId
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
+from baton.domain.views import AgentRef
 from baton.store.codecs import APPROVALS, QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow
-from baton.store.tasks import usage_of
+from baton.store.queries import fetchrow, within
+from baton.store.tasks import agent_ref_of, usage_of
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
     """A task as its rows have it. ``step`` is the one at work, None where no turn is open; ``tools`` are being called;
     ``failed_calls`` are the turn's last: [{call_id, tool, message}];
-    ``unfinished`` are tasks that it needs and that have not succeeded: [{position, title, state}]."""
+    ``unfinished`` are tasks that it needs and that have not succeeded: [{position, title, state}], with null
+    for titles that the reader may not see."""
 
     id: TaskId
+    agent: AgentRef
     execution_id: ExecutionId
     state: TaskState
     version: int
@@ -51,13 +54,15 @@ class TaskFacts:
     usage: Usage
 
 
-async def facts(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> TaskFacts:
-    """What keeps a task where it is, as far as PostgreSQL knows. Raises `TaskNotFound`."""
-    row = await fetchrow(connection, "explain_task", tenant=tenant_id, task=task_id)
+async def facts(connection: Connection, bounds: Bounds, task_id: TaskId) -> TaskFacts:
+    """What keeps a task where it is, as far as PostgreSQL knows. ``bounds`` are those of who reads that: what is beyond
+    them is not named. Raises `TaskNotFound`."""
+    row = await fetchrow(connection, "explain_task", **within(bounds), task=task_id)
     if row is None:
         raise TaskNotFound("there is no such task")
     return TaskFacts(
         id=row["id"],
+        agent=agent_ref_of(row),
         execution_id=row["execution_id"],
         state=TaskState(row["state"]),
         version=row["version"],

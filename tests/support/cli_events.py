@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+from baton.client.schemas.agents import AgentOut
 from baton.client.schemas.executions import ExecutionOut
 from baton.client.schemas.tasks import TaskOut
 from baton.domain import events
@@ -21,13 +22,28 @@ def task_id(number: int) -> UUID:
     return UUID(int=number)
 
 
-def execution(*needs: Iterable[int], kind: str = "plan") -> ExecutionOut:
-    """An execution of tasks numbered from 1, each with what it depends on. Task N has the id `task_id(N)`."""
+def agent(name: str) -> AgentOut:
+    """An agent, by its names."""
+    return AgentOut(id=uuid5(NAMESPACE_URL, name), number=1, name=name)
+
+
+def execution(*needs: Iterable[int], kind: str = "plan", agents: dict[int, str] | None = None) -> ExecutionOut:
+    """An execution of tasks numbered from 1, each with what it depends on. Task N has the id `task_id(N)`; ``agents``
+    are those of tasks that have others than `assistant`."""
+    named = agents or {}
     tasks = tuple(
-        TaskOut.model_construct(id=task_id(n), position=n, title=f"Task {n}", depends_on=list(need))
+        TaskOut.model_construct(
+            id=task_id(n),
+            position=n,
+            title=f"Task {n}",
+            depends_on=list(need),
+            agent=agent(named.get(n, "assistant")),
+        )
         for n, need in enumerate(needs, start=1)
     )
-    return ExecutionOut.model_construct(id="e", kind=kind, title="A plan", summary="", tasks=list(tasks), last_event=0)
+    return ExecutionOut.model_construct(
+        id="e", kind=kind, title="A plan", summary="", tasks=list(tasks), last_event=0, agent=agent("assistant")
+    )
 
 
 class Log:

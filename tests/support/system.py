@@ -16,7 +16,7 @@ from baton.domain.events import Event
 from baton.domain.ids import TaskById, TaskInPlan
 from baton.domain.json import JsonObject
 from baton.domain.messages import Draft, Receipt
-from baton.domain.plans import Plan, PlanTask
+from baton.domain.plans import NamedAgent, Plan, PlanTask
 from baton.service import messages, starts
 from baton.service.context import Baton, open_baton
 from baton.service.tenants import ensure_tenant
@@ -60,9 +60,13 @@ class System:
         async with self.baton.pool.connection() as connection:
             return (await agents.insert(connection, new)).id
 
-    async def start_plan(self, *tasks: tuple[str, tuple[int, ...]]) -> UUID:
-        """Start a plan of (description, positions that it needs), numbered from 1; the execution's id."""
-        numbered = tuple(PlanTask(n, f"task {n}", text, needs) for n, (text, needs) in enumerate(tasks, 1))
+    async def start_plan(self, *tasks: tuple[str, tuple[int, ...]], agents: dict[int, UUID] | None = None) -> UUID:
+        """Start a plan of (description, positions that it needs), numbered from 1; the execution's id. ``agents``: of
+        tasks that have other ones than the tenant's default."""
+        named = {position: NamedAgent(agent, ("body",)) for position, agent in (agents or {}).items()}
+        numbered = tuple(
+            PlanTask(n, f"task {n}", text, needs, agent=named.get(n)) for n, (text, needs) in enumerate(tasks, 1)
+        )
         plan = Plan("a plan", "", numbered, source={})
         return (await starts.start_plan(self.baton, self.who, plan, queue=self.queue)).execution_id
 

@@ -55,6 +55,21 @@ def test_lines_reach_the_agent_unchanged() -> None:
     assert read.tasks[0].description == text + "\n\n" + "  - a\n- b  "
 
 
+def test_a_task_may_name_its_agent() -> None:
+    read = parse_plan(plan(task(1), task(2, agent="writer"), task(3, agent=7), task(4, agent="7"), task(5, agent=None)))
+    named = [one.agent for one in read.tasks]
+    assert [one and one.reference for one in named] == [None, "writer", 7, 7, None]
+    assert named[1] is not None
+    assert named[1].where == ("body", "plan", "team_breakdown", 0, "tasks", 1, "agent")
+    assert read.only_agent is None
+    assert parse_plan(plan(task(1, agent="7"), task(2, agent=7))).only_agent == 7
+    assert parse_plan(plan(task(1), task(2))).only_agent is None
+    for wrong in ("", "  ", True, 1.5, ["a"], {"name": "a"}, "\x00"):
+        with pytest.raises(InvalidPlan) as refused:
+            parse_plan(plan(task(1), task(2, agent=wrong)))
+        assert (refused.value.task, refused.value.where[-3:]) == (2, ("tasks", 1, "agent"))
+
+
 def test_limits_of_a_plan_and_of_its_tasks() -> None:
     tasks = [{"id": 1, "title": "a", "description": "b", "limits": {"max_calls_per_turn": 3}}]
     forms: list[dict[str, Any]] = [

@@ -6,11 +6,13 @@ from uuid import UUID
 from baton.domain.events import EventType
 from baton.domain.states import ExecutionState
 from baton.service import control
+from baton.service.agents import AgentChange, change_agent, get_agent
+from baton.service.temporal import AGENT
 from baton.store import events as event_store
 from tests.support.postgres import PostgresServer
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
-from workflows.contracts import plan_workflow_id
+from workflows.contracts import plan_workflow_id, task_workflow_id
 
 
 async def over(system: System, execution: UUID, state: ExecutionState) -> bool:
@@ -108,6 +110,38 @@ async def test_cancelling_an_execution_cancels_all_its_tasks(system: System) -> 
     handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
     async with asyncio.timeout(20):
         assert await handle.result() == "cancelled"
+
+
+async def test_each_task_is_done_by_its_agent(system: System) -> None:
+    """With that one's tools, policies and limits, also when they change between turns."""
+    careful = await system.agent("record", policies={"record": "ask"})
+    frugal = await system.agent("look")
+    await change_agent(system.baton, system.who, frugal, AgentChange(limits={"max_calls": 1}))
+    execution = await system.start_plan(
+        ('!tool record {"text": "it"}', ()),
+        ('!tool record {"text": "it"}', ()),
+        ("!ask one?\n!ask two?\n!finish three", ()),
+        agents={1: careful, 3: frugal},
+    )
+    await eventually(lambda: _states(system, execution, {1: "waiting", 2: "succeeded", 3: "waiting"}))
+    tasks = await system.tasks_of(execution)
+    assert tasks[1]["open_approvals"][0]["tool"] == "record"
+    assert "no tool" in tasks[2]["result"]  # the default agent has none of that name
+    description = await system.temporal.client.get_workflow_handle(task_workflow_id(str(tasks[1]["id"]))).describe()
+    agent = await get_agent(system.baton, system.who, careful)
+    assert description.typed_search_attributes[AGENT] == agent.name
+    await system.send((execution, 3), "yes")
+    await eventually(lambda: _states(system, execution, {3: "waiting"}))
+    (question,) = (await system.tasks_of(execution))[3]["open_questions"]
+    assert question["text"].startswith("Used 1 of 1 model call")
+    await change_agent(system.baton, system.who, frugal, AgentChange(limits={}))
+    await system.send((execution, 3), "go on")
+    await eventually(lambda: _asks(system, execution, 3, "two?"))
+
+
+async def _asks(system: System, execution: UUID, position: int, text: str) -> bool:
+    asked = (await system.tasks_of(execution))[position]["open_questions"]
+    return [question["text"] for question in asked] == [text]
 
 
 async def _states(system: System, execution: UUID, wanted: dict[int, str]) -> bool:

@@ -13,13 +13,14 @@ def execution_encoder() -> Encoder:
     return Encoder("baton.execution", lambda execution_id, event: (_frame(execution_id, event),), _end)
 
 
-def task_encoder(task_id: UUID) -> Encoder:
-    """The events of a task, and those of its execution that are no task's."""
+def task_encoder(task_id: UUID, *, with_executions: bool) -> Encoder:
+    """The events of a task, and ``with_executions`` those of its execution that are no task's: they name all tasks."""
+    shown = (None, task_id) if with_executions else (task_id,)
 
     def frames(execution_id: UUID, event: Event) -> Sequence[Frame]:
-        return (_frame(execution_id, event),) if event.task_id in (None, task_id) else ()
+        return (_frame(execution_id, event),) if event.task_id in shown else ()
 
-    return Encoder(f"baton.task:{task_id}", frames, _end)
+    return Encoder(f"baton.{'task' if with_executions else 'own'}:{task_id}", frames, _end)
 
 
 def _frame(execution_id: UUID, event: Event) -> Frame:

@@ -27,7 +27,7 @@ from baton.domain.states import TaskState
 from baton.domain.views import TaskDetails, TaskView
 from baton.service import control, explain, tasks
 from baton.service.context import Baton
-from baton.service.visibility import find_task
+from baton.service.visibility import find_log, find_task
 
 router = APIRouter(prefix=f"{PREFIX}/tasks", tags=["tasks"], responses=PROBLEMS, route_class=DirectRoute)
 
@@ -88,9 +88,9 @@ async def stream_task(task_id: str, request: Request, who: CanRead, baton: Servi
     """Stream the task's and the whole execution's events from the start, or after `Last-Event-ID` or `?after=`."""
     cursor = cursor_of(request, "after")
     task = await find_task(baton, who, _named(task_id))
-    return await open_stream(
-        baton, who, task.route.execution_id, cursor, task_encoder(task.id), snapshot=f"{PREFIX}/tasks/{task_id}"
-    )
+    _, sees_all = await find_log(baton, task)
+    encoder = task_encoder(task.id, with_executions=sees_all)
+    return await open_stream(baton, who, task, cursor, encoder, snapshot=f"{PREFIX}/tasks/{task_id}")
 
 
 async def _controlled(

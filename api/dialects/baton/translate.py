@@ -45,6 +45,7 @@ def explanation(why: Explanation) -> Json:
     """Why a task is where it is, the most telling reason first."""
     return {
         "task_id": why.task_id,
+        "agent": _agent(why.agent),
         "state": why.state,
         "version": why.version,
         "reasons": [

@@ -96,7 +96,7 @@ async def stream_task_events(
     return await open_stream(
         baton,
         who,
-        task.route.execution_id,
+        task,
         cursor,
         task_encoder(baton, who, task_id, task.id),
         snapshot=f"{PREFIX}/{task_id}/steps",

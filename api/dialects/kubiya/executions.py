@@ -107,7 +107,7 @@ async def stream_execution(execution_id: str, request: Request, who: CanRead, ba
     return await open_stream(
         baton,
         who,
-        found.id if task is None else task.route.execution_id,
+        found.id if task is None else task,
         cursor,
         plan_as_execution_encoder() if task is None else task_encoder(UUID(execution_id), task.id),
         snapshot=f"{_EXECUTIONS}/{execution_id}",

@@ -14,7 +14,9 @@ from api.openapi import STREAM
 from api.responses import JsonResponse, etag, execution_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
+from baton.domain.ids import TaskById
 from baton.service import control, messages
+from baton.service.visibility import find_task
 
 router = APIRouter(prefix=f"{API}/jobs", tags=["Jobs"], route_class=DirectRoute)
 
@@ -34,7 +36,7 @@ async def stream_job_logs(request: Request, who: CanRead, job: Job, baton: Servi
     return await open_stream(
         baton,
         who,
-        errand.execution_id,
+        await find_task(baton, who, TaskById(errand.task_id)),
         cursor if cursor.seq > start else Cursor(start),
         job_encoder(baton, who, errand),
         snapshot=f"{API}/tasks/{errand.task_id}/jobs",

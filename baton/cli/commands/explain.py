@@ -14,7 +14,7 @@ from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import ExplanationOut
 from baton.runtime.console import console
-from baton.runtime.terminal import harmless, print_json
+from baton.runtime.terminal import harmless, one_line, print_json
 
 
 def explain(
@@ -37,8 +37,8 @@ def explain(
 
 
 def explanation(told: ExplanationOut, now: datetime) -> RenderableType:
-    """The state, each reason with how long it has been so, and what was used."""
-    lines = [Text.assemble("The task is ", (str(told.state), "bold"), ".")]
+    """The state and the agent, each reason with how long it has been so, and what was used."""
+    lines = [Text.assemble("The task is ", (str(told.state), "bold"), f". Its agent is {one_line(told.agent.name)}.")]
     for reason in told.reasons:
         line = Text.assemble("  • ", harmless(reason.text).strip())
         if reason.since:

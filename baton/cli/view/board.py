@@ -40,7 +40,13 @@ class Board:
         self.used = Usage()
         self.now: datetime | None = None  #: the server's time, by its latest event
         self.tasks: dict[str, BoardTask] = {
-            str(task.id): BoardTask(str(task.id), task.position, task.title, tuple(task.depends_on))
+            str(task.id): BoardTask(
+                str(task.id),
+                task.position,
+                task.title,
+                tuple(task.depends_on),
+                agent=task.agent.name if task.agent.id != execution.agent.id else "",
+            )
             for task in sorted(execution.tasks, key=lambda task: task.position)
         }
 

@@ -36,7 +36,8 @@ class Narrator:
         task = happening.task
         match happening:
             case Began(again=again):
-                return self._line(task, "goes on" if again else "started", "cyan")
+                with_whom = f" with {one_line(task.agent)}" if task.agent and not again else ""
+                return self._line(task, ("goes on" if again else "started") + with_whom, "cyan")
             case Said(text=text, cut_off=cut_off):
                 self._last_said[task.id] = text
                 return self._lines(

@@ -16,6 +16,7 @@ class BoardTask:
     position: int
     title: str
     depends_on: tuple[int, ...] = ()
+    agent: str = ""  #: its agent's name, where that is not the execution's
     state: TaskState = TaskState.PENDING
     text: str = ""
     reasoning: str = ""

@@ -63,7 +63,8 @@ def _task_line(board: Board, guide: str, task: BoardTask, width: int, now: datet
         mark = _spinner(tick + task.position)
     title_style = "dim" if task.state in (TaskState.PENDING, TaskState.CANCELLED) else ""
     name = f"{task.position} {one_line(task.title)}" if board.is_plan else one_line(task.title)
-    left = Text.assemble((f"  {guide}", "dim"), (f"{mark} ", style), (name, title_style))
+    agent = f" · {one_line(task.agent)}" if task.agent else ""
+    left = Text.assemble((f"  {guide}", "dim"), (f"{mark} ", style), (name, title_style), (agent, "dim"))
     return _with_right(left, _remark(board, task, now), width)
 
 

@@ -115,6 +115,7 @@ class ExplanationOut(Shape):
     """Why a task is where it is, the most telling reason first, and what it has used."""
 
     task_id: UUID
+    agent: AgentOut
     state: TaskState
     version: int
     reasons: list[ReasonOut]

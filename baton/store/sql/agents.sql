@@ -25,6 +25,19 @@ SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.number = :number
 -- name: agent_by_name
 SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.name = :name;
 
+-- name: agents_among
+-- Those of a tenant's agents that have one of these ids, numbers or names. agent: only that one, or NULL.
+SELECT ${agent} FROM agents a
+ WHERE a.tenant_id = :tenant AND (:agent::uuid IS NULL OR a.id = :agent)
+   AND (a.id = ANY (:ids::uuid[]) OR a.number = ANY (:numbers::bigint[]) OR a.name = ANY (:names::text[]));
+
+-- name: agent_names
+-- Names of a tenant's agents, those of the oldest first. agent: only that one's, or NULL.
+SELECT a.name FROM agents a
+ WHERE a.tenant_id = :tenant AND (:agent::uuid IS NULL OR a.id = :agent)
+ ORDER BY a.number
+ LIMIT :limit;
+
 -- name: default_agent
 SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.is_default;
 

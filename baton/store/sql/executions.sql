@@ -11,11 +11,11 @@ EXISTS (SELECT FROM tasks t WHERE t.tenant_id = :tenant AND t.execution_id = e.i
 -- part: listed
 -- Which executions `e` a list has. states, in_plan (plans only, or single tasks only), agent, execution: NULL for all.
 -- asks: of those that wait only such as do for an answer (true) or for consent alone (false), NULL for both. id_part:
--- what their ids hold. metadata: see `has_metadata`.
+-- what their ids hold. metadata: see `has_metadata`. shared: of an agent's also those that have tasks of others.
 e.tenant_id = :tenant
    AND (:states::text[] IS NULL OR e.state = ANY (:states))
    AND (:in_plan::boolean IS NULL OR e.in_plan = :in_plan)
-   AND (:agent::uuid IS NULL OR e.agent_id = :agent)
+   AND (:agent::uuid IS NULL OR (e.agent_id = :agent AND (:shared OR NOT e.shared)))
    AND (:asks::boolean IS NULL OR e.state <> :execution.waiting OR :asks = ${asks})
    AND (:execution::uuid IS NULL OR e.id = :execution)
    AND (:id_part::text IS NULL OR strpos(e.id::text, :id_part) > 0)
@@ -26,16 +26,20 @@ e.tenant_id = :tenant
 NOT EXISTS (SELECT FROM jsonb_to_recordset(:metadata) AS w (path text[], value text)
              WHERE e.metadata #>> w.path IS DISTINCT FROM w.value)
 
+-- part: is_agents
+-- Whether an execution `e` is for callers that are bound to an agent: all its tasks are that agent's. Null: for others.
+(:agent::uuid IS NULL OR (e.agent_id = :agent AND NOT e.shared))
+
 -- name: create_execution
 -- An execution, its tasks and its first events, in one statement. state: its own and every task's. tasks: [{id,
--- position, title, description, attachments, depends_on, granted_tools, plan_only, limits}]. types and data of
--- its events.
+-- position, title, description, attachments, depends_on, granted_tools, plan_only, limits, agent}], the last None for
+-- the execution's. types and data of its events.
 -- A plan's tasks stay as they are until its workflow looks; a single task starts at once, and its events name it.
 WITH e AS (
     INSERT INTO executions (tenant_id, id, in_plan, agent_id, title, summary, plan, plan_generation_id, metadata, queue,
-                            limits, state, event_seq, ring_at, started_at)
+                            limits, shared, state, event_seq, ring_at, started_at)
     VALUES (:tenant, :execution, :in_plan, :agent, :title, :summary, :plan, :plan_generation_id, :metadata, :queue,
-            :limits, :state, cardinality(:types::text[]),
+            :limits, :shared, :state, cardinality(:types::text[]),
             CASE WHEN :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
             CASE WHEN :state = :execution.running THEN now() END)
     RETURNING created_at
@@ -43,11 +47,12 @@ WITH e AS (
     INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, attachments, depends_on,
                        granted_tools, plan_only, limits, agent_id, state, rested, ring_at, started_at)
     SELECT :tenant, id, :execution, position, title, description, attachments, depends_on, granted_tools, plan_only,
-           limits, :agent, :state, :state, CASE WHEN NOT :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
+           limits, coalesce(agent, :agent), :state, :state,
+           CASE WHEN NOT :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
            CASE WHEN :state = :task.running THEN now() END
       FROM jsonb_to_recordset(:tasks)
            AS task (id uuid, position bigint, title text, description text, attachments jsonb, depends_on bigint[],
-                    granted_tools text[], plan_only boolean, limits jsonb)
+                    granted_tools text[], plan_only boolean, limits jsonb, agent uuid)
      ORDER BY position
     RETURNING id, position, number
 ), ev AS (
@@ -61,16 +66,20 @@ SELECT created_at, ARRAY(SELECT number FROM t ORDER BY position) AS numbers FROM
 
 -- name: created_execution
 -- What never changes of an execution that was made; its tasks by position.
-SELECT e.created_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, t.tasks, t.numbers
+SELECT e.created_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, t.tasks, t.numbers, t.agents
   FROM executions e JOIN agents a ON a.tenant_id = e.tenant_id AND a.id = e.agent_id,
-       LATERAL (SELECT array_agg(id ORDER BY position) AS tasks, array_agg(number ORDER BY position) AS numbers
-                  FROM tasks WHERE tenant_id = e.tenant_id AND execution_id = e.id) t
+       LATERAL (SELECT array_agg(w.id ORDER BY w.position) AS tasks, array_agg(w.number ORDER BY w.position) AS numbers,
+                       jsonb_agg(jsonb_build_object('id', b.id, 'number', b.number, 'name', b.name) ORDER BY w.position)
+                           AS agents
+                  FROM tasks w JOIN agents b ON b.tenant_id = w.tenant_id AND b.id = w.agent_id
+                 WHERE w.tenant_id = e.tenant_id AND w.execution_id = e.id) t
  WHERE e.tenant_id = :tenant AND e.id = :execution;
 
 -- name: execution_route
--- Where an execution lives. None of that ever changes.
-SELECT x.name AS tenant, e.queue, e.in_plan, e.agent_id FROM executions e JOIN tenants x ON x.id = e.tenant_id
- WHERE e.tenant_id = :tenant AND e.id = :execution AND (:agent::uuid IS NULL OR e.agent_id = :agent);
+-- Where an execution lives. None of that ever changes. agent: only one whose tasks are all that agent's, or NULL.
+SELECT x.name AS tenant, e.queue, e.in_plan, CASE WHEN NOT e.shared THEN e.agent_id END AS agent_id
+  FROM executions e JOIN tenants x ON x.id = e.tenant_id
+ WHERE e.tenant_id = :tenant AND e.id = :execution AND ${is_agents};
 
 -- name: execution_view
 SELECT ${execution}, e.plan

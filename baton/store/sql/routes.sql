@@ -54,5 +54,4 @@ ${route}
  LIMIT 1;
 
 -- name: execution_exists
-SELECT true FROM executions
- WHERE tenant_id = :tenant AND id = :execution AND (:agent::uuid IS NULL OR agent_id = :agent);
+SELECT true FROM executions e WHERE e.tenant_id = :tenant AND e.id = :execution AND ${is_agents};

@@ -165,10 +165,12 @@ UPDATE tasks SET archived_at = coalesce(archived_at, now()) WHERE tenant_id = :t
 
 -- name: explain_task
 -- A task, the step that is at work or was last tried, the tool calls that are being made, and the last that failed.
+-- agent: of the tasks that it needs, only that one's are named; NULL for all.
 SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.unclaimed, t.open_questions,
        t.open_approvals, t.ring_at, t.rings, t.timer_at, t.waiting_since, t.updated_at, t.error_code, t.completed_at,
        t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.model_calls, t.usd,
-       e.queue, s.step, s.attempt, s.failures, s.error_message, s.started_at AS step_started_at,
+       a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, e.queue, s.step, s.attempt, s.failures,
+       s.error_message, s.started_at AS step_started_at,
        (SELECT min(m.accepted_at) FROM messages m
          WHERE m.tenant_id = :tenant AND m.task_id = t.id AND m.state = :message.accepted) AS oldest_unclaimed,
        ARRAY(SELECT c.name FROM tool_calls c
@@ -182,13 +184,16 @@ SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrup
                    AND t.state <> :task.succeeded
                  ORDER BY c.step DESC, c.ordinal DESC
                  LIMIT 3) f) AS failed_calls,
-       (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title, 'state', d.state)
+       (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'state', d.state,
+                                             'title',
+                                             CASE WHEN :agent::uuid IS NULL OR d.agent_id = :agent THEN d.title END)
                          ORDER BY d.position)
           FROM tasks d
          WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on)
            AND d.state <> :task.succeeded) AS unfinished
   FROM tasks t
        JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
        LEFT JOIN LATERAL (
            SELECT * FROM steps s
             WHERE s.tenant_id = :tenant AND s.task_id = t.id AND s.turn = t.turn

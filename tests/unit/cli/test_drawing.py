@@ -43,6 +43,13 @@ def _running(*needs: list[int]) -> tuple[Board, Log]:
     return board, log
 
 
+def test_a_task_of_another_agent_names_it() -> None:
+    board = Board(execution([], [1], agents={2: "writer"}))
+    first, second = _tree(board).splitlines()[1:]
+    assert "Task 2 · writer" in second
+    assert "·" not in first
+
+
 def test_a_tree_of_tasks_with_their_states() -> None:
     board, log = _running([], [], [1, 2], [3], [3])
     for event in (
