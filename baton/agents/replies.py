@@ -19,6 +19,10 @@ GO_ON_CHOICES: Final = ("Go on", "Stop here")
 
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LENGTH: Final = "length"
+#: How compatible servers say `stop`. Any other reason that pydantic-ai does not know may mean anything.
+_OTHER_ENDS: Final = frozenset({"complete", "completed", "end_turn", "eos", "eos_token", "stop_sequence"})
+#: Of Google (where the token limit cuts a call, too) and Bedrock.
+_BROKEN_CALLS: Final = frozenset({"MALFORMED_FUNCTION_CALL", "malformed_tool_use"})
 #: What pydantic-ai takes for arguments that are no JSON, like any others that were cut.
 _CUT_ARGUMENTS: Final = "{"
 
@@ -42,12 +46,19 @@ def check_end(response: ModelResponse, text: str) -> None:
     if reason == "content_filter":
         so_far = f" after {len(text)} characters" if text else ""
         raise ModelFailed(FILTERED, f"The provider's content filter ended the answer{so_far}.")
-    if response.state == "suspended" or reason == "error":
-        raise ModelFailed(BAD_REPLY, f"The response ended {response.state} ({reason}).")
-    if reason_given(response) is None:
+    given = reason_given(response)
+    if given is None:
         raise ModelFailed(CUT_OFF, f"The stream ended after {len(text)} characters without saying why.")
+    is_known = reason not in (None, "error") or given.casefold() in _OTHER_ENDS
+    if response.state == "suspended" or not is_known:
+        raise ModelFailed(BAD_REPLY, f"The response ended with {given[:100]}, which does not make it complete.")
     if not text and not response.tool_calls:
-        raise ModelFailed(BAD_REPLY, f"The response is empty ({reason}).")
+        raise ModelFailed(BAD_REPLY, f"The response is empty ({given[:100]}).")
+
+
+def is_broken_call(response: ModelResponse) -> bool:
+    """Whether ``response`` ended at a tool call that the provider could not read, and kept to itself."""
+    return reason_given(response) in _BROKEN_CALLS
 
 
 def reason_given(response: ModelResponse) -> str | None:
@@ -56,7 +67,8 @@ def reason_given(response: ModelResponse) -> str | None:
 
 
 def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
-    """The reply that ``responses`` make together: each but the last was cut, and continued by the one after it.
+    """The reply that ``responses`` make together: each but the last was cut, or had a call that could not be read, and
+    was continued by the one after it.
 
     ``text`` is all of their text. A last one that is cut, too, becomes a question: whether to go on.
     """
@@ -65,7 +77,7 @@ def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
     if len(responses) > 1 or is_cut(last):
         others = [part for part in parts if not isinstance(part, TextPart)]
         at = next((n for n, part in enumerate(others) if isinstance(part, ToolCallPart)), len(others))
-        parts = [*others[:at], TextPart(text), *others[at:]]
+        parts = [*others[:at], *([TextPart(text)] if text else []), *others[at:]]
     if is_cut(last):
         question = TOO_OFTEN_CUT.format(times=len(responses))
         parts.append(ToolCallPart(ASK_USER, {"question": question, "choices": list(GO_ON_CHOICES)}, "call_go_on"))

@@ -6,13 +6,13 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
 from baton.agents.errors import FALLS_BACK, OF_THIS_WORKER, SILENT, ModelFailed, together
 from baton.agents.models import Models
-from baton.agents.replies import check_end, is_cut, reply_of, usage_of
+from baton.agents.replies import check_end, is_broken_call, is_cut, reply_of, usage_of
 from baton.agents.responses import encoded
 from baton.agents.streaming import Asking, streamed_texts
 from baton.agents.tools import definitions
@@ -26,6 +26,10 @@ CONTINUATIONS: Final = 8
 
 CONTINUE: Final = "Your answer reached the token limit. Continue exactly where it ended, and repeat nothing."
 
+CALL_AGAIN: Final = (
+    "A tool call in your answer could not be read. No call of that answer was made: make them again, with complete"
+    " arguments."
+)
 
 _log = logging.getLogger(__name__)
 _NOTHING: Final = Usage()
@@ -100,8 +104,8 @@ async def take_step(
 
     ``on_text`` gets each piece of text as it comes; together they are the reply's text. ``partial`` must be new for
     each ``attempt`` (from 1). An answer that reaches the token limit is continued by further requests, `CONTINUATIONS`
-    at most. Raises ModelFailed, also for a response that nobody knows to be whole; cancellation closes the connection
-    to the provider.
+    at most; where the provider could not read a call, the model is told so once. Raises ModelFailed, also for a
+    response that nobody knows to be whole; cancellation closes the connection to the provider.
     """
     failed: list[tuple[str, ModelFailed]] = []
     for choice in transcript.agent.choices:
@@ -146,8 +150,22 @@ async def _ask(
                     on_text(text)
         assert partial.stream is not None
         response = partial.stream.get()
+        if is_broken_call(response) and not any(map(is_broken_call, responses)):
+            responses.append(response)
+            messages = _told(messages, response, CALL_AGAIN)
+            continue
         check_end(response, partial.text[before:])
         responses.append(response)
         if not is_cut(response) or len(responses) > CONTINUATIONS:
             return reply_of(partial.text, responses)
-        messages = [*messages, response, ModelRequest([UserPromptPart(CONTINUE)])]
+        messages = _told(messages, response, CONTINUE)
+
+
+def _told(messages: list[ModelMessage], response: ModelResponse, text: str) -> list[ModelMessage]:
+    """``messages`` with what was said of ``response``, and what the model is told then."""
+    if response.text:
+        said = [part for part in response.parts if not isinstance(part, ToolCallPart)]
+        return [*messages, replace(response, parts=said), ModelRequest([UserPromptPart(text)])]
+    last = messages[-1]
+    assert isinstance(last, ModelRequest)
+    return [*messages[:-1], replace(last, parts=[*last.parts, UserPromptPart(text)])]

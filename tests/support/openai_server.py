@@ -1,4 +1,5 @@
-"""A local server that speaks OpenAI's Chat Completions and Responses and Anthropic's Messages, as a test tells it to.
+"""A local server that speaks OpenAI's Chat Completions and Responses, Anthropic's Messages and Google's
+generateContent, as a test tells it to.
 
 It is as strict as the real one about what makes a conversation: a request that OpenAI would refuse is a 400 here.
 """
@@ -39,9 +40,10 @@ class Reply:
     """What the model answers: tokens of text, then tool calls.
 
     ``token_seconds``: the pause before each token. ``cut_after``: the connection breaks after so many tokens.
-    ``finish_reason``: in Chat Completions' words (`length`, `content_filter`), by default `stop` or `tool_calls`.
+    ``finish_reason``: in Chat Completions' words (`length`, `content_filter`), by default `stop` or `tool_calls`; or
+    one that only the API in question has.
     ``unfinished``: the body ends cleanly, but nothing says that the answer is complete; ``done``: Chat Completions'
-    `[DONE]` comes all the same. ``reasoning``: what it thinks before, in Chat Completions.
+    `[DONE]` comes all the same. ``reasoning``: what it thinks before.
     """
 
     tokens: tuple[str, ...] = ()
@@ -77,8 +79,8 @@ class Asked:
 
 def echo(body: Json) -> Reply:
     """Say what was said last."""
-    last: Json = (body.get("messages") or body["input"])[-1]
-    content = last.get("content") or last.get("output") or ""
+    last: Json = (body.get("messages") or body.get("input") or body["contents"])[-1]
+    content = last.get("content") or last.get("output") or last.get("parts") or ""
     text = content if isinstance(content, str) else " ".join(str(part.get("text", "")) for part in content)
     return Reply(tuple(re.findall(r"\S+\s*", text)))
 
@@ -112,6 +114,7 @@ def running_openai_server(port: int = 0) -> Generator[OpenAIServer]:
             Route("/v1/chat/completions", _endpoint(server, _CHAT), methods=["POST"]),
             Route("/v1/responses", _endpoint(server, _RESPONSES), methods=["POST"]),
             Route("/v1/messages", _endpoint(server, _MESSAGES), methods=["POST"]),
+            Route("/v1beta/models/{model}:streamGenerateContent", _endpoint(server, _GOOGLE), methods=["POST"]),
         ]
     )
     uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_keep_alive=1))
@@ -129,33 +132,38 @@ def running_openai_server(port: int = 0) -> Generator[OpenAIServer]:
 
 @dataclass(frozen=True)
 class _Api:
-    """How one of OpenAI's APIs words things. ``frames`` gives groups of events: one, one per token, the rest."""
+    """How an API words things. ``frames`` gives groups of events: one, one per token, the rest."""
 
     problem: Callable[[Json], str | None]
     frames: Callable[[Reply, str], Iterator[list[Json]]]
     whole: Callable[[Reply, str], Json]
     end: bytes
+    error: Callable[["Refusal"], Json]
 
 
 def _endpoint(server: OpenAIServer, api: _Api) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         body: Json = await request.json()
         server.asked.append(Asked(request.url.path, body, dict(request.headers)))
+        model = body.get("model") or request.path_params["model"]
         if problem := api.problem(body):
-            return _refused(Refusal(400, "invalid_request_error", problem))
+            return _refused(api, Refusal(400, "invalid_request_error", problem))
         answer = server.replies.popleft() if server.replies else server.otherwise(body)
         if isinstance(answer, Refusal):
-            return _refused(answer)
-        if body.get("stream"):
-            return StreamingResponse(_streamed(server, api, answer, body["model"]), media_type="text/event-stream")
-        return JSONResponse(api.whole(answer, body["model"]))
+            return _refused(api, answer)
+        if body.get("stream") or request.query_params.get("alt") == "sse":
+            return StreamingResponse(_streamed(server, api, answer, model), media_type="text/event-stream")
+        return JSONResponse(api.whole(answer, model))
 
     return endpoint
 
 
-def _refused(refusal: Refusal) -> Response:
-    error = {"message": refusal.message, "type": refusal.code, "code": refusal.code, "param": None}
-    return JSONResponse({"error": error}, refusal.status, dict(refusal.headers))
+def _refused(api: _Api, refusal: Refusal) -> Response:
+    return JSONResponse(api.error(refusal), refusal.status, dict(refusal.headers))
+
+
+def _error(refusal: Refusal) -> Json:
+    return {"error": {"message": refusal.message, "type": refusal.code, "code": refusal.code, "param": None}}
 
 
 class _Cut(Exception):
@@ -274,7 +282,7 @@ def _chat_whole(reply: Reply, model: str) -> Json:
     }
 
 
-_CHAT = _Api(_chat_problem, _chat_frames, _chat_whole, b"data: [DONE]\n\n")
+_CHAT = _Api(_chat_problem, _chat_frames, _chat_whole, b"data: [DONE]\n\n", _error)
 
 
 # --- Responses
@@ -354,6 +362,11 @@ def _responses_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
 
     output = _responses_output(reply)
     opening = [event("response.created", response=_response(reply, model, "in_progress", []))]
+    if reply.reasoning:
+        thought: Json = {"type": "reasoning", "id": "rs_1", "summary": []}
+        where = {"item_id": "rs_1", "output_index": len(output), "summary_index": 0}
+        opening.append(event("response.output_item.added", output_index=len(output), item=thought))
+        opening += [event("response.reasoning_summary_text.delta", **where, delta=token) for token in reply.reasoning]
     text = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     if reply.tokens:
         empty: Json = {"type": "output_text", "text": "", "annotations": []}
@@ -391,7 +404,7 @@ def _responses_whole(reply: Reply, model: str) -> Json:
     return _response(reply, model, "completed", _responses_output(reply))
 
 
-_RESPONSES = _Api(_responses_problem, _responses_frames, _responses_whole, b"")
+_RESPONSES = _Api(_responses_problem, _responses_frames, _responses_whole, b"", _error)
 
 
 # --- Anthropic's Messages
@@ -419,14 +432,22 @@ def _messages_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
             "message": message | {"stop_reason": None, "stop_sequence": None, "usage": usage},
         }
     ]
+    text = int(bool(reply.reasoning))
+    if reply.reasoning:
+        block: Json = {"type": "thinking", "thinking": "", "signature": ""}
+        opening.append({"type": "content_block_start", "index": 0, "content_block": block})
+        for token in reply.reasoning:
+            delta: Json = {"type": "thinking_delta", "thinking": token}
+            opening.append({"type": "content_block_delta", "index": 0, "delta": delta})
+        opening.append({"type": "content_block_stop", "index": 0})
     if reply.tokens:
-        opening.append({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+        opening.append({"type": "content_block_start", "index": text, "content_block": {"type": "text", "text": ""}})
     yield opening
     for token in reply.tokens:
-        yield [{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": token}}]
-    rest: list[Json] = [{"type": "content_block_stop", "index": 0}] if reply.tokens else []
-    for index, call in enumerate(reply.calls, start=len(rest)):
-        block: Json = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+        yield [{"type": "content_block_delta", "index": text, "delta": {"type": "text_delta", "text": token}}]
+    rest: list[Json] = [{"type": "content_block_stop", "index": text}] if reply.tokens else []
+    for index, call in enumerate(reply.calls, start=text + len(rest)):
+        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
         rest.append({"type": "content_block_start", "index": index, "content_block": block})
         piece = {"type": "input_json_delta", "partial_json": call.arguments}
         rest.append({"type": "content_block_delta", "index": index, "delta": piece})
@@ -442,4 +463,84 @@ def _messages_whole(reply: Reply, model: str) -> Json:
     raise NotImplementedError("nothing asks for a whole message")
 
 
-_MESSAGES = _Api(_messages_problem, _messages_frames, _messages_whole, b"")
+_MESSAGES = _Api(_messages_problem, _messages_frames, _messages_whole, b"", _error)
+
+
+# --- Google's generateContent
+
+
+_GOOGLE_ENDS: Final = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+
+
+def _google_problem(body: Json) -> str | None:
+    contents: list[Json] = body["contents"]
+    for place, content in enumerate(contents):
+        if not content["parts"]:
+            return f"contents[{place}]: no parts"
+        calls = sum("functionCall" in part for part in content["parts"])
+        after = contents[place + 1]["parts"] if place + 1 < len(contents) else []
+        if calls != sum("functionResponse" in part for part in after):
+            return f"contents[{place}]: {calls} calls need as many responses right after them"
+    return None if contents[-1]["role"] == "user" else "the conversation does not end with a user's turn"
+
+
+def _google_frames(reply: Reply, model: str) -> Iterator[list[Json]]:
+    usage = {"promptTokenCount": reply.input_tokens, "totalTokenCount": reply.input_tokens}
+
+    def chunk(parts: list[Json], **more: Any) -> Json:
+        candidate = {"index": 0, "content": {"role": "model", "parts": parts}, **more}
+        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": model, "responseId": "r1"}
+
+    yield [chunk([{"text": token, "thought": True} for token in reply.reasoning])]
+    for token in reply.tokens:
+        yield [chunk([{"text": token}])]
+    calls = [(call, _json(call.arguments)) for call in reply.calls]
+    parts = [
+        {"functionCall": {"id": call.id, "name": call.name, "args": args}} for call, args in calls if args is not None
+    ]
+    rest = [chunk(parts)] if parts else []
+    if not reply.unfinished:
+        known = _GOOGLE_ENDS.get(_chat_finish(reply), _chat_finish(reply))
+        reason = known if len(parts) == len(calls) else "MALFORMED_FUNCTION_CALL"
+        usage = usage | {
+            "candidatesTokenCount": reply.output_tokens,
+            "totalTokenCount": reply.input_tokens + reply.output_tokens,
+        }
+        rest.append(chunk([], finishReason=reason))
+    yield rest
+
+
+def _json(text: str) -> Json | None:
+    """What ``text`` says; None for what is no JSON: Google sends calls whole, and tells of one that is broken."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _google_whole(reply: Reply, model: str) -> Json:
+    raise NotImplementedError("nothing asks for a whole response")
+
+
+#: How Google words what others have codes for: its error's status, the reason in its details, the quota in them.
+_GOOGLE_CODES: Final = {
+    "invalid_api_key": ("INVALID_ARGUMENT", "API_KEY_INVALID", ""),
+    "rate_limit_exceeded": ("RESOURCE_EXHAUSTED", "", ""),
+    "model_not_found": ("NOT_FOUND", "", ""),
+    "insufficient_quota": ("RESOURCE_EXHAUSTED", "", "GenerateRequestsPerDayPerProjectPerModel"),
+    "context_length_exceeded": ("INVALID_ARGUMENT", "", ""),
+}
+
+
+def _google_error(refusal: Refusal) -> Json:
+    word, reason, quota = _GOOGLE_CODES.get(refusal.code, (refusal.code, "", ""))
+    details: list[Json] = []
+    if reason:
+        details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason})
+    if quota:
+        violations = [{"quotaId": quota}]
+        details.append({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": violations})
+    return {"error": {"code": refusal.status, "message": refusal.message, "status": word, "details": details}}
+
+
+_GOOGLE = _Api(_google_problem, _google_frames, _google_whole, b"", _google_error)

@@ -18,11 +18,13 @@ def shared_openai_server() -> Generator[OpenAIServer]:
 
 @pytest.fixture
 def openai_server(shared_openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Generator[OpenAIServer]:
-    """The server where `openai:` and `anthropic:` models are found."""
+    """The server where `openai:`, `anthropic:` and `google:` models are found."""
     monkeypatch.setenv("OPENAI_BASE_URL", shared_openai_server.url)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", shared_openai_server.url.removesuffix("/v1"))
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", shared_openai_server.url.removesuffix("/v1"))
+    monkeypatch.setenv("GOOGLE_API_KEY", "not-a-key")
     yield shared_openai_server
     shared_openai_server.replies.clear()
     shared_openai_server.asked.clear()

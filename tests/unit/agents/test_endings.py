@@ -6,14 +6,13 @@ from baton.agents import errors
 from baton.agents.errors import ModelFailed
 from baton.agents.models import Models
 from baton.agents.replies import GO_ON_CHOICES
-from baton.agents.steps import CONTINUATIONS, CONTINUE, PartialReply
+from baton.agents.steps import CALL_AGAIN, CONTINUATIONS, CONTINUE, PartialReply
 from tests.support.openai_server import Called, OpenAIServer, Reply
 from tests.unit.agents.talk import Talk
 from tests.unit.agents.test_models import ask, failure
 
-APIS = pytest.mark.parametrize(
-    "name", ["openai:gpt-5-mini", "openai-responses:gpt-5-mini", "anthropic:claude-haiku-4-5"]
-)
+NAMES = ("openai:gpt-5-mini", "openai-responses:gpt-5-mini", "anthropic:claude-haiku-4-5", "google:gemini-3-flash")
+APIS = pytest.mark.parametrize("name", NAMES)
 
 
 @APIS
@@ -21,7 +20,7 @@ async def test_a_whole_answer_says_why_it_ended(models: Models, openai_server: O
     openai_server.reply(Reply(("All ", "of it.")))
     reply = await ask(models, name)
     assert reply.text == "All of it."
-    assert reply.finish_reason in ("stop", "completed", "end_turn")
+    assert reply.finish_reason in ("stop", "completed", "end_turn", "STOP")
 
 
 @APIS
@@ -101,7 +100,11 @@ async def test_an_answer_without_an_end_becomes_a_question(
     assert len(openai_server.asked) == CONTINUATIONS + 2
 
 
-@APIS
+#: Google sends calls whole: it says that one is broken, and keeps it.
+WITH_CUT_CALLS = pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("google:")])
+
+
+@WITH_CUT_CALLS
 async def test_a_call_whose_arguments_were_cut_off_is_not_made(
     models: Models, openai_server: OpenAIServer, name: str
 ) -> None:
@@ -112,7 +115,7 @@ async def test_a_call_whose_arguments_were_cut_off_is_not_made(
     assert [result.failed for result in talk.steps[0].results] == [False, True]
 
 
-@APIS
+@WITH_CUT_CALLS
 async def test_a_call_that_was_cut_before_its_arguments_is_not_made(
     models: Models, openai_server: OpenAIServer, name: str
 ) -> None:
@@ -120,6 +123,62 @@ async def test_a_call_that_was_cut_before_its_arguments_is_not_made(
     talk = Talk(models, "What time is it?", model=name)
     assert await talk.turn() == "I see."
     assert [result.failed for result in talk.steps[0].results] == [True]
+
+
+@pytest.mark.parametrize("tokens", [(), ("Let me see. ",)])
+async def test_a_call_that_the_provider_could_not_read(
+    models: Models, openai_server: OpenAIServer, tokens: tuple[str, ...]
+) -> None:
+    whole = Called("clock", "{}", "whole")
+    openai_server.reply(
+        Reply(tokens, (whole, Called("clock", '{"zone": "Euro'))), Reply((), (whole,)), Reply(("It is late.",))
+    )
+    talk = Talk(models, "What time is it?", model="google:gemini-3-flash")
+    assert await talk.turn() == "It is late."
+    assert [len(step.results) for step in talk.steps] == [1, 0]
+    assert talk.answers[0].text == "".join(tokens)
+    assert CALL_AGAIN in str(openai_server.asked[1].body)
+    assert talk.answers[0].usage.calls == 2
+
+
+async def test_a_call_that_the_provider_cannot_read_again(models: Models, openai_server: OpenAIServer) -> None:
+    openai_server.reply(*(Reply((), (Called("clock", "{broken"),)) for _ in range(2)))
+    partial = PartialReply()
+    failed = await failure(models, "google:gemini-3-flash", partial)
+    assert (failed.code, partial.usage.calls) == (errors.BAD_REPLY, 2)
+    assert "MALFORMED_FUNCTION_CALL" in failed.detail
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("SAFETY", errors.FILTERED),
+        ("RECITATION", errors.FILTERED),
+        ("BLOCKLIST", errors.FILTERED),
+        ("PROHIBITED_CONTENT", errors.FILTERED),
+        ("SPII", errors.FILTERED),
+        ("LANGUAGE", errors.BAD_REPLY),
+        ("OTHER", errors.BAD_REPLY),
+        ("FINISH_REASON_UNSPECIFIED", errors.BAD_REPLY),
+        ("UNEXPECTED_TOOL_CALL", errors.BAD_REPLY),
+        pytest.param("A_NEW_ONE", errors.BAD_REPLY, marks=pytest.mark.filterwarnings("ignore:A_NEW_ONE")),
+    ],
+)
+async def test_what_else_google_says(models: Models, openai_server: OpenAIServer, reason: str, code: str) -> None:
+    openai_server.reply(Reply(("Half ", "of "), finish_reason=reason))
+    assert (await failure(models, "google:gemini-3-flash")).code == code
+
+
+@pytest.mark.parametrize(("reason", "is_whole"), [("eos_token", True), ("abort", False), ("error", False)])
+async def test_what_else_compatible_servers_say(
+    models: Models, openai_server: OpenAIServer, reason: str, is_whole: bool
+) -> None:
+    openai_server.reply(Reply(("Half ", "of it."), finish_reason=reason))
+    if is_whole:
+        assert (await ask(models, "openai:gpt-5-mini")).finish_reason == reason
+    else:
+        failed = await failure(models, "openai:gpt-5-mini")
+        assert (failed.code, reason in failed.detail) == (errors.BAD_REPLY, True)
 
 
 async def test_reasoning_without_an_answer_is_no_answer(models: Models, openai_server: OpenAIServer) -> None:
