@@ -11,7 +11,14 @@ from baton.domain.catalog import NameKind, Used, policies_used, tools_used
 from baton.domain.errors import AgentNotFound, Forbidden, InvalidInput, Outdated
 from baton.domain.ids import AgentId
 from baton.domain.json import JsonObject, unstorable
-from baton.domain.model_settings import MOST_FALLBACKS, ModelAccess, base_url, check_model_settings, is_address
+from baton.domain.model_settings import (
+    MOST_FALLBACKS,
+    ModelAccess,
+    base_url,
+    check_model_settings,
+    is_address,
+    summary_model,
+)
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.texts import check_text
@@ -51,9 +58,13 @@ class AgentChange:
         """What is to change."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
-    def names(self, settings: JsonObject) -> list[Used]:
-        """The names of tools and models in it. ``settings``: the agent's model settings, once it is changed."""
+    def names(self, changed: Agent) -> list[Used]:
+        """The names of tools and models in it. ``changed``: the agent, once it is changed."""
+        settings = changed.model_settings
         models = [] if self.model is None else [_model_used(self.model, settings, "model")]
+        if self.model_settings is not None and (summary := summary_model(settings)) is not None:
+            served = settings if summary.partition(":")[0] == changed.model.partition(":")[0] else {}
+            models.append(_model_used(summary, served, "model_settings", "summary_model"))
         for number, one in enumerate(self.fallbacks or ()):
             own = cast("JsonObject", one["model_settings"])
             models.append(_model_used(cast("str", one["model"]), own, "fallbacks", number, "model"))
@@ -122,7 +133,7 @@ async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key
     start = keyed(who, key, "agent", change.given())
 
     async def make(connection: Connection) -> WrittenAgent:
-        warnings = (await judge(connection, change.names(new.model_settings))).check()
+        warnings = (await judge(connection, change.names(new))).check()
         async with connection.transaction():
             if new.is_default:
                 await agents.lock_all(connection, who.tenant_id)
@@ -135,7 +146,7 @@ async def create_agent(baton: Baton, who: Principal, change: AgentChange, *, key
             raise AgentNotFound("what was created under this Idempotency-Key has been deleted")
         at = found.created_at
         first = replace(new, id=found.id, number=found.number, created_at=at, updated_at=at)
-        return WrittenAgent(first, (await judge(connection, change.names(new.model_settings))).told(), replayed=True)
+        return WrittenAgent(first, (await judge(connection, change.names(new))).told(), replayed=True)
 
     return await once(baton.pool, start, new.id, make, again)
 
@@ -171,7 +182,7 @@ async def change_agent(
                 "a tenant needs a default agent: make another agent the default first", ("body", "is_default")
             )
         changed = replace(agent, **change.given())
-        names = await judge(connection, change.names(changed.model_settings))
+        names = await judge(connection, change.names(changed))
         if changed == agent:
             return WrittenAgent(agent, names.told())
         warnings = names.check()

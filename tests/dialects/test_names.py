@@ -111,6 +111,18 @@ async def test_a_fallback_is_judged_as_the_model_is(shop: RunningApi) -> None:
     assert [where for where, _ in refused(answer)] == [["body", "fallbacks", 1, "model"]]
 
 
+async def test_the_model_for_summaries_is_judged_as_the_model_is(shop: RunningApi) -> None:
+    where = ["body", "model_settings", "summary_model"]
+    for name in ("opnai:gpt-5", "gpt-5"):
+        told = refused(await create(shop, model="openai:gpt-5", model_settings={"summary_model": name}))
+        assert [place for place, _ in told] == [where]
+    taken = await create(shop, model="openai:gpt-5", model_settings={"summary_model": "openai:gpt-6-nano"})
+    assert taken.json()["warnings"] == ["the workers' lists of models do not include 'openai:gpt-6-nano'"]
+    path = f"{AGENTS}/{taken.json()['id']}"
+    refused(await shop.http.patch(path, json={"model_settings": {"summary_model": "opnai:gpt-5"}}))
+    assert (await create(shop, model_settings={"summary_model": "openai:gpt-5"})).status_code == 201
+
+
 async def test_before_a_worker_was_seen_names_are_taken_and_marked(lone_api: RunningApi) -> None:
     answer = await create(lone_api, tools=["refund"], policies={"refnd": "ask", "*": "deny"}, model="opnai:x")
     assert answer.status_code == 201

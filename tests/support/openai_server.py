@@ -478,7 +478,7 @@ def _google_problem(body: Json) -> str | None:
         if not content["parts"]:
             return f"contents[{place}]: no parts"
         calls = sum("functionCall" in part for part in content["parts"])
-        after = contents[place + 1]["parts"] if place + 1 < len(contents) else []
+        after: list[Json] = contents[place + 1]["parts"] if place + 1 < len(contents) else []
         if calls != sum("functionResponse" in part for part in after):
             return f"contents[{place}]: {calls} calls need as many responses right after them"
     return None if contents[-1]["role"] == "user" else "the conversation does not end with a user's turn"
