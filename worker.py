@@ -37,6 +37,7 @@ from baton.agents.models import Models
 from baton.agents.tools import load_tools, tool_modules
 from baton.domain.errors import Unavailable
 from baton.domain.model_settings import ModelAccess
+from baton.metrics.page import MetricsPage
 from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
 from baton.runtime.listener import listen
@@ -47,6 +48,7 @@ from baton.runtime.startup import settings_or_exit
 from baton.service.catalog import Publisher
 from baton.service.context import Core, open_core
 from baton.service.sweeper import Sweeper
+from baton.service.telemetry import core_runtime
 from baton.settings import Settings
 from baton.store.notify import INTERRUPTS, Listener
 from workflows.agent_task import AgentTaskWorkflow
@@ -144,10 +146,10 @@ async def _pages(settings: Settings) -> AsyncGenerator[None]:
     async def alive(_: str) -> StatusPage:
         return StatusPage(b"ok\n")
 
-    pages: dict[str, MakePage] = {"/livez": alive}
     if settings.worker_port is None:
         yield
         return
+    pages: dict[str, MakePage] = {"/livez": alive, "/metrics": MetricsPage(core_runtime(metrics=True).metrics_url)}
     async with PageServer(listen(settings.host, settings.worker_port), pages) as server:
         _log.info("health is at http://%s:%d/livez", *server.address)
         yield

@@ -13,6 +13,7 @@ from uuid import UUID
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from baton.metrics.series import HANDED_BACK, STEPS_MOST, STEPS_RUNNING
 from baton.runtime.shares import Shares
 from baton.store.pool import spending
 from workflows.contracts import NO_SLOT, StepRef, ToolRef
@@ -48,6 +49,8 @@ class FairSteps(Interceptor):
     def __init__(self, slots: int) -> None:
         self._shares = Shares(slots)
         self._returns = Returns()
+        STEPS_RUNNING.set_function(lambda: self._shares.taken)
+        STEPS_MOST.set(slots)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Put the gate before an activity."""
@@ -74,6 +77,7 @@ class _Gate(ActivityInboundInterceptor):
             self._shares.back(tenant)
 
     def _none_free(self, tenant: str) -> ApplicationError:
+        HANDED_BACK.labels(NO_SLOT).inc()
         return ApplicationError(
             NO_SLOT,
             self._shares.held(tenant),

@@ -19,6 +19,7 @@ from activities.encoding import step_key
 from activities.failures import LimitReached, asked_pause, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
+from activities.measures import count_limit, count_turn, measured_step
 from activities.reading import read_transcript
 from activities.recording import LONGEST_STEP, Recording
 from activities.rings import Ringer
@@ -42,6 +43,7 @@ from baton.domain.conversation import ModelReply
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.domain.mailbox import Standing
+from baton.metrics.series import STEP_FAILURES
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
 from baton.store import compactions, control, failures, limits, routes, steps
@@ -106,11 +108,14 @@ class StepActivities(Recording):
 
     async def _take(self, key: StepKey, started: StepAttempt, stream: DeltaStream, reach: Reach) -> Standing:
         partial = PartialReply(on_reasoning=stream.reason)
-        try:
-            return await self._taken(key, started, partial, stream, reach)
-        except Unavailable:
-            await finish(self._given_up(failures.survived, key, started.attempt, partial.usage))
-            raise
+        with measured_step(key, partial):
+            try:
+                standing = await self._taken(key, started, partial, stream, reach)
+            except Unavailable:
+                await finish(self._given_up(failures.survived, key, started.attempt, partial.usage))
+                raise
+        count_turn(key, standing)
+        return standing
 
     async def _taken(
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream, reach: Reach
@@ -188,6 +193,7 @@ class StepActivities(Recording):
         verdict, pause, failing = await self._in_transaction(
             failures.count_failure, key, started.attempt, failure, rest, judge
         )
+        STEP_FAILURES.labels(error.code, verdict.name.lower()).inc()
         self._notify(key.execution_id)
         match verdict:
             case FailureVerdict.ASK:
@@ -204,6 +210,7 @@ class StepActivities(Recording):
         plan asks already."""
         if limit.question is not None:
             question = question_of_limit(key, limit.call_id, limit.question)
+            count_limit(limit)
             with suppress(AskedElsewhere):
                 return await self._in_transaction(
                     failures.ask_instead, key, started.attempt, question, once_in_plan=limit.of_plan
@@ -216,7 +223,9 @@ class StepActivities(Recording):
     async def fail_turn(self, failed: TurnFailed) -> Outcome:
         """See `workflows.contracts.fail_turn`."""
         key = step_key(failed)
-        return await self._done(key, await self._in_transaction(failures.fail_turn, key, failed.code))
+        standing = await self._in_transaction(failures.fail_turn, key, failed.code)
+        count_turn(key, standing)
+        return await self._done(key, standing)
 
     @activity.defn(name="cancel_task")
     async def cancel_task(self, cancelled: CancelTask) -> Outcome:

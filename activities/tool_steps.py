@@ -13,6 +13,7 @@ from activities.calls import another_attempt, endless_call, interrupted_call, ma
 from activities.encoding import step_key
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
+from activities.measures import count_turn
 from activities.reading import forbidden_by_limits
 from activities.recording import LONGEST_STEP, Recording
 from activities.rings import Ringer
@@ -22,11 +23,13 @@ from baton.domain.conversation import ToolResult
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey
 from baton.domain.mailbox import Standing
+from baton.metrics import labels
+from baton.metrics.series import HANDED_BACK, TOOL_SECONDS, TOOLS
 from baton.runtime import faultpoints
 from baton.store import tools
 from baton.store.pool import Pool
 from baton.store.tools import NoSlot, StartedCall
-from workflows.contracts import Outcome, ToolRef
+from workflows.contracts import TOOL_BUSY, Outcome, ToolRef
 
 #: How long a call waits in a worker for a slot of its tool, before another worker may have it.
 SLOT_SECONDS: Final = 5.0
@@ -69,7 +72,9 @@ class ToolActivities(Recording):
                     self._notify(key.execution_id)
                     if isinstance(started, Standing):
                         return await finish(self._done(key, started))
-                    result = await self._called(key, started, slot, reach)
+                    with TOOL_SECONDS.time():
+                        result = await self._called(key, started, slot, reach)
+                    TOOLS.labels(labels.tool(started.call.name), "failed" if result.failed else "done").inc()
                 finally:
                     slot.leave()
                 faultpoints.at(faultpoints.TOOL_RETURNED)
@@ -95,6 +100,7 @@ class ToolActivities(Recording):
                     await reach.run(slot.wait(none.tool, concurrency_of(none.tool)))
             except (TimeoutError, asyncio.CancelledError):
                 if not reach.ends_turn:
+                    HANDED_BACK.labels(TOOL_BUSY).inc()
                     raise put_off(self._tools, none.tool) from None
             return await start()
 
@@ -128,4 +134,5 @@ class ToolActivities(Recording):
             await self._given_up(tools.survived, key, started)
             raise
         faultpoints.at(faultpoints.TOOL_RECORDED)
+        count_turn(key, standing)
         return await self._done(key, standing)

@@ -18,12 +18,18 @@ from api.dialect import Dialect
 from api.dialects import all_dialects
 from api.errors import Refuse
 from api.heads import fault_of
+from api.measures import measured
 from api.quotas import telling_quota
 from api.room import Room
 from api.root import root_app
 from api.routing import routable
+from baton.metrics.page import MetricsPage
+from baton.metrics.series import CONNECTIONS, CONNECTIONS_MOST
+from baton.runtime.listener import listen
 from baton.runtime.logging import whereabouts
+from baton.runtime.pages import PageServer
 from baton.service.context import Baton, open_baton
+from baton.service.telemetry import core_runtime
 from baton.settings import Settings, load_settings
 
 #: What a page of another origin may read of an answer.
@@ -59,11 +65,15 @@ class BatonApp:
         self.dialects: Sequence[Dialect] = all_dialects()
         self.settings = settings
         self.room = Room(settings.max_connections)
+        #: Host and port of `/metrics`, while the lifespan is open and if there is one.
+        self.metrics_address: tuple[str, int] | None = None
         self._root = root_app(self.dialects, self._lifespan)
         prefixes = [(prefix, dialect.app) for dialect in self.dialects for prefix in dialect.prefixes]
         prefixes.sort(key=lambda route: route[0].count("/"), reverse=True)
         self._prefixes = re.compile("|".join(rf"({_pattern(prefix)})(?:/|\Z)" for prefix, _ in prefixes))
         self._apps = [self._root, *(app for _, app in prefixes)]
+        names = {id(dialect.app): dialect.name for dialect in self.dialects}
+        self._names = [names.get(id(app), "none") for app in self._apps]
         self._app: ASGIApp = self._dispatch
         if settings.cors_origins:
             self._app = CORSMiddleware(
@@ -86,8 +96,7 @@ class BatonApp:
 
     def find(self, path: str) -> FastAPI:
         """The application that answers ``path``."""
-        found = self._prefixes.match(path)
-        return self._apps[found.lastindex or 0 if found else 0]
+        return self._apps[self._place(path)]
 
     def refuse(self, scope: Scope, status: int, message: str) -> Response:
         """The refusal of what was no whole request, in the shape of the dialect whose path it is."""
@@ -95,11 +104,19 @@ class BatonApp:
         return refuse(Request(scope), status, message)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault := fault_of(scope):
+        fault = fault_of(scope)
+        if not fault:
+            scope = routable(scope)
+        place = self._place(scope["path"])
+        send = measured(self._names[place], send)
+        if fault:
             await self.refuse(scope, 400, fault)(scope, receive, send)
-            return
-        scope = routable(scope)
-        await self.find(scope["path"])(scope, receive, telling_quota(scope, send))
+        else:
+            await self._apps[place](scope, receive, telling_quota(scope, send))
+
+    def _place(self, path: str) -> int:
+        found = self._prefixes.match(path)
+        return found.lastindex or 0 if found else 0
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
@@ -107,9 +124,12 @@ class BatonApp:
         for app in (self._root, *(dialect.app for dialect in self.dialects)):
             app.state.baton = baton
         self.state.baton = baton
+        CONNECTIONS.set_function(lambda: self.room.taken)
+        CONNECTIONS_MOST.set(self.settings.max_connections)
         stopper = asyncio.create_task(_stop_streams(self.state.stopping, baton), name="stop streams")
         try:
-            yield
+            async with _metrics(self.settings) as self.metrics_address:
+                yield
         finally:
             stopper.cancel()
             await baton.close()
@@ -118,6 +138,18 @@ class BatonApp:
 def _pattern(prefix: str) -> str:
     """A dialect's prefix, in which ``{name}`` stands for any segment, as a regular expression."""
     return "/".join("[^/]+" if segment.startswith("{") else re.escape(segment) for segment in prefix.split("/"))
+
+
+@asynccontextmanager
+async def _metrics(settings: Settings) -> AsyncGenerator[tuple[str, int] | None]:
+    """The page with metrics, on a port of its own if there is one: it is no caller's business. See ADR 29."""
+    if settings.metrics_port is None:
+        yield None
+        return
+    page = MetricsPage(core_runtime(metrics=True).metrics_url)
+    async with PageServer(listen(settings.host, settings.metrics_port), {"/metrics": page}) as server:
+        _log.info("metrics are at http://%s:%d/metrics", *server.address)
+        yield server.address
 
 
 async def _stop_streams(stopping: asyncio.Event, baton: Baton) -> None:

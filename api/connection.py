@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from api.http1 import Http1, Phase
 from api.room import Room
+from baton.metrics.series import REFUSED
 from baton.settings import Settings
 
 #: Where a request's scope has what ends its connection at once, without waiting for the client to read.
@@ -189,6 +190,7 @@ class ApiConnection(Http1):
                 self._write_refusal(status, message)
 
     def _write_refusal(self, status: int, message: str) -> None:
+        REFUSED.labels(status).inc()
         target = (self.url or b"/").partition(b"?")[0]
         scope: Scope = {
             "type": "http",

@@ -46,6 +46,11 @@ class Room:
         self._idle[connection] = None
         return True
 
+    @property
+    def taken(self) -> int:
+        """How many connections there are."""
+        return self._open
+
     def leave(self, connection: Closable) -> None:
         """It is closed."""
         self._open -= 1

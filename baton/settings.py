@@ -172,7 +172,8 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         le=65535,
-        description="Port on which a worker answers `/livez`, without credentials; 0 picks a free one, unset: none.",
+        description="Port on which a worker answers `/livez` and `/metrics`, without credentials; 0 picks a free one, "
+        "unset: none.",
     )
     max_concurrent_activities: int = Field(
         default=400,
@@ -246,6 +247,23 @@ class Settings(BaseSettings):
     )
     stream_retry_seconds: float = Field(
         default=1.0, ge=0, description="Reconnection delay that streams send to clients (`retry:`)."
+    )
+
+    # --- Metrics -----------------------------------------------------------------------------------------------------
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which an API process shows its metrics (`/metrics`), without credentials; 0 picks a free "
+        "one, unset: none. A worker shows its own at `BATON_WORKER_PORT`.",
+    )
+    metrics_interval_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        description="Seconds between counts of what waits in PostgreSQL, by every process that shows metrics.",
+    )
+    metrics_tenants: int = Field(
+        default=0, ge=0, description="So many tenants are told apart in metrics, by their ids; 0: none."
     )
 
     # --- Logs --------------------------------------------------------------------------------------------------------

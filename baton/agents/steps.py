@@ -20,6 +20,8 @@ from baton.agents.transcript import model_messages
 from baton.domain.agents import ModelChoice
 from baton.domain.conversation import ModelReply, Transcript, Usage
 from baton.domain.json import JsonObject
+from baton.metrics import labels
+from baton.metrics.series import MODEL_FAILURES
 
 CONTINUATIONS: Final = 8
 """How often an answer that reached the token limit is continued before the task asks whether to go on."""
@@ -42,7 +44,7 @@ class PartialReply:
 
     All is filled by `take_step`, but ``on_reasoning``, which gets each piece of the model's reasoning. ``ended`` is
     what requests before the present one have used, ``is_asking``: a request is under way that the model has not begun
-    to answer.
+    to answer; ``model``: the one that was asked last.
     """
 
     on_reasoning: Callable[[str], None] = lambda _: None
@@ -50,6 +52,7 @@ class PartialReply:
     stream: StreamedResponse | None = None
     ended: Usage = _NOTHING
     is_asking: bool = False
+    model: str = ""
 
     @property
     def text(self) -> str:
@@ -112,6 +115,7 @@ async def take_step(
         try:
             reply = await _ask(models, transcript, choice, attempt, partial, on_text)
         except ModelFailed as error:
+            MODEL_FAILURES.labels(labels.model(choice.model), error.code).inc()
             if partial.text or error.code not in FALLS_BACK:
                 raise
             if error.code in OF_THIS_WORKER:
@@ -131,7 +135,7 @@ async def _ask(
     partial: PartialReply,
     on_text: Callable[[str], None],
 ) -> ModelReply:
-    settings = choice.settings
+    settings, partial.model = choice.settings, choice.model
     model = await models.model(choice.model, settings)
     messages = readable(model_messages(transcript), model.profile)
     asking = Asking(

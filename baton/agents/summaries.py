@@ -75,6 +75,7 @@ def _choice(model: str, settings: JsonObject, kept: set[str]) -> ModelChoice:
 
 
 async def _asked(models: Models, choice: ModelChoice, prompt: str, words: int, partial: PartialReply) -> str:
+    partial.model = choice.model
     model = await models.model(choice.model, choice.settings)
     request = ModelRequest([UserPromptPart(prompt)], instructions=INSTRUCTIONS.format(words=words))
     settings = models.settings(model, choice.settings, 1)

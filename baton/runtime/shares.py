@@ -31,6 +31,11 @@ class Shares:
         self._parts: Counter[Hashable] = Counter()
         self._waiting: dict[Who, deque[asyncio.Future[None]]] = {}
 
+    @property
+    def taken(self) -> int:
+        """How many slots are taken, whoever has them."""
+        return self._taken
+
     def held(self, holder: Hashable | None, part: Hashable | None = None) -> int:
         """How many slots a holder has; with ``part``, for that part of what it does."""
         return self._held[holder] if part is None else self._parts[holder, part]

@@ -3,7 +3,15 @@
 from temporalio.client import Client
 
 from baton.domain.errors import Unavailable
+from baton.metrics import labels
+from baton.metrics.series import (
+    POOL,
+    POOL_MOST,
+    STREAMS,
+    STREAMS_MOST,
+)
 from baton.service.auth import Authenticator
+from baton.service.backlog import Backlog
 from baton.service.doorbell import Doorbell
 from baton.service.feed import Feed
 from baton.service.quotas import Quotas
@@ -21,8 +29,8 @@ from baton.store.pool import Pool, open_pool
 class Core:
     """The parts of every process: what rings and hints, and the relay, which rings again what nobody has taken up."""
 
-    def __init__(self, settings: Settings, pool: Pool, client: Client) -> None:
-        """`close` closes ``pool``, too."""
+    def __init__(self, settings: Settings, pool: Pool, client: Client, *, metrics: bool = False) -> None:
+        """`close` closes ``pool``, too. ``metrics``: somebody may read them, so that what waits is counted."""
         self.settings = settings
         self.pool = pool
         self.client = client
@@ -40,14 +48,23 @@ class Core:
             batch=settings.relay_batch,
             share=settings.relay_share,
         )
+        self._backlog = Backlog(pool, settings.metrics_interval_seconds) if metrics else None
+        labels.tenant.tell(settings.metrics_tenants)
+        POOL.labels("in_use").set_function(lambda: pool.in_use)
+        POOL.labels("idle").set_function(lambda: pool.idle)
+        POOL_MOST.set(pool.max_size)
 
     def start(self) -> None:
         """Begin what runs in the background. Needs a running event loop."""
         self.notifier.start()
         self.relay.start()
+        if self._backlog is not None:
+            self._backlog.start()
 
     async def close(self) -> None:
         """Stop what runs in the background; rings under way get a moment."""
+        if self._backlog is not None:
+            await self._backlog.close()
         await self.relay.close()
         await self.doorbell.close()
         await self.notifier.close()
@@ -57,12 +74,14 @@ class Core:
 class Baton(Core):
     """The parts that use cases work with."""
 
-    def __init__(self, settings: Settings, pool: Pool, client: Client) -> None:
-        super().__init__(settings, pool, client)
+    def __init__(self, settings: Settings, pool: Pool, client: Client, *, metrics: bool = False) -> None:
+        super().__init__(settings, pool, client, metrics=metrics)
         self.feed = Feed(pool, settings)
         self.authenticator = Authenticator(pool, settings)
         self.quotas = Quotas(settings)
         self.streams = Streams(settings)
+        STREAMS.set_function(lambda: self.streams.taken)
+        STREAMS_MOST.set(settings.max_streams)
 
     def start(self) -> None:
         """Begin what runs in the background. Needs a running event loop."""
@@ -81,15 +100,17 @@ class Baton(Core):
 async def open_core(settings: Settings) -> Core:
     """Open the parts of a worker. Raises `Unavailable` if PostgreSQL is away or cannot be used, RuntimeError if
     Temporal is away."""
-    client = await connect()
-    return Core(settings, await _open_pool(settings, "baton worker"), client)
+    metrics = settings.worker_port is not None
+    client = await connect(metrics=metrics)
+    return Core(settings, await _open_pool(settings, "baton worker"), client, metrics=metrics)
 
 
 async def open_baton(settings: Settings) -> Baton:
     """Open and start the parts of an API process. Temporal may be away; raises `Unavailable` if PostgreSQL is, or
     cannot be used."""
-    client = await connect(lazy=True)
-    baton = Baton(settings, await _open_pool(settings, "baton api"), client)
+    metrics = settings.metrics_port is not None
+    client = await connect(lazy=True, metrics=metrics)
+    baton = Baton(settings, await _open_pool(settings, "baton api"), client, metrics=metrics)
     baton.start()
     return baton
 

@@ -17,10 +17,12 @@ from cachetools import LRUCache
 from baton.domain.bells import TaskBell
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute, TenantId
+from baton.metrics.series import DOORBELLS
 from baton.runtime.shares import Shares
 from baton.service.temporal import Temporal, TemporalRefused
 
 _log = logging.getLogger(__name__)
+_RUNG, _AWAY, _REFUSED = (DOORBELLS.labels(outcome) for outcome in ("rung", "away", "refused"))
 
 #: The workflows that were told to take a turn are remembered, so many.
 _REMEMBERED = 20_000
@@ -173,14 +175,18 @@ class Doorbell:
                     future.set_result(False)
 
     async def _try(self, bell: _Bell, ring: Callable[[_Bell], Awaitable[None]], key: UUID) -> bool:
+        began = time.perf_counter()
         try:
             await ring(bell)
         except Unavailable as error:
             _log.warning("%s was not rung (%s): left to the relay", key, error)
+            _AWAY.observe(time.perf_counter() - began)
             return False
         except TemporalRefused as error:
             self._say_refused(key, error)
+            _REFUSED.observe(time.perf_counter() - began)
             return False
+        _RUNG.observe(time.perf_counter() - began)
         return True
 
     def _say_refused(self, key: UUID, error: TemporalRefused) -> None:

@@ -6,6 +6,10 @@ An errand is a message, or a task's description, with what was done about it (`b
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from time import perf_counter
+
+from prometheus_client import Histogram
 
 from baton.domain import bells
 from baton.domain.agents import Principal
@@ -18,6 +22,7 @@ from baton.domain.json import INT64_MAX, unstorable, unstorable_text
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import MessageState
 from baton.domain.views import MessageView, Page
+from baton.metrics.series import ACCEPTED
 from baton.runtime import faultpoints
 from baton.service.bells import ring
 from baton.service.catalog import judge
@@ -60,24 +65,28 @@ async def send_message(
     tasks are at work and none waits. Nothing is stored then (after `Unavailable` it may be: repeat it with the same
     key).
     """
+    began = perf_counter()
     check_draft(draft)
     if not isinstance(address, Addressee):
-        return await _send(baton, await find_task(baton, who, address), draft, budget_seconds)
+        return await _send(baton, await find_task(baton, who, address), draft, budget_seconds, began)
     execution = await find_execution(baton, who, address.execution)
     if execution.only_task is not None:
-        return await _send(baton, execution.only_task, draft, budget_seconds)
-    return await _send_to_addressee(baton, execution, draft, budget_seconds)
+        return await _send(baton, execution.only_task, draft, budget_seconds, began)
+    return await _send_to_addressee(baton, execution, draft, budget_seconds, began)
 
 
-async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: float) -> Sent:
+async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: float, began: float) -> Sent:
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.connection(task.route.execution_id) as connection:
         receipt, warnings = await _accept(baton, connection, task.route, draft, task.who.author)
     faultpoints.at(faultpoints.SEND_COMMITTED)
+    _accepted(draft.origin).observe(perf_counter() - began)
     return Sent(receipt, await tell(baton, [(task.route, receipt)], budget_seconds), warnings)
 
 
-async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draft, budget_seconds: float) -> Sent:
+async def _send_to_addressee(
+    baton: Baton, execution: SeenExecution, draft: Draft, budget_seconds: float, began: float
+) -> Sent:
     tenant_id, execution_id = execution.tenant_id, execution.id
     faultpoints.at(faultpoints.SEND_CHECKED)
     async with baton.pool.transaction(execution_id) as connection:
@@ -89,7 +98,13 @@ async def _send_to_addressee(baton: Baton, execution: SeenExecution, draft: Draf
             route = await routes.addressed(connection, tenant_id, execution_id, draft.question)
             receipt, warnings = await _accept(baton, connection, route, draft, execution.who.author)
     faultpoints.at(faultpoints.SEND_COMMITTED)
+    _accepted(draft.origin).observe(perf_counter() - began)
     return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds), warnings)
+
+
+@cache
+def _accepted(origin: str) -> Histogram:
+    return ACCEPTED.labels(origin)
 
 
 async def _accept(
@@ -113,6 +128,7 @@ async def send_messages(
     All must go to tasks of one execution, whose lock keeps them apart from every other change. Raises like
     `send_message`.
     """
+    began = perf_counter()
     for _, draft in sends:
         check_draft(draft)
     routes = [(await find_task(baton, who, address)).route for address, _ in sends]
@@ -128,6 +144,8 @@ async def send_messages(
             accepted[n] = (
                 (earlier, ()) if earlier else await _accept(baton, connection, routes[n], sends[n][1], who.author)
             )
+    for _, draft in sends:
+        _accepted(draft.origin).observe(perf_counter() - began)
     signaled = await tell(baton, [(routes[n], accepted[n][0]) for n in order], budget_seconds)
     return [Sent(receipt, signaled, warnings) for receipt, warnings in (accepted[n] for n in range(len(sends)))]
 

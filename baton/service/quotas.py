@@ -12,6 +12,7 @@ from typing import Final
 from baton.domain.agents import Principal
 from baton.domain.errors import Unavailable
 from baton.domain.quota import UNLIMITED, WINDOW_SECONDS, Quota
+from baton.metrics.series import LIMITED, REDIS_AWAY
 from baton.service.windows import Counted, SharedWindows, Windows
 from baton.settings import Settings
 
@@ -38,7 +39,10 @@ class Quotas:
         limit = self._default if who.per_minute is None else who.per_minute
         if limit == UNLIMITED:
             return None
-        return _quota(limit, await self._count(who.key_id, requests))
+        quota = _quota(limit, await self._count(who.key_id, requests))
+        if quota.exceeded:
+            LIMITED.labels("requests").inc()
+        return quota
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -51,6 +55,7 @@ class Quotas:
                 async with asyncio.timeout(_REDIS_SECONDS):
                     return await self._shared.count(key, requests)
             except (Unavailable, TimeoutError) as error:
+                REDIS_AWAY.inc()
                 self._away_until = time.monotonic() + _AWAY_SECONDS
                 _log.warning("counting requests in memory: %s", str(error) or "Redis does not answer in time")
         return self._here.count(key, requests)

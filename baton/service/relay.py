@@ -8,6 +8,7 @@ import logging
 
 from baton.domain.errors import NotFound
 from baton.domain.ids import TaskById, whole_tenant
+from baton.metrics.series import RELAYED
 from baton.runtime.loop import Loop
 from baton.service.doorbell import Doorbell
 from baton.service.routes import Routes
@@ -70,6 +71,8 @@ class Relay:
         results = await asyncio.gather(
             *(self._ring_task(due) for due in tasks), *(self._ring_plan(due) for due in due_plans)
         )
+        RELAYED.labels("rung").inc(sum(results))
+        RELAYED.labels("failed").inc(len(results) - sum(results))
         if rung := sum(results):
             _log.info("relay: signalled %d workflows again", rung)
         if len(tasks) + len(due_plans) >= self._many:

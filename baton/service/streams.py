@@ -3,6 +3,7 @@
 from baton.domain.agents import Principal
 from baton.domain.errors import RateLimited
 from baton.domain.quota import UNLIMITED
+from baton.metrics.series import LIMITED
 from baton.runtime.shares import Shares
 from baton.settings import Settings
 
@@ -17,6 +18,11 @@ class Streams:
         self._per_key = settings.streams_per_key
         self._shares = Shares(self._most, per_part=self._per_key or None)
 
+    @property
+    def taken(self) -> int:
+        """How many are open."""
+        return self._shares.taken
+
     def open(self, who: Principal) -> None:
         """Count a stream, until it is `closed`. Raises `RateLimited`."""
         if self._shares.take(*_share(who)):
@@ -25,6 +31,7 @@ class Streams:
             message = f"too many open streams: this key may have {self._per_key} at once"
         else:
             message = "too many open streams: the tenant has used its share"
+        LIMITED.labels("streams").inc()
         raise RateLimited(message, _RETRY_SECONDS)
 
     def closed(self, who: Principal) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 from baton.domain.errors import NotFound
 from baton.domain.events import WorkflowReplaced
 from baton.domain.ids import ExecutionId, TaskById, TaskId, TenantId, whole_tenant
+from baton.metrics.series import REPLACED
 from baton.service.rounds import Round
 from baton.service.runs import Run, Runs, Stuck
 from baton.service.temporal import Temporal
@@ -169,6 +170,7 @@ class StuckRuns:
             await self._temporal.cancel(workflow_id)
 
     def _say(self, kind: str, key: UUID, execution_id: ExecutionId, stuck: Stuck) -> None:
+        REPLACED.labels(kind, stuck.cause).inc()
         _log.warning("another run takes the place of that of %s %s: %s", kind, key, stuck.words)
         self._notifier.events(execution_id)
 

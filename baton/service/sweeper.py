@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from baton.domain.errors import NotFound, Unavailable
 from baton.domain.ids import TaskId
+from baton.metrics.series import LOST, MENDED
 from baton.runtime.loop import Loop
 from baton.service.rounds import Round
 from baton.service.runs import Runs
@@ -112,6 +113,8 @@ class Sweeper:
             derived = await sweeps.derive_states(connection)
         async with self._pool.connection() as connection:
             rung = await sweeps.ring_silent(connection, self._silent_seconds)
+        for what, number in (("counters", counted), ("states", derived), ("silent", rung)):
+            MENDED.labels(what).inc(number)
         if counted or derived or rung:
             _log.warning(
                 "sweeper: repaired %d counters, %d execution states; signalled %d silent turns",
@@ -181,5 +184,6 @@ class Sweeper:
             return
         if not noted:  # its turn was over when it was looked at
             return
+        LOST.labels(status).inc()
         _log.warning("workflow of task %s ended outside Baton: %s", turn.task_id, status)
         self._notifier.events(turn.execution_id)

@@ -21,12 +21,12 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
 from baton.service.namespace import probe
+from baton.service.telemetry import core_runtime
 from workflows.contracts import (
     PLAN_WORKFLOW,
     TASK_WORKFLOW,
@@ -105,12 +105,14 @@ def names_no_namespace(error: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
-async def connect(*, lazy: bool = False) -> Client:
-    """A client as `TEMPORAL_*` say. ``lazy``: connects at its first call, so that Temporal may be away now."""
+async def connect(*, lazy: bool = False, metrics: bool = False) -> Client:
+    """A client as `TEMPORAL_*` say. ``lazy``: connects at its first call, so that Temporal may be away now.
+
+    ``metrics``: see `core_runtime`.
+    """
     config = ClientConfig.load_client_connect_config()
     config.setdefault("target_host", "localhost:7233")
-    runtime = Runtime(telemetry=TelemetryConfig())
-    return await Client.connect(**config, lazy=lazy, runtime=runtime)
+    return await Client.connect(**config, lazy=lazy, runtime=core_runtime(metrics=metrics).runtime)
 
 
 class Temporal:

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL. Driver errors are translated here, where they enter."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -13,6 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from baton.domain.errors import TooSlow, Unavailable
 from baton.domain.ids import ExecutionId
+from baton.metrics.series import DATABASE_FAILURES, POOL_WAITS
 from baton.runtime.shares import Shares
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -79,15 +81,34 @@ class Pool:
         """A connection in autocommit: each statement is a transaction of its own. An asynchronous context manager."""
         return _Lease(self, spending.get(), execution_id)
 
+    @property
+    def max_size(self) -> int:
+        """How many connections there may be."""
+        return self._pool.get_max_size()
+
+    @property
+    def in_use(self) -> int:
+        """How many are in use."""
+        return self._shares.taken
+
+    @property
+    def idle(self) -> int:
+        """How many are open and not in use."""
+        return self._pool.get_idle_size()
+
     async def take(self, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
         """Take a place of a tenant's share. Raises `TooSlow`, and `Unavailable` where too many wait."""
         if self._shares.take(tenant_id, execution_id):
             return
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._acquire_seconds):
                 await self._shares.wait(tenant_id, execution_id)
         except TimeoutError as error:
+            DATABASE_FAILURES.labels("no_connection").inc()
             raise TooSlow("the database did not answer in time: too many others wait") from error
+        finally:
+            POOL_WAITS.observe(time.perf_counter() - began)
 
     def give_back(self, tenant_id: UUID | None, execution_id: ExecutionId | None) -> None:
         """Give a place back."""
@@ -106,10 +127,13 @@ class Pool:
     async def meaning(self, error: Exception) -> Unavailable | None:
         """What a driver's error says of the database; None for one that is about what was asked of it."""
         if isinstance(error, SLOW):
+            DATABASE_FAILURES.labels("slow").inc()
             return TooSlow("the database did not answer in time")
         if isinstance(error, AWAY):
+            DATABASE_FAILURES.labels("away").inc()
             return Unavailable("the database cannot be reached")
         if isinstance(error, _UNFIT):
+            DATABASE_FAILURES.labels("unfit").inc()
             await self._pool.expire_connections()
             return Unavailable(_reason(error))
         if isinstance(error, asyncpg.InterfaceError) and self._pool.is_closing():

@@ -36,8 +36,8 @@ SELECT tenant_id, gen_random_uuid(), id, n, 't', 'd', agent_id,
        CASE WHEN n = 1 AND state = 'waiting' THEN 'waiting' ELSE 'succeeded' END, 3,
        CASE WHEN n = 1 AND state = 'waiting' THEN now() END, CASE WHEN n = 2 AND ring_at IS NOT NULL THEN now() END
   FROM executions, generate_series(1, 4) n;
-INSERT INTO messages (tenant_id, task_id, seq, id, text, origin, sender, state, turn, idempotency_key, digest)
-SELECT tenant_id, id, n, gen_random_uuid(), 'm', 'o', 's', 'processed', n, 'k' || n, ''
+INSERT INTO messages (tenant_id, task_id, seq, id, text, origin, sender, state, turn, ended_at, idempotency_key, digest)
+SELECT tenant_id, id, n, gen_random_uuid(), 'm', 'o', 's', 'processed', n, now(), 'k' || n, ''
   FROM tasks, generate_series(1, 3) n;
 INSERT INTO turns (tenant_id, task_id, turn) SELECT tenant_id, id, n FROM tasks, generate_series(1, 3) n;
 INSERT INTO steps (tenant_id, task_id, turn, step, first_event) SELECT tenant_id, task_id, turn, 0, 1 FROM turns;
@@ -92,10 +92,12 @@ _HOT = {
     "errand_home": {"messages_id_unique", "tasks_pkey"},
     "key_by_digest": {"keys_digest_unique"},
     "start_by_key": {"starts_key_unique"},
+    "count_unprocessed": {"messages_unprocessed", "tasks_pkey"},
+    "count_waiting": {"tasks_waiting"},
     "created_execution": {"executions_pkey", "tasks_position_unique"},
 }
 
-#: What the relay and the sweeper look for in all tenants, and what says who calls.
+#: What the relay, the sweeper and metrics look for in all tenants, and what says who calls.
 _ACROSS_TENANTS = {
     "key_by_digest",
     "due_tasks",
@@ -109,6 +111,9 @@ _ACROSS_TENANTS = {
     "miscounted",
     "states_by_execution",
     "expire_starts",
+    "count_unprocessed",
+    "count_waiting",
+    "count_unheard",
 }
 
 #: The sweeper and `baton verify` read everything now and then.

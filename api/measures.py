@@ -1,0 +1,26 @@
+"""What each request's answer took, counted by dialect and status."""
+
+from functools import cache
+from time import perf_counter
+
+from prometheus_client import Histogram
+from starlette.types import Message, Send
+
+from baton.metrics.series import REQUESTS
+
+
+def measured(dialect: str, send: Send) -> Send:
+    """``send``, which measures from now to the answer's headers."""
+    began = perf_counter()
+
+    async def measure(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            _series(dialect, message["status"]).observe(perf_counter() - began)
+        await send(message)
+
+    return measure
+
+
+@cache
+def _series(dialect: str, status: int) -> Histogram:
+    return REQUESTS.labels(dialect, status)
