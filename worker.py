@@ -1,24 +1,19 @@
-"""The worker process: runs workflows and activities of one task queue until it is told to stop.
+"""The worker process: runs workflows and activities of one task queue or several until it is told to stop.
 
-`python worker.py`, or `baton worker`. SIGTERM and SIGINT let steps under way end, cancel what takes longer, and leave
-that to the next worker.
+`python worker.py`, or `baton worker`. SIGTERM and SIGINT let short steps end, leave those to other workers that cost
+nothing to begin again, and give model calls under way some time (docs/adr/0030-steps-are-handed-over.md). A second
+signal leaves those, too.
 """
 
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
-from datetime import timedelta
-from typing import Final, NoReturn
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import NoReturn
 
 import uvloop
-from temporalio.worker import PollerBehaviorSimpleMaximum, Worker, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
-from temporalio.workflow import SandboxImportNotificationPolicy
 
 from activities.approvals import ApprovalActivities
 from activities.deltas import DeltaWriter
@@ -28,6 +23,7 @@ from activities.messages import MessageActivities
 from activities.plans import PlanActivities
 from activities.questions import QuestionActivities
 from activities.rings import Bellringer
+from activities.serving import Served, Stop, stop_workers
 from activities.shares import FairSteps
 from activities.steps import StepActivities
 from activities.suspects import Suspects
@@ -54,41 +50,29 @@ from baton.store.notify import INTERRUPTS, Listener
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.callers import Callers
 from workflows.plan import PlanWorkflow
-from workflows.runner import BatonRunner
 
 _log = logging.getLogger("baton.worker")
-
-#: Slots beyond those of the steps: for what is handed back, and for activities that only write.
-_SPARE_SLOTS: Final = 100
-
-
-def sandbox() -> WorkflowRunner:
-    """The workflow sandbox: an import in workflow code that nobody meant to pass through stops the worker at start."""
-    policy = (
-        SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
-        | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
-    )
-    restrictions = replace(SandboxRestrictions.default, import_notification_policy=policy)
-    return BatonRunner(SandboxedWorkflowRunner(restrictions=restrictions))
 
 
 async def serve(
     settings: Settings, queue: str | None = None, *, stop: asyncio.Event | None = None, fail_fast: bool = False
 ) -> None:
-    """Serve a task queue until ``stop`` is set, or until SIGTERM or SIGINT. Waits for PostgreSQL and Temporal.
+    """Serve task queues until ``stop`` is set, or until SIGTERM or SIGINT. Waits for PostgreSQL and Temporal.
 
-    ``fail_fast``: a bug in workflow code fails the workflow, for tests; otherwise it waits for a worker without it.
+    ``queue``: serve that one alone. ``fail_fast``: a bug in workflow code fails the workflow, for tests; otherwise it
+    waits for a worker without it. Ends the process where stopping at once takes too long.
     """
     tools = load_tools(settings.tools_modules)
-    stop = stop or _stop_on_signals()
+    told = Stop(stop) if stop else Stop.by_signals()
     async with _pages(settings):
-        core = await _open_patiently(settings, stop)
+        core = await _open_patiently(settings, told.asked)
         if core is not None:
-            await _work(core, queue or settings.task_queue, tools, stop, fail_fast=fail_fast)
+            queues = (queue,) if queue else settings.worker_queues or (settings.task_queue,)
+            await _work(core, queues, tools, told, fail_fast=fail_fast)
 
 
-async def _work(core: Core, queue: str, tools: Collection[str], stop: asyncio.Event, *, fail_fast: bool) -> None:
-    """Serve a task queue with the parts of ``core``, and close them."""
+async def _work(core: Core, queues: Collection[str], tools: Collection[str], told: Stop, *, fail_fast: bool) -> None:
+    """Serve task queues with the parts of ``core``, and close them."""
     settings = core.settings
     interrupts = Interrupts()
     listener = Listener(settings.dsn, INTERRUPTS, interrupts.heard)
@@ -101,36 +85,26 @@ async def _work(core: Core, queue: str, tools: Collection[str], stop: asyncio.Ev
         silent_seconds=settings.sweep_silent_seconds,
     )
     publisher = Publisher(core.pool, own_catalog)
-    worker = Worker(
-        core.client,
-        task_queue=queue,
-        workflows=[AgentTaskWorkflow, PlanWorkflow],
-        activities=_activities(core, interrupts),
-        workflow_runner=sandbox(),
-        workflow_failure_exception_types=[Exception] if fail_fast else [],
-        interceptors=[ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers()],
-        max_cached_workflows=settings.max_cached_workflows,
-        max_concurrent_activities=settings.max_concurrent_activities + _SPARE_SLOTS,
-        max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
-        # Half are for runs that are new to this worker: with one poller, as it comes, those would wait for each other.
-        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(6),
-        nonsticky_to_sticky_poll_ratio=0.5,
-        # A step that is interrupted or whose worker dies is to be known soon.
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
-        default_heartbeat_throttle_interval=timedelta(seconds=1),
-        # What the cache of a killed worker held is offered to the others after so long.
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
-        graceful_shutdown_timeout=timedelta(seconds=settings.worker_shutdown_seconds),
-    )
+    activities = _activities(core, interrupts)
+    interceptors = [ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers()]
+    workflows = [AgentTaskWorkflow, PlanWorkflow]
+    workers = [
+        Served(core.client, settings, name, workflows, activities, interceptors, fail_fast=fail_fast)
+        for name in dict.fromkeys(queues)
+    ]
     core.start()
     listener.start()
     sweeper.start()
     publisher.start()
-    _log.info("serving the task queue %s with the tools %s", worker.task_queue, ", ".join(tools))
+    _log.info("serving the task queues %s with the tools %s", ", ".join(queues), ", ".join(tools))
     freeze_start()
     try:
-        async with worker:
-            await stop.wait()
+        async with AsyncExitStack() as running:
+            for served in workers:
+                await running.enter_async_context(served.worker)
+            await told.asked.wait()
+            if not await stop_workers(workers, interrupts, told, settings.worker_drain_seconds):
+                leave(1)
     finally:
         await publisher.close()
         await sweeper.close()
@@ -198,13 +172,6 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
         plans.advance_plan,
         plans.cancel_plan,
     ]
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _open_patiently(settings: Settings, stop: asyncio.Event) -> Core | None:

@@ -1,11 +1,11 @@
-"""The quick way for an interrupt to reach the step that it is for.
+"""The quick way for an interrupt to reach the step that it is for, and for a stopping worker to hand its steps over.
 
 Cancellation by Temporal is durable but reaches an activity only with a heartbeat. The API also sends a NOTIFY, which
 `Interrupts.heard` gets; whichever comes first ends the step.
 """
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,8 +20,10 @@ _T = TypeVar("_T")
 class Reach:
     """One activity's work, as far as interrupts can reach it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, handed_over: bool = False) -> None:
         self._interrupted = False
+        self._handed_over = handed_over
+        self._is_dear: Callable[[], bool] = lambda: False
         self._work: asyncio.Future[Any] | None = None
 
     @property
@@ -46,14 +48,26 @@ class Reach:
         if self._work:
             self._work.cancel()
 
+    def spare(self, is_dear: Callable[[], bool]) -> None:
+        """Let the work go on in a stopping worker while ``is_dear``: another attempt would be paid for, or would have
+        to ask first."""
+        self._is_dear = is_dear
+
+    def hand_over(self, *, even_dear: bool) -> None:
+        """Leave the work to another worker, if it may be; also before it begins."""
+        if even_dear or not self._is_dear():
+            self._handed_over = True
+            if self._work:
+                self._work.cancel()
+
     async def run(self, work: Awaitable[_T]) -> _T:
         """Wait for ``work``. An interrupt is a `CancelledError` here, also one that came before.
 
-        So is a cancellation of the activity, which `finish` may have kept from what ran before this.
+        So is a cancellation of the activity, which `finish` may have kept from what ran before this, and `hand_over`.
         """
         future = asyncio.ensure_future(work)
         self._work = future
-        if self._interrupted or activity.is_cancelled():
+        if self._interrupted or self._handed_over or activity.is_cancelled():
             future.cancel()
         try:
             return await future
@@ -66,6 +80,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._reaches: dict[tuple[UUID, int], list[Reach]] = {}
+        self._handing_over = False
 
     def heard(self, item: str) -> None:
         """An interrupt, as `task/turn`: every step of that turn, or of one before it, is to stop."""
@@ -75,10 +90,19 @@ class Interrupts:
                 for reach in reaches:
                     reach.interrupt()
 
+    def hand_over(self, *, even_dear: bool = False) -> None:
+        """Leave all work to other workers, also what begins from now on: this one is stopping.
+
+        ``even_dear``: also what was spared, see `Reach.spare`.
+        """
+        self._handing_over = True
+        for reach in [reach for reaches in self._reaches.values() for reach in reaches]:
+            reach.hand_over(even_dear=even_dear)
+
     @contextmanager
     def reaching(self, key: StepKey) -> Generator[Reach]:
         """While in here, an interrupt for the turn reaches what runs in the `Reach`."""
-        name, reach = (key.task_id, key.turn), Reach()
+        name, reach = (key.task_id, key.turn), Reach(handed_over=self._handing_over)
         self._reaches.setdefault(name, []).append(reach)
         try:
             yield reach

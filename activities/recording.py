@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.encoding import outcome
 from activities.rings import Ringer
@@ -22,6 +23,9 @@ from workflows.contracts import Outcome
 LONGEST_STEP: Final = STEP_TIMEOUT.total_seconds() * 0.9
 #: How long a finished reply, or call, waits for a database that is away, try by try.
 RECORD_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0)
+#: An attempt that its worker gave up though nothing was wrong with it: the next is for whoever is there.
+GIVEN_UP: Final = "step_given_up"
+AT_ONCE: Final = timedelta(milliseconds=10)
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -52,7 +56,8 @@ class Recording:
             self._notify(key.execution_id)
         except Unavailable:
             _log.warning("an attempt that was given up counts as one that nobody survived: the database is away")
-        return ApplicationError("step_given_up", type="step_given_up")
+        benign = ApplicationErrorCategory.BENIGN
+        return ApplicationError(GIVEN_UP, type=GIVEN_UP, next_retry_delay=AT_ONCE, category=benign)
 
     async def _patiently(
         self,

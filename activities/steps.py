@@ -32,7 +32,7 @@ from baton.agents.errors import (
     WORKER_DIED,
     ModelFailed,
 )
-from baton.agents.models import Models
+from baton.agents.models import Models, is_paid_for
 from baton.agents.steps import PartialReply
 from baton.agents.tools import rules_of
 from baton.domain.agents import Agent
@@ -122,7 +122,7 @@ class StepActivities(Recording):
     ) -> Standing:
         try:
             async with asyncio.timeout(LONGEST_STEP):
-                agent, answer = await reach.run(self._answer(key, started, partial, stream))
+                agent, answer = await reach.run(self._answer(key, started, partial, stream, reach))
             faultpoints.at(faultpoints.STEP_ANSWERED)
             standing = await finish(self._record(key, started, agent, answer, partial, stream))
         except asyncio.CancelledError:
@@ -144,9 +144,10 @@ class StepActivities(Recording):
         return standing
 
     async def _answer(
-        self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream
+        self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream, reach: Reach
     ) -> tuple[Agent, ModelReply | Compaction]:
         transcript = await read_transcript(self._pool, key, self._transcript_max_bytes)
+        reach.spare(lambda: any(is_paid_for(one.model) for one in transcript.agent.choices))
         at, attempt = (key.turn, key.step), started.failures + 1
         return transcript.agent, await take_next(self._models, transcript, at, attempt, partial, stream.write)
 

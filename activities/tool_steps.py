@@ -108,6 +108,7 @@ class ToolActivities(Recording):
         """What a call gives. Raises where another attempt is to be made, or to ask whether this one happened."""
         faultpoints.at(faultpoints.TOOL_STARTED)
         begun = Begun()
+        reach.spare(lambda: started.once and begun.yes)
         try:
             async with asyncio.timeout(LONGEST_STEP):
                 made = await reach.run(make_call(self._pool, self._tools, key, started.call, begun, slot))

@@ -214,8 +214,49 @@ class Settings(BaseSettings):
         description="Modules with your own tools (functions marked with `baton.tool`), as a JSON list. Installed "
         "packages register theirs under the entry point group `baton.tools`.",
     )
+    worker_queues: tuple[str, ...] = Field(
+        default=(),
+        description="Task queues that a worker serves, as a JSON list (`--queue`); empty: `BATON_TASK_QUEUE` alone.",
+    )
+    worker_identity: str | None = Field(
+        default=None,
+        description="Name of the worker in Temporal's UI and histories (`--identity`); unset: process id and host.",
+    )
+    workflow_task_pollers: int = Field(
+        default=6, ge=2, description="Requests for workflow tasks that a worker keeps open per queue; half are sticky."
+    )
+    activity_task_pollers: int = Field(
+        default=5, ge=1, description="Requests for steps that a worker keeps open per queue."
+    )
+    activities_per_second: float | None = Field(
+        default=None, gt=0, description="Maximum number of steps that a worker starts per second and queue; unset: any."
+    )
+    queue_activities_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Maximum number of steps that Temporal hands out per second and queue, to all workers together; "
+        "unset: any. Workers of a queue should agree: the last one counts.",
+    )
+    build_id: str | None = Field(
+        default=None,
+        description="Name of the worker's code in Temporal; unset: Baton's version and a digest of its source.",
+    )
+    deployment: str | None = Field(
+        default=None,
+        description="Deployment that the worker belongs to, for Temporal's worker versioning; unset: unversioned. Only "
+        "for installations with a controller that makes builds current: a new build gets no work before.",
+    )
+    worker_drain_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="Seconds that a stopping worker waits at most for tasks which Temporal is handing to it, and for "
+        "steps to end by themselves. Then all steps go to other workers that cost nothing to begin again.",
+    )
     worker_shutdown_seconds: float = Field(
-        default=5.0, ge=0, description="Seconds that running steps get to finish before a stopping worker cancels them."
+        default=20.0,
+        ge=0,
+        description="Seconds that a stopping worker then gives to model calls, which would be paid for twice, and to "
+        "calls of unrepeatable tools. What takes longer goes to another worker, too.",
     )
 
     # --- Streams -----------------------------------------------------------------------------------------------------

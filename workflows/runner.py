@@ -1,15 +1,27 @@
 """How workflow code is run: in the SDK's sandbox, without what Baton has no use for there, and told who calls."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
-from temporalio.workflow import Info
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import Info, SandboxImportNotificationPolicy
 
 from workflows.callers import carry_identities
+
+
+def sandbox() -> WorkflowRunner:
+    """The workflow sandbox: an import in workflow code that nobody meant to pass through stops the worker at start."""
+    policy = (
+        SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
+        | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+    )
+    restrictions = replace(SandboxRestrictions.default, import_notification_policy=policy)
+    return BatonRunner(SandboxedWorkflowRunner(restrictions=restrictions))
 
 
 class BatonRunner(WorkflowRunner):

@@ -23,6 +23,12 @@ from baton.domain.window import DEFAULT_WINDOW
 MOST_MODELS: Final = 128
 """The models that are kept; the one that was asked for longest ago makes way."""
 
+
+def is_paid_for(name: str) -> bool:
+    """Whether somebody is paid for what the model called ``name`` answers."""
+    return name != scripted.NAME
+
+
 #: A model's or a provider's name, with the address and the name of the key where an agent says them.
 _Address = tuple[str, str | None, str | None]
 

@@ -25,6 +25,8 @@ from baton.service.namespace import ensure_namespace, register_search_attributes
 from baton.store.migrate import SchemaRefused, migrate
 
 _DATABASE: Final = "baton"
+#: Nobody is there to take over what a worker hands over, and whoever presses Ctrl-C waits.
+_STOP_SOON: Final = {"BATON_WORKER_DRAIN_SECONDS": "0", "BATON_WORKER_SHUTDOWN_SECONDS": "5"}
 _STOP_ORDER: Final = ("api", "worker", "temporal", "postgres")
 _PORT_ATTEMPTS: Final = 3
 _LONG_LOG_BYTES: Final = 10 * 1024 * 1024
@@ -187,7 +189,8 @@ class Stack:
         return _Temporal(client, address, None, dict(os.environ))
 
     def _environment(self, dsn: str, temporal: _Temporal) -> dict[str, str]:
-        return {**temporal.environment, "DATABASE_URL": dsn, "BATON_TASK_QUEUE": self._task_queue}
+        ours = {"DATABASE_URL": dsn, "BATON_TASK_QUEUE": self._task_queue}
+        return {**_STOP_SOON, **temporal.environment, **ours}
 
     def _api(self, logs: Path, environment: Mapping[str, str]) -> Part:
         return Part(

@@ -130,7 +130,8 @@ async def running_system(
     """Baton on a database and a Temporal server, with a task queue of its own. ``fail_fast``: see `worker.serve`."""
     os.environ["TEMPORAL_ADDRESS"] = temporal.address
     queue = f"test-{uuid4()}"
-    configured = Settings(database_url=SecretStr(dsn), task_queue=queue, **settings)
+    quick: dict[str, Any] = {"worker_drain_seconds": 0, "worker_shutdown_seconds": 5}  # nobody else is to take over
+    configured = Settings(database_url=SecretStr(dsn), task_queue=queue, **(quick | settings))
     baton = await open_baton(configured)
     tenant_id = await ensure_tenant(baton.pool, "acme")
     who = Principal(tenant_id, "acme", "tester", "key", frozenset({Scope.ADMIN}))

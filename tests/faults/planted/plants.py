@@ -1,6 +1,7 @@
 """What is planted in the processes of a stack. Each counts while a file of its name lies in `BATON_PLANTED`.
 
-Three bugs of the kind that a mailbox must not have, and a death at an instant that is no activity's.
+Three bugs of the kind that a mailbox must not have, a death at an instant that is no activity's, and workflow code of
+another version.
 """
 
 import os
@@ -11,12 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from temporalio import workflow
+
 DEQUEUED_TOO_SOON: Final = "dequeued-too-soon"
 NO_FINAL_LOOK: Final = "no-final-look"
 REMEMBERED_IN_MEMORY: Final = "remembered-in-memory"
 
 #: The first worker to do so dies when a task's workflow has decided to continue as new and nobody knows.
 DIES_ROLLING_OVER: Final = "dies-rolling-over"
+
+#: Workflow code that sets a timer before all else, which what earlier code has recorded cannot be replayed with …
+CHANGED: Final = "changed"
+#: … and the same behind a patch, with which it can.
+PATCHED: Final = "patched"
 
 #: Whether the step under way was tried before, by a process that is gone.
 _repeated: ContextVar[bool] = ContextVar("repeated", default=False)
@@ -122,6 +130,18 @@ def die_rolling_over(workflows: Any) -> None:
     workflows.AgentTaskWorkflow._roll_over = roll_over_and_die
 
 
+def change_workflow_code(workflows: Any) -> None:
+    """`CHANGED` and `PATCHED`."""
+    serve = workflows.AgentTaskWorkflow._serve
+
+    async def changed(self: Any) -> Any:
+        if _planted(CHANGED) or (_planted(PATCHED) and workflow.patched("planted")):
+            await workflow.sleep(0.001)
+        return await serve(self)
+
+    workflows.AgentTaskWorkflow._serve = changed
+
+
 #: Is given a module that has just been loaded, and puts something of its own into it.
 Plant = Callable[[Any], None]
 
@@ -130,6 +150,6 @@ IN_MODULE: Final[dict[str, tuple[Plant, ...]]] = {
     "activities.steps": (know_repeats,),
     "baton.store.transcripts": (read_only_once,),
     "baton.domain.mailbox": (close_without_a_look,),
-    "workflows.agent_task": (die_rolling_over,),
+    "workflows.agent_task": (die_rolling_over, change_workflow_code),
     "baton.store.messages": (remember_in_memory,),
 }

@@ -1,0 +1,142 @@
+"""What a worker may ask Temporal for: its slots, which can be closed before the worker stops.
+
+A request for tasks that is broken off while Temporal answers it loses the task: a workflow task for the ten seconds of
+its timeout, a step until its heartbeat is missed. So a worker that stops first asks for nothing more, and waits until
+what it has asked for has come. The SDK alone breaks its requests off (newer servers end them instead).
+"""
+
+import asyncio
+from collections import Counter, deque
+from threading import Lock
+from typing import Final
+
+from temporalio.worker import (
+    CustomSlotSupplier,
+    FixedSizeSlotSupplier,
+    SlotMarkUsedContext,
+    SlotPermit,
+    SlotReleaseContext,
+    SlotReserveContext,
+    WorkerTuner,
+)
+
+#: Requests of a worker's own (sticky) queue are answered until the last moment: what remains is seldom.
+_STICKY_SECONDS: Final = 0.3
+
+
+class _Permit(SlotPermit):
+    """A slot that is taken. ``asks``: for a request to Temporal that has not been answered yet."""
+
+    __slots__ = ("asks", "sticky")
+
+    def __init__(self, sticky: bool, asks: bool) -> None:
+        self.sticky = sticky
+        self.asks = asks
+
+
+class Slots(CustomSlotSupplier):
+    """A fixed number of slots for tasks of one kind, that can be closed. Called from the SDK's threads, too."""
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._lock = Lock()
+        self._closed: set[bool] = set()
+        self._asking: Counter[bool] = Counter()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def close(self, seconds: float, *, sticky: bool = False) -> bool:
+        """Let nobody ask any more, and wait until all requests are answered, ``seconds`` at most. Whether they are.
+
+        ``sticky``: of the requests for what belongs to workflows in the worker's cache; else, all others.
+        """
+        with self._lock:
+            self._closed.add(sticky)
+        try:
+            async with asyncio.timeout(seconds):
+                while change := self._until_answered(sticky):
+                    await change
+        except TimeoutError:
+            return False
+        return True
+
+    async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
+        """See `CustomSlotSupplier`."""
+        while not isinstance(given := self._take_or_wait(ctx.is_sticky), _Permit):
+            await given
+        return given
+
+    def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
+        """See `CustomSlotSupplier`."""
+        with self._lock:
+            return self._take(ctx.is_sticky, asks=False)
+
+    def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
+        """See `CustomSlotSupplier`."""
+        with self._lock:
+            self._answered(ctx.permit)
+            if self._closed:
+                self._tell()
+
+    def release_slot(self, ctx: SlotReleaseContext) -> None:
+        """See `CustomSlotSupplier`."""
+        with self._lock:
+            self._answered(ctx.permit)
+            self._free += 1
+            self._tell()
+
+    def _take_or_wait(self, sticky: bool) -> _Permit | asyncio.Future[None]:
+        with self._lock:
+            return self._take(sticky, asks=True) or self._change()
+
+    def _until_answered(self, sticky: bool) -> asyncio.Future[None] | None:
+        with self._lock:
+            return self._change() if self._asking[sticky] else None
+
+    def _take(self, sticky: bool, *, asks: bool) -> _Permit | None:
+        if not self._free or sticky in self._closed:
+            return None
+        self._free -= 1
+        self._asking[sticky] += asks
+        return _Permit(sticky, asks)
+
+    def _answered(self, permit: SlotPermit) -> None:
+        if isinstance(permit, _Permit) and permit.asks:
+            permit.asks = False
+            self._asking[permit.sticky] -= 1
+
+    def _change(self) -> asyncio.Future[None]:
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(change)
+        return change
+
+    def _tell(self) -> None:
+        while self._waiting:
+            change = self._waiting.popleft()
+            change.get_loop().call_soon_threadsafe(_done, change)
+
+
+def _done(change: asyncio.Future[None]) -> None:
+    if not change.done():
+        change.set_result(None)
+
+
+class WorkerSlots:
+    """The slots of one worker: ``turns`` for workflow tasks, ``steps`` for activities."""
+
+    def __init__(self, turns: int, steps: int) -> None:
+        self._turns = Slots(turns)
+        self._steps = Slots(steps)
+        self.tuner: Final = WorkerTuner.create_composite(
+            workflow_supplier=self._turns,
+            activity_supplier=self._steps,
+            local_activity_supplier=FixedSizeSlotSupplier(1),
+            nexus_supplier=FixedSizeSlotSupplier(1),
+        )
+
+    async def close(self, seconds: float) -> None:
+        """Ask for nothing more, and wait ``seconds`` at most for what was asked for.
+
+        What belongs to workflows in the cache goes on until the end: with it closed, it would wait for its timeout.
+        """
+        await asyncio.gather(self._turns.close(seconds), self._steps.close(seconds))
+        await self._turns.close(min(seconds, _STICKY_SECONDS), sticky=True)

@@ -1,0 +1,97 @@
+"""Worker processes that are replaced one by one, as a deploy does, and what their tasks notice of it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from tests.support.stack import until
+from tests.support.system import System
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_PLANTS: Final = ROOT / "tests" / "faults" / "planted"
+
+
+class Fleet:
+    """The workers of a system's task queue, each a process with a log of its own in ``directory``."""
+
+    def __init__(self, system: System, directory: Path, environment: Mapping[str, str], root: Path = ROOT) -> None:
+        self._directory = directory
+        self._root = root
+        self._number = 0
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))},
+            "DATABASE_URL": system.baton.settings.dsn,
+            "TEMPORAL_ADDRESS": system.temporal.address,
+            "TEMPORAL_NAMESPACE": system.temporal.client.namespace,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "BATON_TASK_QUEUE": system.queue,
+            "BATON_TOOLS_MODULES": '["tests.support.tools"]',
+            "PYTHONPATH": f"{_PLANTS}:{root}",
+            **environment,
+        }
+        self.running: list[asyncio.subprocess.Process] = []
+
+    async def add(self, **environment: str) -> asyncio.subprocess.Process:
+        """Start another worker; returns when it serves its queue."""
+        self._number += 1
+        log = self._directory / f"worker-{self._number}.log"
+        with log.open("wb") as file:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, str(self._root / "worker.py")),
+                cwd=self._root,
+                env={**self._environment, **environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+        self.running.append(process)
+        await until(lambda: b"serving the task queue" in log.read_bytes() or process.returncode is not None, 60)
+        assert process.returncode is None, log.read_text()
+        return process
+
+    async def remove(self, process: asyncio.subprocess.Process) -> int:
+        """Tell a worker to stop, and wait for its end; its exit code."""
+        process.send_signal(signal.SIGTERM)
+        self.running.remove(process)
+        return await asyncio.wait_for(process.wait(), 60)
+
+    async def replace_all(self, **environment: str) -> None:
+        """A rolling deploy: a new worker comes before an old one goes, one after the other."""
+        for old in list(self.running):
+            await self.add(**environment)
+            assert await self.remove(old) == 0
+
+
+@asynccontextmanager
+async def running_fleet(
+    system: System, directory: Path, workers: int, environment: Mapping[str, str] | None = None, root: Path = ROOT
+) -> AsyncGenerator[Fleet]:
+    """``workers`` workers; what is left of them is killed at the end."""
+    directory.mkdir(parents=True, exist_ok=True)
+    fleet = Fleet(system, directory, environment or {}, root)
+    try:
+        for _ in range(workers):
+            await fleet.add()
+        yield fleet
+    finally:
+        for process in fleet.running:
+            process.kill()
+            await process.wait()
+
+
+async def longest_pauses(system: System, tasks: Sequence[UUID], since: datetime) -> list[tuple[float, datetime, UUID]]:
+    """Each task's longest time without an event, from ``since`` on, and when it began: the longest of all first."""
+    found: list[tuple[float, datetime, UUID]] = []
+    for task in tasks:
+        log = await system.log(await system.execution_of(task))
+        times = [since, *(event.at for event in log if event.at > since)]
+        found.append(max(((b - a).total_seconds(), a, task) for a, b in pairwise(times)))
+    return sorted(found, reverse=True)
