@@ -7,9 +7,9 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from tests.replay.record import HISTORIES, SCENES
-from worker import sandbox
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.plan import PlanWorkflow
+from workflows.runner import sandbox
 
 
 @pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)

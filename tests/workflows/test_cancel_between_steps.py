@@ -6,7 +6,6 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from tests.support.temporal import RunningTemporal
-from worker import sandbox
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.contracts import (
     REST,
@@ -20,6 +19,7 @@ from workflows.contracts import (
     TaskRef,
     ToolRef,
 )
+from workflows.runner import sandbox
 
 
 class Steps:

@@ -31,6 +31,7 @@ from tests.support.tools import calls_of
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.contracts import task_workflow_id
 from workflows.plan import PlanWorkflow
+from workflows.runner import sandbox
 
 OURS: Final = (AgentTaskWorkflow, PlanWorkflow)
 CHANGED: Final = (ChangedTaskWorkflow, ChangedPlanWorkflow)
@@ -207,7 +208,7 @@ async def old_build(
         task_queue=system.queue,
         workflows=list(OURS),
         activities=activities,
-        workflow_runner=worker.sandbox(),
+        workflow_runner=sandbox(),
         deployment_config=WorkerDeploymentConfig(
             version=version,
             use_worker_versioning=True,
