@@ -35,8 +35,10 @@ async def a_worker(system: System, queue: str) -> AsyncGenerator[asyncio.Event]:
 async def test_a_long_step_runs_elsewhere_and_a_short_one_ends(
     database_url: str, temporal_server: RunningTemporal
 ) -> None:
-    settings = {"tools_modules": ("tests.support.tools",), "worker_drain_seconds": 1.0}
-    async with running_system(database_url, temporal_server, workers=False, **settings) as system:
+    tools = ("tests.support.tools",)
+    async with running_system(
+        database_url, temporal_server, workers=False, tools_modules=tools, worker_drain_seconds=1.0
+    ) as system:
         agent = await system.agent("linger")
         async with a_worker(system, system.queue) as stop:
             long = await system.start('!tool linger {"seconds": 500}', agent)
@@ -120,7 +122,7 @@ async def test_a_second_signal_ends_what_was_spared() -> None:
         if even_dear:
             left.set()
 
-    interrupts.hand_over = hand_over  # pyright: ignore[reportAttributeAccessIssue]
+    interrupts.hand_over = hand_over
     told.signalled()
     stopping = asyncio.create_task(stop_workers([Busy()], interrupts, told, 0.01))  # pyright: ignore[reportArgumentType]
     await asyncio.sleep(0.05)
