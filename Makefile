@@ -11,6 +11,8 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 unexport VIRTUAL_ENV
+# Without bytecode each process that is started compiles all that it imports: most of what a start costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo 'make setup      install everything into .venv, and get a Temporal server'

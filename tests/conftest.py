@@ -1,5 +1,6 @@
 """The real parts that tests share, and the end of the test process."""
 
+import gc
 import logging
 import os
 import sys
@@ -11,6 +12,13 @@ from hypothesis import settings
 
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.temporal import SHORT_HISTORIES, RunningTemporal, running_temporal
+
+# Tests start hundreds of interpreters, and without bytecode each compiles all that it imports: seconds of every start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Modules never become garbage, but a full collection looks at each of their objects: a fifth of what unit tests cost.
+gc.set_threshold(50_000, 20, 100)
 
 # A busy machine is no failure: how long a test may take, pytest-timeout says.
 settings.register_profile("whole", deadline=None)

@@ -35,8 +35,8 @@ class PostgresServer:
     async def create_database(self, *, migrated: bool = True) -> str:
         """The DSN of a new database: with Baton's schema, or empty."""
         name = f"test_{next(self._numbers)}"
-        template = f"TEMPLATE {_TEMPLATE} STRATEGY file_copy" if migrated else ""
-        await self._execute(f"CREATE DATABASE {name} {template}")
+        template = f"TEMPLATE {_TEMPLATE}" if migrated else ""
+        await self._execute(f"CREATE DATABASE {name} {template} STRATEGY wal_log")
         return self.dsn(name)
 
     async def drop_database(self, dsn: str) -> None:
