@@ -1,8 +1,8 @@
 """Accepting a message: what it does to its task. The specification that SQL is held to.
 
-The product accepts a message in one statement, `send_message` in `baton/store/sql/messages.sql`, which decides by these
-rules from the same columns of the locked row (ADR 2 says why). Only tests call this module: they compare the two for
-any row and any message, and in any order of events. Who changes one changes the other.
+The product accepts messages in one statement, whose rule is the part `accepted` in `baton/store/sql/messages.sql`: it
+decides by these rules from the same columns of the locked rows (ADR 2 says why). Only tests call this module: they
+compare the two for any row and any message, and in any order of events. Who changes one changes the other.
 
 Before any of this, an `Idempotency-Key` that the task has seen gives the receipt of its first message, and changes
 nothing; with another message it is refused (`KeyReused`).

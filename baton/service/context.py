@@ -18,6 +18,7 @@ from baton.service.quotas import Quotas
 from baton.service.relay import Relay
 from baton.service.routes import Routes
 from baton.service.runs import Runs
+from baton.service.sends import Sends
 from baton.service.streams import Streams
 from baton.service.temporal import Temporal, connect
 from baton.settings import Settings
@@ -76,6 +77,7 @@ class Baton(Core):
 
     def __init__(self, settings: Settings, pool: Pool, client: Client, *, metrics: bool = False) -> None:
         super().__init__(settings, pool, client, metrics=metrics)
+        self.sends = Sends(pool, relay_seconds=settings.relay_after_seconds, wait_seconds=settings.pool_timeout_seconds)
         self.feed = Feed(pool, settings)
         self.authenticator = Authenticator(pool, settings)
         self.quotas = Quotas(settings)

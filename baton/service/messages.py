@@ -37,7 +37,8 @@ from baton.service.visibility import (
     find_message,
     find_task,
 )
-from baton.store import errands, messages, routes, tasks
+from baton.store import errands, message_views, messages, routes, tasks
+from baton.store.messages import PreparedMessage
 from baton.store.pool import Connection
 
 
@@ -76,12 +77,17 @@ async def send_message(
 
 
 async def _send(baton: Baton, task: SeenTask, draft: Draft, budget_seconds: float, began: float) -> Sent:
+    route, author = task.route, task.who.author
     faultpoints.at(faultpoints.SEND_CHECKED)
-    async with baton.pool.connection(task.route.execution_id) as connection:
-        receipt, warnings = await _accept(baton, connection, task.route, draft, task.who.author)
+    async with baton.sends.line(route.execution_id):
+        receipt = None if draft.grants else await baton.sends.together(PreparedMessage.of(route, draft, author))
+        warnings: tuple[str, ...] = ()
+        if receipt is None:
+            async with baton.pool.connection(route.execution_id) as connection:
+                receipt, warnings = await _accept(baton, connection, route, draft, author)
     faultpoints.at(faultpoints.SEND_COMMITTED)
     _accepted(draft.origin).observe(perf_counter() - began)
-    return Sent(receipt, await tell(baton, [(task.route, receipt)], budget_seconds), warnings)
+    return Sent(receipt, await tell(baton, [(route, receipt)], budget_seconds), warnings)
 
 
 async def _send_to_addressee(
@@ -180,7 +186,7 @@ async def get_message(baton: Baton, who: Principal, message_id: MessageId) -> Me
     """A message's receipt. Raises `MessageNotFound`."""
     seen = await find_message(baton, who, message_id)
     async with baton.pool.connection() as connection:
-        found = await messages.view(connection, seen.tenant_id, seen.id)
+        found = await message_views.view(connection, seen.tenant_id, seen.id)
     if found is None:
         raise MessageNotFound("there is no such message")
     return found
@@ -199,7 +205,7 @@ async def list_messages(
     after = 0 if cursor is None else decode_cursor(cursor, NUMBER)[0]
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        found = await messages.page(connection, seen.tenant_id, seen.id, after=after, limit=limit, states=states)
+        found = await message_views.page(connection, seen.tenant_id, seen.id, after=after, limit=limit, states=states)
         if not found and await tasks.view(connection, seen.tenant_id, seen.id) is None:
             raise TaskNotFound("there is no such task")
     page = tuple(found)
@@ -212,7 +218,7 @@ async def list_dead_messages(
     """A page of the dead messages of all tasks, those first that died first. Raises `InvalidInput` for a bad cursor."""
     after = None if cursor is None else decode_cursor(cursor, TIME_AND_ID)
     async with baton.pool.connection() as connection:
-        found = await messages.dead(connection, who.bounds, limit=limit, after=after)
+        found = await message_views.dead(connection, who.bounds, limit=limit, after=after)
     page = tuple(found)
     return Page(page, encode_cursor(page[-1].ended_at, page[-1].id) if found.more else None)
 
@@ -224,7 +230,7 @@ async def get_last_message(baton: Baton, who: Principal, address: TaskAddress) -
     """
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
-        return await messages.last_text(connection, seen.tenant_id, seen.id)
+        return await message_views.last_text(connection, seen.tenant_id, seen.id)
 
 
 async def get_errand(baton: Baton, who: Principal, errand_id: ErrandId) -> Errand:

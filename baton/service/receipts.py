@@ -18,7 +18,7 @@ from baton.service.bells import ring
 from baton.service.context import Baton
 from baton.service.messages import check_text
 from baton.service.visibility import SeenPart, find_message
-from baton.store import messages, receipts
+from baton.store import message_views, receipts
 from baton.store.pool import Connection
 from baton.store.receipts import Changed
 
@@ -94,7 +94,7 @@ async def _change(baton: Baton, seen: SeenPart, do: Callable[[Connection, TaskRo
     route = seen.task.route
     async with baton.pool.transaction(route.execution_id) as connection:
         changed = await do(connection, route)
-        message = await messages.view(connection, seen.tenant_id, seen.id)
+        message = await message_views.view(connection, seen.tenant_id, seen.id)
     if message is None:
         raise MessageNotFound("there is no such message")
     due = bells.of_change(

@@ -1,18 +1,19 @@
-"""Messages: accepted in one statement, and read as they are now."""
+"""Messages: accepted in one statement, alone or together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from typing import Final, Self
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 
 from baton.domain.answers import problems
 from baton.domain.authors import Author
 from baton.domain.conversation import Question
 from baton.domain.errors import (
     AnswerRefused,
+    DomainError,
     ExecutionNotFound,
     KeyReused,
     NotWaiting,
@@ -21,16 +22,15 @@ from baton.domain.errors import (
     TaskClosed,
     TaskNotFound,
 )
-from baton.domain.ids import Bounds, ExecutionId, MessageId, TaskId, TaskRoute, TenantId
+from baton.domain.ids import ExecutionId, TaskRoute, TenantId
 from baton.domain.messages import Draft, Receipt
-from baton.domain.states import MessageState, TaskState
-from baton.domain.views import MessageView
-from baton.store.codecs import ATTACHMENTS, QUESTIONS
-from baton.store.pages import CutPage, fetch_page
+from baton.domain.states import TaskState
+from baton.store.codecs import QUESTIONS
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow, fetchval, within
+from baton.store.queries import fetch, fetchrow
 
-_KEY_TWICE: Final = "messages_idempotency_unique"
+#: The verdict of the statement on a message that it has stored.
+_FINE: Final = "fine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,45 @@ class Unchecked:
 
     version: int
     questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMessage:
+    """A message that is ready to be sent to a task: ``row`` is what PostgreSQL is given, a JSON object."""
+
+    route: TaskRoute
+    draft: Draft
+    message_id: UUID
+    row: bytes
+
+    @classmethod
+    def of(cls, route: TaskRoute, draft: Draft, author: Author, *, checked_version: int | None = None) -> Self:
+        """``checked_version``: the task's, when the answer was checked against the schemas of its questions."""
+        message_id = uuid4()
+        row = orjson.dumps(
+            {
+                "execution_id": str(route.execution_id),
+                "task_id": str(route.task_id),
+                "message_id": str(message_id),
+                "text": draft.text,
+                "attachments": draft.attachments,
+                "metadata": draft.metadata,
+                "origin": draft.origin,
+                "sender": author.name,
+                "author": author.json(),
+                "own_mode": draft.mode,
+                "idempotency_key": draft.idempotency_key,
+                "digest": f"\\x{draft.digest().hex()}",
+                "question": draft.question,
+                "if_versions": draft.if_versions,
+                "checked_version": checked_version,
+                "only_if_waiting": draft.only_if_waiting,
+                "grants": draft.grants,
+                "plan_only": draft.plan_only,
+                "pinned": draft.pinned,
+            }
+        )
+        return cls(route, draft, message_id, row)
 
 
 async def accept(
@@ -75,55 +114,63 @@ async def send_message(
     Its idempotency key is looked up before anything else is judged: the same message under it gives the first receipt.
     ``relay_seconds``: when the relay rings, if nobody has taken the message up by then.
 
-    Raises `TaskNotFound`, `TaskClosed`, `TaskBusy`, `NotWaiting`, `Outdated`, `KeyReused`; nothing is stored then. In a
-    transaction a repeated key aborts it, so that callers who need one look the key up with `earlier` first.
+    Raises `TaskNotFound`, `TaskClosed`, `TaskBusy`, `NotWaiting`, `Outdated`, `KeyReused`; nothing is stored then.
     """
-    message_id = uuid4()
-    digest = draft.digest()
-    try:
-        row = await fetchrow(
-            connection,
-            "send_message",
-            tenant=route.tenant_id,
-            execution=route.execution_id,
-            task=route.task_id,
-            message=message_id,
-            text=draft.text,
-            attachments=ATTACHMENTS.write(draft.attachments),
-            metadata=draft.metadata,
-            origin=draft.origin,
-            sender=author.name,
-            author=author.json(),
-            mode=draft.mode,
-            idempotency_key=draft.idempotency_key,
-            digest=digest,
-            question=draft.question,
-            if_versions=draft.if_versions,
-            checked_version=checked_version,
-            ring_seconds=relay_seconds,
-            only_if_waiting=draft.only_if_waiting,
-            grants=list(draft.grants),
-            plan_only=draft.plan_only,
-            pinned=draft.pinned,
-        )
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != _KEY_TWICE:
-            raise
-        receipt = await earlier(connection, route, draft)
-        if receipt is None:  # the row that stood in the way was rolled back or deleted since
-            raise
-        return receipt
+    message = PreparedMessage.of(route, draft, author, checked_version=checked_version)
+    row = await fetchrow(connection, "send_message", **_together([message], relay_seconds))
     if row is None:
         raise TaskNotFound("there is no such task")
-    if row["verdict"] != "fine":
-        if receipt := await earlier(connection, route, draft):
-            return receipt
-        return _refused(row)
+    if row["verdict"] == _FINE:
+        return _receipt(message, row)
+    if receipt := await earlier(connection, route, draft):
+        return receipt
+    outcome = _refused(row)
+    if isinstance(outcome, Unchecked):
+        return outcome
+    raise outcome
+
+
+async def send_together(
+    connection: Connection, prepared: Sequence[PreparedMessage], *, relay_seconds: float
+) -> list[Receipt | DomainError | None]:
+    """Accept messages to tasks of one tenant, each of another execution: one statement, and in autocommit one commit.
+
+    What became of each: its receipt, or why it is refused. None for one that has to be sent by itself with `accept`:
+    its task is locked or not there, its idempotency key is to be looked up, or its text to be checked against the
+    schema of a question. So nobody waits here for what one of them needs; and where PostgreSQL refuses the statement,
+    whoseever fault that is, nothing is stored and each is to be sent by itself.
+    """
+    try:
+        rows = await fetch(connection, "send_together", **_together(prepared, relay_seconds))
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError):
+        return [None] * len(prepared)
+    found = {row["message_id"]: row for row in rows}
+    return [_settled(message, found.get(message.message_id)) for message in prepared]
+
+
+def _together(prepared: Sequence[PreparedMessage], relay_seconds: float) -> dict[str, object]:
+    """The arguments of the statements that accept."""
+    rows = b"[" + b",".join(message.row for message in prepared) + b"]"
+    return {"tenant": prepared[0].route.tenant_id, "sends": rows.decode(), "ring_seconds": relay_seconds}
+
+
+def _settled(message: PreparedMessage, row: asyncpg.Record | None) -> Receipt | DomainError | None:
+    if row is None:
+        return None
+    if row["verdict"] == _FINE:
+        return _receipt(message, row)
+    if message.draft.idempotency_key is not None:
+        return None
+    outcome = _refused(row)
+    return None if isinstance(outcome, Unchecked) else outcome
+
+
+def _receipt(message: PreparedMessage, row: asyncpg.Record) -> Receipt:
     return Receipt(
-        message_id=message_id,
+        message_id=message.message_id,
         seq=row["seq"],
-        task_id=route.task_id,
-        execution_id=route.execution_id,
+        task_id=message.route.task_id,
+        execution_id=message.route.execution_id,
         accepted_at=row["accepted_at"],
         state=TaskState(row["state"]),
         version=row["version"],
@@ -174,53 +221,6 @@ async def earlier_of_execution(
     return None if row is None else _told(row, draft)
 
 
-async def view(connection: Connection, tenant_id: TenantId, message_id: MessageId) -> MessageView | None:
-    """A message, or None."""
-    row = await fetchrow(connection, "message_view", tenant=tenant_id, message=message_id)
-    return None if row is None else _message_of(row)
-
-
-async def page(
-    connection: Connection,
-    tenant_id: TenantId,
-    task_id: TaskId,
-    *,
-    after: int,
-    limit: int,
-    states: Sequence[MessageState] | None = None,
-) -> CutPage[MessageView]:
-    """A task's messages with a number above ``after``, in order."""
-    rows = await fetch_page(
-        connection, "list_messages", tenant=tenant_id, task=task_id, after=after, limit=limit, states=states
-    )
-    return rows.each(_message_of)
-
-
-async def dead(
-    connection: Connection,
-    bounds: Bounds,
-    *,
-    limit: int,
-    after: tuple[datetime, UUID] | None = None,
-) -> CutPage[MessageView]:
-    """Dead messages of all tasks, those first that died first. ``after``: ended_at and id where a page ended."""
-    ended_at, message_id = after or (None, None)
-    rows = await fetch_page(
-        connection,
-        "list_dead_messages",
-        **within(bounds),
-        after_time=ended_at,
-        after_id=message_id,
-        limit=limit,
-    )
-    return rows.each(_message_of)
-
-
-async def last_text(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> str | None:
-    """The text of the last message that was sent to a task and not withdrawn; None if there is none."""
-    return await fetchval(connection, "last_message_text", tenant=tenant_id, task=task_id)
-
-
 def _told(row: asyncpg.Record, draft: Draft) -> Receipt:
     """What the sender of an earlier message under the same key was told. Raises `KeyReused` if it was another."""
     if row["digest"] != draft.digest():
@@ -240,43 +240,18 @@ def _told(row: asyncpg.Record, draft: Draft) -> Receipt:
     )
 
 
-def _refused(row: asyncpg.Record) -> Unchecked:
+def _refused(row: asyncpg.Record) -> Unchecked | DomainError:
+    """Why a message was not accepted. Its key was used before where the first of that name is gone by now."""
     state, questions = row["was"], QUESTIONS.read(row["open_questions"])
     match row["verdict"]:
         case "closed":
-            raise TaskClosed(f"the task is {state}: it takes no more messages", state)
+            return TaskClosed(f"the task is {state}: it takes no more messages", state)
         case "busy":
-            raise TaskBusy(f"the task is {state}: send again when it waits, or let the message queue", state)
+            return TaskBusy(f"the task is {state}: send again when it waits, or let the message queue", state)
         case "not_waiting":
-            raise NotWaiting(f"the task is {state}: it waits for no answer", state)
+            return NotWaiting(f"the task is {state}: it waits for no answer", state)
         case "outdated":
-            raise Outdated(
-                "the task has changed: read it again",
-                row["version"],
-                tuple(question.id for question in questions),
-            )
+            asked = tuple(question.id for question in questions)
+            return Outdated("the task has changed: read it again", row["version"], asked)
         case _:
             return Unchecked(row["version"], questions)
-
-
-def _message_of(row: asyncpg.Record) -> MessageView:
-    return MessageView(
-        id=row["id"],
-        seq=row["seq"],
-        task_id=row["task_id"],
-        execution_id=row["execution_id"],
-        state=MessageState(row["state"]),
-        turn=row["turn"],
-        text=row["text"],
-        attachments=ATTACHMENTS.read(row["attachments"]),
-        origin=row["origin"],
-        sender=row["sender"],
-        author=None if row["author"] is None else Author.recorded(row["author"], row["sender"]),
-        answers=tuple(row["answers"]),
-        reason=row["reason"],
-        accepted_at=row["accepted_at"],
-        claimed_at=row["claimed_at"],
-        ended_at=row["ended_at"],
-        pinned=row["pinned"],
-        task_version=row["task_version"],
-    )

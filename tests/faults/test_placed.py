@@ -41,6 +41,28 @@ async def test_a_process_dies_at(point: str, stack: DevStack, work: Workload, ar
     assert again.json()["id"] == sent[0]["id"]
 
 
+async def test_the_api_dies_when_a_group_is_committed_and_nobody_is_answered(
+    stack: DevStack, work: Workload, armed: Path
+) -> None:
+    """Sends that were under way at once: each is repeated under its key, and processed once."""
+    tasks = [await work.start("!ask Go?") for _ in range(12)]
+    for task in tasks:
+        await work.until(task["id"], "waiting")
+    old = stack.pids["api"]
+    (armed / faultpoints.SEND_COMMITTED).touch()
+    answers = await asyncio.gather(*(work.send(task["id"], "once", key="the key") for task in tasks))
+    assert {answer.status_code for answer in answers} == {202}
+    await stack.restarted("api", old)
+    for task in tasks:
+        done = await work.until(task["id"], "succeeded", seconds=60)
+        assert done["result"] == "You said: once"
+        sent = await work.messages(task["id"])
+        assert [(message["text"], message["state"]) for message in sent] == [("once", "processed")]
+        log = await work.log(task["execution_id"])
+        assert gapless(log)
+        assert said(log) == ["once"]
+
+
 async def test_committed_but_never_signalled_is_still_processed(stack: DevStack, work: Workload, armed: Path) -> None:
     """The sender is told nothing and does not try again: what was committed counts."""
     task = await work.start("!ask Go?")

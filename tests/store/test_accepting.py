@@ -1,4 +1,4 @@
-"""Does the statement that accepts a message do what its specification says, for any row and any message?"""
+"""Do the statements that accept messages do what their specification says, for any row and any message?"""
 
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Mailbox, Rest
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
+from baton.service.sends import Sends
 from baton.store import codecs
 from tests.store.world import Run, World, question
 from tests.support.examples import examples
@@ -85,19 +86,21 @@ async def put(world: World, route: TaskRoute, box: Mailbox) -> None:
     )
 
 
-async def sent(world: World, route: TaskRoute, draft: Draft) -> Receipt | DomainError:
-    """What the store makes of a message."""
+async def sent(world: World, route: TaskRoute, draft: Draft, sends: Sends | None) -> Receipt | DomainError:
+    """What becomes of a message, by itself or together with others."""
     options = {name: getattr(draft, name) for name in ("mode", "question", "if_versions", "only_if_waiting")}
     try:
-        return await world.send(route, draft.text, **options)
+        if sends is None:
+            return await world.send(route, draft.text, **options)
+        return await world.send_together(sends, route, draft.text, **options)
     except DomainError as error:
         return error
 
 
-async def compare(world: World, route: TaskRoute, box: Mailbox, draft: Draft) -> None:
+async def compare(world: World, route: TaskRoute, box: Mailbox, draft: Draft, sends: Sends | None) -> None:
     """Accept ``draft`` by the rule and by the store."""
     await put(world, route, box)
-    found = await sent(world, route, draft)
+    found = await sent(world, route, draft, sends)
     after = replace(await world.box(route), rest=box.rest)
     row = await world.row(route)
     messages = await world.messages(route)
@@ -121,9 +124,10 @@ async def compare(world: World, route: TaskRoute, box: Mailbox, draft: Draft) ->
     assert row["answers_ruled"] == any(one.schema is not None for one in after.questions)
 
 
-def test_the_statement_does_what_the_rule_says(in_a_loop: tuple[Run, World]) -> None:
+def test_the_statements_do_what_the_rule_says(in_a_loop: tuple[Run, World]) -> None:
     run, world = in_a_loop
     route = run(world.task())
+    together = Sends(world.pool, relay_seconds=60, wait_seconds=30)
 
     @settings(
         max_examples=examples(300),
@@ -131,8 +135,8 @@ def test_the_statement_does_what_the_rule_says(in_a_loop: tuple[Run, World]) -> 
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(boxes(), drafts())
-    def holds(box: Mailbox, draft: Draft) -> None:
-        run(compare(world, route, box, draft))
+    @given(boxes(), drafts(), st.sampled_from([None, together]))
+    def holds(box: Mailbox, draft: Draft, sends: Sends | None) -> None:
+        run(compare(world, route, box, draft, sends))
 
     holds()

@@ -97,7 +97,7 @@ async def test_a_refused_message_does_not_use_up_its_key(world: World) -> None:
 
 
 async def test_within_a_transaction_the_key_is_looked_up_first(world: World) -> None:
-    """A repeated key aborts a transaction: `earlier` sees what the transaction itself has stored."""
+    """`earlier` sees what the transaction itself has stored, and a repeat leaves the transaction as it is."""
     route = await world.in_state(S.WAITING)
     draft = Draft("hello", "test", idempotency_key="k")
     async with world.pool.transaction() as connection:
@@ -105,6 +105,7 @@ async def test_within_a_transaction_the_key_is_looked_up_first(world: World) -> 
         assert await messages.earlier(connection, route, draft) is None
         first = await messages.accept(connection, route, draft, author(), relay_seconds=60)
         assert await messages.earlier(connection, route, draft) == _as_replayed(first)
+        assert await messages.accept(connection, route, draft, author(), relay_seconds=60) == _as_replayed(first)
     assert len(await world.messages(route)) == 1
 
 

@@ -13,6 +13,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Receipt
 from baton.domain.states import ExecutionState, SendMode
+from baton.service.sends import Sends
 from baton.store import rings, tools
 from baton.store.steps import StepAttempt
 from tests.store.world import Run, World, call, key
@@ -22,11 +23,14 @@ from tests.support.mailbox_model import Sent
 
 
 class Real:
-    """The same task in PostgreSQL, through the store, with the model's names."""
+    """The same task in PostgreSQL, through the store, with the model's names. Every other message is sent the way that
+    those go which are under way together."""
 
     def __init__(self, world: World, route: TaskRoute) -> None:
         self.world = world
         self.route = route
+        self.sends = Sends(world.pool, relay_seconds=60, wait_seconds=30)
+        self.sent = 0
 
     async def send(
         self,
@@ -37,8 +41,17 @@ class Real:
         if_versions: tuple[int, ...] | None = None,
         key: str | None = None,
     ) -> Sent:
-        receipt: Receipt = await self.world.send(
-            self.route, text, mode=mode, question=question, if_versions=if_versions, idempotency_key=key
+        self.sent += 1
+        draft: dict[str, object] = {
+            "mode": mode,
+            "question": question,
+            "if_versions": if_versions,
+            "idempotency_key": key,
+        }
+        receipt: Receipt = (
+            await self.world.send_together(self.sends, self.route, text, **draft)
+            if self.sent % 2
+            else await self.world.send(self.route, text, **draft)
         )
         return Sent(
             receipt.seq,

@@ -18,7 +18,7 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Standing
 from baton.domain.messages import Edit, Receipt
 from baton.domain.states import MessageState, SendMode, TaskState
-from baton.store import messages, questions, receipts, rings, routes, transcripts
+from baton.store import message_views, questions, receipts, rings, routes, transcripts
 from baton.store.receipts import Changed
 from baton.store.rings import RingPace
 from baton.store.steps import StepAttempt
@@ -679,17 +679,17 @@ async def test_the_dead_are_listed_oldest_end_first(world: World) -> None:
         dead += sent
     await world.send(await world.task())
     async with world.pool.connection() as connection:
-        listed = await messages.dead(connection, whole_tenant(world.tenant), limit=100)
+        listed = await message_views.dead(connection, whole_tenant(world.tenant), limit=100)
         ends = [one.ended_at for one in listed if one.ended_at is not None]
         assert len(ends) == len(listed)
         assert {one.id for one in listed} == {one.message_id for one in dead}
         assert ends == sorted(ends)
-        rest = await messages.dead(connection, whole_tenant(world.tenant), limit=3, after=(ends[1], listed[1].id))
+        rest = await message_views.dead(connection, whole_tenant(world.tenant), limit=3, after=(ends[1], listed[1].id))
         assert rest == listed[2:5]
         route = dead[0].task_id
-        assert len(await messages.page(connection, world.tenant, route, after=0, limit=9, states=[M.DEAD])) == 2
-        assert await messages.page(connection, world.tenant, route, after=0, limit=9, states=[M.ACCEPTED]) == []
-        assert await messages.dead(connection, whole_tenant(uuid4()), limit=100) == []
+        assert len(await message_views.page(connection, world.tenant, route, after=0, limit=9, states=[M.DEAD])) == 2
+        assert await message_views.page(connection, world.tenant, route, after=0, limit=9, states=[M.ACCEPTED]) == []
+        assert await message_views.dead(connection, whole_tenant(uuid4()), limit=100) == []
 
 
 # -- who is faster ----------------------------------------------------------------------------------------------------

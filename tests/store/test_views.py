@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from baton.domain.conversation import Usage
 from baton.domain.ids import Bounds, whole_tenant
 from baton.domain.states import ExecutionState, MessageState, TaskState
-from baton.store import executions, messages, tasks
+from baton.store import executions, message_views, tasks
 from baton.store.queries import all_queries
 from tests.store.world import World
 
@@ -111,17 +111,17 @@ async def test_messages_and_what_became_of_them(world: World) -> None:
     await world.start(route, 1)
     third = await world.send(route, "three")
     async with world.pool.connection() as connection:
-        listed = await messages.page(connection, world.tenant, route.task_id, after=0, limit=2)
+        listed = await message_views.page(connection, world.tenant, route.task_id, after=0, limit=2)
         assert [(m.seq, m.text, m.state, m.turn) for m in listed] == [
             (1, "one", MessageState.CLAIMED, 1),
             (2, "two", MessageState.CLAIMED, 1),
         ]
         assert [m.id for m in listed] == [first.message_id, second.message_id]
-        (rest,) = await messages.page(connection, world.tenant, route.task_id, after=2, limit=2)
+        (rest,) = await message_views.page(connection, world.tenant, route.task_id, after=2, limit=2)
         assert (rest.id, rest.state, rest.claimed_at) == (third.message_id, MessageState.ACCEPTED, None)
-        assert await messages.view(connection, world.tenant, third.message_id) == rest
-        assert await messages.view(connection, uuid4(), third.message_id) is None
-        assert await messages.page(connection, uuid4(), route.task_id, after=0, limit=2) == []
+        assert await message_views.view(connection, world.tenant, third.message_id) == rest
+        assert await message_views.view(connection, uuid4(), third.message_id) is None
+        assert await message_views.page(connection, uuid4(), route.task_id, after=0, limit=2) == []
 
 
 async def test_a_plans_tasks_are_read_in_one_scan(world: World) -> None:

@@ -19,8 +19,10 @@ from baton.domain.json import JsonObject
 from baton.domain.mailbox import Mailbox, Standing
 from baton.domain.messages import Draft, Receipt
 from baton.domain.states import SendMode, TaskState
+from baton.service.sends import Sends
 from baton.store import agents, control, creation, events, failures, mailboxes, messages, routes, steps, tenants
 from baton.store.creation import NewExecution, NewTask
+from baton.store.messages import PreparedMessage
 from baton.store.plans import PlanStanding, advance_plan
 from baton.store.pool import Connection, Pool, open_pool
 from baton.store.steps import Delta, StepAttempt
@@ -126,9 +128,15 @@ class World:
         return route
 
     async def send(self, route: TaskRoute, text: str = "hello", **draft: Any) -> Receipt:
-        """Accept a message as the service does."""
+        """Accept a message by itself."""
         async with self.pool.connection() as connection:
             return await messages.accept(connection, route, Draft(text, "test", **draft), author(), relay_seconds=60)
+
+    async def send_together(self, sends: Sends, route: TaskRoute, text: str = "hello", **draft: Any) -> Receipt:
+        """Accept a message as the service does, with whatever else is under way."""
+        prepared = PreparedMessage.of(route, Draft(text, "test", **draft), author())
+        async with sends.line(route.execution_id):
+            return await sends.together(prepared) or await self.send(route, text, **draft)
 
     async def start(self, route: TaskRoute, turn: int, step: int = 0) -> StepAttempt | Standing:
         """A worker comes to take a step."""

@@ -1,44 +1,52 @@
--- name: send_message
--- Accept a message in one statement: existence, tenant, state, the message, its event, the flip of the task's state.
--- Decides from the task's own row alone, locked at its newest version (other tables are seen as of the statement's
--- start, which may lie before a lock was had). A duplicate idempotency key raises messages_idempotency_unique.
--- NULL where there is none: mode, idempotency_key, question, plan_only, if_versions (of which the task's must be one),
--- and checked_version (at which an answer was checked against its question's schema). only_if_waiting: only a task
--- that waits takes it.
-WITH e AS MATERIALIZED (
-    SELECT id, in_plan, state AS execution_state FROM executions
-     WHERE tenant_id = :tenant AND id = :execution FOR UPDATE
-), locked AS MATERIALIZED (
-    SELECT t.id, t.position, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.open_questions,
-           t.answers_ruled, t.open_approvals, coalesce(:mode, a.mode) AS mode, e.in_plan, e.execution_state
-      FROM e JOIN tasks t ON t.tenant_id = :tenant AND t.execution_id = e.id AND t.id = :task
-             JOIN agents a ON a.tenant_id = :tenant AND a.id = t.agent_id
-       FOR UPDATE OF t
-), judged AS MATERIALIZED (
+-- part: sent
+-- Messages on their way: a JSON array with an object for each, which names what it has.
+SELECT *
+  FROM jsonb_to_recordset(:sends::text::jsonb) AS s(
+       execution_id uuid, task_id uuid, message_id uuid, text text, attachments jsonb, metadata jsonb, origin text,
+       sender text, author jsonb, own_mode text, idempotency_key text, digest bytea, question text,
+       if_versions bigint[], checked_version bigint, only_if_waiting boolean, grants text[], plan_only boolean,
+       pinned boolean)
+
+-- part: sent_to_execution
+SELECT ex.in_plan, ex.state AS execution_state FROM executions ex
+ WHERE ex.tenant_id = :tenant AND ex.id = s.execution_id
+
+-- part: sent_to_task
+SELECT t.position, t.state, t.version, t.turn, t.turn_open, t.accepted_seq, t.open_questions, t.answers_ruled,
+       t.open_approvals, coalesce(s.own_mode, a.mode) AS mode
+  FROM tasks t JOIN agents a ON a.tenant_id = :tenant AND a.id = t.agent_id
+ WHERE t.tenant_id = :tenant AND t.execution_id = s.execution_id AND t.id = s.task_id
+
+-- part: accepted
+-- What becomes of messages to tasks that are `locked`, no two of which are of one execution: the message, its event,
+-- the flip of the task's state. Decides from the task's own row alone, locked at its newest version (other tables are
+-- seen as of the statement's start, which may lie before a lock was had). The message comes first: a repeated
+-- idempotency key stores none, and then nothing else changes.
+judged AS MATERIALIZED (
     SELECT *,
-           CASE WHEN :only_if_waiting::boolean AND state <> :task.waiting THEN 'not_waiting'
+           CASE WHEN only_if_waiting AND state <> :task.waiting THEN 'not_waiting'
                 WHEN state = :task.cancelled THEN 'closed'
-                WHEN version <> ALL (:if_versions::bigint[]) THEN 'outdated'
-                WHEN :question::text IS NOT NULL
-                     AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', :question::text))
+                WHEN version <> ALL (if_versions) THEN 'outdated'
+                WHEN question IS NOT NULL
+                     AND NOT open_questions @> jsonb_build_array(jsonb_build_object('id', question))
                     THEN 'outdated'
                 WHEN mode = :mode.reject AND state IN (:task.pending, :task.running) THEN 'busy'
-                WHEN answers_ruled AND (state = :task.waiting OR :question::text IS NOT NULL)  -- it answers something
-                     AND version IS DISTINCT FROM :checked_version::bigint THEN 'unchecked'
+                WHEN answers_ruled AND (state = :task.waiting OR question IS NOT NULL)  -- it answers something
+                     AND version IS DISTINCT FROM checked_version THEN 'unchecked'
                 ELSE 'fine' END AS verdict,
            -- what the message answers, and what stays open
-           CASE WHEN :question::text IS NOT NULL
+           CASE WHEN question IS NOT NULL
                     THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id == $q)',
-                                                jsonb_build_object('q', :question::text))
+                                                jsonb_build_object('q', question))
                 WHEN state = :task.waiting THEN open_questions
                 ELSE '[]' END AS answered,
-           CASE WHEN :question::text IS NOT NULL
+           CASE WHEN question IS NOT NULL
                     THEN jsonb_path_query_array(open_questions, '$[*] ? (@.id != $q)',
-                                                jsonb_build_object('q', :question::text))
+                                                jsonb_build_object('q', question))
                 WHEN state = :task.waiting THEN '[]'
                 ELSE open_questions END AS still_open,
            -- what it closes: all approvals, unless it is for a question alone, beside which the task goes on waiting
-           CASE WHEN state = :task.waiting AND :question::text IS NOT NULL THEN open_approvals
+           CASE WHEN state = :task.waiting AND question IS NOT NULL THEN open_approvals
                 ELSE '[]' END AS still_held
       FROM locked
 ), decided AS MATERIALIZED (
@@ -47,6 +55,19 @@ WITH e AS MATERIALIZED (
                 THEN state ELSE :task.running END AS next_state,
            CASE WHEN mode = :mode.interrupt AND state = :task.running AND turn_open THEN turn ELSE 0 END AS interrupts
       FROM judged
+), m AS (
+    INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, author, answers,
+                          decides, grants, plan_only, pinned, idempotency_key, digest, receipt)
+    SELECT :tenant, d.task_id, d.accepted_seq + 1, d.message_id, d.text, d.attachments, d.metadata, d.origin, d.sender,
+           d.author, ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'),
+           CASE WHEN d.still_held = '[]' THEN ARRAY(SELECT jsonb_path_query(d.open_approvals, '$[*].id') #>> '{}')
+                ELSE '{}' END,
+           d.grants, d.plan_only, d.pinned, d.idempotency_key, d.digest,
+           jsonb_build_object('state', d.next_state, 'version', d.version + 1, 'turn', d.turn, 'turn_open', d.turn_open)
+      FROM decided d
+     WHERE d.verdict = 'fine'
+    ON CONFLICT (tenant_id, task_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING task_id, accepted_at, answers, decides
 ), u AS (
     UPDATE tasks t
        SET state = d.next_state, version = t.version + 1,
@@ -61,45 +82,53 @@ WITH e AS MATERIALIZED (
            ring_at = CASE WHEN (d.next_state = :task.running AND NOT d.turn_open) OR d.interrupts > 0
                           THEN coalesce(t.ring_at, now() + make_interval(secs => :ring_seconds)) ELSE t.ring_at END,
            updated_at = now()
-      FROM decided d
-     WHERE t.tenant_id = :tenant AND t.id = d.id AND d.verdict = 'fine'
-    RETURNING t.id, t.accepted_seq, t.version
+      FROM m JOIN decided d ON d.task_id = m.task_id AND d.verdict = 'fine'
+     WHERE t.tenant_id = :tenant AND t.id = d.task_id
+    RETURNING t.id, t.accepted_seq, t.version, m.accepted_at, m.answers, m.decides, d.execution_id, d.execution_state,
+              d.in_plan, d.state AS was, d.next_state, d.position, d.turn_open, d.message_id, d.text, d.origin,
+              d.sender, d.author
 ), x AS (
     UPDATE executions ex
        SET event_seq = ex.event_seq + 1,
-           state = CASE WHEN d.next_state = :task.running THEN :execution.running ELSE ex.state END,
-           completed_at = CASE WHEN d.next_state = :task.running THEN NULL ELSE ex.completed_at END,
-           ring_at = CASE WHEN d.in_plan AND d.state IN (:task.succeeded, :task.failed)
+           state = CASE WHEN u.next_state = :task.running THEN :execution.running ELSE ex.state END,
+           completed_at = CASE WHEN u.next_state = :task.running THEN NULL ELSE ex.completed_at END,
+           ring_at = CASE WHEN u.in_plan AND u.was IN (:task.succeeded, :task.failed)
                           THEN coalesce(ex.ring_at, now() + make_interval(secs => :ring_seconds)) ELSE ex.ring_at END,
            updated_at = now()
-      FROM u, decided d
-     WHERE ex.tenant_id = :tenant AND ex.id = :execution
-    RETURNING ex.event_seq
-), m AS (
-    INSERT INTO messages (tenant_id, task_id, seq, id, text, attachments, metadata, origin, sender, author, answers,
-                          decides, grants, plan_only, pinned, idempotency_key, digest, receipt)
-    SELECT :tenant, u.id, u.accepted_seq, :message, :text, :attachments, :metadata, :origin, :sender, :author,
-           ARRAY(SELECT jsonb_path_query(d.answered, '$[*].id') #>> '{}'),
-           CASE WHEN d.still_held = '[]' THEN ARRAY(SELECT jsonb_path_query(d.open_approvals, '$[*].id') #>> '{}')
-                ELSE '{}' END,
-           :grants, :plan_only, :pinned, :idempotency_key, :digest,
-           jsonb_build_object('state', d.next_state, 'version', u.version, 'turn', d.turn, 'turn_open', d.turn_open)
-      FROM u, decided d
-    RETURNING accepted_at, answers, decides
+      FROM u
+     WHERE ex.tenant_id = :tenant AND ex.id = u.execution_id
+    RETURNING ex.event_seq, u.*
 ), ev AS (
     INSERT INTO events (tenant_id, execution_id, seq, type, task_id, position, task_state, execution_state, data)
-    SELECT :tenant, :execution, x.event_seq, :event.message_accepted, u.id, d.position,
-           CASE WHEN d.next_state <> d.state THEN d.next_state END,
-           CASE WHEN d.next_state = :task.running AND d.execution_state <> :execution.running
+    SELECT :tenant, x.execution_id, x.event_seq, :event.message_accepted, x.id, x.position,
+           CASE WHEN x.next_state <> x.was THEN x.next_state END,
+           CASE WHEN x.next_state = :task.running AND x.execution_state <> :execution.running
                 THEN :execution.running END,
-           jsonb_build_object('message_id', :message::uuid, 'seq', u.accepted_seq, 'text', :text::text,
-                              'origin', :origin::text, 'sender', :sender::text, 'author', :author::jsonb,
-                              'answers', to_jsonb(m.answers), 'decides', to_jsonb(m.decides), 'queued', d.turn_open)
-      FROM u, x, m, decided d
+           jsonb_build_object('message_id', x.message_id, 'seq', x.accepted_seq, 'text', x.text,
+                              'origin', x.origin, 'sender', x.sender, 'author', x.author,
+                              'answers', to_jsonb(x.answers), 'decides', to_jsonb(x.decides), 'queued', x.turn_open)
+      FROM x
 )
-SELECT d.verdict, d.state AS was, d.next_state AS state, coalesce(u.version, d.version) AS version, d.turn, d.turn_open,
-       d.interrupts, d.open_questions, d.in_plan, u.accepted_seq AS seq, m.accepted_at, x.event_seq
-  FROM decided d LEFT JOIN u ON true LEFT JOIN m ON true LEFT JOIN x ON true;
+SELECT d.message_id, CASE WHEN d.verdict = 'fine' AND x.id IS NULL THEN 'repeated' ELSE d.verdict END AS verdict,
+       d.state AS was, d.next_state AS state, coalesce(x.version, d.version) AS version, d.turn, d.turn_open,
+       d.interrupts, d.open_questions, x.accepted_seq AS seq, x.accepted_at, x.event_seq
+  FROM decided d LEFT JOIN x ON x.id = d.task_id
+
+-- name: send_message
+-- Accept a message in one statement. Waits for the locks.
+WITH locked AS MATERIALIZED (
+    SELECT *
+      FROM (${sent}) AS s CROSS JOIN LATERAL (${sent_to_execution} FOR UPDATE) AS e
+           CROSS JOIN LATERAL (${sent_to_task} FOR UPDATE OF t) AS l
+), ${accepted};
+
+-- name: send_together
+-- Accept messages in one statement, each to another execution; leaves out those for which it had to wait.
+WITH locked AS MATERIALIZED (
+    SELECT *
+      FROM (${sent}) AS s CROSS JOIN LATERAL (${sent_to_execution} FOR UPDATE SKIP LOCKED) AS e
+           CROSS JOIN LATERAL (${sent_to_task} FOR UPDATE OF t SKIP LOCKED) AS l
+), ${accepted};
 
 -- name: message_by_key
 -- The receipt of an earlier send under the same idempotency key.

@@ -111,7 +111,14 @@ def remember_in_memory(messages: Any) -> None:
         seen[key] = receipt
         return receipt
 
-    messages.accept = accept_by_memory
+    together = messages.send_together
+
+    async def none_with_keys_together(connection: Any, prepared: Any, **named: Any) -> Any:
+        rest = [one for one in prepared if one.draft.idempotency_key is None or not _planted(REMEMBERED_IN_MEMORY)]
+        found = dict(zip(map(id, rest), await together(connection, rest, **named) if rest else (), strict=True))
+        return [found.get(id(one)) for one in prepared]
+
+    messages.accept, messages.send_together = accept_by_memory, none_with_keys_together
 
 
 def die_rolling_over(workflows: Any) -> None:
