@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NoReturn
 
 import uvloop
+from temporalio import workflow
 
 from activities.approvals import ApprovalActivities
 from activities.deltas import DeltaWriter
@@ -192,7 +193,8 @@ async def _open_patiently(settings: Settings, stop: asyncio.Event) -> Core | Non
 def main(queue: str | None = None) -> NoReturn:
     """Run the process to its end, which is here: taking down a Temporal client's threads can crash the interpreter."""
     settings = settings_or_exit()
-    configure(settings.log_level, tool_modules(settings.tools_modules))
+    configure(settings.log_level, tool_modules(settings.tools_modules), form=settings.log_format)
+    workflow.logger.workflow_info_on_message = False  # the ids among it are at the end of each line
     raise_file_limit()
     sys.path.append(os.getcwd())  # tools of one's own may lie there; nothing of ours is shadowed by them
     code = 0

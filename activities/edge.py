@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from baton.domain.errors import DomainError, NotFound
-from baton.runtime.logging import whereabouts
+from baton.runtime.logging import about, whereabouts
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ class ErrorsAsCodes(Interceptor):
 
 class _Edge(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        told = activity.info()
+        about(workflow_id=told.workflow_id or "", activity=told.activity_type, attempt=str(told.attempt))
         try:
             return await super().execute_activity(input)
         except (ApplicationError, CancelledError):
@@ -41,8 +43,8 @@ class _Edge(ActivityInboundInterceptor):
         except DomainError as error:
             code = error.code
         except Exception as error:  # noqa: BLE001 - the process's edge: its text could hold what a user wrote
-            code, info = type(error).__name__, activity.info()
-            _log.error("%s failed: %s", info.activity_type, whereabouts(error))
-            if info.activity_type in _TYPED and info.attempt >= _TYPED_ATTEMPTS:
+            code = type(error).__name__
+            _log.error("%s failed: %s", told.activity_type, whereabouts(error))
+            if told.activity_type in _TYPED and told.attempt >= _TYPED_ATTEMPTS:
                 raise ApplicationError(code, type=code, non_retryable=True) from None
         raise ApplicationError(code, type=code)

@@ -20,13 +20,14 @@ from api.errors import Refuse
 from api.heads import fault_of
 from api.measures import measured
 from api.quotas import telling_quota
+from api.request_ids import request_id
 from api.room import Room
 from api.root import root_app
 from api.routing import routable
 from baton.metrics.page import MetricsPage
 from baton.metrics.series import CONNECTIONS, CONNECTIONS_MOST
 from baton.runtime.listener import listen
-from baton.runtime.logging import whereabouts
+from baton.runtime.logging import about, whereabouts
 from baton.runtime.pages import PageServer
 from baton.service.context import Baton, open_baton
 from baton.service.telemetry import core_runtime
@@ -89,6 +90,7 @@ class BatonApp:
         if scope["type"] != "http":
             await self._root(scope, receive, send)
             return
+        about(request_id=request_id(scope))
         try:
             await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 the edge of the process; the dialect has answered with a 500

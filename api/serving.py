@@ -82,7 +82,7 @@ def serve(settings: Settings, listener: socket.socket) -> int:
 
     Returns the exit code: 1 if PostgreSQL cannot be used, which is logged in a line.
     """
-    configure(settings.log_level)
+    configure(settings.log_level, form=settings.log_format)
     settings = within_files(raise_file_limit(), settings)
     try:  # uvicorn would say so with a traceback
         uvloop.run(check_database(settings))

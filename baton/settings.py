@@ -311,6 +311,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Lowest level that is logged. No level logs what people or agents wrote."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`json`: each line of the log is a JSON object, with the ids of what it is about."
+    )
 
     @property
     def dsn(self) -> str:
