@@ -8,6 +8,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
+from baton.domain.allowance import LIMITS as LIMITS_OF_AGENTS
+
 _QUICK: Final[Sequence[float]] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW: Final[Sequence[float]] = (0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
@@ -124,3 +126,26 @@ POOL_WAITS: Final = Histogram(
 DATABASE_FAILURES: Final = Counter(
     "baton_database_failures", "Times that PostgreSQL could not be used: away, too slow, or not fit", ("kind",)
 )
+
+_STUCK_BY: Final = (
+    "NonDeterministicError",
+    "WorkflowWorkerUnhandledFailure",
+    "WorkflowTaskTimedOut",
+    "PinnedBuildWithoutWorkers",
+)
+
+
+def _begin() -> None:
+    """Have what alerts look for begin at 0: Prometheus sees no increase where a series begins with its first event."""
+    for what in ("requests", "streams"):
+        LIMITED.labels(what)
+    for kind in ("away", "slow", "unfit", "no_connection"):
+        DATABASE_FAILURES.labels(kind)
+    for of in ("task", "plan"):
+        for limit in LIMITS_OF_AGENTS:
+            LIMITS.labels(limit, of)
+        for cause in _STUCK_BY:
+            REPLACED.labels(of, cause)
+
+
+_begin()

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from baton.domain.states import TaskState
+from baton.domain.states import MessageState, TaskState
 from baton.metrics import labels
 from baton.metrics.series import COUNTED_AT, MESSAGES, OLDEST, RELAY_LAG, UNHEARD, UNHEARD_AGE, WAITING
 from baton.runtime.loop import Loop
@@ -49,7 +49,8 @@ class Backlog:
 def _show_messages(found: Sequence[Unprocessed]) -> None:
     at_work = [one.oldest_seconds for one in found if one.task_state is TaskState.RUNNING]
     OLDEST.set(max(at_work, default=0.0))
-    numbers = Counter[tuple[str, ...]]()
+    states = (MessageState.ACCEPTED, MessageState.CLAIMED)
+    numbers = Counter({(state, TaskState.RUNNING, age, ""): 0 for state in states for age in _AGE_LABELS})
     for one in found:
         for age in _reached(one.age):
             numbers[one.state, one.task_state, age, labels.tenant(one.tenant_id)] += one.number
