@@ -47,12 +47,12 @@ def questions_of(reply: ModelReply, turn: int) -> tuple[list[Question], list[Too
     return asked, refused
 
 
-def question_of_limit(key: StepKey, call_id: str, text: str) -> Question:
+def question_of_limit(key: StepKey, call_id: str, text: str, choices: tuple[str, ...] = (GO_ON, STOP)) -> Question:
     """What a task asks that no model has: whether to go on. ``call_id`` says which limits it is about."""
     return Question(
         id=str(uuid4()),
         text=text,
-        choices=(GO_ON, STOP),
+        choices=choices,
         call_id=call_id,
         turn=key.turn,
         asked_at=datetime.now(UTC).isoformat(),

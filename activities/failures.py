@@ -5,9 +5,11 @@ from typing import Final
 
 from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, PASSING, UNAVAILABLE, ModelFailed
 from baton.domain.allowance import (
+    GO_ON,
     PATIENCE,
     PLAN_PREFIX,
     PREFIX,
+    STOP,
     Asked,
     Reached,
     Spent,
@@ -38,11 +40,15 @@ NOT_CALLED: Final = "Not called: a limit is reached ({}). Call it again if it is
 class LimitReached(Exception):
     """The agent may not ask its model again before somebody has said so. ``question`` is what the task asks.
 
-    ``of_plan``: it is its plan's limit. ``question`` is None where another task of the plan asks already.
+    ``of_plan``: it is its plan's limit. ``question`` is None where another task of the plan asks already. ``choices``
+    are offered with it.
     """
 
-    def __init__(self, name: str, question: str | None, *, of_plan: bool = False) -> None:
+    def __init__(
+        self, name: str, question: str | None, *, of_plan: bool = False, choices: tuple[str, ...] = (GO_ON, STOP)
+    ) -> None:
         super().__init__(name)
+        self.choices = choices
         self.name = name
         self.question = question
         self.of_plan = of_plan

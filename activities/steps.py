@@ -43,6 +43,7 @@ from baton.domain.conversation import ModelReply
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.domain.mailbox import Standing
+from baton.domain.results import Judged, judge
 from baton.metrics.series import STEP_FAILURES
 from baton.runtime import faultpoints
 from baton.runtime.logging import whereabouts
@@ -122,9 +123,9 @@ class StepActivities(Recording):
     ) -> Standing:
         try:
             async with asyncio.timeout(LONGEST_STEP):
-                agent, answer = await reach.run(self._answer(key, started, partial, stream, reach))
+                agent, answer, judged = await reach.run(self._answer(key, started, partial, stream, reach))
             faultpoints.at(faultpoints.STEP_ANSWERED)
-            standing = await finish(self._record(key, started, agent, answer, partial, stream))
+            standing = await finish(self._record(key, started, agent, answer, judged, partial, stream))
         except asyncio.CancelledError:
             if not reach.ends_turn:
                 raise await finish(self._given_up(failures.survived, key, started.attempt, partial.usage)) from None
@@ -145,11 +146,19 @@ class StepActivities(Recording):
 
     async def _answer(
         self, key: StepKey, started: StepAttempt, partial: PartialReply, stream: DeltaStream, reach: Reach
-    ) -> tuple[Agent, ModelReply | Compaction]:
-        transcript = await read_transcript(self._pool, key, self._transcript_max_bytes)
+    ) -> tuple[Agent, ModelReply | Compaction, Judged | None]:
+        """The step's agent, what it comes to, and what that is as the task's result where the task has to have JSON."""
+        read = await read_transcript(self._pool, key, self._transcript_max_bytes)
+        transcript = read.transcript
+        if read.taken is not None:
+            return transcript.agent, ModelReply("", (), None), Judged(read.taken)
         reach.spare(lambda: any(is_paid_for(one.model) for one in transcript.agent.choices))
         at, attempt = (key.turn, key.step), started.failures + 1
-        return transcript.agent, await take_next(self._models, transcript, at, attempt, partial, stream.write)
+        answer = await take_next(self._models, transcript, at, attempt, partial, stream.write)
+        judged = None
+        if transcript.result_schema and isinstance(answer, ModelReply) and not answer.calls:
+            judged = await asyncio.to_thread(judge, transcript.result_schema, answer.text)
+        return transcript.agent, answer, judged
 
     async def _record(
         self,
@@ -157,6 +166,7 @@ class StepActivities(Recording):
         started: StepAttempt,
         agent: Agent,
         answer: ModelReply | Compaction,
+        judged: Judged | None,
         partial: PartialReply,
         stream: DeltaStream,
     ) -> Standing:
@@ -166,7 +176,7 @@ class StepActivities(Recording):
         refused += impossible_calls(agent, answer)
         rest = await stream.rest()
         return await self._patiently(
-            steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent)
+            steps.record_step, key, started.attempt, answer, asked, refused, rest, rules_of(agent), judged
         )
 
     async def _record_interrupted(
@@ -210,7 +220,7 @@ class StepActivities(Recording):
         """Let the task ask what a limit asks. Raises the error that has Temporal try again where another task of the
         plan asks already."""
         if limit.question is not None:
-            question = question_of_limit(key, limit.call_id, limit.question)
+            question = question_of_limit(key, limit.call_id, limit.question, limit.choices)
             count_limit(limit)
             with suppress(AskedElsewhere):
                 return await self._in_transaction(

@@ -30,6 +30,7 @@ SETTING_UNSUPPORTED: Final = "model_setting_unsupported"  #: the provider has no
 STEP_TOO_LONG: Final = "step_too_long"  #: the model had come to no end in the time that a step has
 WORKER_DIED: Final = "worker_died"  #: its workers were killed one after another while they were at it
 TRANSCRIPT_TOO_LARGE: Final = "transcript_too_large"  #: more than a step may read
+RESULT_INVALID: Final = "result_invalid"  #: no answer obeyed the result schema, and whoever was asked gave up
 LIMIT_REACHED: Final = "limit_reached"  #: and whoever was asked said to stop
 STEP_BROKEN: Final = "step_broken"  #: failed in a way that no rule foresees
 SCRIPTED_FAILURE: Final = "scripted_failure"

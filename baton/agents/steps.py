@@ -10,11 +10,11 @@ from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, Text
 from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
-from baton.agents.errors import FALLS_BACK, OF_THIS_WORKER, SILENT, ModelFailed, together
+from baton.agents.errors import FALLS_BACK, OF_THIS_WORKER, REFUSED, SILENT, ModelFailed, together
 from baton.agents.models import Models
 from baton.agents.replies import check_end, is_broken_call, is_cut, reply_of, usage_of
 from baton.agents.responses import encoded
-from baton.agents.streaming import Asking, streamed_texts
+from baton.agents.streaming import Asking, output_of, streamed_texts
 from baton.agents.tools import definitions
 from baton.agents.transcript import model_messages
 from baton.domain.agents import ModelChoice
@@ -143,15 +143,22 @@ async def _ask(
         models.settings(model, settings, attempt),
         definitions(transcript.agent.tools),
         models.clocks(model, settings),
+        output_of(model, transcript.result_schema),
     )
     responses: list[ModelResponse] = []
     while True:
         before = len(partial.text)
-        with partial.asking():
-            async with aclosing(streamed_texts(asking, messages, partial.opened, partial.on_reasoning)) as texts:
-                async for text in texts:
-                    partial.pieces.append(text)
-                    on_text(text)
+        try:
+            with partial.asking():
+                async with aclosing(streamed_texts(asking, messages, partial.opened, partial.on_reasoning)) as texts:
+                    async for text in texts:
+                        partial.pieces.append(text)
+                        on_text(text)
+        except ModelFailed as error:
+            if error.code != REFUSED or asking.output is None or partial.text:
+                raise
+            asking = replace(asking, output=None)  # not every server, and not for every schema: the instructions say it
+            continue
         assert partial.stream is not None
         response = partial.stream.get()
         if is_broken_call(response) and not any(map(is_broken_call, responses)):

@@ -19,24 +19,35 @@ from pydantic_ai.messages import (
     ThinkingPartDelta,
 )
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from baton.agents.errors import SILENT, ModelFailed, translated
 from baton.agents.model_settings import Clocks
 from baton.agents.responses import storable_text
+from baton.domain.json import JsonObject
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a model is asked with. ``clocks``: None for a model that may be silent for as long as it likes."""
+    """What a model is asked with. ``clocks``: None for a model that may be silent for as long as it likes; ``output``:
+    what its provider is to hold its text to, None for nothing."""
 
     model: Model[Any]
     settings: ModelSettings
     tools: Sequence[ToolDefinition]
     clocks: Clocks | None
+    output: OutputObjectDefinition | None = None
+
+
+def output_of(model: Model[Any], schema: JsonObject) -> OutputObjectDefinition | None:
+    """What the provider is to hold a result of this ``schema`` to; None for those that cannot, and without a schema."""
+    if not schema or not model.profile.get("supports_json_schema_output", False):
+        return None
+    return OutputObjectDefinition(json_schema=schema, name="result")
 
 
 async def streamed_texts(
@@ -58,7 +69,11 @@ async def streamed_texts(
                 asking.model,
                 messages,
                 model_settings=asking.settings,
-                model_request_parameters=ModelRequestParameters(function_tools=list(asking.tools)),
+                model_request_parameters=ModelRequestParameters(
+                    function_tools=list(asking.tools),
+                    output_mode="text" if asking.output is None else "native",
+                    output_object=asking.output,
+                ),
                 instrument=False,
             )
             stream = await watch.wait_for(stack.enter_async_context(request))

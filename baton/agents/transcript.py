@@ -36,6 +36,7 @@ from baton.domain.conversation import (
     Transcript,
 )
 from baton.domain.json import JsonValue
+from baton.domain.results import asked_of_model, told_of
 from baton.domain.states import StepState
 
 INTERRUPTED_MARK: Final = "[Interrupted here.]"
@@ -59,11 +60,12 @@ def model_messages(transcript: Transcript) -> list[ModelMessage]:
 
 
 def instructions_of(transcript: Transcript) -> str | None:
-    """The agent's instructions, and what the task's dependencies came to."""
+    """The agent's instructions, what the result must be, and what the task's dependencies came to."""
     results = [f"## {item.title}\n\n{item.result}" for item in transcript.dependencies]
     if results:
         results.insert(0, "# Results of the tasks that this one depends on")
-    return "\n\n".join(filter(None, (transcript.agent.instructions, *results))) or None
+    wanted = asked_of_model(transcript.result_schema)
+    return "\n\n".join(filter(None, (transcript.agent.instructions, wanted, *results))) or None
 
 
 def _task_prompt(title: str, description: str) -> str:
@@ -145,6 +147,8 @@ class _Conversation:
         self._close_request()
         self.messages.append(response)
         self._expect_returns(step, response)
+        if step.refused:
+            self.parts.append(_prompt(told_of(step.refused)))
 
     def _expect_returns(self, step: RecordedStep, response: ModelResponse) -> None:
         questions = dict(step.questions)

@@ -100,7 +100,8 @@ class ModelChoice:
 class Agent:
     """An agent as data. ``number`` is its integer id, ``model`` a name that `baton.agents.models` knows,
     ``model_settings`` how it is asked, ``fallbacks`` (objects with a ``model`` and its ``model_settings``) the models
-    that may answer where it cannot, ``version`` counts its changes."""
+    that may answer where it cannot, ``result_schema`` a JSON Schema of its tasks' results (empty: they are text),
+    ``version`` counts its changes."""
 
     tenant_id: UUID
     id: UUID
@@ -113,6 +114,7 @@ class Agent:
     limits: JsonObject = field(default_factory=dict[str, JsonValue])
     model_settings: JsonObject = field(default_factory=dict[str, JsonValue])
     fallbacks: tuple[JsonObject, ...] = ()
+    result_schema: JsonObject = field(default_factory=dict[str, JsonValue])
     mode: SendMode = SendMode.QUEUE
     is_default: bool = False
     version: int = 1

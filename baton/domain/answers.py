@@ -61,6 +61,22 @@ def argument_problems(schema: JsonObject, arguments: JsonObject) -> tuple[str, .
     return () if rule.validator.is_valid(arguments) else _explained(rule, arguments, characters, "arguments")
 
 
+def json_problems(schema: JsonObject, text: str) -> tuple[JsonValue, tuple[str, ...]]:
+    """The JSON that ``text`` is, and what is wrong with it by ``schema``, at the same cost at most."""
+    try:
+        rule = rule_of(schema)
+    except BadSchema as error:
+        return None, (f"nothing can be checked against the schema: {error}",)
+    if len(text) > (longest := _MAX_COST // rule.weight):
+        return None, (f"it is longer than the {longest} characters that the schema allows for",)
+    value = _value(text)
+    if value is text:
+        return None, ("it is not JSON",)
+    if deeper_than(value, _MAX_DEPTH):
+        return None, ("it is nested too deep",)
+    return value, () if rule.validator.is_valid(value) else _explained(rule, value, len(text), "result")
+
+
 def _explained(rule: AnswerRule, value: JsonValue, characters: int, what: str = "answer") -> tuple[str, ...]:
     if rule.weight * characters > _MAX_COST_TO_EXPLAIN:
         return (f"{what}: not valid by the schema",)

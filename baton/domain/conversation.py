@@ -4,7 +4,7 @@ Stored as rows in PostgreSQL, read by `baton.store.transcripts`, turned into a m
 `baton.agents.transcript`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from baton.domain.agents import Agent
@@ -64,7 +64,7 @@ class RecordedStep:
 
     ``text`` is all text of the reply (the part that was streamed, where it was interrupted), ``response`` the model's
     reply in full as `agents` encoded it (None for a step that failed for good). ``questions`` maps the id of an
-    `ask_user` call to the id of the question it raised.
+    `ask_user` call to the id of the question it raised. ``refused``: why the text is not a valid result.
     """
 
     number: int
@@ -75,6 +75,7 @@ class RecordedStep:
     results: tuple[ToolResult, ...] = ()
     questions: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ class Transcript:
     any more: an answer was taken back after another message had come, or the turn that was to ask them failed.
     ``remaining``: what the model is told of its limits, "" for nothing.
     ``compaction``: what is read instead of the turns before the first of these, and of that one's first steps;
-    ``pinned``: messages of those turns that are read all the same.
+    ``pinned``: messages of those turns that are read all the same. ``result_schema``: what the answer that ends the
+    task must obey, empty for nothing.
     """
 
     agent: Agent
@@ -116,6 +118,7 @@ class Transcript:
     remaining: str = ""
     compaction: Compaction | None = None
     pinned: tuple[ReadMessage, ...] = ()
+    result_schema: JsonObject = field(default_factory=dict[str, JsonValue])
 
 
 @dataclass(frozen=True, slots=True)

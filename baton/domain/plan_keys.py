@@ -14,7 +14,7 @@ DEPENDENCIES: Final = ("dependencies", "depends_on")
 
 _PLAN: Final = ("title", "summary", "tasks", "team_breakdown", "limits")
 _TEAM: Final = ("tasks",)
-_TASK: Final = ("id", "title", "description", "details", *DEPENDENCIES, "agent", "limits")
+_TASK: Final = ("id", "title", "description", "details", *DEPENDENCIES, "agent", "limits", "result_schema")
 
 #: Comparing costs some 0.1 ms a key: so many different ones are looked at.
 _MOST_COMPARED: Final = 500

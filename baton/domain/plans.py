@@ -13,28 +13,21 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from baton.domain.agent_limits import check_limits
-from baton.domain.agents import AgentReference, parse_reference
-from baton.domain.errors import InvalidInput, InvalidPlan
+from baton.domain.agents import AgentReference
+from baton.domain.errors import InvalidPlan
 from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue, unstorable, unstorable_text
 from baton.domain.plan_keys import DEPENDENCIES, Path, unread_keys
+from baton.domain.plan_options import NamedAgent, agent_of, check_result_schemas, limits_of, result_schema_of
 
 #: How much that is wrong is told at once.
 MOST_PROBLEMS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class NamedAgent:
-    """The agent that a plan names for a task, and where in the request it does."""
-
-    reference: AgentReference
-    where: Path
-
-
-@dataclass(frozen=True, slots=True)
 class PlanTask:
     """A task of a plan. ``position`` is its id there; ``description`` is all that the agent reads; ``agent`` does it,
-    None for the plan's; ``limits`` bound the task beside those of its agent."""
+    None for the plan's; ``limits`` bound the task beside those of its agent;
+    ``result_schema`` is what its result must obey, None: as its agent says."""
 
     position: int
     title: str
@@ -42,6 +35,7 @@ class PlanTask:
     depends_on: tuple[int, ...] = ()
     limits: JsonObject = field(default_factory=dict[str, JsonValue])
     agent: NamedAgent | None = None
+    result_schema: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +83,10 @@ def parse_plan(value: JsonValue) -> Plan:
     tasks = tuple(task for task, _ in found)
     paths = [path for _, path in found]
     _check_dependencies(tasks, paths)
+    check_result_schemas([(t.position, t.result_schema, path) for t, path in found])
     title = _optional_text(source, "title", base) or tasks[0].title
     summary = _optional_text(source, "summary", base)
-    limits = _limits(source, base, "the plan", None)
+    limits = limits_of(source, base, "the plan", None)
     if reason := unstorable(source):
         raise InvalidPlan(reason, where=base)
     told = tuple(warning.message for warning in warnings[:MOST_PROBLEMS])
@@ -124,36 +119,10 @@ def _task(value: JsonValue, path: Path) -> tuple[PlanTask, Path]:
         title=_required_text(entry, "title", position, path),
         description=_description(entry, position, path),
         depends_on=_dependencies(entry, position, path),
-        limits=_limits(entry, path, f"task {position}", position),
-        agent=_agent(entry, path, position),
+        limits=limits_of(entry, path, f"task {position}", position),
+        agent=agent_of(entry, path, position),
+        result_schema=result_schema_of(entry, path, position),
     ), path
-
-
-def _agent(entry: JsonObject, path: Path, position: int) -> NamedAgent | None:
-    """The agent that a task names: by name, integer or uuid."""
-    named, where = entry.get("agent"), (*path, "agent")
-    if named is None:
-        return None
-    if isinstance(named, int) and not isinstance(named, bool):
-        return NamedAgent(named, where)
-    if not isinstance(named, str) or not named.strip():
-        raise InvalidPlan(f"task {position}: agent must be an agent's name, number or id", position, where)
-    return NamedAgent(parse_reference(_storable(named, position, where)), where)
-
-
-def _limits(source: JsonObject, path: Path, whose: str, task: int | None) -> JsonObject:
-    """What bounds a task, or where ``task`` is None the plan."""
-    limits = source.get("limits")
-    if limits is None:
-        return {}
-    where = (*path, "limits")
-    if not isinstance(limits, dict):
-        raise InvalidPlan(f"{whose}: limits must be an object", task, where)
-    try:
-        check_limits(limits, where, of_plan=task is None)
-    except InvalidInput as error:
-        raise InvalidPlan(f"{whose}: {error.message}", task, error.where) from error
-    return limits
 
 
 def _description(entry: JsonObject, position: int, path: Path) -> str:

@@ -1,5 +1,6 @@
 """What reads give: executions, tasks and messages as PostgreSQL has them, for dialects to put into their own words."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from baton.domain.approvals import Approval, ApprovalState
 from baton.domain.authors import Author
 from baton.domain.compactions import Compaction
 from baton.domain.conversation import Attachment, Question, Usage
-from baton.domain.json import JsonObject
+from baton.domain.json import JsonObject, JsonValue
 from baton.domain.states import ExecutionState, MessageState, TaskState
 
 T = TypeVar("T")
@@ -33,9 +34,10 @@ class TaskView:
 
     ``queued`` counts the messages that no turn has claimed, ``questions`` and ``approvals`` are the open ones,
     ``granted_tools`` were consented to for the rest of the task, ``plan_only``: it may call none that changes things;
-    ``result`` is what the last turn that ended it said, ``error`` a stable code, ``error_message`` what
-    was wrong in words, ``limits`` its own, ``usage`` what its steps have used so far. ``cut``: it was read with all
-    tasks of a large plan, without its description, result, questions and approvals.
+    ``result`` is what the last turn that ended it said, as text, ``result_json`` whether it is JSON by a schema;
+    ``error`` is a stable code, ``error_message`` what was wrong in words, ``limits`` its own, ``usage`` what its steps
+    have used so far. ``cut``: it was read with all tasks of a large plan, without its description, result, questions
+    and approvals.
     """
 
     id: UUID
@@ -65,6 +67,12 @@ class TaskView:
     completed_at: datetime | None
     updated_at: datetime
     cut: bool = False
+    result_json: bool = False
+
+    @property
+    def output(self) -> JsonValue:
+        """The result: JSON where it had to be, else text."""
+        return json.loads(self.result) if self.result_json and self.result is not None else self.result
 
 
 @dataclass(frozen=True, slots=True)

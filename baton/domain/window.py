@@ -13,6 +13,7 @@ import orjson
 from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
 from baton.domain.conversation import Attachment, ReadMessage, RecordedStep, RecordedTurn, ToolResult, Transcript
 from baton.domain.json import JsonValue
+from baton.domain.results import asked_of_model
 
 BYTES_PER_TOKEN: Final = 3
 DEFAULT_WINDOW: Final = 128_000
@@ -51,6 +52,7 @@ def room_for(window_tokens: int, compaction: Compaction | None, model: str) -> W
 def fixed_bytes(transcript: Transcript) -> int:
     """What every request holds, the definitions of tools aside: instructions, the task, the summary, what is pinned."""
     texts = [transcript.agent.instructions, transcript.title, transcript.description, transcript.remaining]
+    texts.append(asked_of_model(transcript.result_schema))
     for item in transcript.dependencies:
         texts += (item.title, item.result)
     if transcript.compaction is not None:

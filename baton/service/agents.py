@@ -19,6 +19,7 @@ from baton.domain.model_settings import (
     is_address,
     summary_model,
 )
+from baton.domain.results import check_result_schema
 from baton.domain.starts import keyed
 from baton.domain.states import SendMode
 from baton.domain.texts import check_text
@@ -51,6 +52,7 @@ class AgentChange:
     limits: JsonObject | None = None
     model_settings: JsonObject | None = None
     fallbacks: tuple[JsonObject, ...] | None = None
+    result_schema: JsonObject | None = None
     mode: SendMode | None = None
     is_default: bool | None = None
 
@@ -215,6 +217,7 @@ def _check(baton: Baton, change: AgentChange) -> None:
             raise InvalidInput(reason, ("body", field))
     check_policies(change.policies or {})
     check_limits(change.limits or {})
+    check_result_schema(change.result_schema or {})
     access = ModelAccess(baton.settings.model_keys, baton.settings.model_hosts)
     check_model_settings(change.model_settings or {}, access)
     _check_fallbacks(change.fallbacks or (), access)

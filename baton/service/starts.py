@@ -14,6 +14,7 @@ from baton.domain.errors import AgentNotFound, ExecutionNotFound, InvalidInput
 from baton.domain.ids import ExecutionId, ExecutionRoute, PlanRoute, TaskId, TaskRoute
 from baton.domain.json import JsonObject, unstorable
 from baton.domain.plans import Plan
+from baton.domain.results import check_result_schema
 from baton.domain.starts import Start, keyed
 from baton.domain.texts import check_text
 from baton.domain.views import AgentRef, ExecutionView, TaskView
@@ -97,7 +98,17 @@ async def start_plan(
     check_limits(limits or {}, of_plan=True)
     check_text(plan_generation_id, "plan_generation_id", longest=_ID_CHARACTERS)
     tasks = tuple(
-        NewTask(uuid4(), t.position, t.title, t.description, t.depends_on, granted_tools, plan_only, limits=t.limits)
+        NewTask(
+            uuid4(),
+            t.position,
+            t.title,
+            t.description,
+            t.depends_on,
+            granted_tools,
+            plan_only,
+            limits=t.limits,
+            result_schema=t.result_schema,
+        )
         for t in plan.tasks
     )
     wanted = _wanted(baton, who, queue, metadata, in_plan=True, title=plan.title, tasks=tasks)
@@ -108,8 +119,7 @@ async def start_plan(
     if limits:
         asked["limits"] = limits
     start = keyed(who, key, "plan", asked, agent)
-    chosen = plan.only_agent if agent is None else agent
-    started = await _start(baton, who, start, wanted, chosen, granted_tools, plan=plan)
+    started = await _start(baton, who, start, wanted, agent, granted_tools, plan=plan)
     if not started.replayed:
         new = started.new
         only_agent = None if new.shared else new.agent_id
@@ -133,18 +143,20 @@ async def start_task(
     plan_only: bool = False,
     attachments: tuple[Attachment, ...] = (),
     limits: JsonObject | None = None,
+    result_schema: JsonObject | None = None,
     key: str | None = None,
 ) -> StartResult:
     """Start a single task, whose description is ``prompt``: stored in one commit, and running from then on.
 
     ``title``: the first line of the prompt if None; ``attachments`` come with the prompt; ``limits`` bound the task
-    beside those of its agent. ``or_default``: where there
-    is no such ``agent``, the default one. The rest, and what it raises, is as for `start_plan`.
+    beside those of its agent, ``result_schema`` is what its result must obey (None: as its agent says). ``or_default``:
+    where there is no such ``agent``, the default one. The rest, and what it raises, is as for `start_plan`.
     """
     check_text(prompt, "prompt")
     check_text(title, "title")
     _check_tools(granted_tools)
     check_limits(limits or {})
+    check_result_schema(result_schema or {})
     task = NewTask(
         uuid4(),
         1,
@@ -154,12 +166,15 @@ async def start_task(
         plan_only=plan_only,
         attachments=attachments,
         limits=limits or {},
+        result_schema=result_schema,
     )
     wanted = _wanted(baton, who, queue, metadata, in_plan=False, title=task.title, tasks=(task,))
     asked: JsonObject = {"prompt": prompt, "title": task.title, "queue": queue, "metadata": metadata}
     asked |= {"grants": [*sorted(granted_tools)], "plan_only": plan_only}
     if limits:
         asked["limits"] = limits
+    if result_schema is not None:
+        asked["result_schema"] = result_schema
     asked |= {"attachments": [[file.filename, file.media_type, file.url] for file in attachments]}
     start = keyed(who, key, "task", asked, agent)
     started = await _start(baton, who, start, wanted, agent, granted_tools, or_default=or_default)
@@ -229,7 +244,8 @@ async def _start(
         tasks: tuple[NewTask, ...] = wanted.keywords["tasks"]
         if plan is not None:
             tasks = await with_agents(connection, who, plan, tasks)
-        chosen = await _chosen(connection, who, agent, or_default=or_default)
+        only = None if plan is None else plan.only_agent
+        chosen = await _chosen(connection, who, only if agent is None else agent, or_default=or_default)
         warnings = (await judge(connection, names)).check()
         new = replace(wanted(id=new_id, agent_id=chosen.id), tasks=tasks)
         created = await creation.create(connection, new, ring_seconds=baton.settings.relay_after_seconds)

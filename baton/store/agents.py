@@ -152,6 +152,7 @@ async def _write(statement: str, connection: Connection, agent: Agent) -> Agent:
             limits=agent.limits,
             model_settings=agent.model_settings,
             fallbacks=list(agent.fallbacks),
+            result_schema=agent.result_schema,
             mode=agent.mode,
             is_default=agent.is_default,
         )
@@ -177,6 +178,7 @@ def agent_of(row: asyncpg.Record) -> Agent:
         limits=row["limits"],
         model_settings=row["model_settings"],
         fallbacks=tuple(row["fallbacks"]),
+        result_schema=row["result_schema"],
         mode=SendMode(row["mode"]),
         is_default=row["is_default"],
         version=row["version"],

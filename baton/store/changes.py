@@ -13,6 +13,7 @@ from baton.domain.events import ApprovalAsked, KnownBody, MessagesDead, NewEvent
 from baton.domain.events.parts import MessageRef
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.mailbox import Ending, Mailbox, Standing, end, standing
+from baton.domain.results import NO_RESULT, Judged
 from baton.domain.states import MessageState, TaskState, TurnState
 from baton.store import events, mailboxes
 from baton.store.codecs import APPROVALS
@@ -89,14 +90,14 @@ class Change:
         self,
         ending: Ending,
         asked: Sequence[Question] = (),
-        text: str = "",
+        result: Judged = NO_RESULT,
         code: str | None = None,
         message: str = "",
         ring_seconds: float | None = None,
         held: Sequence[Approval] = (),
         unsure: tuple[int, int] | None = None,
     ) -> Standing:
-        """End the open turn, and write that. ``text`` is the task's result where that ends it, ``code`` why it failed,
+        """End the open turn, and write that. ``result`` is the task's where that ends it, ``code`` why it failed,
         ``message`` that in words.
 
         ``held``: the approvals of calls that it holds back; they are opened if the task comes to wait. ``unsure``: the
@@ -130,7 +131,8 @@ class Change:
                 "set_result",
                 tenant=task.tenant_id,
                 task=task.id,
-                result=text,
+                result=result.text,
+                is_json=result.is_json,
                 error_code=error,
                 rested_error=code,
             )
@@ -143,7 +145,7 @@ class Change:
         ended_turn = TurnEnded(
             turn=turn,
             outcome=ending,
-            result=text if self.box.state.is_over else None,
+            result=result.value if self.box.state.is_over else None,
             error=code,
             error_message=message,
             messages=told(rows),

@@ -28,7 +28,8 @@ class NewTask:
     """A task that is to be made. ``position`` is its integer in the plan.
 
     ``granted_tools`` need no approvals in it; ``plan_only``: its agent may call no tool that changes things; ``limits``
-    bound it beside those of its agent; ``agent`` is its own, None for the execution's.
+    bound it beside those of its agent; ``agent`` is its own, None for the execution's;
+    ``result_schema`` is what its result must obey, None: as its agent says.
     """
 
     id: TaskId
@@ -41,6 +42,7 @@ class NewTask:
     attachments: tuple[Attachment, ...] = ()
     limits: JsonObject = field(default_factory=dict[str, "JsonValue"])
     agent: AgentRef | None = None
+    result_schema: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ async def create(connection: Connection, new: NewExecution, *, ring_seconds: flo
             "granted_tools": cast("list[JsonValue]", list(task.granted_tools)),
             "plan_only": task.plan_only,
             "limits": task.limits,
+            "result_schema": task.result_schema,
             "agent": None if task.agent is None else str(task.agent.id),
         }
         for task in new.tasks

@@ -5,6 +5,7 @@ finds then: a turn that claims the message holds the same locks, so that one of 
 told.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -117,7 +118,8 @@ async def withdraw_message(
     if is_over_again:
         back = await fetchrow(connection, "come_back", **names)
         assert back is not None
-        result, error = back["result"], back["error_code"]
+        error = back["error_code"]
+        result = json.loads(back["result"]) if back["result_json"] else back["result"]
     withdrawn = MessageWithdrawn(
         message_id=message_id,
         seq=row["seq"],

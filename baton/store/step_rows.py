@@ -41,6 +41,7 @@ async def end_step(
     asked: Sequence[Question] = (),
     usage: Usage = NOTHING,
     finish_reason: str = "",
+    refused: str = "",
 ) -> Usage | None:
     """Record what ``attempt`` came to, if it may: its turn is open, its step is not over, nobody tried again.
 
@@ -60,6 +61,7 @@ async def end_step(
             calls=CALLS.write(calls),
             questions={question.call_id: QUESTIONS.write_one(question) for question in asked},
             finish_reason=finish_reason,
+            refused=refused,
             **used(usage),
         )
     if lost is None:

@@ -21,6 +21,7 @@ from baton.domain.events import (
 )
 from baton.domain.ids import ExecutionId, StepKey, TaskId, TenantId
 from baton.domain.mailbox import Ending, Next, Standing, Then, begin, next_for
+from baton.domain.results import Judged
 from baton.domain.states import StepState
 from baton.store import approvals, doubts, events
 from baton.store.changes import Change, told
@@ -156,17 +157,21 @@ async def record_step(
     refused: Sequence[ToolResult],
     streamed: Sequence[Delta],
     rules: ToolRules = _NO_RULES,
+    judged: Judged | None = None,
 ) -> Standing:
     """Record a model's reply, and the end of its turn where there is nothing left to do in it.
 
     ``asked`` are the questions of its `ask_user` calls, ``refused`` results of calls that cannot be made (the model
     reads them in the next step), ``streamed`` the last deltas, not yet in the log. ``rules`` say which of the other
-    calls are made, held back for an approval, or refused. An attempt that was overtaken, or
-    whose turn is over, records nothing.
+    calls are made, held back for an approval, or refused. ``judged`` is the task's result, if the reply ends it (None:
+    its text); where that is not valid, the next step of the turn answers again. An attempt that was overtaken, or whose
+    turn is over, records nothing.
     """
     change = await locked(connection, key)
     if change.task.box.interrupted(key.turn):
         return await _interrupt(change, key, attempt, replace(reply, calls=()), streamed)
+    judged = judged or Judged(reply.text)
+    wrong = "" if reply.calls else judged.refused
     usage = await end_step(
         change,
         key,
@@ -178,14 +183,17 @@ async def record_step(
         asked,
         reply.usage,
         reply.finish_reason,
+        wrong,
     )
     if usage is None:
         return stand(change, key)
-    _say_completed(change, key, streamed, replace(reply, usage=usage), interrupted=False)
+    _say_completed(change, key, streamed, replace(reply, usage=usage), interrupted=False, refused=wrong)
     asking = {question.call_id for question in asked}
     calls = [call for call in reply.calls if call.id not in asking]
+    if wrong:
+        return Standing(Then.STEP, key.turn, key.step + 1, change.box, event_seq=await change.write())
     if not calls:
-        return await change.end_turn(Ending.ANSWERED, asked, reply.text)
+        return await change.end_turn(Ending.ANSWERED, asked, judged)
     held, denied = _judged(change, rules, calls, {result.call_id for result in refused})
     await add_calls(change, key, calls, held, rules.parameters)
     for result in (*refused, *denied):
@@ -255,7 +263,7 @@ async def append_deltas(
 
 
 def _say_completed(
-    change: Change, key: StepKey, streamed: Sequence[Delta], reply: ModelReply, *, interrupted: bool
+    change: Change, key: StepKey, streamed: Sequence[Delta], reply: ModelReply, *, interrupted: bool, refused: str = ""
 ) -> None:
     change.events += [delta.event() for delta in streamed]
     change.say(
@@ -268,5 +276,6 @@ def _say_completed(
             finish_reason=reply.finish_reason,
             usage=reply.usage if reply.usage.calls else None,
             model=reply.model,
+            refused=refused,
         )
     )

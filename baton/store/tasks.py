@@ -196,6 +196,7 @@ def task_of(row: asyncpg.Record, *, cut: bool = False) -> TaskView:
         completed_at=row["completed_at"],
         updated_at=row["updated_at"],
         cut=cut,
+        result_json=row["result_json"],
     )
 
 

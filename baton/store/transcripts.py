@@ -93,6 +93,7 @@ async def read(
         closed=_closed(task, sent, rows),
         compaction=compaction,
         pinned=pinned,
+        result_schema=task["wanted_schema"],
     )
 
 
@@ -228,4 +229,5 @@ def _step(row: asyncpg.Record, results: tuple[ToolResult, ...]) -> RecordedStep:
         results=results,
         questions=tuple((call, cast("str", asked["id"])) for call, asked in row["questions"].items()),
         error=row["error_code"],
+        refused=row["refused"],
     )

@@ -164,7 +164,7 @@ async def test_an_answer_without_calls_ends_turn_and_task(world: World) -> None:
     assert [event.data["text"] for event in (one, two)] == ["the ans", "wer"]
     assert completed.type is T.STEP_COMPLETED
     told: dict[str, Any] = {"turn": 1, "step": 0, "text": "the answer", "calls": [], "interrupted": False}
-    assert completed.data == {**told, "finish_reason": "", "usage": None, "model": ""}
+    assert completed.data == {**told, "finish_reason": "", "usage": None, "model": "", "refused": ""}
     assert (ended.type, ended.seq) == (T.TURN_ENDED, where.event_seq)
     assert (ended.task_state, ended.execution_state) == (S.SUCCEEDED, ExecutionState.SUCCEEDED)
     assert ended.data == {

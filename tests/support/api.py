@@ -96,6 +96,11 @@ class RunningApi:
                 f"UPDATE tasks SET {names}, version = version + 1 WHERE id = $1", UUID(str(task_id)), *columns.values()
             )
 
+    async def set_execution(self, execution_id: UUID | str, state: str) -> None:
+        """Put an execution into a state, as its tasks would."""
+        async with self.pool.connection() as connection:
+            await connection.execute("UPDATE executions SET state = $2 WHERE id = $1", UUID(str(execution_id)), state)
+
     async def ask(self, task_id: UUID | str, text: str, question: str = "q1", schema: Any = None) -> None:
         """Have a task wait with a question, after a turn."""
         asked: dict[str, Any] = {"id": question, "text": text, "choices": [], "schema": schema}

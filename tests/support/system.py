@@ -16,7 +16,8 @@ from baton.domain.events import Event
 from baton.domain.ids import TaskById, TaskInPlan
 from baton.domain.json import JsonObject
 from baton.domain.messages import Draft, Receipt
-from baton.domain.plans import NamedAgent, Plan, PlanTask
+from baton.domain.plan_options import NamedAgent
+from baton.domain.plans import Plan, PlanTask
 from baton.service import messages, starts
 from baton.service.context import Baton, open_baton
 from baton.service.tenants import ensure_tenant

@@ -153,7 +153,7 @@ def _status_changed(event: Event, state: ExecutionState) -> Payload:
         case ExecutionState.PAUSED:
             more = {"pausedPayload": {"reason": _PAUSED}}
         case ExecutionState.SUCCEEDED:
-            more = {"completedPayload": {"outcome": SUCCESS, "reasoning": FINISHED, "result": outcome.result}}
+            more = {"completedPayload": {"outcome": SUCCESS, "reasoning": FINISHED, "result": outcome.output}}
         case ExecutionState.FAILED:
             more = {"failedPayload": {"reason": outcome.error or FAILURE}}
         case ExecutionState.CANCELLED:

@@ -122,7 +122,8 @@ class StatusChange(BaseModel):
 
 
 class ExecutionResult(BaseModel):
-    """What came of an execution. ``result`` is a single task's text, or a list of what each task of a plan came to."""
+    """What came of an execution. ``result`` is a single task's text, or JSON where it has a result schema, or
+    a list of what each task of a plan came to."""
 
     model_config = ConfigDict(extra="forbid")
 

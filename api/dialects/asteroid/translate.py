@@ -164,16 +164,16 @@ def _result(view: ExecutionView, tasks: Sequence[TaskView]) -> JsonObject:
         "executionId": str(view.id),
         "outcome": SUCCESS if succeeded else FAILURE,
         "reasoning": FINISHED if succeeded else errors,
-        "result": [_task_result(task) for task in tasks] if view.in_plan else _text(tasks[0]) if tasks else None,
+        "result": [_task_result(task) for task in tasks] if view.in_plan else _output(tasks[0]) if tasks else None,
         "createdAt": (view.completed_at or view.updated_at).isoformat(),
     }
 
 
 def _task_result(task: TaskView) -> JsonObject:
-    shown: JsonObject = {"task": task.position, "title": task.title, "result": _text(task), "error": task.error}
+    shown: JsonObject = {"task": task.position, "title": task.title, "result": _output(task), "error": task.error}
     return shown | {"truncated": True, "taskId": str(task.id)} if task.cut else shown
 
 
-def _text(task: TaskView) -> str | None:
-    """What a task said at its end; nothing at all where it failed before it said anything."""
-    return task.result or None if task.error else task.result
+def _output(task: TaskView) -> JsonValue:
+    """What a task said at its end, or came to as JSON; nothing at all where it failed before it said anything."""
+    return task.result or None if task.error else task.output

@@ -86,6 +86,7 @@ def _change(request: CreateAgent | ChangeAgent) -> AgentChange:
         limits=request.limits,
         model_settings=request.model_settings,
         fallbacks=None if request.fallbacks is None else tuple(one.model_dump() for one in request.fallbacks),
+        result_schema=request.result_schema,
         mode=request.mode,
         is_default=request.is_default,
     )

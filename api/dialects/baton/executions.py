@@ -50,6 +50,8 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
     if request.plan is not None:
         if request.title is not None:
             raise InvalidInput("a plan has its own title", ("body", "title"))
+        if request.result_schema is not None:
+            raise InvalidInput("a plan's tasks have a result_schema each", ("body", "result_schema"))
         plan = parse_plan(request.plan)
         warnings = plan.warnings
         started = await starts.start_plan(
@@ -77,6 +79,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
             granted_tools=tuple(request.granted_tools),
             plan_only=request.plan_only,
             limits=request.limits,
+            result_schema=request.result_schema,
             key=key,
         )
     headers = execution_headers(started.execution_id, replayed=started.replayed)

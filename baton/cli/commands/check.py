@@ -42,6 +42,7 @@ WHAT_TO_DO: Final = {
     "step_broken": "The worker's log says what happened.",
     "scripted_failure": _REPLY,
     "scripted_fatal": _REPLY,
+    "result_invalid": "Ask for JSON in the instructions, or make the result_schema simpler.",
     "limit_reached": "Raise the agent's limits.",
     "transcript_too_large": "Shorten the agent's instructions.",
     "worker_died": "The worker's log says what happened.",

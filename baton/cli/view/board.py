@@ -21,6 +21,8 @@ from baton.client.schemas.executions import ExecutionOut
 from baton.domain import events
 from baton.domain.conversation import Usage
 from baton.domain.events import Event
+from baton.domain.json import JsonValue
+from baton.domain.results import as_text
 from baton.domain.states import ExecutionState, TaskState
 
 
@@ -197,8 +199,8 @@ def _withdrawn(task: BoardTask, body: events.MessageWithdrawn) -> Iterable[Happe
             yield QuestionOpened(task, known[question_id])
 
 
-def _over(task: BoardTask, result: str | None, error: str | None) -> None:
+def _over(task: BoardTask, result: JsonValue, error: str | None) -> None:
     if task.state is TaskState.SUCCEEDED:
-        task.result = result
+        task.result = as_text(result)
     if task.state is TaskState.FAILED:
         task.error = error

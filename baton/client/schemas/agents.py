@@ -40,6 +40,12 @@ class Fallback(Shape):
     model_settings: ModelSettings = {}
 
 
+ResultSchema = Annotated[
+    dict[str, Any],
+    Field(
+        description="A JSON Schema (draft 2020-12) that results must obey. They are JSON then, else text. Empty: none."
+    ),
+]
 Fallbacks = Annotated[
     list[Fallback],
     Field(
@@ -68,6 +74,7 @@ class CreateAgent(Shape):
     limits: Limits = {}
     model_settings: ModelSettings = {}
     fallbacks: Fallbacks = []
+    result_schema: ResultSchema = {}
     mode: Mode = SendMode.QUEUE
     is_default: Annotated[StrictBool, Field(description="Whether calls that name no agent use it.")] = False
 
@@ -83,6 +90,7 @@ class ChangeAgent(Shape):
     limits: Limits | None = None
     model_settings: ModelSettings | None = None
     fallbacks: Fallbacks | None = None
+    result_schema: ResultSchema | None = None
     mode: Mode | None = None
     is_default: StrictBool | None = None
 
@@ -97,6 +105,7 @@ class WholeAgent(AgentOut):
     limits: dict[str, Any]
     model_settings: dict[str, Any] = {}
     fallbacks: list[dict[str, Any]] = []
+    result_schema: dict[str, Any] = {}
     mode: SendMode
     is_default: bool
     version: int
@@ -115,6 +124,7 @@ class ChangedAgent(AgentOut):
     limits: dict[str, Any] | None = None
     model_settings: dict[str, Any] | None = None
     fallbacks: list[dict[str, Any]] | None = None
+    result_schema: dict[str, Any] | None = None
     mode: SendMode | None = None
     is_default: bool | None = None
     created_at: datetime | None = None

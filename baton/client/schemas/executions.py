@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
 
-from baton.client.schemas.agents import AgentOut, Limits
+from baton.client.schemas.agents import AgentOut, Limits, ResultSchema
 from baton.client.schemas.base import PageOut, Shape, Text, Tools
 from baton.client.schemas.tasks import TaskOut, UsageOut
 from baton.domain.states import ExecutionState, TaskState
@@ -25,6 +25,10 @@ class StartExecution(Shape):
     limits: Annotated[
         Limits, Field(description="What bounds the task, or all tasks of the plan together: limits by name.")
     ] = {}
+    result_schema: Annotated[
+        ResultSchema | None,
+        Field(description="What the result of a `prompt`'s task must obey; null: as its agent says, empty: nothing."),
+    ] = None
     plan_only: Annotated[
         StrictBool,
         Field(description="Whether the agent may only plan, and change nothing, until a message lifts that."),

@@ -69,7 +69,10 @@ class TaskOut(Shape):
     granted_tools: list[str]
     plan_only: bool
     waiting_since: datetime | None
-    result: str | None
+    result: Annotated[
+        Any,
+        Field(description="Text, or JSON where the task or its agent has a `result_schema`; null: none yet."),
+    ]
     error: ErrorOut | None
     limits: dict[str, Any]
     usage: UsageOut

@@ -6,6 +6,7 @@ from typing import ClassVar
 from baton.domain.authors import Author
 from baton.domain.events.parts import AskedApproval, AskedQuestion, MessageRef
 from baton.domain.events.types import EventType
+from baton.domain.json import JsonValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class MessageWithdrawn(MessageRef):
 
     type: ClassVar = EventType.MESSAGE_WITHDRAWN
 
-    result: str | None = None
+    result: JsonValue = None
     error: str | None = None
     open_questions: tuple[str, ...] = ()
     open_approvals: tuple[str, ...] = ()

@@ -6,16 +6,23 @@ from typing import Final, assert_never
 from baton.domain import events
 from baton.domain.events import Body, Event
 from baton.domain.events.parts import AskedApproval, AskedQuestion
+from baton.domain.json import JsonValue
+from baton.domain.results import as_text
 
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """``questions`` and ``approvals`` are open; ``result`` and ``error``, a stable code, are those of a task's end."""
+    """``questions`` and ``approvals`` are open; ``output`` and ``error``, a stable code, are those of a task's end."""
 
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()
-    result: str | None = None
+    output: JsonValue = None
     error: str | None = None
+
+    @property
+    def result(self) -> str | None:
+        """The output as text."""
+        return as_text(self.output)
 
 
 _NOTHING: Final = TaskOutcome()

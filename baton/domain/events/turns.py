@@ -63,7 +63,8 @@ class StepCompleted(OfStep):
 
     ``interrupted``: it was cut off, and ``text`` is what it had said by then. ``finish_reason`` is the provider's word
     for why the answer ended, ``usage`` what this attempt used; one before it that was lost with its worker is a call.
-    ``model``: which of the agent's models answered, "" where it was interrupted.
+    ``model``: which of the agent's models answered, "" where it was interrupted. ``refused``: why the text, which would
+    have ended the task, is not a valid result; the model answers again.
     """
 
     type: ClassVar = EventType.STEP_COMPLETED
@@ -74,6 +75,7 @@ class StepCompleted(OfStep):
     finish_reason: str = ""
     usage: Usage | None = None
     model: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +181,16 @@ class ContextRestored(OfStep):
 class TurnEnded(OfTurn):
     """A turn came to its end; ``messages`` are those that it had claimed.
 
-    ``result`` is the task's, if it is over, ``error`` a stable code if the turn failed, ``error_message`` says it in
-    words. ``open_questions`` and ``open_approvals`` are the ids of those that are open now: other events have said
-    them. Older code wrote ``questions`` and ``approvals`` instead, in full.
+    ``result`` is the task's, if it is over: JSON where a schema says what it must be, else text. ``error`` is a stable
+    code if the turn failed, ``error_message`` says it in words. ``open_questions`` and ``open_approvals`` are the ids
+    of those that are open now: other events have said them. Older code wrote ``questions`` and ``approvals`` instead,
+    in full.
     """
 
     type: ClassVar = EventType.TURN_ENDED
 
     outcome: Ending
-    result: str | None = None
+    result: JsonValue = None
     error: str | None = None
     error_message: str = ""
     messages: tuple[MessageRef, ...] = ()

@@ -1,13 +1,14 @@
 -- part: agent
 -- An agent `a`.
 a.tenant_id, a.id, a.number, a.name, a.model, a.instructions, a.tools, a.policies, a.limits, a.model_settings,
-a.fallbacks, a.mode, a.is_default, a.version, a.created_at, a.updated_at
+a.fallbacks, a.result_schema, a.mode, a.is_default, a.version, a.created_at, a.updated_at
 
 -- name: insert_agent
 INSERT INTO agents AS a
-       (tenant_id, id, name, model, instructions, tools, policies, limits, model_settings, fallbacks, mode, is_default)
-VALUES (:tenant, :agent, :name, :model, :instructions, :tools, :policies, :limits, :model_settings, :fallbacks, :mode,
-        :is_default)
+       (tenant_id, id, name, model, instructions, tools, policies, limits, model_settings, fallbacks, result_schema,
+        mode, is_default)
+VALUES (:tenant, :agent, :name, :model, :instructions, :tools, :policies, :limits, :model_settings, :fallbacks,
+        :result_schema, :mode, :is_default)
 RETURNING ${agent};
 
 -- name: insert_default_agent
@@ -83,7 +84,8 @@ SELECT ${agent} FROM agents a WHERE a.tenant_id = :tenant AND a.id = :agent FOR 
 UPDATE agents a
    SET name = :name, model = :model, instructions = :instructions, tools = :tools, policies = :policies,
        limits = :limits, model_settings = :model_settings, fallbacks = :fallbacks,
-       mode = :mode, is_default = :is_default, version = a.version + 1, updated_at = now()
+       result_schema = :result_schema, mode = :mode, is_default = :is_default,
+       version = a.version + 1, updated_at = now()
  WHERE a.tenant_id = :tenant AND a.id = :agent
 RETURNING ${agent};
 

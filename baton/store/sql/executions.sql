@@ -32,8 +32,8 @@ NOT EXISTS (SELECT FROM jsonb_to_recordset(:metadata) AS w (path text[], value t
 
 -- name: create_execution
 -- An execution, its tasks and its first events, in one statement. state: its own and every task's. tasks: [{id,
--- position, title, description, attachments, depends_on, granted_tools, plan_only, limits, agent}], the last None for
--- the execution's. types and data of its events.
+-- position, title, description, attachments, depends_on, granted_tools, plan_only, limits, result_schema, agent}],
+-- the last two NULL for the agent's and the execution's. types and data of its events.
 -- A plan's tasks stay as they are until its workflow looks; a single task starts at once, and its events name it.
 WITH e AS (
     INSERT INTO executions (tenant_id, id, in_plan, agent_id, title, summary, plan, plan_generation_id, metadata, queue,
@@ -45,14 +45,15 @@ WITH e AS (
     RETURNING created_at
 ), t AS (
     INSERT INTO tasks (tenant_id, id, execution_id, position, title, description, attachments, depends_on,
-                       granted_tools, plan_only, limits, agent_id, state, rested, ring_at, started_at)
+                       granted_tools, plan_only, limits, result_schema, agent_id, state, rested, ring_at, started_at)
     SELECT :tenant, id, :execution, position, title, description, attachments, depends_on, granted_tools, plan_only,
-           limits, coalesce(agent, :agent), :state, :state,
+           limits, result_schema, coalesce(agent, :agent), :state, :state,
            CASE WHEN NOT :in_plan THEN now() + make_interval(secs => :ring_seconds) END,
            CASE WHEN :state = :task.running THEN now() END
       FROM jsonb_to_recordset(:tasks)
            AS task (id uuid, position bigint, title text, description text, attachments jsonb, depends_on bigint[],
-                    granted_tools text[], plan_only boolean, limits jsonb, agent uuid)
+                    granted_tools text[], plan_only boolean, limits jsonb, result_schema jsonb,
+                    agent uuid)
      ORDER BY position
     RETURNING id, position, number
 ), ev AS (

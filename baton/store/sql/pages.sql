@@ -26,4 +26,4 @@ pg_column_size(e.title) + pg_column_size(e.summary) + pg_column_size(e.metadata)
 
 -- part: stored_agent
 pg_column_size(a.instructions) + pg_column_size(a.policies) + pg_column_size(a.model_settings)
-+ pg_column_size(a.fallbacks) AS stored
++ pg_column_size(a.fallbacks) + pg_column_size(a.result_schema) AS stored

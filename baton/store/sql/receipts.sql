@@ -18,7 +18,8 @@ SELECT coalesce(max(seq), 0) AS newest, coalesce(bool_and(answers && :question_i
 
 -- name: come_back
 -- A task that is over again, as it was before somebody reopened it.
-UPDATE tasks SET error_code = rested_error WHERE tenant_id = :tenant AND id = :task RETURNING result, error_code;
+UPDATE tasks SET error_code = rested_error WHERE tenant_id = :tenant AND id = :task
+RETURNING result, result_json, error_code;
 
 -- name: redrive_message
 -- Put a dead message at the end of its locked task's queue. Its receipt keeps the number that its sender was told.

@@ -6,7 +6,7 @@ ${task_with(t)}
 -- The same, with the texts that the table of that name has of it.
 t.id, t.number, t.execution_id, t.position, t.title, ${}.description, t.depends_on, t.state, t.version, t.turn,
 t.turn_open, t.unclaimed AS queued, ${}.open_questions, ${}.open_approvals, t.granted_tools, t.plan_only,
-t.waiting_since, ${}.result, t.error_code,
+t.waiting_since, ${}.result, t.result_json, t.error_code,
 CASE WHEN t.error_code IS NOT NULL THEN
     (SELECT s.error_message FROM steps s WHERE s.tenant_id = t.tenant_id AND s.task_id = t.id AND s.turn = t.turn
       ORDER BY s.step DESC LIMIT 1) END AS error_message,

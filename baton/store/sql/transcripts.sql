@@ -1,6 +1,7 @@
 -- name: transcript_task
 -- A task, its agent, and the results of what it depends on.
-SELECT ${agent}, t.title, t.description, t.attachments, t.turn, t.rested_questions,
+SELECT ${agent}, coalesce(t.result_schema, a.result_schema) AS wanted_schema, t.title, t.description, t.attachments,
+       t.turn, t.rested_questions,
        CASE WHEN t.depends_on = '{}' THEN '[]' ELSE
            (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title,
                                                 'result', coalesce(d.result, '')) ORDER BY d.position)
@@ -29,7 +30,7 @@ SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages m
  ORDER BY seq;
 
 -- name: transcript_steps
-SELECT turn, step, state, text, response, calls, questions, error_code FROM steps
+SELECT turn, step, state, text, response, calls, questions, error_code, refused FROM steps
  WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) >= (:kept_turn, :kept_step) AND state <> :step.running
  ORDER BY turn, step;
 

@@ -121,7 +121,7 @@ WITH was AS (
 ), step AS (
     UPDATE steps
        SET state = :state, text = :text, response = :response, calls = :calls, questions = :questions,
-           finish_reason = :finish_reason, ended_at = clock_timestamp(),
+           finish_reason = :finish_reason, refused = :refused, ended_at = clock_timestamp(),
            ${used(steps)}, model_calls = model_calls + :model_calls + was.lost, counted = attempt
       FROM was
      WHERE tenant_id = :tenant AND task_id = :task AND turn = :turn AND step = :step AND attempt = :attempt
@@ -247,7 +247,7 @@ SELECT id, seq FROM told ORDER BY seq;
 
 -- name: set_result
 -- What a turn came to that ended its task, or would have if no message had come meanwhile (error_code then is NULL).
-UPDATE tasks SET result = :result, error_code = :error_code, rested_error = :rested_error
+UPDATE tasks SET result = :result, result_json = :is_json, error_code = :error_code, rested_error = :rested_error
  WHERE tenant_id = :tenant AND id = :task;
 
 -- name: end_turns

@@ -1,0 +1,87 @@
+"""Answers that were no valid results: recorded once, whoever comes late or twice, and the task goes on."""
+
+from baton.domain.conversation import ModelReply
+from baton.domain.events import EventType
+from baton.domain.ids import TaskRoute
+from baton.domain.mailbox import Standing, Then
+from baton.domain.results import Judged
+from baton.domain.states import TaskState
+from baton.store import receipts, steps, tasks, transcripts
+from baton.store.steps import StepAttempt
+from tests.store.world import World, key
+
+WRONG = Judged("three", wrong=("it is not JSON",))
+RIGHT = Judged('{"count": 3}', is_json=True)
+
+
+async def record(world: World, route: TaskRoute, step: int, judged: Judged, attempt: int = 1) -> Standing:
+    """Record an answer, judged, as that of a step of the first turn."""
+    reply = ModelReply(judged.text, (), {})
+    async with world.pool.transaction() as connection:
+        return await steps.record_step(connection, key(route, 1, step), attempt, reply, (), (), (), judged=judged)
+
+
+async def start(world: World, route: TaskRoute, step: int) -> StepAttempt | Standing:
+    async with world.pool.transaction() as connection:
+        return await steps.start_step(connection, key(route, 1, step))
+
+
+async def test_the_next_step_answers_again(world: World) -> None:
+    route = await world.task()
+    await start(world, route, 0)
+    after = await record(world, route, 0, WRONG)
+    assert (after.then, after.turn, after.step) == (Then.STEP, 1, 1)
+    assert (await world.row(route))["state"] == TaskState.RUNNING
+    log = await world.log(route)
+    assert log[-1].type is EventType.STEP_COMPLETED
+    assert log[-1].data["refused"] == "it is not JSON"
+    assert isinstance(await start(world, route, 1), StepAttempt)
+    assert (await record(world, route, 1, RIGHT)).then is Then.REST
+    row = await world.row(route)
+    assert (row["state"], row["result"], row["result_json"]) == (TaskState.SUCCEEDED, RIGHT.text, True)
+    async with world.pool.connection() as connection:
+        view = await tasks.view(connection, world.tenant, route.task_id)
+    assert view is not None
+    assert view.output == {"count": 3}
+    assert (await world.log(route))[-1].data["result"] == {"count": 3}
+
+
+async def test_a_worker_that_dies_around_the_judgement_leaves_one_answer(world: World) -> None:
+    """Before it was recorded the step is tried again; after that the next step is due, and nothing is said twice."""
+    route = await world.task()
+    await start(world, route, 0)
+    again = await start(world, route, 0)  # the first attempt's worker is gone with its answer
+    assert isinstance(again, StepAttempt)
+    assert again.attempt == 2
+    await record(world, route, 0, WRONG, attempt=2)
+    before = await world.log(route)
+    late = await record(world, route, 0, RIGHT, attempt=1)
+    assert (late.then, late.turn) == (Then.STEP, 1)
+    found = await start(world, route, 0)  # the second's was killed before Temporal heard of it
+    assert isinstance(found, Standing)
+    assert (found.then, found.turn, found.step) == (Then.STEP, 1, 1)
+    assert [event for event in await world.log(route) if event not in before and "usage" not in event.data] == []
+    assert (await world.row(route))["state"] == TaskState.RUNNING
+
+
+async def test_what_was_wrong_is_read_with_the_answer(world: World) -> None:
+    route = await world.task()
+    await start(world, route, 0)
+    await record(world, route, 0, WRONG)
+    async with world.pool.connection() as connection:
+        read = await transcripts.read(connection, world.tenant, route.task_id)
+    (step,) = read.turns[-1].steps
+    assert (step.text, step.refused) == ("three", "it is not JSON")
+    assert read.result_schema == {}
+
+
+async def test_a_withdrawn_message_brings_the_json_back(world: World) -> None:
+    route = await world.task()
+    await start(world, route, 0)
+    await record(world, route, 0, RIGHT)
+    sent = await world.send(route, "more")
+    async with world.pool.transaction() as connection:
+        await receipts.withdraw_message(connection, route, sent.message_id)
+    back = (await world.log(route))[-1]
+    assert back.type is EventType.MESSAGE_WITHDRAWN
+    assert back.data["result"] == {"count": 3}
