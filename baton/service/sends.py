@@ -1,13 +1,14 @@
 """Messages on their way to PostgreSQL: those of a tenant that are under way at once go together, in one commit.
 
-Nobody waits for others to come. A message that finds no group under way goes at once; what comes while groups commit
-gathers, and goes when one of them is done. No message costs another anything: one that needs more than the shared
+Nobody waits for others to come. A message that finds no group under way goes at once; what comes while one commits
+gathers, and goes when that is done. No message costs another anything: one that needs more than the shared
 statement does goes by itself, while the rest is stored.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakValueDictionary
@@ -20,8 +21,10 @@ from baton.store import messages
 from baton.store.messages import PreparedMessage
 from baton.store.pool import Pool, spending
 
-#: Groups of a tenant under way: while one is committed PostgreSQL works at another.
-_AT_ONCE: Final = 2
+#: A group that takes longer is stuck somewhere: another goes beside it.
+_SLOW_SECONDS: Final = 0.05
+#: Groups of a tenant under way, at most.
+_AT_ONCE: Final = 4
 #: Messages of a group, at most.
 _MOST: Final = 64
 #: What is longer goes by itself: it takes PostgreSQL a while.
@@ -70,6 +73,7 @@ class _Tenant:
 
     under_way: int = 0
     gathered: deque[_Gathered] = field(default_factory=deque[_Gathered])
+    timer: asyncio.TimerHandle | None = None
 
 
 class Sends:
@@ -101,17 +105,14 @@ class Sends:
             return None
         tenant_id = message.route.tenant_id
         tenant = self._tenants.setdefault(tenant_id, _Tenant())
-        if tenant.under_way < _AT_ONCE:
-            tenant.under_way += 1
+        if not tenant.under_way:
+            tenant.under_way = 1
             try:
                 (outcome,) = await self._send([message])
             finally:
-                self._go_on(tenant_id, tenant)
+                self._ended(tenant_id, tenant)
         else:
-            loop = asyncio.get_running_loop()
-            mine = _Gathered(message, loop.time(), loop.create_future())
-            tenant.gathered.append(mine)
-            outcome = await mine.outcome
+            outcome = await self._gather(tenant_id, tenant, message)
         if isinstance(outcome, DomainError):
             raise outcome
         return outcome
@@ -120,24 +121,40 @@ class Sends:
         async with self._pool.connection() as connection:
             return await messages.send_together(connection, prepared, relay_seconds=self._relay_seconds)
 
-    def _go_on(self, tenant_id: TenantId, tenant: _Tenant) -> None:
-        """A group is done: the next one follows it."""
-        if tenant.gathered:
-            task = asyncio.create_task(self._work_off(tenant_id, tenant))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    async def _gather(self, tenant_id: TenantId, tenant: _Tenant, message: PreparedMessage) -> _Outcome:
+        loop = asyncio.get_running_loop()
+        mine = _Gathered(message, loop.time(), loop.create_future())
+        if not tenant.gathered:
+            tenant.timer = loop.call_later(_SLOW_SECONDS, self._begin, tenant_id, tenant)
+        tenant.gathered.append(mine)
+        return await mine.outcome
+
+    def _begin(self, tenant_id: TenantId, tenant: _Tenant) -> None:
+        """Send what has gathered."""
+        if not tenant.gathered or tenant.under_way >= _AT_ONCE:
             return
+        if tenant.timer is not None:
+            tenant.timer.cancel()
+        group = [tenant.gathered.popleft() for _ in range(min(len(tenant.gathered), _MOST))]
+        tenant.under_way += 1
+        # In a context of its own: it is not for the request that happens to begin it.
+        task = asyncio.create_task(self._work_off(tenant_id, tenant, group), context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _ended(self, tenant_id: TenantId, tenant: _Tenant) -> None:
+        """A group is done: the next follows it."""
         tenant.under_way -= 1
+        self._begin(tenant_id, tenant)
         if not tenant.under_way:
             del self._tenants[tenant_id]
 
-    async def _work_off(self, tenant_id: TenantId, tenant: _Tenant) -> None:
+    async def _work_off(self, tenant_id: TenantId, tenant: _Tenant, group: Sequence[_Gathered]) -> None:
         spending.set(tenant_id)
-        group = [tenant.gathered.popleft() for _ in range(min(len(tenant.gathered), _MOST))]
         try:
             await self._send_group(group)
         finally:
-            self._go_on(tenant_id, tenant)
+            self._ended(tenant_id, tenant)
 
     async def _send_group(self, group: Sequence[_Gathered]) -> None:
         latest = asyncio.get_running_loop().time() - self._wait_seconds

@@ -21,7 +21,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 from temporalio.envconfig import ClientConfig
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
@@ -112,7 +112,9 @@ async def connect(*, lazy: bool = False, metrics: bool = False) -> Client:
     """
     config = ClientConfig.load_client_connect_config()
     config.setdefault("target_host", "localhost:7233")
-    return await Client.connect(**config, lazy=lazy, runtime=core_runtime(metrics=metrics).runtime)
+    runtime = core_runtime(metrics=metrics).runtime
+    # What goes to Temporal is ids and numbers: to compress that costs both sides more than it saves.
+    return await Client.connect(**config, lazy=lazy, runtime=runtime, grpc_compression=GrpcCompression.NONE)
 
 
 class Temporal:

@@ -6,6 +6,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from temporalio.service import GrpcCompression
 
 from baton.domain.bells import TaskBell, of_message
 from baton.domain.errors import Unavailable
@@ -13,7 +14,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.messages import Receipt
 from baton.domain.states import TaskState
 from baton.service.doorbell import Doorbell
-from baton.service.temporal import Temporal
+from baton.service.temporal import Temporal, connect
 
 ROUTE = TaskRoute(uuid4(), "acme", uuid4(), uuid4(), 1, False, "queue", "assistant", uuid4())
 
@@ -132,3 +133,9 @@ async def test_a_workflow_is_started_if_any_of_those_who_ring_has_something_for_
     await doorbell.ring_task(ROUTE, 3, 2, starts=False)
     await asyncio.gather(doorbell.ring_task(ROUTE, 4, 2, starts=False), doorbell.ring_task(ROUTE, 5, 2))
     assert [ring["starts"] for ring in bells.rung] == [False, True]
+
+
+async def test_rings_are_not_compressed() -> None:
+    """They are ids and numbers: it would cost both sides more than it saves."""
+    client = await connect(lazy=True)
+    assert client.service_client.config.grpc_compression is GrpcCompression.NONE
