@@ -161,7 +161,7 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     typed = MessageActivities(pool, bellringer, words=words)
     approvals = ApprovalActivities(pool, bellringer, words=words)
     questions = QuestionActivities(pool, hint, words=words)
-    plans = PlanActivities(pool, doorbell, hint, core.relay.wake)
+    plans = PlanActivities(pool, doorbell, hint, core.relay.wake, words=words)
     return [
         steps.model_step,
         calls.tool_step,

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from temporalio import activity
 
+from activities.details import of_plan
 from activities.rings import Ringer
 from baton.domain.authors import Author
 from baton.domain.ids import TenantId
-from baton.domain.states import TaskState
 from baton.store import plan_control, plans, rings
 from baton.store.plans import PlanStanding
 from baton.store.pool import Pool
@@ -21,8 +21,16 @@ class PlanActivities:
     """The activities of `PlanWorkflow`."""
 
     def __init__(
-        self, pool: Pool, ringer: Ringer, notify: Callable[[UUID], None], wake_relay: Callable[[], None]
+        self,
+        pool: Pool,
+        ringer: Ringer,
+        notify: Callable[[UUID], None],
+        wake_relay: Callable[[], None],
+        *,
+        words: bool = True,
     ) -> None:
+        """``words``: whether Temporal may show the titles of tasks."""
+        self._words = words
         self._pool = pool
         self._wake_relay = wake_relay
         self._ringer = ringer
@@ -40,7 +48,7 @@ class PlanActivities:
         await self._ring(tenant, bells)
         if standing.relayed:
             self._wake_relay()
-        return _outcome(standing)
+        return self._outcome(standing)
 
     @activity.defn(name="cancel_plan")
     async def cancel_plan(self, plan: PlanStart) -> PlanOutcome:
@@ -55,7 +63,7 @@ class PlanActivities:
         await self._ring(tenant, stopped.to_ring)
         if len(stopped.changed) > len(stopped.to_ring):
             self._wake_relay()
-        return _outcome(standing)
+        return self._outcome(standing)
 
     async def _ring(self, tenant: TenantId, bells: Sequence[TaskToRing]) -> None:
         async with self._pool.connection() as connection:
@@ -63,13 +71,10 @@ class PlanActivities:
         for rung in bells:
             self._ringer.ring_for(routes[rung.task_id], rung.bell)
 
-
-def _outcome(standing: PlanStanding) -> PlanOutcome:
-    done = sum(standing.counts[state] for state in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED))
-    said = ", ".join(f"{count} {state}" for state, count in standing.counts.items() if count)
-    return PlanOutcome(
-        state=standing.state,
-        seq=standing.event_seq,
-        over=done == sum(standing.counts.values()),
-        details=f"{standing.state}: {said}",
-    )
+    def _outcome(self, standing: PlanStanding) -> PlanOutcome:
+        return PlanOutcome(
+            state=standing.state,
+            seq=standing.event_seq,
+            over=all(task.state.is_over for task in standing.tasks),
+            details=of_plan(standing, words=self._words),
+        )

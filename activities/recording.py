@@ -89,7 +89,7 @@ class Recording:
 
     async def _done(self, key: StepKey, standing: Standing) -> Outcome:
         self._notify(key.execution_id)
-        if standing.ended:
+        if standing.plan_looks:
             async with self._pool.connection() as connection:
                 route = await plans.route(connection, key.tenant_id, key.execution_id)
             self._ringer.ring_plan(route, standing.event_seq)

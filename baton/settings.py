@@ -34,6 +34,12 @@ def _secret_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _web_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%/-]*)?", url, re.ASCII):
+        raise ValueError("must be an http:// or https:// URL without a query")
+    return url.rstrip("/")
+
+
 class Settings(BaseSettings):
     """The configuration of one process. Immutable; unknown `BATON_*` variables are left alone."""
 
@@ -137,7 +143,11 @@ class Settings(BaseSettings):
     )
     temporal_details: Literal["words", "ids"] = Field(
         default="words",
-        description="`words`: Temporal's UI shows the first 200 characters of open questions. `ids`: it shows no text.",
+        description="`words`: Temporal's UI shows titles, the first 200 characters of open questions with their "
+        "choices and default, and the names of arguments. `ids`: it shows no text.",
+    )
+    public_url: Annotated[str, AfterValidator(_web_url)] | None = Field(
+        default=None, description="URL at which people reach the API, for links in Temporal's UI; unset: it has none."
     )
     doorbell_timeout_seconds: float = Field(
         default=5.0, gt=0, description="Seconds to wait for Temporal to take a signal before it is left to the relay."

@@ -1,15 +1,18 @@
 """The agent loop: a turn at a time, woken by doorbells. What it does next is PostgreSQL's word, not its own."""
 
 import asyncio
+from typing import Final
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows.activities import failure_code, is_undone, start_step, write, write_typed
     from workflows.callers import caller
     from workflows.contracts import (
+        FAILED,
+        TASK,
         TASK_WORKFLOW,
         TOOLS,
         AgentTaskStart,
@@ -42,6 +45,18 @@ with workflow.unsafe.imports_passed_through():
     )
 
 BATON_STATE = SearchAttributeKey.for_keyword("BatonState")
+#: What is told beside a question or an approval to those who look at it in Temporal.
+_HOW: Final = (
+    "Whoever has a key of the tenant with `tasks:send` may answer. From here: More Actions, Send Update; `answer` "
+    'takes `"ANSWER"`, `decide` takes `{"decision": "approve"}`.'
+)
+#: What a person can do about a task that rests without a question.
+_NEXT: Final = {
+    "paused": "It goes on after a message, or a resume.",
+    "failed": "`baton explain` says why. A message reopens it.",
+    "succeeded": "A message reopens it.",
+    "cancelled": "That is final.",
+}
 
 
 @workflow.defn(name=TASK_WORKFLOW)
@@ -52,6 +67,8 @@ class AgentTaskWorkflow(TolerantWorkflow):
     def __init__(self, start: AgentTaskStart) -> None:
         self._ref = start.ref
         self._label = start.label
+        self._fails = start.fails
+        self._failure = FAILED
         self._progress = Progress(start.progress)
         self._typing = asyncio.Lock()
         self._cancelled = False
@@ -59,7 +76,7 @@ class AgentTaskWorkflow(TolerantWorkflow):
 
     @workflow.run
     async def run(self, start: AgentTaskStart) -> str:
-        """Serve the task until it is over. Returns its state."""
+        """Serve the task until it is over. Returns its state, or fails with the code of why the task failed."""
         try:
             return await self._serve()
         except (asyncio.CancelledError, ActivityError) as error:
@@ -77,16 +94,24 @@ class AgentTaskWorkflow(TolerantWorkflow):
                 if not progress.is_working:
                     progress.look()
                 self._roll_over()
+                self.show(f"{self._label}: at work on turn {progress.state.turn}. There is nothing to answer.")
                 await self._step()
             else:
                 self._show()
                 if progress.state.state in ("succeeded", "failed", "cancelled"):
                     if workflow.all_handlers_finished():
-                        return progress.state.state
+                        return self._end()
                     await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._is_wanted())
                     continue
                 self._roll_over()
                 await self._rest()
+
+    def _end(self) -> str:
+        """The end of the run, which looks like that of the task: a failure is one in Temporal, too."""
+        state = self._progress.state.state
+        if state == "failed" and self._fails:
+            raise ApplicationError("the task failed", type=self._failure, non_retryable=True)
+        return state
 
     async def _rest(self) -> None:
         """Wait for somebody to ring, or for a question's time to come."""
@@ -126,7 +151,8 @@ class AgentTaskWorkflow(TolerantWorkflow):
         self._steps = []
         for result in results:
             if isinstance(result, ActivityError) and not is_undone(result):
-                return await write(fail_turn, TurnFailed(ref.ref, ref.turn, ref.step, failure_code(result)))
+                self._failure = failure_code(result)
+                return await write(fail_turn, TurnFailed(ref.ref, ref.turn, ref.step, self._failure))
             if isinstance(result, BaseException) and not isinstance(result, ActivityError):
                 raise result
         outcomes = [result for result in results if isinstance(result, Outcome)]
@@ -149,7 +175,15 @@ class AgentTaskWorkflow(TolerantWorkflow):
         state = self._progress.state
         if workflow.info().typed_search_attributes.get(BATON_STATE) != state.state:
             workflow.upsert_search_attributes([BATON_STATE.value_set(state.state)])  # pyright: ignore[reportUnknownMemberType]
-        self.show(state.details or f"{self._label}: {state.state}")
+        if state.details:
+            self.show(f"{self._asked}\n\n{_HOW}")
+        else:
+            code = f" ({self._failure})" if state.state == "failed" else ""
+            self.show(f"{self._label}: {state.state}{code}. {_NEXT.get(state.state, '')}")
+
+    @property
+    def _asked(self) -> str:
+        return self._progress.state.details.replace(TASK, self._ref.task)
 
     def _roll_over(self) -> None:
         """Continue as new between steps, well before the limits; what was heard goes along."""
@@ -157,17 +191,17 @@ class AgentTaskWorkflow(TolerantWorkflow):
         if not workflow.info().is_continue_as_new_suggested() or self._cancelled:
             return
         if workflow.all_handlers_finished():
-            workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state))
+            workflow.continue_as_new(AgentTaskStart(self._ref, self._label, state, self._fails))
 
     @signal
     def doorbell(self, ring: Ring) -> None:
-        """Somebody committed something: look."""
+        """Not for people: Baton rings it, and the workflow looks into the database."""
         self._progress.heard(ring.seq, ring.interrupt, unheard=ring.unheard)
         self._interrupt()
 
     @signal
     async def user_message(self, text: str) -> None:
-        """A message from a person in Temporal's own UI or CLI, handled like one that came by REST.
+        """Send the task a message, as by REST. Input: "text". The update `answer` answers, and tells of a refusal.
 
         Accepted at once, whatever the agent does, in the order of what was typed; then it is a doorbell.
         """
@@ -179,20 +213,20 @@ class AgentTaskWorkflow(TolerantWorkflow):
 
     @signal
     async def decide(self, decision: Decide) -> None:
-        """A decision on tool calls that wait for consent, handled like one that came by REST."""
+        """Decide on tool calls. Input as for the update `decide`, which tells of a refusal."""
         outcome = await self._decide(decision)
         if outcome.refused:
             self.drop("signal decide", outcome.refused)
 
     @signal
     def cancel(self) -> None:
-        """Cancel the task."""
+        """Cancel the task for good, without input. Its open questions close, its unread messages are dead."""
         self._cancelled = True
         self._interrupt()
 
     @update("answer")
     async def answer(self, answer: str | Answer) -> AnswerReceipt:
-        """The answer to what the task asks: the receipt of what was stored, or a refusal that says why nothing was."""
+        """Answer what the task asks. Input: "text". Returns a receipt, or fails and says why nothing was stored."""
         given = Answer(answer) if isinstance(answer, str) else answer
         key = typed_key()
         async with self._typing:
@@ -204,7 +238,7 @@ class AgentTaskWorkflow(TolerantWorkflow):
 
     @update("decide")
     async def decide_now(self, decision: Decide) -> DecisionReceipt:
-        """A decision on tool calls that wait for consent: what it decided, or a refusal that says why it did not."""
+        """Decide on tool calls. Input: {"decision": "approve"}, or "decline" with "reason"; "approval_id" for one."""
         outcome = await self._decide(decision)
         refuse(outcome)
         return DecisionReceipt(outcome.approvals, outcome.state, outcome.seq)
@@ -227,8 +261,8 @@ class AgentTaskWorkflow(TolerantWorkflow):
             self._progress.heard(outcome.seq, 0)
         return outcome
 
-    @workflow.query
+    @workflow.query(description="Where the task stands, and what it asks.")
     def status(self) -> TaskStatus:
         """Where the task stands, for people and programs that have Temporal alone."""
         state = self._progress.state
-        return TaskStatus(state.state, state.turn, state.step, state.seq, state.details, self.dropped, self.notice)
+        return TaskStatus(state.state, state.turn, state.step, state.seq, self._asked, self.dropped, self.notice)

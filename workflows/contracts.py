@@ -1,6 +1,6 @@
 """What crosses Temporal: ids, counters and states, never a word of what a user or a model wrote.
 
-The one exception is `Outcome.details` (design: the first 200 characters of the question that a task waits with).
+The one exception is what `BATON_TEMPORAL_DETAILS=words` lets people see there: `activities.details`.
 Names are short because each of them stands in every history. Activities are stubs here, so that workflows can name
 them without importing what they need; `activities/` implements them.
 """
@@ -38,6 +38,15 @@ TOOLS: Final = "tools"  #: make `Outcome.calls`, then take the next step
 STEP: Final = "step"  #: take step `Outcome.step` of turn `Outcome.turn`
 REST: Final = "rest"  #: nothing to do until somebody rings
 
+#: In the details of a task that waits this stands for its id, in those of a plan for where a link to a task leads: the
+#: workflows put that in, so that no history has it again and again.
+TASK: Final = "{task}"
+
+#: Why a run failed whose task, or plan, failed for a reason that the workflow was not told.
+FAILED: Final = "failed"
+#: A task's state while a turn is under way or due.
+RUNNING: Final = "running"
+
 #: The code of an attempt that waits for what another task of its plan asks: whether to go on at a limit.
 LIMIT_WAITS: Final = "limit_waits"
 #: The code of an attempt that found no free slot. Its one detail is how many steps of its tenant were at work there.
@@ -72,21 +81,26 @@ class ProgressState:
 
 @dataclass(slots=True)
 class AgentTaskStart:
-    """How an `AgentTaskWorkflow` starts. ``label`` names agent and position for people who look at the workflow."""
+    """How an `AgentTaskWorkflow` starts. ``label`` names agent and position for people who look at the workflow.
+
+    ``fails``: a task that failed fails its run. False in the runs that earlier versions have started.
+    """
 
     ref: TaskRef
     label: str = ""
     progress: ProgressState = field(default_factory=ProgressState)
+    fails: bool = False
 
 
 @dataclass(slots=True)
 class PlanStart:
-    """How a `PlanWorkflow` starts."""
+    """How a `PlanWorkflow` starts, with ``fails`` as in `AgentTaskStart`."""
 
     tenant: str
     execution: str
     heard: int = 0
     typed: int = 0
+    fails: bool = False
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from temporalio.common import RawValue
 from temporalio.converter import value_to_type
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from baton.domain.markdown import LAST_LINE
 from workflows.activities import failure_code
 from workflows.typed import TypedOutcome
 
@@ -65,9 +66,9 @@ class TolerantWorkflow:
     def show(self, details: str) -> None:
         """Have Temporal's UI show ``details``, and the notice if there is one. Makes no command."""
         self._details = details
-        workflow.set_current_details("\n\n".join(filter(None, (details, self.notice))))
+        workflow.set_current_details("\n\n".join(filter(None, (details, self.notice, LAST_LINE))))
 
-    @workflow.signal(dynamic=True)
+    @workflow.signal(dynamic=True, description="Any other signal is dropped.")
     def unknown(self, name: str, inputs: Sequence[RawValue]) -> None:
         """A signal that this workflow does not have."""
         self.drop("a signal", "this workflow has none of that name")

@@ -4,12 +4,21 @@ import asyncio
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows.activities import failure_code, write, write_typed
     from workflows.callers import caller
-    from workflows.contracts import PLAN_WORKFLOW, PlanOutcome, PlanStart, Ring, advance_plan, cancel_plan
+    from workflows.contracts import (
+        FAILED,
+        PLAN_WORKFLOW,
+        TASK,
+        PlanOutcome,
+        PlanStart,
+        Ring,
+        advance_plan,
+        cancel_plan,
+    )
     from workflows.handlers import TolerantWorkflow, signal, typed_key
     from workflows.typed import ContinueTask, TypedMessage, accept_message
 
@@ -31,7 +40,7 @@ class PlanWorkflow(TolerantWorkflow):
 
     @workflow.run
     async def run(self, start: PlanStart) -> str:
-        """Advance the plan until its tasks are over. Returns the execution's state."""
+        """Advance the plan until its tasks are over. Returns the execution's state, or fails if that is `failed`."""
         try:
             return await self._serve()
         except (asyncio.CancelledError, ActivityError) as error:
@@ -51,6 +60,8 @@ class PlanWorkflow(TolerantWorkflow):
                 self._start.heard = 0  # more than PostgreSQL has, as after a failover, is looked for once
                 self._saw(await write(advance_plan, self._start, PlanOutcome))
             elif self._over:
+                if self._state == "failed" and self._start.fails:
+                    raise ApplicationError("a task of the plan failed", type=FAILED, non_retryable=True)
                 return self._state
             else:
                 if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
@@ -63,7 +74,7 @@ class PlanWorkflow(TolerantWorkflow):
         self._seen, self._state, self._over = outcome.seq, outcome.state, outcome.over
         if workflow.info().typed_search_attributes.get(BATON_STATE) != outcome.state:
             workflow.upsert_search_attributes([BATON_STATE.value_set(outcome.state)])  # pyright: ignore[reportUnknownMemberType]
-        self.show(outcome.details)
+        self.show(outcome.details.replace(TASK, f"namespaces/{workflow.info().namespace}/workflows/task-"))
 
     async def _accept(self, message: TypedMessage) -> None:
         self._start.typed += 1
@@ -82,12 +93,12 @@ class PlanWorkflow(TolerantWorkflow):
 
     @signal
     def doorbell(self, ring: Ring) -> None:
-        """A task ended or was reopened: look."""
+        """Not for people: Baton rings it, and the workflow looks at the plan's tasks."""
         self._start.heard = max(self._start.heard, ring.seq, self._seen + 1 if ring.unheard else 0)
 
     @signal
     def continue_task_signal(self, sent: ContinueTask) -> None:
-        """A message to one of the tasks, from a person in Temporal's own UI or CLI."""
+        """Send a message to a task. Input: {"task_id": 2, "user_message": "text"}."""
         start = self._start
         self._typed.append(
             TypedMessage(start.tenant, start.execution, "", sent.user_message, position=sent.task_id, sender=caller())
@@ -95,10 +106,10 @@ class PlanWorkflow(TolerantWorkflow):
 
     @signal
     def cancel(self) -> None:
-        """Cancel all tasks of the plan."""
+        """Cancel all tasks of the plan for good, without input."""
         self._cancelled = True
 
-    @workflow.query
+    @workflow.query(description="The execution's state at the last look.")
     def status(self) -> str:
         """The execution's state at the last look."""
         return self._state

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workflows.contracts import REST, STEP, TOOLS, Outcome, ProgressState
+from workflows.contracts import REST, RUNNING, STEP, TOOLS, Outcome, ProgressState
 
 
 @dataclass(slots=True)
@@ -56,6 +56,8 @@ class Progress:
         and must neither be looked for again nor hide what is committed after it.
         """
         self.state.heard = 0
+        self.state.state = RUNNING
+        self.state.details = ""  # whoever reads on what it asked is not to answer again
         self.state.next = STEP
         self.state.turn += 1
         self.state.step = 0

@@ -80,7 +80,7 @@ def of_control(after: Standing, bell: TaskBell) -> Bells:
 
     Its workflow looks whatever has become of the task, and so it does after a repeat.
     """
-    return Bells(interrupt=bell.interrupt, task=bell, plan=after.event_seq if after.ended else None)
+    return Bells(interrupt=bell.interrupt, task=bell, plan=after.event_seq if after.plan_looks else None)
 
 
 def of_change(box: Mailbox, event_seq: int, *, changed: bool, looks: bool, plan_looks: bool) -> Bells:

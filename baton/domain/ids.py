@@ -1,6 +1,7 @@
 """Identifiers, and the ways in which callers address a task."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 TenantId = UUID
@@ -75,21 +76,30 @@ class Addressee:
     execution: ExecutionId
 
 
+#: Of a title, a route has so many characters.
+TITLE_CHARACTERS: Final = 100
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRoute:
-    """Where a plan lives: what never changes after its creation. ``queue`` is the Temporal task queue."""
+    """Where a plan lives: what never changes after its creation.
+
+    ``queue`` is the Temporal task queue, ``title`` the beginning of the plan's.
+    """
 
     tenant_id: TenantId
     tenant: str
     execution_id: ExecutionId
     queue: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRoute:
     """Where a task lives: what never changes after its creation, so that it may be cached.
 
-    `queue` is the Temporal task queue, `agent` the agent's name when the task was made.
+    `queue` is the Temporal task queue, `agent` the agent's name when the task was made; ``title`` and ``plan_title``
+    are the beginnings of the task's and its execution's.
     """
 
     tenant_id: TenantId
@@ -101,11 +111,13 @@ class TaskRoute:
     queue: str
     agent: str
     agent_id: AgentId
+    title: str
+    plan_title: str
 
     @property
     def plan(self) -> PlanRoute:
         """Where its plan lives, of a task that is ``in_plan``."""
-        return PlanRoute(self.tenant_id, self.tenant, self.execution_id, self.queue)
+        return PlanRoute(self.tenant_id, self.tenant, self.execution_id, self.queue, self.plan_title)
 
 
 @dataclass(frozen=True, slots=True)

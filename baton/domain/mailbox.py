@@ -273,11 +273,11 @@ class Standing:
     box: Mailbox
     calls: tuple[ToolCall, ...] = ()
     event_seq: int = 0
-    ended: bool = False  #: the task has just ended or gone on: its plan is to look
+    plan_looks: bool = False  #: the task has just come to rest, or left it: its plan is to look
 
 
-def standing(box: Mailbox, *, event_seq: int = 0, ended: bool = False) -> Standing:
+def standing(box: Mailbox, *, event_seq: int = 0, plan_looks: bool = False) -> Standing:
     """Where a task stands that is at no step in particular."""
     at = due(box)
     turn, step = at or (box.turn, 0)
-    return Standing(Then.STEP if at else Then.REST, turn, step, box, event_seq=event_seq, ended=ended)
+    return Standing(Then.STEP if at else Then.REST, turn, step, box, event_seq=event_seq, plan_looks=plan_looks)

@@ -14,6 +14,7 @@ from baton.service.auth import Authenticator
 from baton.service.backlog import Backlog
 from baton.service.doorbell import Doorbell
 from baton.service.feed import Feed
+from baton.service.metadata import Describing
 from baton.service.quotas import Quotas
 from baton.service.relay import Relay
 from baton.service.routes import Routes
@@ -35,7 +36,8 @@ class Core:
         self.settings = settings
         self.pool = pool
         self.client = client
-        self.temporal = Temporal(client, settings.doorbell_timeout_seconds)
+        describing = Describing(settings.temporal_details == "words", settings.public_url or "", client.namespace)
+        self.temporal = Temporal(client, settings.doorbell_timeout_seconds, describing)
         self.runs = Runs(client, settings.doorbell_timeout_seconds)
         self.doorbell = Doorbell(self.temporal, settings.doorbell_concurrency)
         self.routes = Routes(pool)

@@ -206,7 +206,8 @@ class Runs:
         """Runs of tasks that ended since then in a way that no workflow of Baton's ends by itself."""
         query = (
             f"WorkflowType = '{TASK_WORKFLOW}' AND CloseTime >= '{since.isoformat(timespec='seconds')}' AND "
-            "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut')"
+            "(ExecutionStatus IN ('Terminated', 'Canceled', 'TimedOut') OR "
+            "(ExecutionStatus = 'Failed' AND BatonState != 'failed'))"
         )
         found: list[Closed] = []
         async with translated(self._timeout_seconds):

@@ -11,7 +11,7 @@ from baton.domain.allowance import least
 from baton.domain.catalog import grants_used
 from baton.domain.conversation import Attachment
 from baton.domain.errors import AgentNotFound, ExecutionNotFound, InvalidInput
-from baton.domain.ids import ExecutionId, ExecutionRoute, PlanRoute, TaskId, TaskRoute
+from baton.domain.ids import TITLE_CHARACTERS, ExecutionId, ExecutionRoute, PlanRoute, TaskId, TaskRoute
 from baton.domain.json import JsonObject, unstorable
 from baton.domain.plans import Plan
 from baton.domain.results import check_result_schema
@@ -125,7 +125,8 @@ async def start_plan(
         only_agent = None if new.shared else new.agent_id
         baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, only_agent, only=None))
         baton.notifier.events(new.id)
-        baton.doorbell.ring_plan(PlanRoute(who.tenant_id, who.tenant, new.id, new.queue), seq=1)
+        route = PlanRoute(who.tenant_id, who.tenant, new.id, new.queue, plan.title[:TITLE_CHARACTERS])
+        baton.doorbell.ring_plan(route, seq=1)
     return started
 
 
@@ -191,6 +192,8 @@ async def start_task(
             queue=new.queue,
             agent=started.agent.name,
             agent_id=new.agent_id,
+            title=task.title[:TITLE_CHARACTERS],
+            plan_title=task.title[:TITLE_CHARACTERS],
         )
         baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, new.agent_id, only=route))
         baton.doorbell.ring_task(route, seq=1, turn=1)

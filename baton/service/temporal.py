@@ -25,6 +25,7 @@ from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
+from baton.service.metadata import Describing, UserMetadata, label_of
 from baton.service.namespace import probe
 from baton.service.telemetry import core_runtime
 from workflows.contracts import (
@@ -120,8 +121,9 @@ async def connect(*, lazy: bool = False, metrics: bool = False) -> Client:
 class Temporal:
     """Rings workflows. Every call raises like `translated`."""
 
-    def __init__(self, client: Client, timeout_seconds: float) -> None:
+    def __init__(self, client: Client, timeout_seconds: float, describing: Describing) -> None:
         self._client = client
+        self._describing = describing
         self._timeout_seconds = timeout_seconds
         self._checked: tuple[TemporalRefused | None, float] = None, -math.inf
 
@@ -148,8 +150,7 @@ class Temporal:
         ring = Ring(seq, interrupt, unheard)
         if (runs or not starts) and (await self._signal(task_workflow_id(ref.task), ring) or not starts):
             return
-        label = f"task {route.position} · agent {route.agent}"
-        start = AgentTaskStart(ref, label, ProgressState(turn=turn, heard=seq, state="running"))
+        start = AgentTaskStart(ref, label_of(route), ProgressState(turn=turn, heard=seq, state="running"), fails=True)
         await self._signal_with_start(
             TASK_WORKFLOW,
             start,
@@ -164,8 +165,8 @@ class Temporal:
                     SearchAttributePair(AGENT, route.agent),
                 ]
             ),
-            label,
-            instead,
+            self._describing.task(route, instead),
+            bool(instead),
             ref.tenant,
         )
 
@@ -174,7 +175,7 @@ class Temporal:
 
         ``instead``: as in `ring_task`.
         """
-        start = PlanStart(str(route.tenant_id), str(route.execution_id), heard=seq)
+        start = PlanStart(str(route.tenant_id), str(route.execution_id), heard=seq, fails=True)
         await self._signal_with_start(
             PLAN_WORKFLOW,
             start,
@@ -188,8 +189,8 @@ class Temporal:
                     SearchAttributePair(EXECUTION, start.execution),
                 ]
             ),
-            f"plan {start.execution}",
-            instead,
+            self._describing.plan(route, instead),
+            bool(instead),
             start.tenant,
         )
 
@@ -249,8 +250,8 @@ class Temporal:
         queue: str,
         ring: Ring,
         attributes: TypedSearchAttributes,
-        summary: str,
-        instead: str,
+        metadata: UserMetadata,
+        instead: bool,
         tenant: str,
     ) -> None:
         conflict = WorkflowIDConflictPolicy
@@ -263,8 +264,8 @@ class Temporal:
                 start_signal="doorbell",
                 start_signal_args=[ring],
                 search_attributes=attributes,
-                static_summary=summary,
-                static_details=instead or None,
+                static_summary=metadata.summary,
+                static_details=metadata.details,
                 # Its activities, too: a server with fairness takes from the tenants' backlogs in turn.
                 priority=Priority(fairness_key=tenant),
                 id_conflict_policy=conflict.TERMINATE_EXISTING if instead else conflict.USE_EXISTING,

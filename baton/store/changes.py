@@ -154,10 +154,10 @@ class Change:
         )
         self.say(ended_turn, state)
         event_seq = await self.write(ring_seconds=None if self.box.state.is_over else ring_seconds)
-        ended = self.box.state.is_over and task.in_plan
-        if ended:
+        rests = self.box.state is not TaskState.RUNNING and task.in_plan
+        if rests:
             await self.ring_plan()
-        return standing(self.box, event_seq=event_seq, ended=ended)
+        return standing(self.box, event_seq=event_seq, plan_looks=rests)
 
     async def _open_approvals(self) -> None:
         approvals = self.box.approvals

@@ -30,7 +30,7 @@ async def pause(connection: Connection, route: TaskRoute, by: Author) -> Standin
         return change.standing()
     change.box = mailbox.pause(change.task.box)
     change.say(TaskPaused(by=by.name, author=by), TaskState.PAUSED)
-    return standing(change.box, event_seq=await change.write(ring_seconds=RING_SECONDS))
+    return await _written(change)
 
 
 async def resume(connection: Connection, route: TaskRoute, by: Author) -> Standing:
@@ -49,7 +49,7 @@ async def resume(connection: Connection, route: TaskRoute, by: Author) -> Standi
     news = await with_news(change.connection, change.task.tenant_id, [change.task])
     change.box = mailbox.resume(change.task.box, has_news=bool(news))
     change.say(resumed_body(change.box, by), change.box.state)
-    return standing(change.box, event_seq=await change.write(ring_seconds=RING_SECONDS))
+    return await _written(change)
 
 
 async def cancel(connection: Connection, route: TaskRoute, by: Author, reason: str = "") -> Standing:
@@ -80,10 +80,15 @@ async def cancel_locked(change: Change, by: Author, reason: str) -> Standing:
     change.box = mailbox.cancel(box)
     change.say(TaskCancelled(by=by.name, author=by, reason=reason), TaskState.CANCELLED)
     # A task that never began has no workflow to tell.
-    event_seq = await change.write(ring_seconds=None if box.state is TaskState.PENDING else RING_SECONDS)
-    if task.in_plan:
+    return await _written(change, None if box.state is TaskState.PENDING else RING_SECONDS)
+
+
+async def _written(change: Change, ring_seconds: float | None = RING_SECONDS) -> Standing:
+    """Write a change that the task's workflow and its plan's are told of."""
+    event_seq = await change.write(ring_seconds=ring_seconds)
+    if change.task.in_plan:
         await change.ring_plan()
-    return standing(change.box, event_seq=event_seq, ended=task.in_plan)
+    return standing(change.box, event_seq=event_seq, plan_looks=change.task.in_plan)
 
 
 async def _change(connection: Connection, route: TaskRoute) -> Change:

@@ -47,13 +47,10 @@ async def cancel_all(
     locked = await mailboxes.lock_all(connection, tenant_id, execution_id, _OPEN)
     said = await stop_work(connection, tenant_id, locked, by)
     cancelled = TaskCancelled(by=by.name, author=by, reason=reason)
-    done = await _save(
+    return await _save(
         connection,
         [(task, mailbox.cancel(task.box), (*said[task.id], cancelled)) for task in locked],
     )
-    if locked and locked[0].in_plan:
-        await execute(connection, "ring_plan", tenant=tenant_id, execution=execution_id, ring_seconds=RING_SECONDS)
-    return done
 
 
 async def pause_all(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId, by: Author) -> Controlled:
@@ -105,10 +102,19 @@ async def _save(
     rings = _rings([(task, box) for task, box, _ in decided])
     saved = [(task, box, rings.get(task.id)) for task, box, _ in decided]
     bells = await mailboxes.save_all(connection, saved, said, state)
+    first = decided[0][0]
+    if first.in_plan:
+        await execute(
+            connection,
+            "ring_plan",
+            tenant=first.tenant_id,
+            execution=first.execution_id,
+            ring_seconds=RING_SECONDS,
+        )
     return Controlled(
         changed=tuple(task.id for task, _, _ in decided),
-        in_plan=decided[0][0].in_plan,
-        event_seq=decided[0][0].event_seq + len(said),
+        in_plan=first.in_plan,
+        event_seq=first.event_seq + len(said),
         to_ring=tuple(bell for bell in bells if rings[bell.task_id]),
         to_stop={bell.task_id: bell.bell.interrupt for bell in bells if bell.bell.interrupt},
     )

@@ -19,15 +19,27 @@ from baton.store.stopping import bury
 
 
 @dataclass(frozen=True, slots=True)
-class PlanStanding:
-    """Where a plan stands. ``to_ring``: tasks that were started a moment ago and that no worker has taken up yet.
+class TaskStanding:
+    """Where a task of a plan stands."""
 
-    Of many only the first: with ``relayed`` the relay rings the others, and leaves other tenants their share.
+    id: TaskId
+    position: int
+    title: str
+    state: TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStanding:
+    """Where a plan and its tasks stand, these by position.
+
+    ``to_ring``: tasks that were started a moment ago and that no worker has taken up yet. Of many only the
+    first: with ``relayed`` the relay rings the others, and leaves other tenants their share.
     """
 
     state: ExecutionState
     event_seq: int
     counts: dict[TaskState, int]
+    tasks: tuple[TaskStanding, ...]
     to_ring: tuple[TaskId, ...]
     relayed: bool
 
@@ -37,7 +49,7 @@ async def route(connection: Connection, tenant_id: TenantId, execution_id: Execu
     row = await fetchrow(connection, "execution_route", tenant=tenant_id, execution=execution_id, agent=None)
     if row is None:
         raise ExecutionNotFound("there is no such execution")
-    return PlanRoute(tenant_id, row["tenant"], execution_id, row["queue"])
+    return PlanRoute(tenant_id, row["tenant"], execution_id, row["queue"], row["title"])
 
 
 async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id: ExecutionId) -> PlanStanding:
@@ -85,6 +97,7 @@ async def advance_plan(connection: Connection, tenant_id: TenantId, execution_id
         state=state,
         event_seq=event_seq,
         counts={known: counted[known] for known in TaskState},
+        tasks=tuple(TaskStanding(row["id"], row["position"], row["title"], states[row["position"]]) for row in rows),
         to_ring=tuple(
             row["id"]
             for row in rows

@@ -6,6 +6,7 @@ import asyncpg
 
 from baton.domain.errors import AgentNotFound, Conflict, ExecutionNotFound, TaskNotFound
 from baton.domain.ids import (
+    TITLE_CHARACTERS,
     Bounds,
     ExecutionId,
     TaskAddress,
@@ -89,6 +90,8 @@ def _route_of(tenant_id: TenantId, row: asyncpg.Record) -> TaskRoute:
         queue=row["queue"],
         agent=row["agent"],
         agent_id=row["agent_id"],
+        title=row["title"][:TITLE_CHARACTERS],
+        plan_title=row["plan_title"],
     )
 
 

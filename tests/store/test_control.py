@@ -194,7 +194,7 @@ async def test_cancel(world: World, state: TaskState) -> None:
     where = await world.cancel(route)
     box = await world.box(route)
     assert where.box == box
-    assert (box.state, box.questions, box.turn_open, where.then, where.ended) == (
+    assert (box.state, box.questions, box.turn_open, where.then, where.plan_looks) == (
         S.CANCELLED,
         (),
         False,
@@ -224,7 +224,7 @@ async def test_cancelling_a_single_task_rings_no_plan(world: World) -> None:
     route = await world.task()
     where = await world.cancel(route)
     assert (await world.execution(route))["ring_at"] is None
-    assert not where.ended
+    assert not where.plan_looks
 
 
 async def test_cancel_ends_the_open_turn_and_tells_what_became_of_its_messages(world: World) -> None:

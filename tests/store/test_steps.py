@@ -150,7 +150,7 @@ async def test_an_answer_without_calls_ends_turn_and_task(world: World) -> None:
     assert (
         where.box == await world.box(route) == replace(box, version=box.version + 1, turn_open=False, state=S.SUCCEEDED)
     )
-    assert (where.then, where.turn, where.step, where.ended) == (Then.REST, 1, 0, False)
+    assert (where.then, where.turn, where.step, where.plan_looks) == (Then.REST, 1, 0, False)
     row, execution = await world.row(route), await world.execution(route)
     assert (row["result"], row["error_code"], row["ring_at"]) == ("the answer", None, None)
     assert row["completed_at"] is not None

@@ -40,10 +40,10 @@ class System:
     temporal: RunningTemporal
     queue: str
 
-    async def start(self, prompt: str, agent: UUID | None = None, **options: Any) -> UUID:
+    async def start(self, prompt: str, agent: UUID | None = None, title: str = "a task", **options: Any) -> UUID:
         """Start a single task, of the default agent if none is named; its id."""
         started = await starts.start_task(
-            self.baton, self.who, prompt, title="a task", queue=self.queue, agent=agent, **options
+            self.baton, self.who, prompt, title=title, queue=self.queue, agent=agent, **options
         )
         return started.tasks[0]
 

@@ -80,7 +80,7 @@ def test_a_decision_rings_once_nothing_is_open_any_more() -> None:
 def test_what_is_done_to_a_task_has_its_workflow_look_whatever_became_of_it() -> None:
     stopped = TaskBell(7, 2, interrupt=2, starts=False)
     assert of_control(standing(BOX, event_seq=20), stopped) == Bells(interrupt=2, task=stopped)
-    cancelled = standing(replace(BOX, state=S.CANCELLED), event_seq=20, ended=True)
+    cancelled = standing(replace(BOX, state=S.CANCELLED), event_seq=20, plan_looks=True)
     assert of_control(cancelled, TaskBell(7, 3)) == Bells(task=TaskBell(7, 3), plan=20)
 
 

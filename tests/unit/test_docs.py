@@ -12,7 +12,7 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "docs/adr/*.md", "deploy/*.md", "examples/*.md")
+    for pattern in ("*.md", "docs/*.md", "docs/adr/*.md", "docs/runbooks/*.md", "deploy/*.md", "examples/*.md")
     for page in _ROOT.glob(pattern)
 )
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

@@ -16,7 +16,7 @@ from baton.domain.states import TaskState
 from baton.service.doorbell import Doorbell
 from baton.service.temporal import Temporal, connect
 
-ROUTE = TaskRoute(uuid4(), "acme", uuid4(), uuid4(), 1, False, "queue", "assistant", uuid4())
+ROUTE = TaskRoute(uuid4(), "acme", uuid4(), uuid4(), 1, False, "queue", "assistant", uuid4(), "a task", "a task")
 
 
 class Bells:

@@ -193,7 +193,8 @@ async def test_temporal_shows_the_call_without_its_arguments(system: System) -> 
 
     async def shown() -> bool:
         status = await handle(system, task).query("status")
-        return f"wants to call: record ({approval.call_id})" in status["details"] and status["state"] == "waiting"
+        asked = f"**Wants to call** `record` with `text` since {approval.asked_at[:19]}Z"
+        return asked in status["details"] and f"`baton approve {approval.id}`" in status["details"]
 
     await eventually(shown)
     await decide(system, approval, Decision(Verdict.APPROVE, arguments={"text": "plugh-secret"}))

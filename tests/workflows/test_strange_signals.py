@@ -68,6 +68,11 @@ async def test_a_plan_looks_once_for_more_than_postgresql_has(system: System) ->
     execution = await system.start_plan(("!ask go?", ()), ("!finish two", (1,)))
     await eventually(lambda: _states(system, execution, {1: "waiting"}))
     handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+
+    async def shows_it() -> bool:
+        return await handle.query("status") == "waiting"
+
+    await eventually(shows_it)
     before = (await handle.describe()).history_length
     await handle.signal("doorbell", Ring(10**6))
     await system.send((execution, 1), "go")

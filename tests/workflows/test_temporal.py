@@ -12,6 +12,7 @@ from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.service.doorbell import Doorbell
 from baton.service.explain import explain_task
 from baton.service.health import check_health
+from baton.service.metadata import Describing
 from baton.service.namespace import ensure_namespace
 from baton.service.runs import task_of_workflow
 from baton.service.sweeper import Sweeper
@@ -29,7 +30,7 @@ async def impossible(system: System) -> TaskRoute:
 
 
 async def test_a_call_that_temporal_refuses_is_no_outage(system: System, caplog: pytest.LogCaptureFixture) -> None:
-    temporal, route = Temporal(system.temporal.client, 5), await impossible(system)
+    temporal, route = Temporal(system.temporal.client, 5, Describing()), await impossible(system)
     with pytest.raises(TemporalRefused) as refused:
         await temporal.ring_task(replace(route, task_id=uuid4()), 1, 1)
     assert refused.value.status == "INVALID_ARGUMENT"
@@ -41,7 +42,7 @@ async def test_a_call_that_temporal_refuses_is_no_outage(system: System, caplog:
 
 async def test_nobody_there_is_an_outage(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
-    temporal = Temporal(await connect(lazy=True), 5)
+    temporal = Temporal(await connect(lazy=True), 5, Describing())
     with pytest.raises(Unavailable):
         await temporal.ring_task(await impossible(system), 1, 1)
     with pytest.raises(Unavailable):

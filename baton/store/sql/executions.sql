@@ -78,7 +78,8 @@ SELECT e.created_at, a.id AS agent_id, a.number AS agent_number, a.name AS agent
 
 -- name: execution_route
 -- Where an execution lives. None of that ever changes. agent: only one whose tasks are all that agent's, or NULL.
-SELECT x.name AS tenant, e.queue, e.in_plan, CASE WHEN NOT e.shared THEN e.agent_id END AS agent_id
+SELECT x.name AS tenant, e.queue, e.in_plan, left(e.title, 100) AS title,
+       CASE WHEN NOT e.shared THEN e.agent_id END AS agent_id
   FROM executions e JOIN tenants x ON x.id = e.tenant_id
  WHERE e.tenant_id = :tenant AND e.id = :execution AND ${is_agents};
 

@@ -1,6 +1,7 @@
 -- part: route
 -- Where a task lives. None of that ever changes.
 SELECT x.name AS tenant, e.id AS execution_id, t.id AS task_id, t.position, e.in_plan, e.queue, t.title,
+       left(e.title, 100) AS plan_title,
        t.agent_id, a.name AS agent, a.number AS agent_number
   FROM tasks t JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
