@@ -100,6 +100,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
 
 
+def test_pictures_are_small_and_each_is_on_a_page() -> None:
+    pictures = list((_ROOT / "docs" / "pictures").iterdir())
+    shown = {(page.parent / link).resolve() for page in _PAGES for link in _LINK.findall(page.read_text())}
+    assert pictures
+    assert [picture.name for picture in pictures if picture.stat().st_size > 120_000] == []
+    assert [picture.name for picture in pictures if picture not in shown] == []
+
+
 def test_the_tree_is_the_one_on_the_disk() -> None:
     told = list(_tables_of_files(_ROOT / "docs" / "architecture.md"))
     assert [path for path in told if not (_ROOT / path).exists()] == []
