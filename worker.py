@@ -42,6 +42,7 @@ from baton.runtime.logging import configure
 from baton.runtime.pages import MakePage, PageServer, StatusPage
 from baton.runtime.process import leave
 from baton.runtime.startup import settings_or_exit
+from baton.runtime.tracing import is_traced
 from baton.service.catalog import Publisher
 from baton.service.context import Core, open_core
 from baton.service.sweeper import Sweeper
@@ -51,6 +52,7 @@ from baton.store.notify import INTERRUPTS, Listener
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.callers import Callers
 from workflows.plan import PlanWorkflow
+from workflows.traces import SignalTraces
 
 _log = logging.getLogger("baton.worker")
 
@@ -87,7 +89,8 @@ async def _work(core: Core, queues: Collection[str], tools: Collection[str], tol
     )
     publisher = Publisher(core.pool, own_catalog)
     activities = _activities(core, interrupts)
-    interceptors = [ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers()]
+    traces = [SignalTraces()] if is_traced() else []
+    interceptors = [ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers(), *traces]
     workflows = [AgentTaskWorkflow, PlanWorkflow]
     workers = [
         Served(core.client, settings, name, workflows, activities, interceptors, fail_fast=fail_fast)

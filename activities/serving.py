@@ -61,7 +61,7 @@ class Served:
         fail_fast: bool,
     ) -> None:
         self.slots = WorkerSlots(
-            settings.max_concurrent_workflow_tasks, settings.max_concurrent_activities + _SPARE_SLOTS
+            queue, settings.max_concurrent_workflow_tasks, settings.max_concurrent_activities + _SPARE_SLOTS
         )
         self.worker = Worker(
             client,

@@ -20,6 +20,9 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
+from baton.metrics import labels
+from baton.metrics.series import SLOTS_FREE
+
 #: Requests of a worker's own (sticky) queue are answered until the last moment: what remains is seldom.
 _STICKY_SECONDS: Final = 0.3
 
@@ -43,6 +46,11 @@ class Slots(CustomSlotSupplier):
         self._closed: set[bool] = set()
         self._asking: Counter[bool] = Counter()
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def free(self) -> int:
+        """How many are neither used nor kept for what was asked for."""
+        return self._free
 
     async def close(self, seconds: float, *, sticky: bool = False) -> bool:
         """Let nobody ask any more, and wait until all requests are answered, ``seconds`` at most. Whether they are.
@@ -123,9 +131,12 @@ def _done(change: asyncio.Future[None]) -> None:
 class WorkerSlots:
     """The slots of one worker: ``turns`` for workflow tasks, ``steps`` for activities."""
 
-    def __init__(self, turns: int, steps: int) -> None:
+    def __init__(self, queue: str, turns: int, steps: int) -> None:
         self._turns = Slots(turns)
         self._steps = Slots(steps)
+        # The SDK's own series leave out slots that are given by others.
+        SLOTS_FREE.labels(labels.queue(queue), "workflow").set_function(lambda: self._turns.free)
+        SLOTS_FREE.labels(labels.queue(queue), "activity").set_function(lambda: self._steps.free)
         self.tuner: Final = WorkerTuner.create_composite(
             workflow_supplier=self._turns,
             activity_supplier=self._steps,

@@ -18,7 +18,7 @@ from api.dialect import Dialect
 from api.dialects import all_dialects
 from api.errors import Refuse
 from api.heads import fault_of
-from api.measures import measured
+from api.measures import begin, measured
 from api.quotas import telling_quota
 from api.request_ids import request_id
 from api.room import Room
@@ -75,6 +75,8 @@ class BatonApp:
         self._apps = [self._root, *(app for _, app in prefixes)]
         names = {id(dialect.app): dialect.name for dialect in self.dialects}
         self._names = [names.get(id(app), "none") for app in self._apps]
+        for name in self._names:
+            begin(name)
         self._app: ASGIApp = self._dispatch
         if settings.cors_origins:
             self._app = CORSMiddleware(

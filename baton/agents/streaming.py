@@ -19,6 +19,7 @@ from pydantic_ai.messages import (
     ThinkingPartDelta,
 )
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models.instrumented import InstrumentationSettings
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
@@ -27,6 +28,7 @@ from baton.agents.errors import SILENT, ModelFailed, translated
 from baton.agents.model_settings import Clocks
 from baton.agents.responses import storable_text
 from baton.domain.json import JsonObject
+from baton.runtime.tracing import is_traced
 
 T = TypeVar("T")
 
@@ -74,7 +76,7 @@ async def streamed_texts(
                     output_mode="text" if asking.output is None else "native",
                     output_object=asking.output,
                 ),
-                instrument=False,
+                instrument=InstrumentationSettings(include_content=False) if is_traced() else False,
             )
             stream = await watch.wait_for(stack.enter_async_context(request))
             opened(stream)

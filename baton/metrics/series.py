@@ -90,6 +90,9 @@ STEPS: Final = Histogram(
 )
 STEPS_RUNNING: Final = Gauge("baton_steps_running", "Model steps and tool calls under way in this worker")
 STEPS_MOST: Final = Gauge("baton_steps_max", "How many this worker runs at once (BATON_MAX_CONCURRENT_ACTIVITIES)")
+SLOTS_FREE: Final = Gauge(
+    "baton_worker_slots_free", "Slots of a worker for more workflow tasks, or activities", ("queue", "kind")
+)
 HANDED_BACK: Final = Counter(
     "baton_steps_handed_back", "Steps and calls handed back to Temporal, for want of a slot", ("reason",)
 )

@@ -21,8 +21,10 @@ _AGE_LABELS: Final = tuple(f"{age:.0f}" for age in AGES)
 class Backlog:
     """Counts every so often. Figures are those of the whole deployment, whichever process has counted."""
 
-    def __init__(self, pool: Pool, every_seconds: float) -> None:
+    def __init__(self, pool: Pool, every_seconds: float, queue: str) -> None:
+        """``queue``: the one that is told of even where all is well."""
         self._pool = pool
+        self._queue = queue
         self._loop = Loop("backlog", every_seconds, self.count, at_once=True)
 
     def start(self) -> None:
@@ -42,7 +44,7 @@ class Backlog:
             rings = await backlog.unheard(connection)
         _show_messages(messages)
         _show_waiting(tasks)
-        _show_rings(rings)
+        _show_rings(rings, self._queue)
         COUNTED_AT.set(time.time())
 
 
@@ -69,18 +71,18 @@ def _show_waiting(found: Iterable[WaitingTasks]) -> None:
         WAITING.labels(*names).set(number)
 
 
-def _show_rings(found: Sequence[UnheardRings]) -> None:
+def _show_rings(found: Sequence[UnheardRings], queue: str) -> None:
     RELAY_LAG.set(max((0.0, *(one.lag_seconds for one in found))))
-    numbers, ages = Counter[str](), dict[str, float]()
+    numbers, ages = Counter({labels.queue(queue): 0}), {labels.queue(queue): 0.0}
     for one in found:
-        queue = labels.queue(one.queue)
-        numbers[queue] += one.number
-        ages[queue] = max(ages.get(queue, 0.0), one.oldest_seconds)
+        name = labels.queue(one.queue)
+        numbers[name] += one.number
+        ages[name] = max(ages.get(name, 0.0), one.oldest_seconds)
     UNHEARD.clear()
     UNHEARD_AGE.clear()
-    for queue, number in numbers.items():
-        UNHEARD.labels(queue).set(number)
-        UNHEARD_AGE.labels(queue).set(ages[queue])
+    for name, number in numbers.items():
+        UNHEARD.labels(name).set(number)
+        UNHEARD_AGE.labels(name).set(ages[name])
 
 
 def _reached(age: int) -> tuple[str, ...]:

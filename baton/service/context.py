@@ -51,7 +51,7 @@ class Core:
             batch=settings.relay_batch,
             share=settings.relay_share,
         )
-        self._backlog = Backlog(pool, settings.metrics_interval_seconds) if metrics else None
+        self._backlog = Backlog(pool, settings.metrics_interval_seconds, settings.task_queue) if metrics else None
         labels.tenant.tell(settings.metrics_tenants)
         POOL.labels("in_use").set_function(lambda: pool.in_use)
         POOL.labels("idle").set_function(lambda: pool.idle)

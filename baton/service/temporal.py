@@ -28,6 +28,7 @@ from baton.domain.ids import PlanRoute, TaskRoute
 from baton.service.metadata import Describing, UserMetadata, label_of
 from baton.service.namespace import probe
 from baton.service.telemetry import core_runtime
+from baton.service.tracing import tracers
 from workflows.contracts import (
     PLAN_WORKFLOW,
     TASK_WORKFLOW,
@@ -115,7 +116,9 @@ async def connect(*, lazy: bool = False, metrics: bool = False) -> Client:
     config.setdefault("target_host", "localhost:7233")
     runtime = core_runtime(metrics=metrics).runtime
     # What goes to Temporal is ids and numbers: to compress that costs both sides more than it saves.
-    return await Client.connect(**config, lazy=lazy, runtime=runtime, grpc_compression=GrpcCompression.NONE)
+    return await Client.connect(
+        **config, lazy=lazy, runtime=runtime, grpc_compression=GrpcCompression.NONE, interceptors=tracers()
+    )
 
 
 class Temporal:

@@ -193,6 +193,7 @@ class _Lease:
         finally:
             pool.give_back(self._tenant_id, self._execution_id)
         if was_lost:
+            DATABASE_FAILURES.labels("away").inc()
             raise Unavailable("the connection to the database was lost") from error
         if isinstance(error, Exception) and (meant := await pool.meaning(error)) is not None:
             raise meant from error

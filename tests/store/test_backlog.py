@@ -50,7 +50,7 @@ async def test_messages_are_counted_by_state_and_age(lone_world: World) -> None:
         (MessageState.CLAIMED, TaskState.RUNNING, 0.0, 1),
         (MessageState.ACCEPTED, TaskState.PENDING, 3600.0, 1),
     }
-    await Backlog(lone_world.pool, 1).count()
+    await Backlog(lone_world.pool, 1, "a-queue").count()
     assert 75 <= sample("baton_oldest_unprocessed_seconds") < 3600, "a task that has not begun keeps nobody waiting"
     shown = [s for s in _samples(MESSAGES) if (s.labels["state"], s.labels["task_state"]) == ("accepted", "running")]
     ages = {s.labels["older_than"]: s.value for s in shown}
@@ -64,7 +64,7 @@ async def test_what_is_processed_is_not_counted(lone_world: World) -> None:
     await lone_world.record(route, 1)
     async with lone_world.pool.connection() as connection:
         assert await backlog.unprocessed(connection, AGES, by_tenant=False) == []
-    await Backlog(lone_world.pool, 1).count()
+    await Backlog(lone_world.pool, 1, "a-queue").count()
     assert sample("baton_oldest_unprocessed_seconds") == 0
 
 
@@ -80,12 +80,12 @@ async def test_waiting_tasks_are_counted_by_age_and_where_wanted_by_tenant(
     other = await World.create(lone_world.dsn, lone_world.pool)
     for world, days in ((lone_world, 0), (lone_world, 2), (other, 9)):
         await _waits(world, timedelta(days=days, seconds=1))
-    await Backlog(lone_world.pool, 1).count()
+    await Backlog(lone_world.pool, 1, "a-queue").count()
     assert _waiting() == {"0": 3, "10": 2, "60": 2, "600": 2, "3600": 2, "86400": 2, "604800": 1}
     told = TenantLabel()
     told.tell(1)
     monkeypatch.setattr(labels, "tenant", told)
-    await Backlog(lone_world.pool, 1).count()
+    await Backlog(lone_world.pool, 1, "a-queue").count()
     by_tenant = {s.labels["tenant"] for s in _samples(WAITING) if s.value}
     assert len(by_tenant - {"other"} & {str(lone_world.tenant), str(other.tenant)}) == 1
     assert "other" in by_tenant, "tenants beyond the limit are one"
@@ -105,7 +105,7 @@ async def test_rings_that_nobody_answers_are_told_by_queue(lone_world: World) ->
                 tenant.tenant_id,
                 key,
             )
-    await Backlog(lone_world.pool, 1).count()
+    await Backlog(lone_world.pool, 1, "a-queue").count()
     assert sample("baton_unheard", queue="a-queue") == 2
     assert 90 <= sample("baton_unheard_seconds", queue="a-queue") < 600
     assert 7 <= sample("baton_relay_lag_seconds") < 600
@@ -113,7 +113,7 @@ async def test_rings_that_nobody_answers_are_told_by_queue(lone_world: World) ->
 
 async def test_nothing_is_owed_where_all_rings_lie_ahead(lone_world: World) -> None:
     await lone_world.task()  # due in a minute
-    await Backlog(lone_world.pool, 1).count()
+    await Backlog(lone_world.pool, 1, "a-queue").count()
     assert sample("baton_relay_lag_seconds") == 0
     assert sample("baton_unheard", queue="a-queue") == 0
 

@@ -141,7 +141,7 @@ _FAULTS: Final[dict[str, list[tuple[str, dict[str, str], str]]]] = {
         ("temporal_activity_schedule_to_start_latency_seconds_bucket", {**_TASKS, "le": "10"}, "0+9x30"),
         ("temporal_activity_schedule_to_start_latency_seconds_bucket", {**_TASKS, "le": "+Inf"}, "0+9x30"),
     ],
-    "BatonNoSlots": [("temporal_worker_task_slots_available", {**_TASKS, "worker_type": "WorkflowWorker"}, "0x30")],
+    "BatonNoSlots": [("baton_worker_slots_free", {"queue": "q", "kind": "workflow", "instance": "w:1"}, "0x30")],
     "BatonNoPollers": [("temporal_num_pollers", {**_TASKS, "poller_type": "workflow_task"}, "0x30")],
     "BatonPollsFail": [("temporal_long_request_failure_total", {"operation": "PollActivityTaskQueue"}, "0+5x30")],
     "BatonTemporalRequestsFail": [
@@ -214,8 +214,7 @@ _QUIET: Final[list[tuple[str, dict[str, str], str]]] = [
     ("baton_steps_running", {"instance": "w:1"}, "5x20"),
     ("baton_steps_max", {}, "400x20"),
     ("baton_streams_max", {"instance": "w:1"}, "0x20"),
-    ("temporal_worker_task_slots_available", {**_TASKS, "worker_type": "WorkflowWorker"}, "100x20"),
-    ("temporal_worker_task_slots_available", {**_TASKS, "worker_type": "LocalActivityWorker"}, "0x20"),
+    ("baton_worker_slots_free", {"queue": "q", "kind": "workflow", "instance": "w:1"}, "94x20"),
     ("temporal_num_pollers", {**_TASKS, "poller_type": "workflow_task"}, "3x20"),
     ("temporal_sticky_cache_hit_total", _TASKS, "0+9x20"),
     ("temporal_sticky_cache_miss_total", _TASKS, "0+1x20"),
