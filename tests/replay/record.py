@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 
 from baton.domain.ids import TaskById
 from baton.domain.states import SendMode
@@ -155,6 +155,21 @@ async def _plan(system: System) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+async def _plan_failed(system: System) -> WorkflowHandle[Any, Any]:
+    """A plan whose run fails with it, after it was rung for a task that came to rest."""
+    execution = await system.start_plan(("!ask a?", ()), ("!fatal b", (1,)))
+
+    async def waits() -> bool:
+        return (await system.tasks_of(execution))[1]["state"] == "waiting"
+
+    await eventually(waits)
+    await system.send((execution, 1), "go")
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return handle
+
+
 _SHORT: Final = {"continued"}
 SCENES: Final[dict[str, Callable[[System], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "asked-and-answered": _asked_and_answered,
@@ -162,12 +177,14 @@ SCENES: Final[dict[str, Callable[[System], Awaitable[WorkflowHandle[Any, Any]]]]
     "interrupted": _interrupted,
     "cancelled": _cancelled,
     "failed": _failed,
+    "failed-run": _failed,
     "typed": _typed,
     "continued": _continued,
     "plan": _plan,
     "updated": _updated,
     "dropped": _dropped,
     "plan-typed": _plan_typed,
+    "plan-failed": _plan_failed,
 }
 
 
