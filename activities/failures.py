@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from baton.agents.errors import BAD_REPLY, LIMIT_REACHED, PASSING, UNAVAILABLE, ModelFailed
+from baton.agents.errors import (
+    BAD_REPLY,
+    LIMIT_REACHED,
+    OVERFLOW,
+    PASSING,
+    TRANSCRIPT_TOO_LARGE,
+    UNAVAILABLE,
+    ModelFailed,
+)
 from baton.domain.allowance import (
     GO_ON,
     PATIENCE,
@@ -13,6 +21,7 @@ from baton.domain.allowance import (
     Asked,
     Reached,
     Spent,
+    gone_for,
     left,
     listed,
     patience_seconds,
@@ -20,6 +29,7 @@ from baton.domain.allowance import (
     told_to_stop,
 )
 from baton.domain.json import JsonObject
+from baton.domain.too_long import TRANSCRIPT, WINDOW, stopped_by
 from baton.store.failures import FailureVerdict
 from baton.store.limits import PlanBudget, TaskLimits
 from baton.store.transcripts import Budget
@@ -32,6 +42,8 @@ MODEL_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 #: What a provider asks for beyond that is not waited for.
 LONGEST_PAUSE: Final = 3600.0
 
+
+_TOO_LONG: Final = {WINDOW: OVERFLOW, TRANSCRIPT: TRANSCRIPT_TOO_LARGE}
 
 #: What a call gives that was not made because limits are reached.
 NOT_CALLED: Final = "Not called: a limit is reached ({}). Call it again if it is still wanted once you may go on."
@@ -64,6 +76,10 @@ def hold_to(limits: JsonObject, budget: Budget, turn: int, plan: PlanBudget | No
     stop."""
     if told_to_stop(budget.asked, PATIENCE, turn):
         raise ModelFailed(UNAVAILABLE, "The provider was away, and the answer was not to wait for it.", final=True)
+    if name := stopped_by(budget.asked, turn):
+        raise ModelFailed(
+            _TOO_LONG[name], "There is too much to read, and the answer was not to shorten it.", final=True
+        )
     if limit := reached(limits, budget.spent, budget.asked, turn):
         raise _stopped(limit) if limit.question is None else LimitReached(limit.limit, limit.question)
     if plan is None:
@@ -103,9 +119,18 @@ def asked_pause(error: ModelFailed) -> float:
     return min(error.retry_after_seconds or 0.0, LONGEST_PAUSE)
 
 
+def asked_about(error: ModelFailed, seconds: float) -> tuple[str, str]:
+    """The name of the limit that ``error`` has reached after ``seconds``, and what the task asks."""
+    if error.question is None:
+        return PATIENCE, gone_for(seconds)
+    return next(name for name, code in _TOO_LONG.items() if code == error.code), error.question
+
+
 def verdict_on(error: ModelFailed, failures: int, seconds: float, limits: JsonObject) -> tuple[FailureVerdict, float]:
     """What becomes of a step of which ``failures`` attempts have failed, for ``seconds`` without the waits that the
     provider asked for; and the seconds until the next attempt."""
+    if error.question is not None:
+        return FailureVerdict.ASK, 0.0
     pause = max(asked_pause(error), MODEL_BACKOFF[min(max(failures, 1), len(MODEL_BACKOFF)) - 1])
     if not error.retryable:
         return FailureVerdict.GIVE_UP, 0.0

@@ -1,15 +1,20 @@
 """What a step reads before its model is asked, and whether a tool may be called."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from activities.failures import LimitReached, hold_to, not_called, what_is_left
 from baton.agents.errors import RESULT_INVALID, TRANSCRIPT_TOO_LARGE, ModelFailed
 from baton.domain.conversation import Transcript
 from baton.domain.ids import StepKey
 from baton.domain.results import CHOICES, RESULT, gives_up, question_after, taken_as_text
+from baton.domain.too_long import longer_than_limit, may_shorten
 from baton.store import limits, transcripts
-from baton.store.pool import Pool
+from baton.store.pool import Connection, Pool
 from baton.store.transcripts import Budget
+
+#: Turns that are loaded to be shortened: of fewer, none would be left out.
+_FEWEST_TURNS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +29,20 @@ class StepRead:
 async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> StepRead:
     """What the step ``key`` reads: all, or what is left of it beside the summary that its task has.
 
-    Raises LimitReached and ModelFailed where the model is not to be asked: see `hold_to`, and for more than
-    ``most_bytes``, which are not loaded.
+    Where that is more than ``most_bytes``, it is not loaded: but its beginning, if a summary of that helps, or all with
+    the longest texts shortened, if somebody has agreed to that. Raises LimitReached and ModelFailed where the model is
+    not to be asked: see `hold_to`, and for what is too long otherwise, with what the task is to ask.
     """
     async with pool.connection() as connection:
         budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
-        size = budget.transcript_bytes
-        if size > most_bytes:
-            raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {most_bytes} at most")
         bounds = await limits.read(connection, key.tenant_id, key.task_id, key.turn)
         hold_to(bounds.own, budget, key.turn, bounds.plan)
-        transcript = await transcripts.read(connection, key.tenant_id, key.task_id, budget.compaction)
-    transcript = replace(transcript, remaining=what_is_left(bounds.own, budget, bounds.plan))
+        transcript = await _read(connection, key, budget, most_bytes)
+    allowed = may_shorten(budget.asked, key.turn)
+    left = what_is_left(bounds.own, budget, bounds.plan)
+    transcript = replace(transcript, remaining=left, may_shorten=allowed)
+    if transcript.is_beginning:
+        return StepRead(transcript)
     if (question := question_after(transcript)) is not None:
         raise LimitReached(RESULT, question, choices=CHOICES)
     return StepRead(transcript, _taken(transcript, budget, key))
@@ -50,6 +57,22 @@ def _taken(transcript: Transcript, budget: Budget, key: StepKey) -> str | None:
     if gives_up(last.answer):
         raise ModelFailed(RESULT_INVALID, "No answer was a valid result, and the answer was to give up.", final=True)
     return taken_as_text(transcript, last.answer)
+
+
+async def _read(connection: Connection, key: StepKey, budget: Budget, most: int) -> Transcript:
+    task, last = (key.tenant_id, key.task_id), budget.compaction
+    if budget.transcript_bytes <= most:
+        return await transcripts.read(connection, *task, last)
+    sizes = await transcripts.sizes(connection, *task, last, key.turn, most // 2)
+    if budget.transcript_bytes - sizes.earlier <= most and sizes.turns >= _FEWEST_TURNS and not sizes.reads_all:
+        begun = await transcripts.read(connection, *task, last, before=sizes.before)
+        return replace(begun, is_beginning=True)
+    size = budget.transcript_bytes
+    if not may_shorten(budget.asked, key.turn):
+        raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {most}", question=longer_than_limit(size, most))
+    if size - sizes.texts > most // 2:
+        raise ModelFailed(TRANSCRIPT_TOO_LARGE, f"{size} bytes, of {most}, also with texts shortened")
+    return await transcripts.read(connection, *task, last, longest=max(most // 2 // max(sizes.count, 1), 16))
 
 
 async def forbidden_by_limits(pool: Pool, key: StepKey) -> str | None:

@@ -16,7 +16,7 @@ from activities.asking import question_of_limit, questions_of
 from activities.calls import impossible_calls
 from activities.deltas import DeltaStream, DeltaWriter
 from activities.encoding import step_key
-from activities.failures import LimitReached, asked_pause, verdict_on
+from activities.failures import LimitReached, asked_about, asked_pause, verdict_on
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.measures import count_limit, count_turn, measured_step
@@ -36,7 +36,7 @@ from baton.agents.models import Models, is_paid_for
 from baton.agents.steps import PartialReply
 from baton.agents.tools import rules_of
 from baton.domain.agents import Agent
-from baton.domain.allowance import PATIENCE, PREFIX, gone_for
+from baton.domain.allowance import PREFIX
 from baton.domain.authors import Author
 from baton.domain.compactions import Compaction
 from baton.domain.conversation import ModelReply
@@ -208,7 +208,8 @@ class StepActivities(Recording):
         self._notify(key.execution_id)
         match verdict:
             case FailureVerdict.ASK:
-                question = question_of_limit(key, PREFIX + PATIENCE, gone_for(failing))
+                name, text = asked_about(error, failing)
+                question = question_of_limit(key, PREFIX + name, text)
                 return await self._in_transaction(failures.ask_instead, key, started.attempt, question)
             case FailureVerdict.GIVE_UP:
                 raise ApplicationError(error.code, type=error.code, non_retryable=True) from None

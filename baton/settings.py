@@ -194,8 +194,9 @@ class Settings(BaseSettings):
     transcript_max_bytes: int = Field(
         default=8 * 1024 * 1024,
         ge=1024,
-        description="What a step may read at most: the task, its messages, answers and tool results. A turn that would "
-        "read more fails as `transcript_too_large`.",
+        description="What a step may read at most: the task, its messages, answers and tool results. Where there is "
+        "more, a summary is made of its beginning; where that does not help, the task asks whether to shorten long "
+        "texts.",
     )
     artifact_bytes: int = Field(
         default=16 * 1024,

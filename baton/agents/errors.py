@@ -48,6 +48,9 @@ RETRYABLE: Final = OF_THIS_WORKER | frozenset(
 PASSING: Final = frozenset({RATE_LIMITED, UNAVAILABLE})
 """The codes of what passes when the provider is well again."""
 
+TOO_LONG: Final = frozenset({OVERFLOW, TRANSCRIPT_TOO_LARGE})
+"""The codes of what a person may have shortened."""
+
 FALLS_BACK: Final = (
     OF_THIS_WORKER
     | PASSING
@@ -80,15 +83,23 @@ class ModelFailed(Exception):
     ``__cause__``.
     ``retry_after_seconds`` is what the provider asked for, None where it did not say. ``final``: it is not tried again,
     whatever the code. ``overflowed``: the conversation was too long for one of the models that were asked.
+    ``question``: what the task is to ask of it, where a person can help.
     """
 
     def __init__(
-        self, code: str, detail: str = "", retry_after_seconds: float | None = None, *, final: bool = False
+        self,
+        code: str,
+        detail: str = "",
+        retry_after_seconds: float | None = None,
+        *,
+        final: bool = False,
+        question: str | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
         self.overflowed = code == OVERFLOW
+        self.question = question
         self.retryable = code in RETRYABLE and not final
         self.retry_after_seconds = retry_after_seconds
 

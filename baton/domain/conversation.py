@@ -105,7 +105,8 @@ class Transcript:
     ``remaining``: what the model is told of its limits, "" for nothing.
     ``compaction``: what is read instead of the turns before the first of these, and of that one's first steps;
     ``pinned``: messages of those turns that are read all the same. ``result_schema``: what the answer that ends the
-    task must obey, empty for nothing.
+    task must obey, empty for nothing. ``is_beginning``: there are more turns than these, which cannot be loaded before
+    a summary stands for some. ``may_shorten``: long texts may be cut, somebody has said.
     """
 
     agent: Agent
@@ -119,6 +120,8 @@ class Transcript:
     compaction: Compaction | None = None
     pinned: tuple[ReadMessage, ...] = ()
     result_schema: JsonObject = field(default_factory=dict[str, JsonValue])
+    is_beginning: bool = False
+    may_shorten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def cut_for(transcript: Transcript, room: WindowRoom, other_bytes: int) -> Cut |
     """
     said = said_bytes(transcript)
     kept = max(room.kept - other_bytes - room.summary, room.kept // 4)
-    all_cuts, unread = list(_cuts(transcript)), _unread(transcript)
+    all_cuts = list(_cuts(transcript))
+    unread = None if transcript.is_beginning else _unread(transcript)
     cuts = [(cut, left) for cut, left in all_cuts if unread is None or cut <= unread]
     if not cuts:
         most = room.most - other_bytes
@@ -172,6 +173,39 @@ def shortened(transcript: Transcript, excess: int) -> Transcript:
     return replace(transcript, turns=tuple(_with_shorter(turn, limit) for turn in transcript.turns))
 
 
+def with_shorter_texts(transcript: Transcript, excess: int) -> Transcript:
+    """``transcript`` with the longest texts cut in their middle: what the task is, what others came to, messages; so
+    that ``excess`` bytes less are read, as far as that goes."""
+    texts = [transcript.description, *(item.result for item in transcript.dependencies)]
+    texts += [message.text for message in (*transcript.pinned, *_messages(transcript))]
+    sizes = [len(text.encode()) for text in texts]
+    limit = max(level(sizes, sum(sizes) - excess), _SHORTEST)
+
+    def shorter(message: ReadMessage) -> ReadMessage:
+        return replace(message, text=shortened_text(message.text, limit))
+
+    return replace(
+        transcript,
+        description=shortened_text(transcript.description, limit),
+        dependencies=tuple(
+            replace(item, result=shortened_text(item.result, limit)) for item in transcript.dependencies
+        ),
+        pinned=tuple(map(shorter, transcript.pinned)),
+        turns=tuple(replace(turn, messages=tuple(map(shorter, turn.messages))) for turn in transcript.turns),
+    )
+
+
+def parts_of(transcript: Transcript) -> list[tuple[str, int]]:
+    """What people have written of ``transcript``, with its bytes."""
+    return [
+        ("the task", len(transcript.description.encode())),
+        ("results of other tasks", sum(len(item.result.encode()) for item in transcript.dependencies)),
+        ("pinned messages", sum(map(_message_bytes, transcript.pinned))),
+        ("messages", sum(map(_message_bytes, _messages(transcript)))),
+        ("instructions", len(transcript.agent.instructions.encode())),
+    ]
+
+
 def shortened_text(text: str, limit: int) -> str:
     """``text`` in up to ``limit`` bytes or a few more: its middle makes way."""
     data = text.encode()
@@ -200,6 +234,10 @@ def _with_shorter(turn: RecordedTurn, limit: int) -> RecordedTurn:
 def _shorter(result: ToolResult, limit: int) -> ToolResult:
     data = _bytes_of(result.content)
     return result if len(data) <= limit else replace(result, content=shortened_text(data.decode(), limit))
+
+
+def _messages(transcript: Transcript) -> list[ReadMessage]:
+    return [message for turn in transcript.turns for message in turn.messages]
 
 
 def _turn_bytes(turn: RecordedTurn) -> int:

@@ -12,6 +12,7 @@ import asyncpg
 from baton.domain.agents import Agent
 from baton.domain.allowance import PREFIX, Asked, Spent
 from baton.domain.artifacts import READ_ARTIFACT
+from baton.domain.catalog import SCRIPTED
 from baton.domain.compactions import Compaction, Cut
 from baton.domain.conversation import (
     DependencyResult,
@@ -34,27 +35,35 @@ from baton.store.queries import fetch, fetchrow
 
 #: Nothing is left out.
 FROM_THE_START: Final = Cut(0, 0)
+_NO_END: Final = 2**31 - 1
 #: Of each kind a timeline has so many at most.
 _TIMELINE_ROWS: Final = 1000
 
 
 async def read(
-    connection: Connection, tenant_id: TenantId, task_id: TaskId, compaction: Compaction | None = None
+    connection: Connection,
+    tenant_id: TenantId,
+    task_id: TaskId,
+    compaction: Compaction | None = None,
+    *,
+    before: int = _NO_END,
+    longest: int = _NO_END,
 ) -> Transcript:
     """A task's transcript up to the messages that its present turn has claimed. Raises `TaskNotFound`.
 
     Messages and steps that are over never change, so that a repeat reads the same. A message that was redriven is read
     in the turn that claimed it last; in one that failed with it, too, if the model had answered there.
-    ``compaction``: what is read instead of the beginning, of which nothing is loaded but what is pinned.
+    ``compaction``: what is read instead of the beginning, of which nothing is loaded but what is pinned. ``before``:
+    the first turn that is not read; ``longest``: of a text that has more bytes, the middle is left out.
     """
-    task = await fetchrow(connection, "transcript_task", tenant=tenant_id, task=task_id)
+    task = await fetchrow(connection, "transcript_task", tenant=tenant_id, task=task_id, longest=longest)
     if task is None:
         raise TaskNotFound("there is no such task")
     whose: dict[str, object] = {"tenant": tenant_id, "task": task_id}
     cut = FROM_THE_START if compaction is None else compaction.cut
-    kept: dict[str, object] = {"kept_turn": cut.turn, "kept_step": cut.step}
+    kept: dict[str, object] = {"kept_turn": cut.turn, "kept_step": cut.step, "end_turn": before}
     first = 0 if compaction is None else compaction.kept_seq
-    sent = await fetch(connection, "transcript_messages", kept_seq=first, **whose)
+    sent = await fetch(connection, "transcript_messages", kept_seq=first, end_turn=before, longest=longest, **whose)
     rows = await fetch(connection, "transcript_steps", **whose, **kept)
     answered = {row["turn"] for row in rows if row["response"] is not None}
     messages: defaultdict[int, list[ReadMessage]] = defaultdict(list)
@@ -75,7 +84,7 @@ async def read(
             steps[row["turn"]].append(_step(row, tuple(results[row["turn"], row["step"]])))
     pinned: tuple[ReadMessage, ...] = ()
     if compaction is not None:
-        found = await fetch(connection, "transcript_pinned", kept_turn=cut.turn, **whose)
+        found = await fetch(connection, "transcript_pinned", kept_turn=cut.turn, longest=longest, **whose)
         pinned = tuple(map(_message, found))
     return Transcript(
         agent=_agent(task),
@@ -87,7 +96,7 @@ async def read(
         ),
         turns=tuple(
             RecordedTurn(turn, tuple(messages[turn]), tuple(steps[turn]))
-            for turn in range(max(1, cut.turn), task["turn"] + 1)
+            for turn in range(max(1, cut.turn), min(task["turn"] + 1, before))
             if turn == task["turn"] or messages[turn] or steps[turn] or turn not in moved
         ),
         closed=_closed(task, sent, rows),
@@ -191,6 +200,44 @@ async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, t
         Spent(turn, row["calls"], row["calls_in_turn"], int(row["tokens"]), float(row["usd"]), float(row["seconds"])),
         tuple(Asked(one["call_id"].removeprefix(PREFIX), one["answer"], one["turn"]) for one in asked),
         None if row["number"] is None else compaction_of(row),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of a transcript that is too long to be loaded: the bytes of its ``earlier`` turns, how many ``turns`` of the
+    first of these may be loaded, and which is the first that may not (``before``); the bytes of ``texts`` that people
+    have written, and their ``count``. ``reads_all``: one of the agent's models makes no use of summaries."""
+
+    earlier: int
+    turns: int
+    before: int
+    texts: int
+    count: int
+    reads_all: bool
+
+
+async def sizes(
+    connection: Connection, tenant_id: TenantId, task_id: TaskId, last: Compaction | None, turn: int, most: int
+) -> Sizes:
+    """The sizes of a task's transcript in ``turn``, which is under way, after the compaction ``last`` that it reads.
+    ``most``: the bytes that may be loaded of its beginning."""
+    cut = FROM_THE_START if last is None else last.cut
+    row = await fetchrow(
+        connection,
+        "transcript_sizes",
+        tenant=tenant_id,
+        task=task_id,
+        turn=turn,
+        most=most,
+        kept_seq=0 if last is None else last.kept_seq,
+        kept_turn=cut.turn,
+        kept_step=cut.step,
+        scripted=SCRIPTED,
+    )
+    assert row is not None
+    return Sizes(
+        int(row["earlier"]), row["turns"], row["before"], int(row["texts"]), row["count"], bool(row["reads_all"])
     )
 
 

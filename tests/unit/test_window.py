@@ -22,6 +22,7 @@ from baton.domain.window import (
     said_bytes,
     shortened,
     shortened_text,
+    with_shorter_texts,
 )
 
 AGENT = Agent(uuid4(), uuid4(), 1, "an agent", "test:model")
@@ -195,3 +196,20 @@ def test_long_results_are_shortened_as_far_as_it_takes(excess: int) -> None:
     short = talk(exchange(1))
     assert shortened(short, excess) is short
     assert fixed_bytes(shorter) == fixed_bytes(transcript)
+
+
+def test_texts_are_shortened_from_the_longest_down() -> None:
+    long, short = message(1, 9_000), message(2, 300)
+    whole = replace(talk(RecordedTurn(1, (long, short), ())), description="d" * 5_000, may_shorten=True)
+    less = with_shorter_texts(whole, 8_000)
+    assert fixed_bytes(less) + said_bytes(less) <= fixed_bytes(whole) + said_bytes(whole) - 7_800
+    assert less.turns[0].messages[1] == short
+    assert less.turns[0].messages[0].text.startswith("mmm")
+    assert "are left out" in less.description
+    assert with_shorter_texts(whole, 0) == whole
+
+
+def test_a_beginning_is_cut_although_its_last_results_are_unread_there() -> None:
+    turns = (RecordedTurn(1, (message(1, 10),), (step(0, 10, 3_000),)), exchange(2, 3_000))
+    beginning = replace(talk(*turns), is_beginning=True)
+    assert cut_for(beginning, room_in(WINDOW), 0) is not None

@@ -209,10 +209,36 @@ async def test_an_overflow_that_nobody_foresaw(served: System, provider: OpenAIS
     assert (first.reason, {one.reason for one in others}) == ("overflow", {"window"})
 
 
-async def test_an_overflow_with_nothing_to_leave_out_fails(served: System, provider: OpenAIServer) -> None:
-    task = await served.start("x" * 3 * WINDOW, await new_agent(served, context_window=TOKENS))
-    row = await served.until(task, "failed", seconds=20)
+async def test_an_overflow_with_nothing_to_leave_out_asks(served: System, provider: OpenAIServer) -> None:
+    agent = await new_agent(served, context_window=TOKENS)
+    task, stopped = [await served.start("x" * 3 * WINDOW, agent) for _ in range(2)]
+    for one in (task, stopped):
+        (question,) = (await served.until(one, "waiting", seconds=20))["open_questions"]
+        assert "(the task 72 KiB)" in question["text"]
+    await served.send(task, "Go on, and be brief.")
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "Noted [This answer"
+    last = provider.asked[-1].body
+    assert size_of(last) <= WINDOW
+    assert "are left out" in spoken(last)
+    await served.send(stopped, "Stop")
+    row = await served.until(stopped, "failed")
     assert row["error_code"] == "context_overflow"
+
+
+async def test_a_transcript_that_is_too_long_to_be_loaded_is_compacted(
+    provider: OpenAIServer, postgres: PostgresServer, temporal_server: RunningTemporal
+) -> None:
+    dsn = await postgres.create_database()
+    async with running_system(dsn, temporal_server, transcript_max_bytes=16 * 1024) as system:
+        task = await system.start("Keep a list.", await new_agent(system))  # whose window would hold all of it
+        for turn in range(2, 32):
+            await system.until(task, "succeeded")
+            await system.send(task, filler(turn))
+        row = await system.until(task, "succeeded")
+        assert (row["turn"], row["result"]) == (31, "Noted message 0031")
+        assert {event.reason for event in await compacted(system, task)} == {"window"}
+        assert max(sizes(provider)) < WINDOW
 
 
 async def test_a_summary_that_fails_is_replaced_by_a_digest(served: System, provider: OpenAIServer) -> None:

@@ -225,5 +225,5 @@ def fits(read: str, said: str, shape: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """``text`` without its times, and without the provider's own word for an end."""
-    return re.sub(r"\((stop|completed|end_turn|STOP)\)", "(end)", re.sub(r"[\d.]+ (s|min|h)\b", "a time", text))
+    """``text`` without its numbers, and without the provider's own word for an end."""
+    return re.sub(r"\((stop|completed|end_turn|STOP)\)", "(end)", re.sub(r"[\d.]+ (s|min|h|bytes)\b", "so much", text))

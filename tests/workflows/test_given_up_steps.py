@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from temporalio.activity import ActivityCancellationDetails
@@ -21,7 +22,7 @@ from baton.store import failures, steps, transcripts
 from baton.store.failures import FailedAttempt, FailureVerdict
 from baton.store.steps import StepAttempt
 from tests.store.world import World
-from tests.support.system import eventually, running_system
+from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
 from workflows.contracts import StepRef, TaskRef
 
@@ -185,21 +186,48 @@ async def _attempt_is(world: World, route: TaskRoute, attempt: int) -> bool:
     return bool((await world.steps(route))[0]["attempt"] == attempt)
 
 
-async def test_a_task_whose_messages_are_more_than_a_step_may_read_fails_and_reads_smaller_ones(
+async def test_a_task_whose_messages_are_more_than_a_step_may_read_asks_and_reads_smaller_ones(
     database_url: str, temporal_server: RunningTemporal
 ) -> None:
     async with running_system(database_url, temporal_server, transcript_max_bytes=10_000) as system:
         task = await system.start("!ask go?")
         await system.until(task, "waiting")
         await system.send(task, "x" * 20_000)
+        await asks(system, task, "KiB to read")
+        await system.send(task, "Stop")
         row = await system.until(task, "failed")
         assert row["error_code"] == "transcript_too_large"
         async with system.baton.pool.connection() as connection:
-            dead = await connection.fetch("SELECT state, reason FROM messages WHERE task_id = $1", task)
+            dead = await connection.fetch("SELECT state, reason FROM messages WHERE task_id = $1 AND turn = 3", task)
         assert [tuple(message) for message in dead] == [("dead", "transcript_too_large")]
         await system.send(task, "a short one")
         row = await system.until(task, "succeeded")
-        assert row["result"] == "You said: a short one"
+        assert row["result"].endswith("You said: a short one")
+        assert "Stop" not in row["result"]
+
+
+async def test_a_task_reads_longer_messages_with_their_middles_left_out(
+    database_url: str, temporal_server: RunningTemporal
+) -> None:
+    async with running_system(database_url, temporal_server, transcript_max_bytes=10_000) as system:
+        task = await system.start("!ask go?")
+        await system.until(task, "waiting")
+        await system.send(task, "begin" + "x" * 20_000 + "end")
+        await asks(system, task, "a step reads 9.8 KiB at most")
+        await system.send(task, "Go on")
+        row = await system.until(task, "succeeded")
+        assert row["result"].endswith("You said: Go on")
         async with system.baton.pool.connection() as connection:
-            read = await transcripts.read(connection, system.who.tenant_id, task)
-        assert [message.text for turn in read.turns for message in turn.messages] == ["a short one"]
+            read = await transcripts.read(connection, system.who.tenant_id, task, longest=1000)
+        (text,) = [message.text for message in read.turns[1].messages]
+        assert (text[:5], text[-3:], "the middle is left out" in text, len(text) < 1000) == ("begin", "end", True, True)
+
+
+async def asks(system: System, task: UUID, text: str) -> None:
+    """Wait until the task asks that."""
+
+    async def there() -> bool:
+        row = await system.row(task)
+        return row["state"] == "waiting" and text in str(row["open_questions"])
+
+    await eventually(there)

@@ -1,10 +1,17 @@
+-- part: shortened
+-- A text; of one that has more than so many bytes, its beginning and its end. A character takes four of them at most.
+CASE WHEN octet_length(${}) <= :longest::integer THEN ${}
+     ELSE left(${}, :longest::integer / 8) || E'\n[… the middle is left out …]\n'
+          || right(${}, :longest::integer / 8) END
+
 -- name: transcript_task
 -- A task, its agent, and the results of what it depends on.
-SELECT ${agent}, coalesce(t.result_schema, a.result_schema) AS wanted_schema, t.title, t.description, t.attachments,
-       t.turn, t.rested_questions,
+SELECT ${agent}, coalesce(t.result_schema, a.result_schema) AS wanted_schema, t.title,
+       ${shortened(description)} AS description, t.attachments, t.turn, t.rested_questions,
        CASE WHEN t.depends_on = '{}' THEN '[]' ELSE
            (SELECT jsonb_agg(jsonb_build_object('position', d.position, 'title', d.title,
-                                                'result', coalesce(d.result, '')) ORDER BY d.position)
+                                                'result', coalesce(${shortened(result)}, ''))
+                             ORDER BY d.position)
               FROM tasks d
              WHERE d.tenant_id = t.tenant_id AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on))
        END AS dependencies,
@@ -18,25 +25,29 @@ SELECT ${agent}, coalesce(t.result_schema, a.result_schema) AS wanted_schema, t.
 AND NOT (m.state = :message.dead AND coalesce(m.reason, '') = 'transcript_too_large')
 
 -- name: transcript_messages
--- Here and below kept_seq, kept_turn and kept_step say from where on a task is read as it is: 0 for all.
-SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages m
+-- Here and below kept_seq, kept_turn and kept_step say from where on a task is read as it is: 0 for all; end_turn is
+-- the first turn that is not read.
+SELECT id, turn, failed_turns, seq, ${shortened(text)} AS text, answers, attachments FROM messages m
  WHERE tenant_id = :tenant AND task_id = :task AND seq >= :kept_seq AND ${is_read}
+   AND coalesce(turn, failed_turns[array_upper(failed_turns, 1)]) < :end_turn
  ORDER BY seq;
 
 -- name: transcript_pinned
 -- Pinned messages of the turns before.
-SELECT id, turn, failed_turns, seq, text, answers, attachments FROM messages m
+SELECT id, turn, failed_turns, seq, ${shortened(text)} AS text, answers, attachments FROM messages m
  WHERE tenant_id = :tenant AND task_id = :task AND pinned AND turn < :kept_turn AND ${is_read}
  ORDER BY seq;
 
 -- name: transcript_steps
 SELECT turn, step, state, text, response, calls, questions, error_code, refused FROM steps
  WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) >= (:kept_turn, :kept_step) AND state <> :step.running
+   AND turn < :end_turn
  ORDER BY turn, step;
 
 -- name: transcript_results
 SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END AS edited FROM tool_calls
  WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) >= (:kept_turn, :kept_step) AND state = :call.done
+   AND turn < :end_turn
  ORDER BY turn, step, ordinal;
 
 -- name: timeline_messages
@@ -89,6 +100,46 @@ SELECT q.key AS call_id, m.text AS answer, m.turn
             AND q.value ->> 'id' = ANY (m.answers) AND m.state <> :message.withdrawn
  WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.response IS NULL AND starts_with(q.key, :prefix)
  ORDER BY s.turn, s.step, m.seq;
+
+-- name: transcript_sizes
+-- What a transcript that is too long to be loaded holds: in turns before :turn (earlier), in how many of the first of
+-- them up to :most bytes (turns), and the first that is beyond (before); in texts that people have written, and in how
+-- many (count). reads_all: one of the agent's models makes no use of summaries.
+WITH said AS (
+    SELECT coalesce(m.turn, m.failed_turns[array_upper(m.failed_turns, 1)]) AS turn, octet_length(m.text) AS bytes,
+           true AS is_text
+      FROM messages m
+     WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.seq >= :kept_seq AND ${is_read}
+    UNION ALL
+    SELECT s.turn, octet_length(s.text) + coalesce(pg_column_size(s.response), 0), false FROM steps s
+     WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running
+       AND (s.turn, s.step) >= (:kept_turn::integer, :kept_step::integer)
+    UNION ALL
+    SELECT k.turn, coalesce(pg_column_size(k.content), 0), false FROM tool_calls k
+     WHERE k.tenant_id = :tenant AND k.task_id = :task AND k.state = :call.done
+       AND (k.turn, k.step) >= (:kept_turn::integer, :kept_step::integer)
+    UNION ALL
+    SELECT NULL, octet_length(m.text), true FROM messages m
+     WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.pinned AND m.turn < :kept_turn::integer AND ${is_read}
+    UNION ALL
+    SELECT NULL, octet_length(coalesce(d.result, '')), true FROM tasks t JOIN tasks d
+           ON d.tenant_id = t.tenant_id AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on)
+     WHERE t.tenant_id = :tenant AND t.id = :task
+    UNION ALL
+    SELECT NULL, octet_length(t.description), true FROM tasks t WHERE t.tenant_id = :tenant AND t.id = :task
+), turns AS (
+    SELECT turn, sum(bytes) AS bytes, sum(sum(bytes)) OVER (ORDER BY turn) AS so_far
+      FROM said WHERE turn < :turn::integer GROUP BY turn
+)
+SELECT (SELECT coalesce(sum(bytes), 0) FROM turns) AS earlier,
+       (SELECT count(*) FROM turns WHERE so_far <= :most::bigint) AS turns,
+       coalesce((SELECT min(turn) FROM turns WHERE so_far > :most::bigint), :turn::integer) AS before,
+       (SELECT coalesce(sum(bytes), 0) FROM said WHERE is_text) AS texts,
+       (SELECT count(*) FROM said WHERE is_text) AS count,
+       (SELECT a.model = :scripted::text
+               OR a.fallbacks @> jsonb_build_array(jsonb_build_object('model', :scripted::text))
+          FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+         WHERE t.tenant_id = :tenant AND t.id = :task) AS reads_all;
 
 -- name: step_budget
 -- How much a step would read, without reading it (texts as they are, JSON as it is stored), what its task has used up,
