@@ -4,13 +4,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import worker
+from activities import serving
 from baton.agents.scripted import ScriptedModel
 from bench.marks import MODEL, MarkActivities, mark
 
 
 def hook() -> None:
     """Mark activities as the bare worker does, and calls of the model."""
-    original_worker, original_stream = worker.Worker, ScriptedModel.request_stream
+    original_worker, original_stream = serving.Worker, ScriptedModel.request_stream
 
     def marked_worker(*args: Any, interceptors: Any = (), **kwargs: Any) -> Any:
         return original_worker(*args, interceptors=[MarkActivities(), *interceptors], **kwargs)
@@ -19,7 +20,7 @@ def hook() -> None:
         mark(MODEL)
         return original_stream(self, *args, **kwargs)
 
-    worker.Worker = marked_worker
+    serving.Worker = marked_worker
     ScriptedModel.request_stream = marked_stream  # pyright: ignore[reportAttributeAccessIssue]
 
 
