@@ -55,6 +55,7 @@ _LARGE = frozenset({"executions", "tasks", "messages", "turns", "steps", "tool_c
 #: What a caller waits for, or what runs all the time: an index on its own columns, and little read beside.
 _HOT = {
     "send_message": {"executions_pkey", "tasks_pkey"},
+    "send_together": {"executions_pkey", "tasks_pkey"},
     "message_by_key": {"messages_idempotency_unique"},
     "message_of_execution_by_key": {"tasks_position_unique", "messages_idempotency_unique"},
     "route_by_execution": {"tasks_position_unique", "executions_pkey"},
