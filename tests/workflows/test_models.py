@@ -100,6 +100,23 @@ async def asked(system: System, task: UUID) -> str:
     return str(question["text"])
 
 
+async def test_a_result_that_is_no_json_is_asked_for_again(served: System, provider: OpenAIServer) -> None:
+    """The provider is asked to hold the model to the schema; the model reads what was wrong."""
+    provider.reply(Reply(("three",)), Reply(('{"count":', " 3}")))
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {"count": {"type": "integer"}},
+        "required": ["count"],
+        "additionalProperties": False,
+    }
+    task = await served.start("Count.", await new_agent(served), result_schema=schema)
+    row = await served.until(task, "succeeded")
+    assert (row["result"], row["result_json"], row["model_calls"]) == ('{"count": 3}', True, 2)
+    first, second = provider.asked
+    assert first.body["response_format"]["json_schema"]["schema"]["required"] == ["count"]
+    assert "it is not JSON" in json.dumps(second.body["messages"][-1])
+
+
 async def test_half_an_answer_is_tried_again(served: System, provider: OpenAIServer) -> None:
     provider.reply(Reply(("Half ", "an "), unfinished=True), Reply(("A whole ", "answer.")))
     task = await served.start("Answer.", await new_agent(served))

@@ -88,10 +88,12 @@ class Board:
                 if task.text:
                     yield Noted(task, "restarted this step; its earlier text no longer counts")
                 task.begin_text()
-            case events.StepCompleted(text=text, interrupted=interrupted):
+            case events.StepCompleted(text=text, interrupted=interrupted, refused=refused):
                 task.begin_text()
                 if text.strip():
                     yield Said(task, text, cut_off=interrupted)
+                if refused:
+                    yield Noted(task, f"that is not a valid result ({refused})")
             case events.StepFailed(attempt=attempt, code=code, retrying=retrying):
                 if retrying:  # else the end of the task tells it
                     yield Noted(task, f"attempt {attempt} failed ({code}); retrying")

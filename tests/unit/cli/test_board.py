@@ -14,8 +14,10 @@ from baton.domain.events import (
     TaskFailed,
     TaskReset,
     ToolCompleted,
+    TurnEnded,
     Unknown,
 )
+from baton.domain.mailbox import Ending
 from baton.domain.states import ExecutionState, TaskState
 from tests.support.cli_events import (
     CREATED,
@@ -75,6 +77,19 @@ def test_a_question_and_its_answer() -> None:
     assert board.seq == log.seq
     assert board.now is not None
     assert (board.now - START).total_seconds() == log.seq
+
+
+def test_an_answer_that_is_no_result_says_why() -> None:
+    board, log = Board(execution([])), Log()
+    for event in (log(CREATED), log(STARTED, 1, "running"), log(STEP, 1)):
+        board.apply(event)
+    refused = StepCompleted(turn=1, step=0, text="three", refused="it is not JSON")
+    said, noted = board.apply(log(refused, 1))
+    assert isinstance(said, Said)
+    assert isinstance(noted, Noted)
+    assert "it is not JSON" in noted.text
+    board.apply(log(TurnEnded(turn=1, outcome=Ending.ANSWERED, result={"count": 3}), 1, "succeeded"))
+    assert board.tasks[str(task_id(1))].result == '{"count": 3}'
 
 
 def test_a_voided_step_takes_its_text_back() -> None:
