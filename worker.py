@@ -31,20 +31,21 @@ from activities.suspects import Suspects
 from activities.tool_steps import ToolActivities
 from baton.agents.catalog import own_catalog
 from baton.agents.models import Models
-from baton.agents.tools import load_tools, tool_modules
+from baton.agents.tools import ToolsUnusable, load_tools, tool_modules
 from baton.domain.errors import Unavailable
+from baton.domain.faults import EXIT_BUG, FAULTS, exit_code
 from baton.domain.model_settings import ModelAccess
 from baton.metrics.page import MetricsPage
 from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
-from baton.runtime.listener import listen
 from baton.runtime.logging import configure
-from baton.runtime.pages import MakePage, PageServer, StatusPage
+from baton.runtime.pages import PageServer
 from baton.runtime.process import leave
-from baton.runtime.startup import settings_or_exit
+from baton.runtime.startup import listen_or_exit, settings_or_exit
 from baton.runtime.tracing import is_traced
 from baton.service.catalog import Publisher
 from baton.service.context import Core, open_core
+from baton.service.health import WORKER_NEEDS, Monitor, health_pages
 from baton.service.sweeper import Sweeper
 from baton.service.telemetry import core_runtime
 from baton.settings import Settings
@@ -67,14 +68,17 @@ async def serve(
     """
     tools = load_tools(settings.tools_modules)
     told = Stop(stop) if stop else Stop.by_signals()
-    async with _pages(settings):
-        core = await _open_patiently(settings, told.asked)
+    queues = (queue,) if queue else settings.worker_queues or (settings.task_queue,)
+    health = Monitor("worker", settings, WORKER_NEEDS, queues)
+    async with _pages(settings, health):
+        core = await _open_patiently(settings, told.asked, health)
         if core is not None:
-            queues = (queue,) if queue else settings.worker_queues or (settings.task_queue,)
-            await _work(core, queues, tools, told, fail_fast=fail_fast)
+            await _work(core, queues, tools, told, health, fail_fast=fail_fast)
 
 
-async def _work(core: Core, queues: Collection[str], tools: Collection[str], told: Stop, *, fail_fast: bool) -> None:
+async def _work(
+    core: Core, queues: Collection[str], tools: Collection[str], told: Stop, health: Monitor, *, fail_fast: bool
+) -> None:
     """Serve task queues with the parts of ``core``, and close them."""
     settings = core.settings
     interrupts = Interrupts()
@@ -101,15 +105,19 @@ async def _work(core: Core, queues: Collection[str], tools: Collection[str], tol
     sweeper.start()
     publisher.start()
     _log.info("serving the task queues %s with the tools %s", ", ".join(queues), ", ".join(tools))
+    identity = settings.worker_identity or core.client.identity
+    health.start(core.pool, core.client, core.relay.loop, sweeper.loop, identity=identity)
     freeze_start()
     try:
         async with AsyncExitStack() as running:
             for served in workers:
                 await running.enter_async_context(served.worker)
             await told.asked.wait()
+            health.drain()
             if not await stop_workers(workers, interrupts, told, settings.worker_drain_seconds):
                 leave(1)
     finally:
+        await health.close()
         await publisher.close()
         await sweeper.close()
         await listener.close()
@@ -118,18 +126,14 @@ async def _work(core: Core, queues: Collection[str], tools: Collection[str], tol
 
 
 @asynccontextmanager
-async def _pages(settings: Settings) -> AsyncGenerator[None]:
+async def _pages(settings: Settings, health: Monitor) -> AsyncGenerator[None]:
     """What operators and their tools may read of this process, if it has a port."""
-
-    async def alive(_: str) -> StatusPage:
-        return StatusPage(b"ok\n")
-
     if settings.worker_port is None:
         yield
         return
-    pages: dict[str, MakePage] = {"/livez": alive, "/metrics": MetricsPage(core_runtime(metrics=True).metrics_url)}
-    async with PageServer(listen(settings.host, settings.worker_port), pages) as server:
-        _log.info("health is at http://%s:%d/livez", *server.address)
+    pages = {**health_pages(health), "/metrics": MetricsPage(core_runtime(metrics=True).metrics_url)}
+    async with PageServer(listen_or_exit(settings.host, settings.worker_port), pages) as server:
+        _log.info("health is at http://%s:%d/readyz", *server.address)
         yield
 
 
@@ -178,13 +182,19 @@ def _activities(core: Core, interrupts: Interrupts) -> list[Callable[..., Awaita
     ]
 
 
-async def _open_patiently(settings: Settings, stop: asyncio.Event) -> Core | None:
-    """Open the parts, however long PostgreSQL and Temporal are away; None if the worker is told to stop before."""
+async def _open_patiently(settings: Settings, stop: asyncio.Event, health: Monitor) -> Core | None:
+    """Open the parts, however long PostgreSQL and Temporal are away; None if the worker is told to stop before.
+
+    Raises `Unavailable` for what does not pass, such as a wrong password.
+    """
     said = ""
     while not stop.is_set():
         try:
             return await open_core(settings)
-        except (Unavailable, RuntimeError) as error:
+        except Unavailable as error:
+            if error.fault and not FAULTS[error.fault].passes:
+                raise
+            health.waits(error)
             if str(error) != said:
                 _log.warning("the worker waits: %s", error)
             said = str(error)
@@ -203,9 +213,15 @@ def main(queue: str | None = None) -> NoReturn:
     code = 0
     try:
         uvloop.run(serve(settings, queue))
+    except ToolsUnusable as error:
+        _log.error("the worker cannot start: %s: %s", error, FAULTS["tools_unusable"].remedy)
+        code = exit_code("tools_unusable")
+    except Unavailable as error:
+        _log.error("the worker cannot start: %s", error)
+        code = exit_code(error.fault)
     except Exception:  # noqa: BLE001 - the process's edge
         _log.exception("worker ended with an error")
-        code = 1
+        code = EXIT_BUG
     leave(code)
 
 

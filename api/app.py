@@ -38,6 +38,7 @@ _EXPOSED: Final = (
     "Baton-Message-Id",
     "Baton-Execution-Id",
     "Baton-Truncated",
+    "Baton-Warning",
     "ETag",
     "Idempotent-Replayed",
     "Link",
@@ -158,4 +159,5 @@ async def _metrics(settings: Settings) -> AsyncGenerator[tuple[str, int] | None]
 
 async def _stop_streams(stopping: asyncio.Event, baton: Baton) -> None:
     await stopping.wait()
+    baton.health.drain()
     baton.feed.stop()

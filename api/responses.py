@@ -8,6 +8,7 @@ import orjson
 from starlette.responses import Response
 
 from baton.domain.messages import Receipt
+from baton.service.starts import StartResult
 
 #: Ids that a header lists at most: proxies take some 4 KiB of headers.
 _LISTED: Final = 16
@@ -58,9 +59,16 @@ def receipts_headers(receipts: Sequence[Receipt]) -> dict[str, str]:
     return headers
 
 
-def execution_headers(execution_id: UUID, *, replayed: bool = False) -> dict[str, str]:
-    """What tells who has started an execution, in any dialect, which it was, and whether it was before."""
-    return {"Baton-Execution-Id": str(execution_id)} | replayed_header(replayed=replayed)
+def execution_headers(execution_id: UUID) -> dict[str, str]:
+    """What tells, in any dialect, which execution a response is about."""
+    return {"Baton-Execution-Id": str(execution_id)}
+
+
+def started_headers(started: StartResult) -> dict[str, str]:
+    """What tells who has started an execution, in any dialect, which it was, whether it was before, and whether anybody
+    will work on it."""
+    unserved = {"Baton-Warning": started.unserved} if started.unserved else {}
+    return execution_headers(started.execution_id) | replayed_header(replayed=started.replayed) | unserved
 
 
 def replayed_header(*, replayed: bool) -> dict[str, str]:

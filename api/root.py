@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -14,27 +13,44 @@ from api.dialect import Dialect, new_app
 from api.docs import dialect_page, index_page
 from api.responses import JsonResponse
 from api.routing import allowed_methods
-from baton.service.health import check_health
+from baton.domain.health import CheckStatus
+from baton.runtime.pages import MakePage
+from baton.service.health import IN_TEMPORAL, baton_version, health_pages
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
     """The application for every path that is no dialect's."""
-    app = new_app("Baton", _version(), lifespan=lifespan)
+    app = new_app("Baton", baton_version(), lifespan=lifespan)
     by_name = {dialect.name: dialect for dialect in dialects}
+
+    @app.get("/livez")
+    async def livez(request: Request, baton: Service) -> Response:
+        """Whether only a restart helps this process: a 503 then. `Accept: text/plain` gets one line."""
+        return await _page(health_pages(baton.health)["/livez"], request)
+
+    @app.get("/readyz")
+    async def readyz(request: Request, baton: Service) -> Response:
+        """Whether this process can take requests, else a 503, and all that is wrong, with remedies.
+
+        `Accept: text/plain` gets one line. What is told is at most a few seconds old.
+        """
+        return await _page(health_pages(baton.health)["/readyz"], request)
 
     @app.get("/health")
     async def health(baton: Service) -> Response:
-        """Liveness of this process and what it can reach. 200 even if it can reach neither."""
-        found = await check_health(baton)
+        """What this process can reach. 200 even if it can reach neither."""
+        found = await baton.health.first()
+        postgres, temporal = found.is_well("database", "schema"), found.is_well("temporal", *IN_TEMPORAL)
+        reason = "; ".join(check.reason for check in found.checks if check.status is CheckStatus.FAILED)
         return JsonResponse(
             {
-                "status": "ok" if found.postgres and found.temporal else "degraded",
-                "postgres": found.postgres,
-                "temporal": found.temporal,
-                **({"reason": found.reason} if found.reason else {}),
-                "version": _version(),
+                "status": "ok" if postgres and temporal else "degraded",
+                "postgres": postgres,
+                "temporal": temporal,
+                **({"reason": reason} if reason else {}),
+                "version": baton_version(),
             },
             headers={"Cache-Control": "no-store"},
         )
@@ -77,8 +93,6 @@ def _known(dialects: dict[str, Dialect], name: str) -> Dialect:
     return dialects[name]
 
 
-def _version() -> str:
-    try:
-        return version("baton")
-    except PackageNotFoundError:
-        return "unknown"
+async def _page(make: MakePage, request: Request) -> Response:
+    page = await make(request.headers.get("accept", ""))
+    return Response(page.body, page.status, {"Cache-Control": "no-store"}, page.content_type)

@@ -14,10 +14,11 @@ import uvloop
 from api.app import create_app
 from api.connection import server_config
 from baton.domain.errors import Unavailable
+from baton.domain.faults import exit_code
 from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
 from baton.runtime.logging import configure
-from baton.service.context import check_database
+from baton.service.context import check_start
 from baton.settings import Settings
 
 #: Open files but those of clients and of the database pool: logs, Temporal, notifications, Redis, libraries.
@@ -80,15 +81,15 @@ def within_files(files: int, settings: Settings) -> Settings:
 def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve on ``listener`` until SIGTERM or SIGINT, then finish what was begun, `shutdown_seconds` at most.
 
-    Returns the exit code: 1 if PostgreSQL cannot be used, which is logged in a line.
+    Returns the exit code, that of what kept it from starting, which is logged in a line.
     """
     configure(settings.log_level, form=settings.log_format)
     settings = within_files(raise_file_limit(), settings)
     try:  # uvicorn would say so with a traceback
-        uvloop.run(check_database(settings))
+        uvloop.run(check_start(settings))
     except Unavailable as error:
-        _log.error("the API cannot start: %s", error.message)
-        return 1
+        _log.error("the API cannot start: %s", error)
+        return exit_code(error.fault)
     app = create_app(settings)
     config = server_config(
         app,

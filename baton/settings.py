@@ -6,9 +6,9 @@ by `temporalio.envconfig`. docs/configuration.md has the same descriptions for p
 
 import re
 from functools import cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -182,8 +182,8 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         le=65535,
-        description="Port on which a worker answers `/livez` and `/metrics`, without credentials; 0 picks a free one, "
-        "unset: none.",
+        description="Port on which a worker answers `/livez`, `/readyz` and `/metrics`, without credentials; 0 picks a "
+        "free one, unset: none.",
     )
     max_concurrent_activities: int = Field(
         default=400,
@@ -325,6 +325,12 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="`json`: each line of the log is a JSON object, with the ids of what it is about."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_those_of_services(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Kubernetes sets `BATON_PORT` to `tcp://…` where there is a service called `baton`: that is no setting."""
+        return {name: value for name, value in values.items() if not str(value).startswith(("tcp://", "udp://"))}
 
     @property
     def dsn(self) -> str:

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "explain": Command("explain:explain", "Explain why a task is in its current state."),
     "api": Command("api:api", "Run the API."),
     "worker": Command("worker:worker", "Run a worker, which does the agents' work."),
+    "doctor": Command("doctor:doctor", "Check an installation, and say what to do about what is wrong."),
     "migrate": Command("migrate:migrate", "Migrate the database (DATABASE_URL) to the current schema."),
     "keys": Command("keys:keys", "Manage API keys."),
     "agents": Command("agents:agents", "Manage agents."),

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from baton.domain.faults import FAULTS
+
 
 class DomainError(Exception):
     """A rule was broken. ``code`` is stable, ``message`` tells the caller what to do."""
@@ -218,9 +220,20 @@ class TooLarge(DomainError):
 
 
 class Unavailable(DomainError):
-    """PostgreSQL or Temporal cannot be reached: nothing was stored, try again."""
+    """PostgreSQL or Temporal cannot be reached: nothing was stored, try again.
+
+    ``fault``: what is wrong, a key of `baton.domain.faults.FAULTS`; "" where that is not known.
+    """
 
     code = "unavailable"
+
+    def __init__(self, message: str, fault: str = "") -> None:
+        super().__init__(message)
+        self.fault = fault
+
+    def __str__(self) -> str:
+        """What is wrong, and what an operator does about it."""
+        return f"{self.message}: {FAULTS[self.fault].remedy}" if self.fault else self.message
 
 
 class TooSlow(Unavailable):

@@ -11,9 +11,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-HEALTH_PATH: Final = "/health"
+_HEALTH_PATH: Final = "/livez"
 _SECONDS: Final = 1.0
-#: It takes two seconds to say that PostgreSQL or Temporal is away, and it is up all the same.
 _API_SECONDS: Final = 4.0
 _QUEUES: Final = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
 
@@ -28,7 +27,7 @@ def api_answers(listener: socket.socket) -> Callable[[int], Awaitable[bool]]:
             async with asyncio.timeout(_API_SECONDS):
                 reader, writer = await asyncio.open_connection(target, port)
                 try:
-                    writer.write(f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n".encode())
+                    writer.write(f"GET {_HEALTH_PATH} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n".encode())
                     return (await reader.readline()).split()[1:2] == [b"200"]
                 finally:
                     writer.close()

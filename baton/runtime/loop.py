@@ -2,13 +2,20 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from typing import Self
+from typing import Final, Self
 
 from baton.domain.errors import Unavailable
 from baton.runtime.logging import whereabouts
 
 _log = logging.getLogger(__name__)
+
+#: A call that has been under way for so long hangs: everything that a call does has time limits far below.
+_HANGS_SECONDS: Final = 900.0
+#: A loop whose last success is further back than that, and than so many of its intervals, is late.
+_LATE_SECONDS: Final = 60.0
+_LATE_INTERVALS: Final = 5.0
 
 
 class Loop:
@@ -42,9 +49,34 @@ class Loop:
         self._waits = False
         self._closed = False
         self._task: asyncio.Task[None] | None = None
+        self._succeeded_at = 0.0
+        self._called_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What begins its lines in the log."""
+        return self._name
+
+    @property
+    def late_seconds(self) -> float | None:
+        """For how long it has not succeeded, if that is longer than it should be. One that waits to be woken, or was
+        not started, is never late."""
+        if self._task is None or self._every_seconds is None:
+            return None
+        seconds = time.monotonic() - self._succeeded_at
+        return seconds if seconds > max(_LATE_SECONDS, _LATE_INTERVALS * self._every_seconds) else None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it will do no more work, though nobody has closed it: it has ended, or its call hangs."""
+        if self._task is None or self._closed:
+            return False
+        hangs = self._called_at is not None and time.monotonic() - self._called_at > _HANGS_SECONDS
+        return self._task.done() or hangs
 
     def start(self) -> None:
         """Begin. Needs a running event loop."""
+        self._succeeded_at = time.monotonic()
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     def wake(self) -> None:
@@ -71,7 +103,11 @@ class Loop:
             await self._pause()
         while not self._closed:  # the work might have swallowed the cancellation
             self._woken.clear()
-            if await self._succeeds():
+            self._called_at = time.monotonic()
+            succeeded = await self._succeeds()
+            self._called_at = None
+            if succeeded:
+                self._succeeded_at = time.monotonic()
                 await self._pause()
             else:
                 await asyncio.sleep(self._retry_seconds)

@@ -3,6 +3,7 @@
 from temporalio.client import Client
 
 from baton.domain.errors import Unavailable
+from baton.domain.health import CheckStatus
 from baton.metrics import labels
 from baton.metrics.series import (
     POOL,
@@ -12,9 +13,12 @@ from baton.metrics.series import (
 )
 from baton.service.auth import Authenticator
 from baton.service.backlog import Backlog
+from baton.service.checks.temporal import temporal_checks
 from baton.service.doorbell import Doorbell
 from baton.service.feed import Feed
+from baton.service.health import API_NEEDS, Monitor
 from baton.service.metadata import Describing
+from baton.service.queues import Queues
 from baton.service.quotas import Quotas
 from baton.service.relay import Relay
 from baton.service.routes import Routes
@@ -86,15 +90,19 @@ class Baton(Core):
         self.streams = Streams(settings)
         STREAMS.set_function(lambda: self.streams.taken)
         STREAMS_MOST.set(settings.max_streams)
+        self.queues = Queues(self.runs)
+        self.health = Monitor("api", settings, API_NEEDS)
 
     def start(self) -> None:
         """Begin what runs in the background. Needs a running event loop."""
         super().start()
         self.feed.start()
         self.authenticator.start()
+        self.health.start(self.pool, self.client, self.relay.loop)
 
     async def close(self) -> None:
         """Stop what runs in the background; rings under way get a moment."""
+        await self.health.close()
         await self.feed.close()
         await self.authenticator.close()
         await self.quotas.close()
@@ -102,10 +110,12 @@ class Baton(Core):
 
 
 async def open_core(settings: Settings) -> Core:
-    """Open the parts of a worker. Raises `Unavailable` if PostgreSQL is away or cannot be used, RuntimeError if
-    Temporal is away."""
+    """Open the parts of a worker. Raises `Unavailable` if PostgreSQL or Temporal is away or cannot be used."""
     metrics = settings.worker_port is not None
     client = await connect(metrics=metrics)
+    for check in await temporal_checks(client, ()):
+        if check.status is CheckStatus.FAILED:
+            raise Unavailable(check.reason, check.fault)
     return Core(settings, await _open_pool(settings, "baton worker"), client, metrics=metrics)
 
 
@@ -119,8 +129,9 @@ async def open_baton(settings: Settings) -> Baton:
     return baton
 
 
-async def check_database(settings: Settings) -> None:
-    """Raises `Unavailable`, which says what is wrong with the database, where an API could not start."""
+async def check_start(settings: Settings) -> None:
+    """Raises `Unavailable`, which says what is wrong, where an API could not start."""
+    await connect(lazy=True)
     pool = await _open_pool(settings, "baton api")
     await pool.close()
 

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from baton.domain.agents import Principal
 from baton.domain.errors import Unavailable
@@ -12,15 +11,13 @@ from baton.domain.ids import TaskAddress
 from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.service.context import Baton
+from baton.service.queues import is_recent, no_worker
 from baton.service.runs import Pending, Stuck
 from baton.service.temporal import TemporalRefused
 from baton.service.visibility import find_task
 from baton.store import explain
 from baton.store.explain import TaskFacts
 from workflows.contracts import LIMIT_WAITS, NO_SLOT, TOOL_BUSY, plan_workflow_id, task_workflow_id
-
-#: A worker that has not asked for work for so long is not counted on.
-_WORKER_SECONDS: Final = 70.0
 
 
 async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Explanation:
@@ -113,9 +110,8 @@ async def _of_temporal(baton: Baton, facts: TaskFacts) -> list[Reason]:
     except TemporalRefused as error:
         return [Reason("temporal_refuses", f"Temporal takes no rings: {error.said}", data={"said": error.said})]
     reasons = [_step(step) for step in run.pending] if run and not plan else []
-    if facts.state is TaskState.RUNNING and not _is_recent(polled_at):
-        text = f"no worker asks for work of the task queue {facts.queue!r}"
-        reasons.insert(0, Reason("no_worker", text, polled_at, {"queue": facts.queue}))
+    if facts.state in (TaskState.RUNNING, TaskState.PENDING) and not is_recent(polled_at):
+        reasons.insert(0, Reason("no_worker", no_worker(facts.queue), polled_at, {"queue": facts.queue}))
     if run and run.status == "running" and run.stuck:
         reasons.insert(0, _stuck(run.stuck, plan=plan, at_work=run.at_work))
     return reasons
@@ -158,7 +154,3 @@ def _step(step: Pending) -> Reason:
     if step.heartbeat_at:
         text += f"; last heard of at {step.heartbeat_at:%H:%M:%S} UTC"
     return Reason("activity", text, step.started_at, {**data})
-
-
-def _is_recent(at: datetime | None) -> bool:
-    return at is not None and datetime.now(UTC) - at < timedelta(seconds=_WORKER_SECONDS)

@@ -19,6 +19,16 @@ _KEPT_SECONDS: Final = 86_400.0
 _TIMEOUT_SECONDS: Final = 5.0
 _MAX_BYTES: Final = 1024 * 1024
 _NEVER: Final = float("-inf")
+#: What goes wrong where there is no JWKS.
+_UNREADABLE: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    TimeoutError,
+    ValueError,
+    jwt.PyJWTError,
+    AttributeError,
+    TypeError,
+)
 
 
 class KeySet:
@@ -78,13 +88,30 @@ class KeySet:
     async def _fetch(self) -> None:
         asked_at = time.monotonic()
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS), httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
-                document = await _read(client, self._url)
-            found = jwt.PyJWKSet.from_dict(orjson.loads(document)).keys
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, jwt.PyJWTError, AttributeError, TypeError):
+            found = await read_keys(self._url)
+        except Unavailable:
             return  # keys that were read before go on counting; with none, `key` says so
         self._keys = {key.key_id: key for key in found}
         self._read_at = asked_at
+
+
+async def read_keys(url: str) -> list[jwt.PyJWK]:
+    """The keys at ``url`` now. Raises `Unavailable`, with what kind of error kept them from being read."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS), httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+            document = await _read(client, url)
+        return jwt.PyJWKSet.from_dict(orjson.loads(document)).keys
+    except (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        TimeoutError,
+        ValueError,
+        jwt.PyJWTError,
+        AttributeError,
+        TypeError,
+    ) as e:
+        said = f"{e.response.status_code}" if isinstance(e, httpx.HTTPStatusError) else type(e).__name__
+        raise Unavailable(f"no keys can be read from BATON_JWT_JWKS_URL ({said})", "jwks_unreadable") from e
 
 
 async def _read(client: httpx.AsyncClient, url: str) -> bytes:

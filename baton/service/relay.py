@@ -49,19 +49,19 @@ class Relay:
         self._interval_seconds = interval_seconds
         self._many = share // 2
         self._pace = RingPace(batch, share, again_seconds, _MOST_SECONDS)
-        self._loop = Loop("relay", interval_seconds, self.look)
+        self.loop = Loop("relay", interval_seconds, self.look)
 
     def start(self) -> None:
         """Begin to look. Needs a running loop."""
-        self._loop.start()
+        self.loop.start()
 
     def wake(self) -> None:
         """Look now: much was left to the relay."""
-        self._loop.wake()
+        self.loop.wake()
 
     async def close(self) -> None:
         """Stop looking."""
-        await self._loop.close()
+        await self.loop.close()
 
     async def look(self) -> None:
         """Ring what is due now. Raises `Unavailable` while PostgreSQL is away."""
@@ -76,7 +76,7 @@ class Relay:
         if rung := sum(results):
             _log.info("relay: signalled %d workflows again", rung)
         if len(tasks) + len(due_plans) >= self._many:
-            asyncio.get_running_loop().call_later(_SOON_SECONDS, self._loop.wake)
+            asyncio.get_running_loop().call_later(_SOON_SECONDS, self.loop.wake)
 
     async def _ring_task(self, due: DueTask) -> bool:
         try:

@@ -41,13 +41,14 @@ Wanted: TypeAlias = "partial[NewExecution]"
 @dataclass(frozen=True, slots=True)
 class StartResult:
     """An execution that was started. ``replayed``: before, by a request under the same Idempotency-Key. ``warnings``:
-    names of tools that may be wrong."""
+    names of tools that may be wrong, and ``unserved``: that no worker serves its task queue, "" if one does."""
 
     new: NewExecution
     agent: AgentRef
     created: Created
     warnings: tuple[str, ...]
     replayed: bool
+    unserved: str = ""
 
     @property
     def execution_id(self) -> ExecutionId:
@@ -127,7 +128,7 @@ async def start_plan(
         baton.notifier.events(new.id)
         route = PlanRoute(who.tenant_id, who.tenant, new.id, new.queue, plan.title[:TITLE_CHARACTERS])
         baton.doorbell.ring_plan(route, seq=1)
-    return started
+    return await _with_queue(baton, started)
 
 
 async def start_task(
@@ -197,7 +198,7 @@ async def start_task(
         )
         baton.routes.learn(ExecutionRoute(who.tenant_id, who.tenant, new.id, new.queue, new.agent_id, only=route))
         baton.doorbell.ring_task(route, seq=1, turn=1)
-    return started
+    return await _with_queue(baton, started)
 
 
 def _wanted(
@@ -266,6 +267,12 @@ async def _start(
     started = await once(baton.pool, start, new_id, make, again)
     faultpoints.at(faultpoints.START_COMMITTED)
     return started
+
+
+async def _with_queue(baton: Baton, started: StartResult) -> StartResult:
+    """What was started, and whether a worker will do it: asked last, so that only the reply waits for it."""
+    unserved = await baton.queues.unserved(started.new.queue)
+    return replace(started, unserved=unserved, warnings=(*started.warnings, unserved)) if unserved else started
 
 
 async def _chosen(connection: Connection, who: Principal, agent: AgentReference, *, or_default: bool) -> AgentRef:

@@ -66,15 +66,15 @@ class Sweeper:
         self._handled: dict[str, float] = {}
         self._stuck = StuckRuns(pool, temporal, runs, notifier)
         self._sweeps_at = time.monotonic()
-        self._loop = Loop("sweeper", interval_seconds / _LOOKS, self.sweep)
+        self.loop = Loop("sweeper", interval_seconds / _LOOKS, self.sweep)
 
     def start(self) -> None:
         """Begin to sweep. Needs a running loop."""
-        self._loop.start()
+        self.loop.start()
 
     async def close(self) -> None:
         """Stop sweeping, and let another worker do so at once."""
-        await self._loop.close()
+        await self.loop.close()
         try:
             async with self._pool.connection() as connection:
                 await sweeps.give_lease_back(connection, self._holder)

@@ -25,6 +25,7 @@ from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
+from baton.service.connecting import looked_into, names_no_server, not_configured, not_connected
 from baton.service.metadata import Describing, UserMetadata, label_of
 from baton.service.namespace import probe
 from baton.service.telemetry import core_runtime
@@ -59,8 +60,6 @@ _REFUSALS: Final = frozenset(
         RPCStatusCode.UNAUTHENTICATED,
     }
 )
-#: How a lazy client says that it cannot connect: a plain RuntimeError.
-_NOT_CONNECTED: Final = "Failed client connect"
 #: Of what Temporal says, so much is repeated.
 _SAID_CHARACTERS: Final = 300
 #: Whether all is well is found out so often at most.
@@ -93,13 +92,17 @@ async def translated(timeout_seconds: float) -> AsyncGenerator[None]:
         said = " ".join(error.message.split())[:_SAID_CHARACTERS]
         if error.status in _REFUSALS or names_no_namespace(error):
             raise TemporalRefused(error.status.name, said) from error
-        raise Unavailable(f"Temporal cannot be reached ({error.status.name}: {said})") from error
+        raise Unavailable(f"Temporal cannot be reached ({error.status.name}: {said})", "temporal_away") from error
     except TimeoutError as error:
-        raise Unavailable("Temporal does not answer") from error
-    except RuntimeError as error:
-        if not str(error).startswith(_NOT_CONNECTED):
+        raise Unavailable("Temporal does not answer", "temporal_away") from error
+    except RuntimeError as error:  # a lazy client connects at its first call
+        if (away := not_connected(error)) is None:
             raise
-        raise Unavailable("Temporal cannot be reached") from error
+        raise away from error
+    except ValueError as error:
+        if not names_no_server(error):
+            raise
+        raise not_configured(error) from error
 
 
 def names_no_namespace(error: RPCError) -> bool:
@@ -110,15 +113,25 @@ def names_no_namespace(error: RPCError) -> bool:
 async def connect(*, lazy: bool = False, metrics: bool = False) -> Client:
     """A client as `TEMPORAL_*` say. ``lazy``: connects at its first call, so that Temporal may be away now.
 
-    ``metrics``: see `core_runtime`.
+    ``metrics``: see `core_runtime`. Raises `Unavailable` if it cannot connect, or if what they say cannot be read.
     """
-    config = ClientConfig.load_client_connect_config()
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except Exception as error:
+        raise not_configured(error) from error
     config.setdefault("target_host", "localhost:7233")
     runtime = core_runtime(metrics=metrics).runtime
-    # What goes to Temporal is ids and numbers: to compress that costs both sides more than it saves.
-    return await Client.connect(
-        **config, lazy=lazy, runtime=runtime, grpc_compression=GrpcCompression.NONE, interceptors=tracers()
-    )
+    try:
+        # What goes to Temporal is ids and numbers: to compress that costs both sides more than it saves.
+        return await Client.connect(
+            **config, lazy=lazy, runtime=runtime, grpc_compression=GrpcCompression.NONE, interceptors=tracers()
+        )
+    except ValueError as error:
+        raise not_configured(error) from error
+    except RuntimeError as error:
+        if (away := not_connected(error)) is None:
+            raise
+        raise await looked_into(away) from error
 
 
 class Temporal:

@@ -79,6 +79,13 @@ class SharedWindows:
             raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
         return Counted(counted, milliseconds_left / 1000)
 
+    async def ping(self) -> None:
+        """Raises `Unavailable` while Redis does not answer."""
+        try:
+            await self._redis.execute_command("PING")  # pyright: ignore[reportUnknownMemberType]
+        except self._trouble as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})", "redis_away") from error
+
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()

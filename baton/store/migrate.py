@@ -16,9 +16,11 @@ from typing import Final
 
 import asyncpg
 
+from baton.store.connecting import connect
 from baton.store.queries import fetch
 
 _LOCK: Final = 0x6261746F6E  # "baton"
+_CONNECT_SECONDS: Final = 60.0
 _COMMIT: Final = re.compile(r"^-- commit\n", re.MULTILINE)
 
 
@@ -56,11 +58,12 @@ async def migrate(dsn: str, *, lock_seconds: float = 5.0) -> list[str]:
     """Bring a database to the newest schema. Returns the names of the migrations that ran.
 
     Raises `SchemaRefused` for a schema of newer code, and for one whose migrations are not those of this code;
-    `SchemaTooOld` for one that was made before migrations had checksums and is not what the first of them makes. Raises
-    asyncpg.PostgresError if a migration fails: the part that failed is rolled back, what was before it stays.
+    `SchemaTooOld` for one that was made before migrations had checksums and is not what the first of them makes;
+    `Unavailable` where no connection can be made. Raises asyncpg.PostgresError if a migration fails: the part that
+    failed is rolled back, what was before it stays.
     """
     known = known_migrations()
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn, _CONNECT_SECONDS, "baton migrate")
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         done = await _done(connection, known)

@@ -15,7 +15,7 @@ import asyncpg
 
 from baton.domain.errors import Unavailable
 from baton.runtime.loop import Loop
-from baton.store.pool import AWAY
+from baton.store.connecting import AWAY
 
 EVENTS: Final = "baton_events"  #: payload: uuids of executions whose logs have grown, separated by spaces
 INTERRUPTS: Final = "baton_interrupts"  #: payload: `task/turn` pairs that are to stop, separated by spaces

@@ -16,6 +16,7 @@ from baton.domain.errors import TooSlow, Unavailable
 from baton.domain.ids import ExecutionId
 from baton.metrics.series import DATABASE_FAILURES, POOL_WAITS
 from baton.runtime.shares import Shares
+from baton.store.connecting import AWAY, NOT_CONNECTED, SLOW, not_connected, unfitness
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -24,40 +25,6 @@ spending: ContextVar[UUID | None] = ContextVar("spending", default=None)
 
 #: One connection may wait for an execution's row while another has it. More would only wait there, too.
 _PER_EXECUTION: Final = 2
-
-#: What asyncpg raises when no connection comes free, or a statement does not end, within the time limits.
-SLOW: Final = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
-
-#: What asyncpg raises when the server is away, starting, shutting down or out of connections, or too slow.
-AWAY: Final = (
-    OSError,
-    *SLOW,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InternalClientError,  # a connection whose end was just being read ("another operation is in progress")
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.DeadlockDetectedError,
-)
-
-_OTHER_SCHEMA: Final = "the database's schema is not the one that this version needs: run `baton migrate`"
-
-#: What asyncpg raises when the server is up but not ours to use, and what an operator reads then. Connections are
-#: thrown away: the next ones may find a server that is.
-UNFIT: Final[tuple[tuple[type[asyncpg.PostgresError], str], ...]] = (
-    (asyncpg.ReadOnlySQLTransactionError, "the database is read-only: it may be a standby, or fail over right now"),
-    (asyncpg.InvalidAuthorizationSpecificationError, "the database refuses this user or its password"),
-    (asyncpg.InvalidCatalogNameError, "the server has no such database"),
-    (asyncpg.DiskFullError, "the database's disk is full"),
-    (asyncpg.InsufficientResourcesError, "the database has run out of a resource"),
-    (asyncpg.InsufficientPrivilegeError, "the database user lacks a privilege"),
-    (asyncpg.UndefinedTableError, _OTHER_SCHEMA),
-    (asyncpg.UndefinedColumnError, _OTHER_SCHEMA),
-    (asyncpg.UndefinedFunctionError, _OTHER_SCHEMA),
-    (asyncpg.InvalidCachedStatementError, "the database's schema has just changed"),
-)
-_UNFIT: Final[tuple[type[asyncpg.PostgresError], ...]] = tuple(kind for kind, _ in UNFIT)
 
 
 class Pool:
@@ -128,14 +95,14 @@ class Pool:
         """What a driver's error says of the database; None for one that is about what was asked of it."""
         if isinstance(error, SLOW):
             DATABASE_FAILURES.labels("slow").inc()
-            return TooSlow("the database did not answer in time")
+            return TooSlow("the database did not answer in time", "database_slow")
         if isinstance(error, AWAY):
             DATABASE_FAILURES.labels("away").inc()
-            return Unavailable("the database cannot be reached")
-        if isinstance(error, _UNFIT):
+            return Unavailable("the database cannot be reached", "database_away")
+        if (unfit := unfitness(error)) is not None:
             DATABASE_FAILURES.labels("unfit").inc()
             await self._pool.expire_connections()
-            return Unavailable(_reason(error))
+            return unfit
         if isinstance(error, asyncpg.InterfaceError) and self._pool.is_closing():
             return Unavailable("the connections to the database are being closed")
         return None
@@ -230,16 +197,9 @@ async def open_pool(
             max_inactive_connection_lifetime=0,
             server_settings={"application_name": application, "jit": "off"},
         )
-    except AWAY as error:
-        raise Unavailable("the database cannot be reached") from error
-    except asyncpg.PostgresError as error:
-        raise Unavailable(_reason(error)) from error
+    except NOT_CONNECTED as error:
+        raise not_connected(error, dsn) from error
     return Pool(pool, acquire_seconds)
-
-
-def _reason(error: asyncpg.PostgresError) -> str:
-    """The sentence of the first kind in `UNFIT` that ``error`` is."""
-    return next((sentence for kind, sentence in UNFIT if isinstance(error, kind)), "the database cannot be used")
 
 
 async def prepare_connection(connection: Connection) -> None:

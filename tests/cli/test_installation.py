@@ -59,8 +59,8 @@ def test_what_lies_in_the_working_directory_does_not_count(command: list[str], f
     """So the local stack starts them, wherever somebody stands. All is imported when the settings are read."""
     ran = run(*command, directory=foreign, BATON_PORT="eighty")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.splitlines()[0] == "baton: settings that cannot be read (names without BATON_):"
-    assert ran.stderr.splitlines()[1].startswith("  PORT: ")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("baton: settings that cannot be read: BATON_PORT: ")
 
 
 def without(missing: str, *arguments: str, redis_url: str = "") -> "subprocess.CompletedProcess[str]":

@@ -136,7 +136,11 @@ async def test_postgresql_away_is_a_503_that_says_when_to_come_back(lone_api: Ru
         answer = await (api.http.get(path) if path.startswith("/api") else api.http.post(path, json={"text": "x"}))
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
+    await api.app.state.baton.health.look()  # as it does every few seconds
     assert (await api.http.get("/health")).json()["postgres"] is False
+    ready = await api.http.get("/readyz")
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    assert (await api.http.get("/livez")).status_code == 200
 
 
 async def test_a_bug_is_a_500_in_the_dialects_shape_and_logs_no_word(

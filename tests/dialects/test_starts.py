@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from baton.domain.agents import Scope
+from baton.service.queues import Queues
 from baton.store import starts
 from tests.dialects.requests import Json, kubiya_plan, kubiya_task
 from tests.support.api import RunningApi
@@ -73,6 +74,29 @@ CALLS = {
         ("message",),
     ),
 }
+
+
+async def test_who_starts_on_a_queue_without_workers_is_told_in_every_dialect(
+    api: RunningApi, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def polled(_: str) -> None:
+        return None  # Temporal answers, and has seen no worker
+
+    answer = await api.http.post(call.path, json=call.body)
+    assert (answer.status_code, "baton-warning" in answer.headers) == (call.status, False), "it is not known"
+    assert "warnings" not in answer.json()
+    baton = api.app.state.baton
+    monkeypatch.setattr(baton, "queues", Queues(baton.runs))
+    monkeypatch.setattr(baton.runs, "last_poll", polled)
+    answer = await api.http.post(call.path, json=call.body)
+    said = answer.headers["baton-warning"]
+    assert said.startswith("no worker asks for work of the task queue '")
+    assert answer.json().get("warnings", [said]) == [said]
+    assert ("warnings" in answer.json()) == (call.path in _WITH_WARNINGS)
+
+
+#: Where the response has a field for it.
+_WITH_WARNINGS = ("/baton/v1/executions", "/api/v1/tasks/plan/execute", "/v1/ai/agents/tasks")
 
 
 @pytest.fixture(params=CALLS)

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from baton.domain.errors import Unavailable
+from baton.domain.faults import EXIT_SCHEMA
 from baton.runtime.installation import baton_command, worker_command
 from baton.store.health import check
 from baton.store.migrate import known_migrations, migrate
@@ -36,7 +37,7 @@ async def test_an_api_without_a_schema_says_so_in_a_line_and_ends(empty_database
         stderr=asyncio.subprocess.PIPE,
     )
     _, said = await process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == EXIT_SCHEMA
     assert said.decode().rstrip().endswith(f"the API cannot start: {_SAID}")
     assert "Traceback" not in said.decode()
 
@@ -70,7 +71,7 @@ async def test_a_worker_without_a_schema_waits_for_it(
     async with _worker(empty_database_url, temporal_server, log):
         await _until_said(log, f"the worker waits: {_SAID}")
         await migrate(empty_database_url)
-        await _until_said(log, "serving the task queue schema-at-start")
+        await _until_said(log, "serving the task queues schema-at-start")
     assert "Traceback" not in log.read_text()
 
 

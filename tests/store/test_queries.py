@@ -98,7 +98,7 @@ _HOT = {
     "created_execution": {"executions_pkey", "tasks_position_unique"},
 }
 
-#: What the relay, the sweeper and metrics look for in all tenants, and what says who calls.
+#: What the relay, the sweeper, metrics and an operator's checks look for in all tenants, and what says who calls.
 _ACROSS_TENANTS = {
     "key_by_digest",
     "due_tasks",
@@ -115,6 +115,7 @@ _ACROSS_TENANTS = {
     "count_unprocessed",
     "count_waiting",
     "count_unheard",
+    "queues_with_work",
 }
 
 #: The sweeper and `baton verify` read everything now and then.

@@ -39,6 +39,14 @@ class PostgresServer:
         await self._execute(f"CREATE DATABASE {name} {template} STRATEGY wal_log")
         return self.dsn(name)
 
+    async def create_user(self, name: str, password: str) -> None:
+        """A user who must give a password, of this test process alone."""
+        await self._execute(f"DROP ROLE IF EXISTS {name}")
+        await self._execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        access = self._server.directory / "pg_hba.conf"
+        access.write_text(f"local all {name} scram-sha-256\n{access.read_text()}")
+        await self._execute("SELECT pg_reload_conf()")
+
     async def drop_database(self, dsn: str) -> None:
         """Drop what `create_database` made, whoever is still connected."""
         name = dsn.split("@/")[1].split("?")[0]

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from baton.domain.errors import Unavailable
+from baton.runtime import loop as loop_module
 from baton.runtime.loop import Loop
 
 _NEVER = 3600.0
@@ -19,14 +20,14 @@ class Work:
 
     def __init__(self, *fate: BaseException | Callable[[], Awaitable[object]] | None) -> None:
         self.calls = 0
-        self._fate = list(fate)
+        self.fate = list(fate)
         self._called = asyncio.Condition()
 
     async def __call__(self) -> None:
         async with self._called:
             self.calls += 1
             self._called.notify_all()
-        fate = self._fate.pop(0) if self._fate else None
+        fate = self.fate.pop(0) if self.fate else None
         if isinstance(fate, BaseException):
             raise fate
         if fate is not None:
@@ -165,3 +166,41 @@ async def test_it_ends_even_if_the_work_swallows_the_cancellation() -> None:
 
 async def test_one_that_was_never_started_is_closed() -> None:
     await Loop("idle", None, Work()).close()
+
+
+async def test_a_loop_that_does_not_succeed_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "_LATE_SECONDS", 0.02)
+    monkeypatch.setattr(loop_module, "_LATE_INTERVALS", 1.0)
+    work = Work(*(RuntimeError() for _ in range(1000)))
+    async with Loop("relay", _SOON, work) as loop:
+        await work.until(3)
+        async with asyncio.timeout(10):
+            while not _is_late(loop):
+                await asyncio.sleep(_SOON)
+        assert not loop.is_dead
+        work.fate.clear()
+        async with asyncio.timeout(10):
+            while _is_late(loop):
+                await asyncio.sleep(_SOON)
+
+
+def _is_late(loop: Loop) -> bool:
+    return loop.late_seconds is not None
+
+
+async def test_a_loop_that_waits_to_be_woken_is_never_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "_LATE_SECONDS", 0.0)
+    async with Loop("doorbell", None, Work()) as loop:
+        await asyncio.sleep(0.01)
+        assert loop.late_seconds is None
+
+
+async def test_a_loop_is_dead_whose_call_hangs_or_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "_HANGS_SECONDS", 0.01)
+    work = Work(asyncio.Event().wait)
+    async with Loop("sweeper", _SOON, work, at_once=True) as loop:
+        await work.until(1)
+        async with asyncio.timeout(10):
+            while not loop.is_dead:
+                await asyncio.sleep(_SOON)
+    assert not loop.is_dead, "it was closed"

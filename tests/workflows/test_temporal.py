@@ -11,7 +11,6 @@ from baton.domain.errors import Unavailable
 from baton.domain.ids import TaskById, TaskRoute, whole_tenant
 from baton.service.doorbell import Doorbell
 from baton.service.explain import explain_task
-from baton.service.health import check_health
 from baton.service.metadata import Describing
 from baton.service.namespace import ensure_namespace
 from baton.service.runs import task_of_workflow
@@ -84,9 +83,9 @@ async def test_what_is_missing_in_temporal_is_said_in_its_own_words(
         why = await explain_task(alone.baton, alone.who, TaskById(task))
         assert why.reasons[0].code == "temporal_refuses"
         assert said in why.reasons[0].text
-        found = await check_health(alone.baton)
-        assert (found.postgres, found.temporal) == (True, False)
-        assert said in found.reason
+        found = await alone.baton.health.look()
+        assert (found.ready, found.status, found.is_well("namespace", "search_attributes")) == (True, "degraded", False)
+        assert said in found.line
         sweeper = Sweeper(
             alone.baton.pool,
             alone.baton.temporal,

@@ -11,7 +11,7 @@ from api.dialects.asteroid.schemas import BODY_ERRORS, PREFIX, READ_ERRORS, Agen
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, execution_headers
+from api.responses import JsonResponse, started_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import parse_reference
@@ -67,5 +67,5 @@ async def execute_agent(
     return JsonResponse(
         {"executionId": str(started.execution_id), "status": translate.STATUS[ExecutionState.RUNNING]},
         202,
-        execution_headers(started.execution_id, replayed=started.replayed),
+        started_headers(started),
     )

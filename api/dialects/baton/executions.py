@@ -18,7 +18,7 @@ from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, execution_headers
+from api.responses import JsonResponse, execution_headers, started_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
@@ -82,7 +82,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
             result_schema=request.result_schema,
             key=key,
         )
-    headers = execution_headers(started.execution_id, replayed=started.replayed)
+    headers = started_headers(started)
     headers["Location"] = f"{PREFIX}/executions/{started.execution_id}"
     shown = translate.execution(started.view()) | translate.warned((*warnings, *started.warnings))
     return JsonResponse(shown, 201, headers)

@@ -25,7 +25,7 @@ from api.ids import WholeNumber
 from api.openapi import STREAM, body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, etag, execution_headers
+from api.responses import JsonResponse, etag, execution_headers, started_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
@@ -51,7 +51,7 @@ async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Servi
     started = await starts.start_task(
         baton, who, request.message.content, agent=request.agent_id, metadata=request.metadata, key=key
     )
-    headers = execution_headers(started.execution_id, replayed=started.replayed)
+    headers = started_headers(started)
     return JsonResponse(translate.created(started.task), 202, headers)
 
 

@@ -19,7 +19,7 @@ from api.ids import execution_id as parse_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import START_KEY_PARAMETER, Options, StartKey
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, etag, execution_headers, receipt_headers
+from api.responses import JsonResponse, etag, execution_headers, receipt_headers, started_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
@@ -59,7 +59,7 @@ async def execute_agent(agent_id: str, who: CanWrite, body: JsonBody, key: Start
             "status": translate.EXECUTION_STATUS[TaskState.RUNNING],
             "message": "The task is running.",
         },
-        headers=execution_headers(started.execution_id, replayed=started.replayed),
+        headers=started_headers(started),
     )
 
 

@@ -17,7 +17,7 @@ from api.ids import execution_id as parse_execution_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import START_KEY_PARAMETER, Options, StartKey
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, execution_headers, receipt_headers, receipts_headers
+from api.responses import JsonResponse, execution_headers, receipt_headers, receipts_headers, started_headers
 from api.routing import DirectRoute
 from api.sse import open_stream
 from api.validate import validated
@@ -58,7 +58,7 @@ async def send_task_message(
 async def execute_plan(who: CanWrite, body: JsonBody, key: StartKey, baton: Service) -> Response:
     """Start a plan: it is validated, stored as a whole, and run.
 
-    Keys that look misspelt, and so were not read, are named in `warnings`.
+    `warnings` names keys that look misspelt, and so were not read, and a queue that no worker serves.
     """
     request = validated(ExecutePlan, body)
     plan = parse_plan(body["plan"])
@@ -77,9 +77,9 @@ async def execute_plan(who: CanWrite, body: JsonBody, key: StartKey, baton: Serv
         "plan_title": plan.title,
         "total_tasks": len(plan.tasks),
     }
-    if plan.warnings:
-        answer["warnings"] = plan.warnings
-    return JsonResponse(answer, 201, execution_headers(started.execution_id, replayed=started.replayed))
+    if warnings := [*plan.warnings, *started.warnings]:
+        answer["warnings"] = warnings
+    return JsonResponse(answer, 201, started_headers(started))
 
 
 @router.get("/plan-executions", dependencies=STRICT_QUERY)

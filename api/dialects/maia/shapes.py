@@ -56,7 +56,8 @@ class PendingDecisions(_Shape):
 
 
 class CreateTaskResponse(_Shape):
-    """A task that was made, and runs. `warnings`: permitted tools that may not exist; absent if there are none."""
+    """A task that was made, and runs. `warnings`: permitted tools that may not exist, and that no worker is there;
+    absent if there are none."""
 
     taskId: UUID
     status: Status

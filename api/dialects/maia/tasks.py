@@ -16,7 +16,7 @@ from api.ids import WholeNumber
 from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, etag, execution_headers
+from api.responses import JsonResponse, etag, execution_headers, started_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.errors import Conflict
@@ -54,7 +54,7 @@ async def create_task(who: CanWrite, body: JsonBody, key: StartKey, baton: Servi
         plan_only=config.mode == translate.PLAN,
         key=key,
     )
-    headers = execution_headers(started.execution_id, replayed=started.replayed)
+    headers = started_headers(started)
     return JsonResponse(translate.warned(translate.created(request, started.task), started.warnings), 201, headers)
 
 

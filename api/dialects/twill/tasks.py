@@ -27,7 +27,7 @@ from api.openapi import body_of
 from api.options import START_KEY_PARAMETER, StartKey
 from api.origin import origin_of
 from api.query import STRICT_QUERY
-from api.responses import JsonResponse, etag, execution_headers
+from api.responses import JsonResponse, etag, execution_headers, started_headers
 from api.routing import DirectRoute
 from api.validate import validated
 from baton.domain.agents import Principal, parse_reference
@@ -77,7 +77,7 @@ async def create_task(request: Request, who: CanWrite, body: JsonBody, key: Star
             "job": translate.job_ref(task.id, ErrandState.PENDING),
         },
         201,
-        execution_headers(task.execution_id, replayed=started.replayed),
+        started_headers(started),
     )
 
 

@@ -23,8 +23,7 @@ def api(
     ] = None,
 ) -> None:
     """Run the API. For several processes, run it several times."""
-    from baton.runtime.listener import listen
-    from baton.runtime.startup import exit_if_missing, exit_if_shadowed, settings_or_exit
+    from baton.runtime.startup import exit_if_missing, exit_if_shadowed, listen_or_exit, settings_or_exit
 
     exit_if_shadowed()
     from api.serving import serve
@@ -35,6 +34,6 @@ def api(
     if fd is not None:
         listener = socket.socket(fileno=fd)
     else:
-        listener = listen(settings.host if host is None else host, settings.port if port is None else port)
+        listener = listen_or_exit(settings.host if host is None else host, settings.port if port is None else port)
         print_text("Listening on {}:{}".format(*listener.getsockname()[:2]))
     raise typer.Exit(serve(settings, listener))

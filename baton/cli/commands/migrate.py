@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from baton.domain.errors import Unavailable
+from baton.domain.faults import FAULTS
 from baton.runtime.terminal import print_text
 
 
@@ -24,9 +26,9 @@ def migrate(
 
 async def _migrate(temporal: bool, wait: float) -> None:
     from baton.runtime.startup import settings_or_exit
+    from baton.store.connecting import AWAY
     from baton.store.migrate import SchemaRefused, SchemaTooOld
     from baton.store.migrate import migrate as bring_up_to_date
-    from baton.store.pool import AWAY
 
     deadline = asyncio.get_running_loop().time() + wait
     dsn = settings_or_exit().dsn
@@ -38,9 +40,11 @@ async def _migrate(temporal: bool, wait: float) -> None:
             raise SystemExit(f"baton: {error}. Use a new, empty database; this one was left as it is.") from error
         except SchemaRefused as error:
             raise SystemExit(f"baton: {error}. The database was left as it is.") from error
+        except Unavailable as error:
+            _end_unless_it_passes(error, deadline)
         except AWAY as error:
             if asyncio.get_running_loop().time() >= deadline:
-                raise SystemExit(f"baton: the database cannot be reached: {error}") from error
+                raise SystemExit(f"baton: the database went away: {error}") from error
         await asyncio.sleep(0.5)
     print_text("\n".join(ran) if ran else "The schema is up to date.")
     if temporal:
@@ -59,8 +63,17 @@ async def _prepare_temporal(deadline: float) -> None:
             await ensure_namespace(client)
             await register_search_attributes(client)
             break
-        except (RuntimeError, RPCError, TimeoutError) as error:  # RuntimeError: it cannot connect
+        except Unavailable as error:
+            _end_unless_it_passes(error, deadline)
+        except (RPCError, TimeoutError) as error:
             if asyncio.get_running_loop().time() >= deadline:
                 raise SystemExit(f"baton: Temporal cannot be prepared: {error}") from error
         await asyncio.sleep(0.5)
     print_text(f"Temporal's namespace {client.namespace!r} knows {', '.join(SEARCH_ATTRIBUTES)}.")
+
+
+def _end_unless_it_passes(error: Unavailable, deadline: float) -> None:
+    from baton.runtime.startup import exit_for
+
+    if not FAULTS[error.fault].passes or asyncio.get_running_loop().time() >= deadline:
+        exit_for(error.fault, error.message)

@@ -80,8 +80,8 @@ class StartedExecution(ExecutionOut):
     warnings: Annotated[
         list[str],
         Field(
-            description="Keys of the plan that look misspelt and were not read, and names of granted tools that may be "
-            "wrong. Absent if there are none."
+            description="Keys of the plan that look misspelt and were not read, names of granted tools that may be "
+            "wrong, and a task queue that no worker serves. Absent if there are none."
         ),
     ] = []
 
