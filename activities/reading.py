@@ -9,7 +9,7 @@ from baton.domain.conversation import Transcript
 from baton.domain.ids import StepKey
 from baton.domain.results import CHOICES, RESULT, gives_up, question_after, taken_as_text
 from baton.domain.too_long import longer_than_limit, may_shorten
-from baton.store import limits, transcripts
+from baton.store import transcripts
 from baton.store.pool import Connection, Pool
 from baton.store.transcripts import Budget
 
@@ -35,11 +35,11 @@ async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> StepRead
     """
     async with pool.connection() as connection:
         budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
-        bounds = await limits.read(connection, key.tenant_id, key.task_id, key.turn)
-        hold_to(bounds.own, budget, key.turn, bounds.plan)
+        own, plan = budget.limits.own, budget.limits.plan
+        hold_to(own, budget, key.turn, plan)
         transcript = await _read(connection, key, budget, most_bytes)
     allowed = may_shorten(budget.asked, key.turn)
-    left = what_is_left(bounds.own, budget, bounds.plan)
+    left = what_is_left(own, budget, plan)
     transcript = replace(transcript, remaining=left, may_shorten=allowed)
     if transcript.is_beginning:
         return StepRead(transcript)
@@ -79,5 +79,4 @@ async def forbidden_by_limits(pool: Pool, key: StepKey) -> str | None:
     """Why no tool may be called in the step ``key``, None where one may."""
     async with pool.connection() as connection:
         budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
-        bounds = await limits.read(connection, key.tenant_id, key.task_id, key.turn)
-    return not_called(bounds, budget.spent, budget.asked, key.turn)
+    return not_called(budget.limits, budget.spent, budget.asked, key.turn)

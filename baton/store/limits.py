@@ -1,9 +1,11 @@
 """What bounds a task: its agent's limits, its own, and those that all tasks of its plan share."""
 
 from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
 
 from baton.domain.allowance import PLAN_PREFIX, Asked, Spent, least
-from baton.domain.errors import TaskNotFound
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.store.pool import Connection
@@ -31,17 +33,19 @@ class TaskLimits:
     plan: PlanBudget | None = None
 
 
+NO_LIMITS: Final = TaskLimits({})
+
+
 async def of_task(connection: Connection, tenant_id: TenantId, task_id: TaskId) -> JsonObject:
     """Of the limits of a task and of its agent the least; {} where there is no such task."""
     row = await fetchrow(connection, "limits_of_task", tenant=tenant_id, task=task_id)
     return {} if row is None else least(row["of_agent"], row["of_task"])
 
 
-async def read(connection: Connection, tenant_id: TenantId, task_id: TaskId, turn: int) -> TaskLimits:
-    """What bounds a task in ``turn``, which is under way. Raises `TaskNotFound`."""
-    row = await fetchrow(connection, "limits_of_task", tenant=tenant_id, task=task_id)
-    if row is None:
-        raise TaskNotFound("there is no such task")
+async def limits_of(
+    connection: Connection, tenant_id: TenantId, task_id: TaskId, turn: int, row: asyncpg.Record
+) -> TaskLimits:
+    """What bounds a task in ``turn``, which is under way: from a row of its limits, its agent's and its execution's."""
     own, shared = least(row["of_agent"], row["of_task"]), row["of_execution"]
     if not shared:
         return TaskLimits(own)

@@ -29,6 +29,7 @@ from baton.domain.timeline import NEWEST, MadeCall, SaidMessage, TakenStep, Time
 from baton.store.agents import agent_of
 from baton.store.codecs import ATTACHMENTS, CALLS, QUESTIONS
 from baton.store.compactions import compaction_of
+from baton.store.limits import NO_LIMITS, TaskLimits, limits_of
 from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetch, fetchrow
@@ -178,12 +179,13 @@ def _since(page: CutPage[asyncpg.Record], at: str, floor: datetime | None) -> li
 class Budget:
     """What a task is about to read, about, in bytes; what it has used up, and what its limits have asked so far.
 
-    ``compaction``: what it reads instead of its beginning.
+    ``limits``: what bounds it; ``compaction``: what it reads instead of its beginning.
     """
 
     transcript_bytes: int
     spent: Spent
     asked: tuple[Asked, ...]
+    limits: TaskLimits = NO_LIMITS
     compaction: Compaction | None = None
 
 
@@ -199,6 +201,7 @@ async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, t
         int(row["transcript_bytes"]),
         Spent(turn, row["calls"], row["calls_in_turn"], int(row["tokens"]), float(row["usd"]), float(row["seconds"])),
         tuple(Asked(one["call_id"].removeprefix(PREFIX), one["answer"], one["turn"]) for one in asked),
+        await limits_of(connection, tenant_id, task_id, turn, row),
         None if row["number"] is None else compaction_of(row),
     )
 

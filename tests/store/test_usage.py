@@ -8,7 +8,7 @@ from baton.domain.conversation import ModelReply, Usage
 from baton.domain.events import StepCompleted, StepFailed, StepUsed
 from baton.domain.ids import TaskRoute, whole_tenant
 from baton.domain.mailbox import Standing, Then
-from baton.store import executions, failures, limits, steps, tasks, transcripts
+from baton.store import executions, failures, steps, tasks, transcripts
 from baton.store.failures import FailedAttempt, FailureVerdict
 from tests.store.world import World, call, key, question
 
@@ -219,6 +219,6 @@ async def begun_long_ago(world: World, route: TaskRoute) -> None:
 async def seconds(world: World, route: TaskRoute) -> float:
     """What all tasks of the plan have used of its time."""
     async with world.pool.connection() as connection:
-        bounds = await limits.read(connection, world.tenant, route.task_id, 1)
-    assert bounds.plan is not None
-    return bounds.plan.spent.seconds
+        budget = await transcripts.budget(connection, world.tenant, route.task_id, 1)
+    assert budget.limits.plan is not None
+    return budget.limits.plan.spent.seconds

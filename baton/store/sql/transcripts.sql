@@ -143,36 +143,43 @@ SELECT (SELECT coalesce(sum(bytes), 0) FROM turns) AS earlier,
 
 -- name: step_budget
 -- How much a step would read, without reading it (texts as they are, JSON as it is stored), what its task has used up,
--- and the summary that it would read, if there is one. An attempt that was lost with its worker counts as one call.
--- asked: a limit has raised a question.
+-- what bounds it, and the summary that it would read, if there is one. An attempt that was lost with its worker counts
+-- as one call. asked: a limit has raised a question.
 WITH c AS (
     ${newest_compaction}
 )
 SELECT coalesce(octet_length(t.description), 0)
-       + coalesce((SELECT sum(octet_length(d.result)) FROM tasks d
-                    WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
-                      AND d.position = ANY (t.depends_on)), 0)
+       + CASE WHEN t.depends_on = '{}' THEN 0 ELSE
+             coalesce((SELECT sum(octet_length(d.result)) FROM tasks d
+                        WHERE d.tenant_id = :tenant AND d.execution_id = t.execution_id
+                          AND d.position = ANY (t.depends_on)), 0) END
        + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
                     WHERE m.tenant_id = :tenant AND m.task_id = :task
                       AND m.seq >= coalesce(c.kept_seq, 0) AND ${is_read}), 0)
-       + coalesce((SELECT sum(octet_length(m.text)) FROM messages m
-                    WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.pinned AND m.turn < c.kept_turn
-                      AND ${is_read}), 0)
-       + coalesce((SELECT sum(octet_length(s.text) + coalesce(pg_column_size(s.response), 0)) FROM steps s
-                    WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running
-                      AND (s.turn, s.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0)
+       + CASE WHEN c.kept_turn IS NULL THEN 0 ELSE
+             coalesce((SELECT sum(octet_length(m.text)) FROM messages m
+                        WHERE m.tenant_id = :tenant AND m.task_id = :task AND m.pinned AND m.turn < c.kept_turn
+                          AND ${is_read}), 0) END
+       + spent.bytes
        + coalesce((SELECT sum(coalesce(pg_column_size(k.content), 0)) FROM tool_calls k
                     WHERE k.tenant_id = :tenant AND k.task_id = :task AND k.state = :call.done
                       AND (k.turn, k.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0)
        AS transcript_bytes,
        t.model_calls + spent.lost AS calls, t.input_tokens + t.output_tokens AS tokens, coalesce(t.usd, 0) AS usd,
-       spent.calls_in_turn, spent.seconds, spent.asked, c.*
-  FROM tasks t LEFT JOIN c ON true
-       CROSS JOIN (
-           SELECT coalesce(sum(${lost}) FILTER (WHERE state = :step.running), 0) AS lost,
+       spent.calls_in_turn, spent.seconds, spent.asked,
+       a.limits AS of_agent, t.limits AS of_task, e.limits AS of_execution, t.execution_id, c.*
+  FROM tasks t
+       JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+       JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
+       LEFT JOIN c ON true
+       CROSS JOIN LATERAL (
+           SELECT coalesce(sum(octet_length(text) + coalesce(pg_column_size(response), 0))
+                           FILTER (WHERE state <> :step.running AND
+                                   (turn, step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0) AS bytes,
+                  coalesce(sum(${lost}) FILTER (WHERE state = :step.running), 0) AS lost,
                   coalesce(sum(model_calls + CASE WHEN state = :step.running THEN ${lost} ELSE 0 END)
                            FILTER (WHERE turn = :turn), 0) AS calls_in_turn,
-                  coalesce(sum(extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)), 0) AS seconds,
+                  coalesce(extract(epoch FROM sum(coalesce(ended_at, clock_timestamp()) - started_at)), 0) AS seconds,
                   coalesce(bool_or(response IS NULL AND questions <> '{}'), false) AS asked
              FROM steps WHERE tenant_id = :tenant AND task_id = :task
        ) spent
