@@ -1,6 +1,7 @@
 """Is a call one trace, up to the request to the model, and does it keep what people wrote to itself?"""
 
 import asyncio
+import json
 import threading
 from collections import defaultdict
 from collections.abc import Generator
@@ -13,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.openai_server import running_openai_server
-from tests.support.stack import running_stack, until
+from tests.support.stack import DevStack, running_stack, until
 
 _WORDS = "what a user wrote"
 
@@ -78,6 +79,12 @@ def _chain(spans: dict[str, Span]) -> list[str]:
     return chain
 
 
+def _logged(stack: DevStack, part: str) -> list[dict[str, Any]]:
+    """All whole lines of a part's log, each an object."""
+    whole = (stack.data / "logs" / f"{part}.log").read_text().rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
+
+
 _WANTED = ("POST ", "StartActivity:", "RunActivity:", "chat ")
 
 
@@ -99,6 +106,7 @@ async def test_one_trace_leads_from_each_call_to_the_model(tmp_path: Path) -> No
         environment = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "BATON_LOG_FORMAT": "json",
             "OPENAI_API_KEY": "sk-of-the-tests",
             "OPENAI_BASE_URL": provider.url,
         }
@@ -117,6 +125,12 @@ async def test_one_trace_leads_from_each_call_to_the_model(tmp_path: Path) -> No
             answered = await client.post(f"/baton/v1/tasks/{task['id']}/messages", json={"text": _WORDS})
             assert answered.is_success, answered.text
             answer = await _whole(receiver, "POST /baton/v1/tasks/{task_id}/messages")
+            assert (await client.post("/baton/v1/executions", json={"prompt": f"!fatal {_WORDS}"})).is_success
+            await until(lambda: any("model_step" in str(line.get("activity")) for line in _logged(stack, "worker")), 60)
+        logs = {part: _logged(stack, part) for part in ("api", "worker")}
+    assert all({"time", "level", "logger", "message"} <= line.keys() for lines in logs.values() for line in lines)
+    assert _WORDS not in str(logs)
+    assert "\\x1b" not in str(logs), "colours"
     for trace in (first, answer):
         steps = [name.partition(":")[0] for name in _chain(trace)]
         assert steps[1:3] == ["RunActivity", "StartActivity"]
