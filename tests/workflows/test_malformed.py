@@ -198,7 +198,7 @@ async def test_nothing_malformed_stops_a_plan(bare: System) -> None:
     execution = await bare.start_plan(("!ask go?", ()), ("!finish two", (1,)))
     await eventually(lambda: _state(bare, execution, 1, "waiting"))
     assert await send_all(bare, plan_workflow_id(str(execution)), PLAN_SIGNALS) > 150
-    assert await is_well(bare, plan_workflow_id(str(execution))) == "running", "as it was at its last look"
+    assert await is_well(bare, plan_workflow_id(str(execution))) == "waiting", "where its task came to rest"
     tasks = await bare.tasks_of(execution)
     assert [tasks[n]["state"] for n in (1, 2)] == ["waiting", "pending"]
     assert [tasks[n]["accepted_seq"] for n in (1, 2)] == [0, 0]
