@@ -6,7 +6,15 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
+from pydantic_ai.messages import (
+    CachePoint,
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    UserPromptPart,
+)
 from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
@@ -138,6 +146,8 @@ async def _ask(
     settings, partial.model = choice.settings, choice.model
     model = await models.model(choice.model, settings)
     messages = readable(model_messages(transcript), model.profile)
+    if transcript.remaining and model.profile.get("supports_cache", False) and settings.get("prompt_cache", True):
+        messages = _cached_before_last(messages)
     asking = Asking(
         model,
         models.settings(model, settings, attempt),
@@ -170,6 +180,18 @@ async def _ask(
         if not is_cut(response) or len(responses) > CONTINUATIONS:
             return reply_of(partial.text, responses)
         messages = _told(messages, response, CONTINUE)
+
+
+def _cached_before_last(messages: list[ModelMessage]) -> list[ModelMessage]:
+    """``messages`` with a mark before the last text, which no later request has: providers that cache up to the end of
+    a request would keep what nobody reads."""
+    last = messages[-1]
+    assert isinstance(last, ModelRequest)
+    *parts, text = last.parts
+    assert isinstance(text, UserPromptPart)
+    assert isinstance(text.content, str)
+    marked = replace(text, content=[CachePoint(), text.content])
+    return [*messages[:-1], replace(last, parts=[*parts, marked])]
 
 
 def _told(messages: list[ModelMessage], response: ModelResponse, text: str) -> list[ModelMessage]:

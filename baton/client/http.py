@@ -18,6 +18,7 @@ from baton.client.responses import decoded, refusal
 from baton.client.schemas.agents import Agents, ChangedAgent, WholeAgent
 from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
 from baton.client.schemas.base import Json, PageOut
+from baton.client.schemas.compactions import ChangedCompaction, CompactionOut, Compactions
 from baton.client.schemas.executions import ExecutionOut, StartedExecution
 from baton.client.schemas.messages import Accepted, ChangedMessage, MessageOut, Messages
 from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
@@ -148,6 +149,20 @@ class Client:
         return decoded(
             ChangedMessage, await self._call(method, f"/messages/{path}", json=json, headers=_if_match(if_version))
         )
+
+    def compactions(self, task_id: UUID | str) -> AsyncIterator[CompactionOut]:
+        """A task's summaries, newest first; the first that is not undone is the one in use."""
+        return self._pages(Compactions, f"/tasks/{task_id}/compactions")
+
+    async def undo_compaction(self, task_id: UUID | str, number: int) -> ChangedCompaction:
+        """Have the agent read again what a summary stands for. Safe to repeat."""
+        path = f"/tasks/{task_id}/compactions/{number}"
+        return decoded(ChangedCompaction, await self._call("DELETE", path))
+
+    async def redo_compaction(self, task_id: UUID | str, number: int) -> ChangedCompaction:
+        """Have the agent read a summary again that was undone. Safe to repeat."""
+        path = f"/tasks/{task_id}/compactions/{number}/redo"
+        return decoded(ChangedCompaction, await self._call("POST", path))
 
     def agents(self) -> AsyncIterator[WholeAgent]:
         """All agents, oldest first."""

@@ -30,6 +30,10 @@ from baton.store.queries import execute, fetch, fetchrow, of_step
 from baton.store.step_rows import add_unrecorded, end_step, locked, stand
 from baton.store.tools import add_calls, after_call, after_step, end_call
 
+MOST_QUESTIONS: Final = 50
+"""The questions that a task may have open at once."""
+_TOO_MANY: Final = f"ask_user was not called: a task has at most {MOST_QUESTIONS} open questions. Wait for answers."
+
 _NO_RULES: Final = ToolRules({"*": Policy.ALLOW})
 
 
@@ -171,6 +175,9 @@ async def record_step(
     if change.task.box.interrupted(key.turn):
         return await _interrupt(change, key, attempt, replace(reply, calls=()), streamed)
     judged = judged or Judged(reply.text)
+    room = max(MOST_QUESTIONS - len(change.box.questions), 0)
+    too_many = tuple(ToolResult(question.call_id, _TOO_MANY, failed=True) for question in asked[room:])
+    asked, refused = asked[:room], (*refused, *too_many)
     wrong = "" if reply.calls else judged.refused
     usage = await end_step(
         change,

@@ -1,5 +1,6 @@
 """Compactions over HTTP: listed, undone, redone, and said in the log."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from baton.domain.events import EventType
 from baton.domain.ids import StepKey
 from baton.store import compactions, events, steps
 from baton.store.steps import StepAttempt
+from tests.dialects.commands import commands
 from tests.dialects.requests import start_task
 from tests.dialects.test_approvals import key_of
 from tests.dialects.test_baton import V1, problem
@@ -103,3 +105,15 @@ async def test_a_pinned_message_says_so(api: RunningApi) -> None:
         sent = await api.http.post(f"{V1}/tasks/{task}/messages", json={"text": "blue", "pinned": pinned})
         assert sent.status_code == 202, sent.text
         assert (await api.http.get(f"{V1}/messages/{UUID(sent.json()['id'])}")).json()["pinned"] is pinned
+
+
+async def test_the_command_lists_undoes_and_redoes(api: RunningApi, tmp_path: Path) -> None:
+    task = (await start_task(api.http))["tasks"][0]["id"]
+    key, baton = await compact(api, task), commands(api, tmp_path)
+    listed = await baton("compactions", task)
+    assert (listed.code, listed.out) == (0, "1  turns 1 to 1\nSummary 0.\n\n")
+    assert "undone" in (await baton("compactions", task, "--undo", "1")).out
+    assert await read(api, key) is None
+    again = await baton("compactions", task, "--redo", "1", "--json")
+    assert ('"number": 1' in again.out, await read(api, key)) == (True, 1)
+    assert (await baton("compactions", task, "--undo", "9")).code == 4

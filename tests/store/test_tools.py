@@ -10,6 +10,7 @@ from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import SendMode, TaskState
 from baton.store import tools, transcripts
+from baton.store.steps import MOST_QUESTIONS
 from baton.store.tools import StartedCall
 from tests.store.test_steps import stands, started
 from tests.store.world import World, call, items, key, question
@@ -193,3 +194,18 @@ async def test_calls_of_a_cancelled_task_change_nothing(world: World) -> None:
     assert stands(await begin(world, route, "a")) == (Then.REST, 1, 0)
     assert stands(await end(world, route, "a")) == (Then.REST, 1, 0)
     assert await world.log(route) == log
+
+
+async def test_a_task_has_so_many_open_questions_at_most(world: World) -> None:
+    route = await world.task()
+    await world.start(route, 1)
+    asks = [question(f"q{number}") for number in range(MOST_QUESTIONS + 2)]
+    where = await world.record(route, 1, asks=asks)
+    assert where.then is Then.REST
+    async with world.pool.connection() as connection:
+        transcript = await transcripts.read(connection, world.tenant, route.task_id)
+    refused = transcript.turns[0].steps[0].results
+    assert [(result.call_id, result.failed) for result in refused] == [
+        (f"call-q{number}", True) for number in (MOST_QUESTIONS, MOST_QUESTIONS + 1)
+    ]
+    assert len((await world.row(route))["open_questions"]) == MOST_QUESTIONS

@@ -13,7 +13,7 @@ from baton.cli.address import address_of
 from baton.cli.commands.approvals import approval_lines
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.answers import labelled, question_of, rule_of
-from baton.cli.view.texts import ago
+from baton.cli.view.texts import ago, cost_of
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import TaskOut
@@ -59,7 +59,10 @@ def inbox_table(tasks: list[TaskOut], now: datetime) -> RenderableType:
 
 
 def _asked(task: TaskOut) -> RenderableType:
-    lines: list[Text] = [Text(one_line(task.title), style="bold")]
+    title, used = Text(one_line(task.title), style="bold"), cost_of(task.usage.used)
+    if used and title.cell_len + len(used) < 64:  # of 80 columns, beside the first
+        title.append(f" · {used}", style="not bold dim")
+    lines: list[Text] = [title]
     for question in map(question_of, task.questions):
         lines.append(Text(harmless(question.text).strip()))
         lines += [Text.assemble((f" {label} ", "yellow"), one_line(choice)) for label, choice in labelled(question)]

@@ -62,6 +62,12 @@ def since(start: datetime | None, end: datetime | None) -> str:
     return clock(end - start) if start is not None and end is not None else ""
 
 
+def cost_of(used: Usage) -> str:
+    """What was used, in a word: money if known, else tokens; empty where no model was asked."""
+    tokens = f"{used.input_tokens + used.output_tokens:,} tokens" if used.calls else ""
+    return tokens if used.usd is None else f"{dollars(used.usd)} USD"
+
+
 def usage_line(used: Usage) -> str:
     """What was used, in a line; empty where no model was asked."""
     if not used.calls:

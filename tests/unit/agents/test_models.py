@@ -327,3 +327,21 @@ async def test_other_vendors_sdks_do_not_retry_either(
     await models.close()
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.parametrize("name", ["anthropic:claude-haiku-4-5", "openai:gpt-5-mini", "google:gemini-3-flash"])
+async def test_what_is_left_of_limits_is_no_part_of_what_is_cached(
+    models: Models, openai_server: OpenAIServer, name: str
+) -> None:
+    told = "[Limits: 3 of 5 model calls left.]"
+    openai_server.reply(Reply(("ok",)))
+    transcript = replace(a_transcript(models, name), remaining=told)
+    await take_step(models, transcript, 1, PartialReply(), lambda _: None)
+    (asked,) = openai_server.asked
+    assert told in str(asked.body)
+    if name.startswith("anthropic"):
+        *before, last = asked.body["messages"][-1]["content"]
+        assert last["text"] == told
+        assert before[-1]["cache_control"]["type"] == "ephemeral"
+    else:
+        assert "cache_control" not in str(asked.body)

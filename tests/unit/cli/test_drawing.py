@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
+from baton.cli.commands.inbox import inbox_table
 from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask
 from baton.cli.view.panel import panel
@@ -17,11 +18,14 @@ from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import ago, clock, usage_line
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import InputLine
+from baton.client.schemas.tasks import TaskOut
 from baton.domain.conversation import Question, Usage
 from baton.domain.events import ReasoningDelta, TaskFailed
+from baton.domain.plans import PlanTask
 from baton.runtime.terminal import harmless, harmless_json, one_line
 from tests.support.cli_events import CREATED, START, STARTED, Log, asked, execution, over
 from tests.support.events import delta
+from tests.support.fake_state import USAGE, FakeExecution, FakeTask
 from tests.support.terminal import Screen
 
 
@@ -239,3 +243,21 @@ def test_reasoning_is_seen_until_there_is_an_answer() -> None:
     board.apply(log(delta("Four."), 1))
     assert "Four." in _tree(board)
     assert "Hm" not in _tree(board)
+
+
+def test_the_inbox_says_what_was_used_where_there_is_room() -> None:
+    def drawn(title: str, **used: float) -> str:
+        fake = FakeTask(PlanTask(1, title, ""), FakeExecution("a plan"))
+        task = TaskOut.model_validate({**fake.json(), "usage": {**USAGE, **used}})
+        console = _console()
+        console.print(inbox_table([task], START))
+        out = console.file
+        assert isinstance(out, io.StringIO)
+        screen = Screen(80, 24)
+        screen.feed(out.getvalue().replace("\n", "\r\n"))
+        return screen.text
+
+    assert "Tidy · 1,234 tokens" in drawn("Tidy", calls=1, input_tokens=1200, output_tokens=34)
+    assert "Tidy · 0.02 USD" in drawn("Tidy", calls=1, input_tokens=1200, usd=0.02)
+    assert "·" not in drawn("Tidy")
+    assert "tokens" not in drawn("A title that takes a whole line " * 2, calls=1, input_tokens=1200)
