@@ -75,8 +75,8 @@ def test_what_a_worker_is_to_do(box: Mailbox, turn: int, step: int, expected: Ne
 def test_who_comes_to_what_is_due_begins_or_works(state: TaskState, turn_open: bool) -> None:
     box = replace(OPEN if turn_open else IDLE, state=state)
     at = due(box)
-    where = standing(box, event_seq=7, ended=True)
-    assert (where.event_seq, where.ended, where.box) == (7, True, box)
+    where = standing(box, event_seq=7, plan_looks=True)
+    assert (where.event_seq, where.plan_looks, where.box) == (7, True, box)
     if at is None:
         assert (where.then, where.turn, where.step) == (Then.REST, box.turn, 0)
         assert next_for(box, box.turn + 1, 0) is Next.REST
