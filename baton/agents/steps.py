@@ -180,6 +180,7 @@ async def _ask(
         if not is_cut(response) or len(responses) > CONTINUATIONS:
             return reply_of(partial.text, responses)
         messages = _told(messages, response, CONTINUE)
+        asking = replace(asking, output=None)  # the rest of a JSON text is none: held to the schema, it begins anew
 
 
 def _cached_before_last(messages: list[ModelMessage]) -> list[ModelMessage]:

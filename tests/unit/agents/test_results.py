@@ -74,6 +74,16 @@ async def test_where_the_server_refuses_that_the_instructions_say_it(
         await ask(models, "openai-chat:gpt-5-mini")
 
 
+async def test_an_answer_that_was_cut_is_continued_without_being_held_to_the_schema(
+    models: Models, openai_server: OpenAIServer
+) -> None:
+    """What goes on in the middle of JSON is no JSON: a provider that held it to that would begin anew."""
+    openai_server.reply(Reply(('{"cou',), finish_reason="length"), Reply(('nt": 3}',)))
+    assert (await ask(models, "openai-chat:gpt-5-mini")).text == '{"count": 3}'
+    first, second = openai_server.asked
+    assert (held_to(first.body) is None, held_to(second.body) is None) == (False, True)
+
+
 async def test_without_a_schema_nothing_is_said_of_results(models: Models, openai_server: OpenAIServer) -> None:
     openai_server.reply(ANSWER)
     await ask(models, "openai-chat:gpt-5-mini", {})
