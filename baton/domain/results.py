@@ -41,7 +41,7 @@ class Judged:
     @property
     def value(self) -> JsonValue:
         """The result itself."""
-        return json.loads(self.text) if self.is_json else self.text
+        return value_of(self.text, is_json=self.is_json)
 
     @property
     def refused(self) -> str:
@@ -73,6 +73,17 @@ def judge(schema: JsonObject, answer: str) -> Judged:
     if not wrong and (reason := unstorable(value)):
         wrong = (reason,)
     return Judged(answer, wrong=wrong) if wrong else Judged(json.dumps(value, ensure_ascii=False), is_json=True)
+
+
+def value_of(text: str | None, *, is_json: bool) -> JsonValue:
+    """A result as it is stored. A worker from before there were schemas, which runs beside newer ones while they are
+    deployed, writes texts where JSON was, and does not say so."""
+    if not is_json or text is None:
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def as_text(result: JsonValue) -> str | None:

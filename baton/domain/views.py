@@ -1,6 +1,5 @@
 """What reads give: executions, tasks and messages as PostgreSQL has them, for dialects to put into their own words."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from baton.domain.authors import Author
 from baton.domain.compactions import Compaction
 from baton.domain.conversation import Attachment, Question, Usage
 from baton.domain.json import JsonObject, JsonValue
+from baton.domain.results import value_of
 from baton.domain.states import ExecutionState, MessageState, TaskState
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class TaskView:
     @property
     def output(self) -> JsonValue:
         """The result: JSON where it had to be, else text."""
-        return json.loads(self.result) if self.result_json and self.result is not None else self.result
+        return value_of(self.result, is_json=self.result_json)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ finds then: a turn that claims the message holds the same locks, so that one of 
 told.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +23,7 @@ from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
 from baton.domain.ids import Bounds, MessageId, TaskId, TaskRoute, TenantId
 from baton.domain.mailbox import Mailbox, put
 from baton.domain.messages import Edit
+from baton.domain.results import value_of
 from baton.domain.states import MessageState, TaskState
 from baton.domain.withdrawing import Others, accept_again, withdraw
 from baton.store.changes import RING_SECONDS, Change, approval_ids, question_ids
@@ -119,7 +119,7 @@ async def withdraw_message(
         back = await fetchrow(connection, "come_back", **names)
         assert back is not None
         error = back["error_code"]
-        result = json.loads(back["result"]) if back["result_json"] else back["result"]
+        result = value_of(back["result"], is_json=back["result_json"])
     withdrawn = MessageWithdrawn(
         message_id=message_id,
         seq=row["seq"],

@@ -1,5 +1,7 @@
 """Answers that were no valid results: recorded once, whoever comes late or twice, and the task goes on."""
 
+import pytest
+
 from baton.domain.conversation import ModelReply
 from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
@@ -85,3 +87,20 @@ async def test_a_withdrawn_message_brings_the_json_back(world: World) -> None:
     back = (await world.log(route))[-1]
     assert back.type is EventType.MESSAGE_WITHDRAWN
     assert back.data["result"] == {"count": 3}
+
+
+@pytest.mark.parametrize("text", ["I counted three.", "[" * 100_000])
+async def test_a_text_that_an_older_worker_wrote_over_json_is_read_as_text(world: World, text: str) -> None:
+    """It knows of no JSON, and leaves the mark of the result before: while versions are deployed both run."""
+    route = await world.task()
+    await start(world, route, 0)
+    await record(world, route, 0, RIGHT)
+    async with world.pool.connection() as connection:
+        await connection.execute("UPDATE tasks SET result = $1 WHERE id = $2", text, route.task_id)
+        view = await tasks.view(connection, world.tenant, route.task_id)
+    assert view is not None
+    assert (view.result_json, view.output) == (True, text)
+    sent = await world.send(route, "more")
+    async with world.pool.transaction() as connection:
+        await receipts.withdraw_message(connection, route, sent.message_id)
+    assert (await world.log(route))[-1].data["result"] == text
