@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "api": Command("api:api", "Run the API."),
     "worker": Command("worker:worker", "Run a worker, which does the agents' work."),
     "doctor": Command("doctor:doctor", "Check an installation, and say what to do about what is wrong."),
+    "replay": Command("replay:replay", "Check that this code can go on with the workflows that run."),
     "migrate": Command("migrate:migrate", "Migrate the database (DATABASE_URL) to the current schema."),
     "keys": Command("keys:keys", "Manage API keys."),
     "agents": Command("agents:agents", "Manage agents."),

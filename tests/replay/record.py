@@ -142,6 +142,62 @@ async def _continued(system: System) -> WorkflowHandle[Any, Any]:
     return system.temporal.client.get_workflow_handle(task_workflow_id(str(task)), run_id=first)
 
 
+async def _approved(system: System) -> WorkflowHandle[Any, Any]:
+    """Calls that wait for consent: one is approved, one declined by a message, and then the task waits again."""
+    agent = await system.agent("clock", policies={"*": "ask"})
+    task = await system.start("!tool clock {}\n!tool clock {}\n!ask And?", agent)
+    await system.until(task, "waiting")
+    await _task(system, task).signal("decide", {"decision": "approve"})
+    await eventually(lambda: _waits_in_turn(system, task, 2))
+    await system.send(task, "no")
+    await eventually(lambda: _waits_in_turn(system, task, 3))
+    return _task(system, task)
+
+
+async def _waits_in_turn(system: System, task: UUID, turn: int) -> bool:
+    row = await system.row(task)
+    return row["turn"] == turn and row["state"] == "waiting" and not row["turn_open"]
+
+
+async def _deadline(system: System) -> WorkflowHandle[Any, Any]:
+    """A question whose deadline answers it, and one that is answered before its own."""
+    asked = '!ask {{"question": "Which?", "deadline_seconds": {}, "default": "red"}}'
+    task = await system.start(f"{asked.format(1)}\n{asked.format(600)}\n!ask And?")
+    await eventually(lambda: _waits_in_turn(system, task, 2))
+    await system.send(task, "blue")
+    await eventually(lambda: _waits_in_turn(system, task, 3))
+    return _task(system, task)
+
+
+async def _plan_cancelled(system: System) -> WorkflowHandle[Any, Any]:
+    execution = await system.start_plan(("!ask a?", ()), ("!finish b", (1,)))
+
+    async def waits() -> bool:
+        return (await system.tasks_of(execution))[1]["state"] == "waiting"
+
+    await eventually(waits)
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    await handle.signal("cancel")
+    await handle.result()
+    return handle
+
+
+async def _plan_continued(system: System) -> WorkflowHandle[Any, Any]:
+    """The first run of a plan that continues as new between its tasks."""
+    execution = await system.start_plan(*((f"!ask {n}?", (n - 1,) if n > 1 else ()) for n in range(1, 9)))
+
+    async def waits(position: int) -> bool:
+        return (await system.tasks_of(execution))[position]["state"] == "waiting"
+
+    for position in range(1, 9):
+        await eventually(lambda position=position: waits(position))
+        await system.send((execution, position), "go")
+    handle = system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)))
+    await handle.result()
+    first = (await handle.describe()).raw_description.workflow_execution_info.first_run_id
+    return system.temporal.client.get_workflow_handle(plan_workflow_id(str(execution)), run_id=first)
+
+
 async def _plan(system: System) -> WorkflowHandle[Any, Any]:
     execution = await system.start_plan(("!finish a", ()), ("!ask b?", (1,)), ("!fatal c", (1,)), ("!finish d", (3,)))
 
@@ -170,7 +226,7 @@ async def _plan_failed(system: System) -> WorkflowHandle[Any, Any]:
     return handle
 
 
-_SHORT: Final = {"continued"}
+_SHORT: Final = {"continued", "plan-continued"}
 SCENES: Final[dict[str, Callable[[System], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "asked-and-answered": _asked_and_answered,
     "waiting": _waiting,
@@ -185,6 +241,10 @@ SCENES: Final[dict[str, Callable[[System], Awaitable[WorkflowHandle[Any, Any]]]]
     "dropped": _dropped,
     "plan-typed": _plan_typed,
     "plan-failed": _plan_failed,
+    "approved": _approved,
+    "deadline": _deadline,
+    "plan-cancelled": _plan_cancelled,
+    "plan-continued": _plan_continued,
 }
 
 
