@@ -58,11 +58,13 @@ def create_app(settings: Settings | None = None) -> "BatonApp":
 class BatonApp:
     """Hands each request to the dialect whose prefix is the longest that matches its path, else to the root.
 
-    ``state.stopping``: streams end when it is set. ``state.baton`` is there while the lifespan is open.
+    ``state.draining``: when it is set, no more work is wanted. ``state.stopping``: streams end. ``state.baton`` is
+    there while the lifespan is open.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.state = State()
+        self.state.draining = asyncio.Event()
         self.state.stopping = asyncio.Event()
         self.dialects: Sequence[Dialect] = all_dialects()
         self.settings = settings
@@ -131,7 +133,7 @@ class BatonApp:
         self.state.baton = baton
         CONNECTIONS.set_function(lambda: self.room.taken)
         CONNECTIONS_MOST.set(self.settings.max_connections)
-        stopper = asyncio.create_task(_stop_streams(self.state.stopping, baton), name="stop streams")
+        stopper = asyncio.create_task(_stop(self.state, baton), name="stop")
         try:
             async with _metrics(self.settings) as self.metrics_address:
                 yield
@@ -157,7 +159,9 @@ async def _metrics(settings: Settings) -> AsyncGenerator[tuple[str, int] | None]
         yield server.address
 
 
-async def _stop_streams(stopping: asyncio.Event, baton: Baton) -> None:
-    await stopping.wait()
+async def _stop(state: State, baton: Baton) -> None:
+    """Say first that nothing more is wanted, then end the streams."""
+    await state.draining.wait()
     baton.health.drain()
+    await state.stopping.wait()
     baton.feed.stop()

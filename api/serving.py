@@ -29,20 +29,24 @@ _log = logging.getLogger(__name__)
 
 
 class _Stoppable(Protocol):
-    """What the API's app has in `app.state`: streams end when it is set."""
+    """What the API's app has in `app.state`: it is to be given no more work, its streams end."""
 
+    draining: asyncio.Event
     stopping: asyncio.Event
 
 
 class _Server(uvicorn.Server):
-    """Ends its streams as soon as it is told to stop, and its process with code 0 instead of by the signal.
+    """Serves on for a while when it is told to stop, then ends its streams, and its process with code 0 instead of by
+    the signal.
 
-    A stream ends only when its reader goes away or we say so; without that every stop would take its full time limit.
+    Whoever sends it requests, a load balancer say, has to notice first that it is not ready any more. A stream ends
+    only when its reader goes away or we say so; without that every stop would take its full time limit.
     """
 
-    def __init__(self, config: uvicorn.Config, app: _Stoppable) -> None:
+    def __init__(self, config: uvicorn.Config, app: _Stoppable, drain_seconds: float) -> None:
         super().__init__(config)
         self._app = app
+        self._drain_seconds = drain_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -52,11 +56,19 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told_to_stop)
+            loop.add_signal_handler(number, self._told_to_stop, number)
         yield
 
-    def _told_to_stop(self) -> None:
-        self.force_exit = self.should_exit
+    def _told_to_stop(self, number: signal.Signals) -> None:
+        again = self._app.draining.is_set()
+        self._app.draining.set()
+        self.force_exit = again
+        if again or number == signal.SIGINT:  # a person waits
+            self._stop()
+        else:
+            asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
+
+    def _stop(self) -> None:
         self.should_exit = True
         self._app.stopping.set()
 
@@ -79,7 +91,8 @@ def within_files(files: int, settings: Settings) -> Settings:
 
 
 def serve(settings: Settings, listener: socket.socket) -> int:
-    """Serve on ``listener`` until SIGTERM or SIGINT, then finish what was begun, `shutdown_seconds` at most.
+    """Serve on ``listener`` until SIGTERM or SIGINT, on SIGTERM for `drain_seconds` more; then finish what was begun,
+    `shutdown_seconds` at most. A second signal ends it.
 
     Returns the exit code, that of what kept it from starting, which is logged in a line.
     """
@@ -99,7 +112,7 @@ def serve(settings: Settings, listener: socket.socket) -> int:
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
     )
     try:
-        _Server(config, app.state).run(sockets=[listener])  # pyright: ignore[reportArgumentType]
+        _Server(config, app.state, settings.drain_seconds).run(sockets=[listener])  # pyright: ignore[reportArgumentType]
     except SystemExit as ended:  # how uvicorn says that the app did not start; it has logged why
         return ended.code if isinstance(ended.code, int) else 1
     return 0

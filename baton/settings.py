@@ -88,10 +88,16 @@ class Settings(BaseSettings):
         description="Seconds a client may take to send a request's body before it gets a 408. A connection whose "
         "client stops reading responses is closed after the same time.",
     )
+    drain_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="Seconds the API serves on after SIGTERM, while it says that it is not ready, so that load "
+        "balancers notice first. SIGINT, or a second SIGTERM, skips them.",
+    )
     shutdown_seconds: float = Field(
         default=10.0,
         ge=0,
-        description="Seconds the API keeps serving requests in progress after it is told to stop. Streams end at once.",
+        description="Seconds the API then keeps serving requests in progress. Streams end at once.",
     )
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Origins whose pages may call the API from a browser, as a JSON list; `*` allows all."

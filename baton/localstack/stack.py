@@ -25,8 +25,12 @@ from baton.service.namespace import ensure_namespace, register_search_attributes
 from baton.store.migrate import SchemaRefused, migrate
 
 _DATABASE: Final = "baton"
-#: Nobody is there to take over what a worker hands over, and whoever presses Ctrl-C waits.
-_STOP_SOON: Final = {"BATON_WORKER_DRAIN_SECONDS": "0", "BATON_WORKER_SHUTDOWN_SECONDS": "5"}
+#: Nobody is there to take over from one that stops, and whoever presses Ctrl-C waits.
+_STOP_SOON: Final = {
+    "BATON_DRAIN_SECONDS": "0",
+    "BATON_WORKER_DRAIN_SECONDS": "0",
+    "BATON_WORKER_SHUTDOWN_SECONDS": "5",
+}
 _STOP_ORDER: Final = ("api", "worker", "temporal", "postgres")
 _PORT_ATTEMPTS: Final = 3
 _LONG_LOG_BYTES: Final = 10 * 1024 * 1024

@@ -23,6 +23,7 @@ async def second_api(stack: DevStack) -> AsyncGenerator[str]:
         "BATON_TASK_QUEUE": stack.ready["task_queue"],
         "TEMPORAL_ADDRESS": stack.ready["temporal_address"],
         "TEMPORAL_CONFIG_FILE": os.devnull,
+        "BATON_DRAIN_SECONDS": "0",
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "baton.cli", "api", "--host", "127.0.0.1", "--port", "0"),
