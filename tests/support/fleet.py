@@ -6,12 +6,13 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from baton.domain.states import TaskState
 from tests.support.stack import until
 from tests.support.system import System
 
@@ -22,11 +23,11 @@ _PLANTS: Final = ROOT / "tests" / "faults" / "planted"
 class Fleet:
     """The workers of a system's task queue, each a process with a log of its own in ``directory``."""
 
-    def __init__(self, system: System, directory: Path, environment: Mapping[str, str], root: Path = ROOT) -> None:
+    def __init__(self, system: System, directory: Path, environment: Mapping[str, str]) -> None:
         self._directory = directory
-        self._root = root
         self._number = 0
-        self._environment = {
+        self.queue = system.queue
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))},
             "DATABASE_URL": system.baton.settings.dsn,
             "TEMPORAL_ADDRESS": system.temporal.address,
@@ -34,7 +35,7 @@ class Fleet:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "BATON_TASK_QUEUE": system.queue,
             "BATON_TOOLS_MODULES": '["tests.support.tools"]',
-            "PYTHONPATH": f"{_PLANTS}:{root}",
+            "PYTHONPATH": f"{_PLANTS}:{ROOT}",
             **environment,
         }
         self.running: list[asyncio.subprocess.Process] = []
@@ -45,9 +46,9 @@ class Fleet:
         log = self._directory / f"worker-{self._number}.log"
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, str(self._root / "worker.py")),
-                cwd=self._root,
-                env={**self._environment, **environment},
+                *(sys.executable, str(ROOT / "worker.py")),
+                cwd=ROOT,
+                env={**self.environment, **environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -63,20 +64,14 @@ class Fleet:
         self.running.remove(process)
         return await asyncio.wait_for(process.wait(), 60)
 
-    async def replace_all(self, **environment: str) -> None:
-        """A rolling deploy: a new worker comes before an old one goes, one after the other."""
-        for old in list(self.running):
-            await self.add(**environment)
-            assert await self.remove(old) == 0
-
 
 @asynccontextmanager
 async def running_fleet(
-    system: System, directory: Path, workers: int, environment: Mapping[str, str] | None = None, root: Path = ROOT
+    system: System, directory: Path, workers: int, environment: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Fleet]:
     """``workers`` workers; what is left of them is killed at the end."""
     directory.mkdir(parents=True, exist_ok=True)
-    fleet = Fleet(system, directory, environment or {}, root)
+    fleet = Fleet(system, directory, environment or {})
     try:
         for _ in range(workers):
             await fleet.add()
@@ -93,5 +88,8 @@ async def longest_pauses(system: System, tasks: Sequence[UUID], since: datetime)
     for task in tasks:
         log = await system.log(await system.execution_of(task))
         times = [since, *(event.at for event in log if event.at > since)]
+        if not TaskState((await system.row(task))["state"]).is_over:
+            times.append(max(times[-1], datetime.now(UTC)))
+        assert len(times) > 1, "it was over before"
         found.append(max(((b - a).total_seconds(), a, task) for a, b in pairwise(times)))
     return sorted(found, reverse=True)
