@@ -32,10 +32,11 @@ async def test_runs_of_every_shape_are_replayed(system: System) -> None:
 
 
 async def _listed(system: System, ids: set[str]) -> None:
-    """Wait until Temporal lists these as they are now."""
+    """Wait until Temporal lists these, and those of them that are tasks as waiting."""
 
     async def there() -> bool:
-        query = f"TaskQueue = '{system.queue}' AND BatonState = 'waiting' AND ExecutionStatus = 'Running'"
+        rest = f"(BatonState = 'waiting' OR WorkflowType = '{PLAN_WORKFLOW}')"
+        query = f"TaskQueue = '{system.queue}' AND ExecutionStatus = 'Running' AND {rest}"
         return ids <= {run.id async for run in system.temporal.client.list_workflows(query)}
 
     await eventually(there)
