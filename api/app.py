@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -29,7 +29,7 @@ from baton.metrics.series import CONNECTIONS, CONNECTIONS_MOST
 from baton.runtime.listener import listen
 from baton.runtime.logging import about, whereabouts
 from baton.runtime.pages import PageServer
-from baton.service.context import Baton, open_baton
+from baton.service.context import open_baton
 from baton.service.telemetry import core_runtime
 from baton.settings import Settings, load_settings
 
@@ -133,12 +133,14 @@ class BatonApp:
         self.state.baton = baton
         CONNECTIONS.set_function(lambda: self.room.taken)
         CONNECTIONS_MOST.set(self.settings.max_connections)
-        stopper = asyncio.create_task(_stop(self.state, baton), name="stop")
+        whens = (self.state.draining, baton.health.drain), (self.state.stopping, baton.feed.stop)
+        stoppers = [asyncio.create_task(_when(event, then), name="stop") for event, then in whens]
         try:
             async with _metrics(self.settings) as self.metrics_address:
                 yield
         finally:
-            stopper.cancel()
+            for stopper in stoppers:
+                stopper.cancel()
             await baton.close()
 
 
@@ -159,9 +161,6 @@ async def _metrics(settings: Settings) -> AsyncGenerator[tuple[str, int] | None]
         yield server.address
 
 
-async def _stop(state: State, baton: Baton) -> None:
-    """Say first that nothing more is wanted, then end the streams."""
-    await state.draining.wait()
-    baton.health.drain()
-    await state.stopping.wait()
-    baton.feed.stop()
+async def _when(event: asyncio.Event, then: Callable[[], None]) -> None:
+    await event.wait()
+    then()
