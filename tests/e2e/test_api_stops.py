@@ -50,6 +50,12 @@ async def _serves(url: str) -> bool:
     return await _status(f"{url}/livez") == 200
 
 
+async def _until_ready(url: str, status: int) -> None:
+    async with asyncio.timeout(60):
+        while await _status(f"{url}/readyz") != status:
+            await asyncio.sleep(0.02)
+
+
 async def _status(url: str) -> int | None:
     try:
         async with httpx.AsyncClient() as client:  # a connection of its own, as from a load balancer
@@ -60,11 +66,9 @@ async def _status(url: str) -> int | None:
 
 async def test_it_serves_on_for_a_while_and_then_ends(database_url: str) -> None:
     async with running(database_url, 5) as (process, url):
-        assert await _status(f"{url}/readyz") == 200
+        await _until_ready(url, 200)  # once it has looked
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
-            while await _status(f"{url}/readyz") != 503:
-                await asyncio.sleep(0.02)
+        await _until_ready(url, 503)
         assert await _serves(url)
         assert process.returncode is None
         assert await asyncio.wait_for(process.wait(), 60) == 0
