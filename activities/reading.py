@@ -52,7 +52,8 @@ def _taken(transcript: Transcript, budget: Budget, key: StepKey) -> str | None:
     """Heed what somebody has said about answers that were no valid results. Raises ModelFailed where that was to give
     up."""
     last = next((asked for asked in reversed(budget.asked) if asked.limit == RESULT), None)
-    if last is None or last.answer is None or last.turn != key.turn or key.step > 0:
+    has_answered = any(step.response is not None for step in transcript.turns[-1].steps)  # others make summaries
+    if last is None or last.answer is None or last.turn != key.turn or has_answered:
         return None
     if gives_up(last.answer):
         raise ModelFailed(RESULT_INVALID, "No answer was a valid result, and the answer was to give up.", final=True)

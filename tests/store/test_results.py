@@ -1,16 +1,22 @@
 """Answers that were no valid results: recorded once, whoever comes late or twice, and the task goes on."""
 
+from dataclasses import replace
+
 import pytest
 
-from baton.domain.conversation import ModelReply
+from activities.reading import read_transcript
+from baton.agents.errors import RESULT_INVALID, ModelFailed
+from baton.domain.allowance import PREFIX
+from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
+from baton.domain.conversation import ModelReply, Usage
 from baton.domain.events import EventType
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
-from baton.domain.results import Judged
+from baton.domain.results import AS_TEXT, GIVE_UP, RESULT, TRIES, Judged
 from baton.domain.states import TaskState
-from baton.store import receipts, steps, tasks, transcripts
+from baton.store import compactions, failures, receipts, steps, tasks, transcripts
 from baton.store.steps import StepAttempt
-from tests.store.world import World, key
+from tests.store.world import World, key, question
 
 WRONG = Judged("three", wrong=("it is not JSON",))
 RIGHT = Judged('{"count": 3}', is_json=True)
@@ -104,3 +110,28 @@ async def test_a_text_that_an_older_worker_wrote_over_json_is_read_as_text(world
     async with world.pool.transaction() as connection:
         await receipts.withdraw_message(connection, route, sent.message_id)
     assert (await world.log(route))[-1].data["result"] == text
+
+
+@pytest.mark.parametrize("said", [AS_TEXT, GIVE_UP])
+async def test_what_was_said_of_wrong_answers_is_heeded_after_a_summary(world: World, said: str) -> None:
+    """A turn may begin with summaries, where there is too much to load: its first answer comes as a later step."""
+    route = await world.task()
+    for step in range(TRIES):
+        await start(world, route, step)
+        await record(world, route, step, WRONG)
+    await start(world, route, TRIES)
+    asking = replace(question("result"), call_id=PREFIX + RESULT)
+    async with world.pool.transaction() as connection:
+        await failures.ask_instead(connection, key(route, 1, TRIES), 1, asking)
+    await world.send(route, said)
+    await world.start(route, 2)
+    made = Compaction(Cut(1, 2), "a summary", LeftOut(1), CompactionReason.WINDOW, 2, 0, kept_seq=0)
+    async with world.pool.transaction() as connection:
+        await compactions.record(connection, key(route, 2), 1, made, Usage(calls=1))
+    await world.start(route, 2, 1)
+    reading = read_transcript(world.pool, key(route, 2, 1), 2**20)
+    if said == GIVE_UP:
+        with pytest.raises(ModelFailed, match=RESULT_INVALID):
+            await reading
+    else:
+        assert (await reading).taken == WRONG.text
