@@ -1,5 +1,6 @@
 """Is a plan read as it was meant, and refused by name where it is no DAG?"""
 
+import asyncio
 import copy
 import time
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.plans import read_plan
 from baton.domain.errors import InvalidPlan
-from baton.domain.json import INT64_MAX, INT64_MIN
+from baton.domain.json import INT64_MAX, INT64_MIN, JsonObject, JsonValue
 from baton.domain.plans import find_cycle, parse_plan
 
 
@@ -275,3 +277,19 @@ def test_many_unknown_keys_cost_little() -> None:
     began = time.process_time()
     assert len(parse_plan(plan(task(1, **keys))).warnings) == 20
     assert time.process_time() - began < 3
+
+
+async def test_a_plan_is_read_beside_other_requests() -> None:
+    """Checking the schemas of its results takes up to some seconds."""
+    properties: JsonObject = {f"p{n}": {"type": "object", "properties": {"a": {"type": "string"}}} for n in range(100)}
+    schemas: list[JsonObject] = [{"title": f"read {n}", "properties": properties} for n in range(20)]
+    entries: list[JsonValue] = [
+        {"id": n, "title": "t", "description": "d", "result_schema": schema} for n, schema in enumerate(schemas, 1)
+    ]
+    reading = asyncio.ensure_future(read_plan({"title": "P", "tasks": entries}))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert len((await reading).tasks) == len(schemas)
+    assert turns > 5, "nobody else had a turn meanwhile"

@@ -17,6 +17,7 @@ from api.ids import WholeNumber
 from api.ids import execution_id as parse_id
 from api.openapi import STREAM, body_of
 from api.options import START_KEY_PARAMETER, StartKey
+from api.plans import read_plan
 from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers, started_headers
 from api.routing import DirectRoute
@@ -26,7 +27,6 @@ from baton.client.schemas.executions import ChangedExecution, ExecutionOut, Exec
 from baton.domain.agents import Principal
 from baton.domain.errors import InvalidInput
 from baton.domain.ids import ExecutionId
-from baton.domain.plans import parse_plan
 from baton.domain.states import ExecutionState
 from baton.domain.views import ExecutionView
 from baton.service import control, executions, starts
@@ -52,7 +52,7 @@ async def start_execution(who: CanWrite, body: JsonBody, key: StartKey, baton: S
             raise InvalidInput("a plan has its own title", ("body", "title"))
         if request.result_schema is not None:
             raise InvalidInput("a plan's tasks have a result_schema each", ("body", "result_schema"))
-        plan = parse_plan(request.plan)
+        plan = await read_plan(request.plan)
         warnings = plan.warnings
         started = await starts.start_plan(
             baton,

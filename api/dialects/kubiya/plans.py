@@ -16,6 +16,7 @@ from api.ids import WholeNumber, in_range
 from api.ids import execution_id as parse_execution_id
 from api.openapi import ANY_OBJECT, STREAM, body_of, with_body
 from api.options import START_KEY_PARAMETER, Options, StartKey
+from api.plans import read_plan
 from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers, receipt_headers, receipts_headers, started_headers
 from api.routing import DirectRoute
@@ -23,7 +24,6 @@ from api.sse import open_stream
 from api.validate import validated
 from baton.domain.errors import TaskNotFound
 from baton.domain.ids import TaskInPlan
-from baton.domain.plans import parse_plan
 from baton.domain.views import ExecutionView
 from baton.service import executions, messages, starts
 
@@ -61,7 +61,7 @@ async def execute_plan(who: CanWrite, body: JsonBody, key: StartKey, baton: Serv
     `warnings` names keys that look misspelt, and so were not read, and a queue that no worker serves.
     """
     request = validated(ExecutePlan, body)
-    plan = parse_plan(body["plan"])
+    plan = await read_plan(body["plan"])
     started = await starts.start_plan(
         baton,
         who,
