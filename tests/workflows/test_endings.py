@@ -11,9 +11,9 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic_ai.providers import infer_provider_class
 
 from activities import failures
+from baton.agents.models import Models
 from baton.domain.agents import Agent
 from baton.domain.allowance import PATIENCE_SECONDS, gone_for
 from baton.domain.ids import TaskById
@@ -136,28 +136,26 @@ def provider() -> Generator[OpenAIServer]:
         patch.setenv("OPENAI_BASE_URL", server.url)
         patch.setenv("ANTHROPIC_BASE_URL", base)
         patch.setenv("GOOGLE_GEMINI_BASE_URL", base)
-        for api in APIS:  # imports that take seconds, while nobody has to beat
-            infer_provider_class(api.partition(":")[0])
         for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY"):
             patch.setenv(name, "key-of-the-tests-0123456789")
         patch.setattr(failures, "MODEL_BACKOFF", (0.05,))
-        asked: Counter[tuple[int, int]] = Counter()
+        asked: Counter[tuple[int, int, int]] = Counter()
 
         def answer(body: Json) -> Reply | Refusal:
-            number, place = case_of(body)
+            number, place, _ = case = case_of(body)
             answers = list(SHAPES.values())[number](APIS[place])
-            asked[number, place] += 1
-            return answers[min(asked[number, place], len(answers)) - 1]
+            asked[case] += 1
+            return answers[min(asked[case], len(answers)) - 1]
 
         server.otherwise = answer
         yield server
 
 
-def case_of(body: Json) -> tuple[int, int]:
-    """Which shape, and which API, a request is for."""
-    found = re.search(r"shape (\d+) of api (\d+)", json.dumps(body))
+def case_of(body: Json) -> tuple[int, int, int]:
+    """Which shape, which API and which try of it a request is for."""
+    found = re.search(r"shape (\d+) of api (\d+), try (\d+)", json.dumps(body))
     assert found
-    return int(found[1]), int(found[2])
+    return int(found[1]), int(found[2]), int(found[3])
 
 
 @pytest.fixture(scope="module")
@@ -165,12 +163,15 @@ async def served(
     provider: OpenAIServer, postgres: PostgresServer, temporal_server: RunningTemporal
 ) -> AsyncGenerator[System]:
     """A tenant's view of Baton whose worker asks ``provider``."""
-    dsn = await postgres.create_database()
+    dsn, models = await postgres.create_database(), Models()
+    for api in APIS:  # imports that take seconds, while no attempt waits for them
+        await models.model(api, {})
+    await models.close()
     async with running_system(dsn, temporal_server, tools_modules=("tests.support.tools",)) as running:
         yield running
 
 
-async def started(system: System, shape: str, number: int, place: int) -> UUID:
+async def started(system: System, shape: str, number: int, place: int, tried: int) -> UUID:
     """A task whose provider has this shape, in this API."""
     new = Agent(
         system.who.tenant_id,
@@ -184,27 +185,33 @@ async def started(system: System, shape: str, number: int, place: int) -> UUID:
     )
     async with system.baton.pool.connection() as connection:
         agent = (await agents.insert(connection, new)).id
-    return await system.start(f"shape {number} of api {place}", agent)
+    return await system.start(f"shape {number} of api {place}, try {tried}", agent)
 
 
-async def test_what_becomes_of_each(served: System, provider: OpenAIServer) -> None:
+@pytest.mark.parametrize("place", range(len(APIS)), ids=APIS)
+async def test_what_becomes_of_each(served: System, provider: OpenAIServer, place: int) -> None:
+    cases = [(shape, number) for number, (shape, answers) in enumerate(SHAPES.items()) if answers(APIS[place])]
+    wrong = await told(served, provider, cases, place, 1)
+    if wrong:  # on a slow machine a worker may be taken for dead, and an attempt be repeated
+        wrong = await told(served, provider, [case for case in cases if case[0] in wrong], place, 2)
+    assert not wrong, "\n".join(wrong.values())
+
+
+async def told(
+    system: System, provider: OpenAIServer, cases: list[tuple[str, int]], place: int, tried: int
+) -> dict[str, str]:
+    """What becomes of the ``cases``, by shape, where the page says something else."""
     rows = table()
-    cases = [
-        (shape, number, place)
-        for number, (shape, answers) in enumerate(SHAPES.items())
-        for place, api in enumerate(APIS)
-        if answers(api)
-    ]
-    tasks = [await started(served, *case) for case in cases]
+    tasks = [await started(system, *case, place, tried) for case in cases]
     over = ("succeeded", "failed", "waiting")
-    await asyncio.gather(*(served.until(task, *over, seconds=120) for task in tasks))
+    await asyncio.gather(*(system.until(task, *over, seconds=120) for task in tasks))
     requests = Counter(case_of(asked.body) for asked in provider.asked)
-    wrong = list[str]()
-    for (shape, number, place), task in zip(cases, tasks, strict=True):
-        view, row = await get_task(served.baton, served.who, TaskById(task)), rows[shape]
+    wrong = dict[str, str]()
+    for (shape, number), task in zip(cases, tasks, strict=True):
+        view, row = await get_task(system.baton, system.who, TaskById(task)), rows[shape]
         became = {"waiting": "waits", "succeeded": "succeeds"}.get(view.state, f"`{view.error}`")
         read = view.questions[0].text if view.questions else view.error_message or view.result or ""
-        made = requests[number, place]
+        made = requests[number, place, tried]
         is_so = (
             became == row.task
             and made == (int(row.requests) if row.requests.isdigit() else made)
@@ -212,8 +219,8 @@ async def test_what_becomes_of_each(served: System, provider: OpenAIServer) -> N
             and fits(read, row.reads, shape)
         )
         if not is_so:
-            wrong.append(f"{shape} ({APIS[place]}): {made} requests, {became}, {read!r}, {view.usage.calls} calls")
-    assert not wrong, "\n".join(wrong)
+            wrong[shape] = f"{shape}: {made} requests, {became}, {read!r}, {view.usage.calls} calls"
+    return wrong
 
 
 def fits(read: str, said: str, shape: str) -> bool:
