@@ -8,8 +8,8 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from baton.cli.address import address_of
 from baton.cli.options import KeyOption, UrlOption, call
+from baton.client.address import address_of
 from baton.client.errors import UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from baton.cli.address import find_task_id
 from baton.cli.options import KeyOption, UrlOption, call
+from baton.client.address import find_task_id
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.runtime.terminal import print_json, print_text

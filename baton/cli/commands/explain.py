@@ -7,9 +7,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from baton.cli.address import find_task_id
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.texts import ago, usage_line
+from baton.client.address import find_task_id
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import ExplanationOut

@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from baton.cli.address import address_of
 from baton.cli.commands.approvals import approval_lines
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.answers import labelled, question_of, rule_of
 from baton.cli.view.texts import ago, cost_of
+from baton.client.address import address_of
 from baton.client.http import Client
 from baton.client.responses import as_json
 from baton.client.schemas.tasks import TaskOut

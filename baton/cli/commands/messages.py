@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.texts import STYLES, ago
+from baton.client.address import find_task_id, only_task_of
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from baton.cli.address import find_task_id, only_task_of
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.answers import choice_labelled, question_of
+from baton.client.address import find_task_id, only_task_of
 from baton.client.errors import Refused, UsageError
 from baton.client.http import Client, SentMessage
 from baton.client.responses import as_json

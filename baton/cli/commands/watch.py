@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from baton.cli.address import find_execution
 from baton.cli.options import KeyOption, UrlOption, call
 from baton.cli.view.desk import Desk
 from baton.cli.view.lines import Lines
 from baton.cli.view.session import Session
 from baton.cli.view.show import Style, show
+from baton.client.address import find_execution
 from baton.client.errors import EXIT_FAILED, EXIT_SUCCEEDED
 from baton.client.http import Client
 from baton.client.schemas.executions import ExecutionOut

@@ -7,12 +7,12 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.segment import Segment
 from rich.text import Text
 
-from baton.cli.address import address_of
 from baton.cli.view.answers import labelled, rule_of
 from baton.cli.view.board import Board
 from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said, ToolUsed
 from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import clock, mark_of, since
+from baton.client.address import address_of
 from baton.domain.conversation import Question
 from baton.runtime.terminal import harmless, one_line
 

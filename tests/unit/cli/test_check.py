@@ -1,7 +1,7 @@
 """Does `baton agents check` know what to do about every way in which a model can fail?"""
 
 from baton.agents import errors
-from baton.cli.commands.check import WHAT_TO_DO
+from baton.domain.remedies import WHAT_TO_DO
 
 
 def test_every_code_has_its_advice() -> None:

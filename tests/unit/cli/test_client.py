@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from baton.cli.address import Address, find_execution, find_task_id, only_task_of
+from baton.client.address import Address, find_execution, find_task_id, only_task_of
 from baton.client.errors import Refused, Unreachable, UsageError
 from baton.client.http import Client
 from baton.client.responses import as_json, decoded
@@ -103,6 +103,16 @@ async def test_a_task_is_found_by_execution_and_number(fake: FakeBaton) -> None:
         assert await only_task_of(client, execution.task(1).id) is None
         assert (await find_execution(client, execution.task(2).id))[1] == 2
         assert (await find_execution(client, execution.id))[1] is None
+
+
+async def test_the_task_named_as_an_example_is_there(fake: FakeBaton) -> None:
+    numbered = plan("!ask A?", "!ask B?")
+    for number, task in zip((10, 20), numbered["tasks"], strict=True):
+        task["id"] = number
+    execution = fake.begin(numbered)
+    async with Client(Server(fake.url, KEY)) as client:
+        with pytest.raises(UsageError, match=f"as in {execution.id}/10$"):
+            await only_task_of(client, execution.id)
 
 
 async def test_a_send_is_repeated_under_its_key_until_the_server_is_back(fake: FakeBaton) -> None:

@@ -67,7 +67,8 @@ async def only_task_of(client: Client, execution_id: str) -> str | None:
     if len(execution.tasks) == 1:
         return str(execution.tasks[0].id)
     known = ", ".join(str(task.position) for task in execution.tasks)
-    raise UsageError(f"{execution_id} is a plan with the tasks {known}: name one, as in {execution_id}/{known[0]}")
+    example = address_of(execution_id, execution.tasks[0].position)
+    raise UsageError(f"{execution_id} is a plan with the tasks {known}: name one, as in {example}")
 
 
 async def find_execution(client: Client, text: str) -> tuple[ExecutionOut, int | None]:
