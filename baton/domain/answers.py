@@ -82,7 +82,7 @@ def _explained(rule: AnswerRule, value: JsonValue, characters: int, what: str = 
         return (f"{what}: not valid by the schema",)
     errors = sorted(rule.validator.iter_errors(value), key=lambda error: list(map(str, error.instance_path)))
     return tuple(
-        f"{'/'.join(map(str, error.instance_path)) or what}: {_shortened(error.message)}"
+        f"{_shortened('/'.join(map(str, error.instance_path))) or what}: {_shortened(error.message)}"
         for error in errors[:_PROBLEMS]
     )
 
@@ -109,5 +109,5 @@ def _number(digits: str) -> int | float:
 
 
 def _shortened(message: str) -> str:
-    """A validator's message, which repeats what it is about: an answer may be long."""
+    """A validator's message, or the path to what it is about: both repeat an answer, which may be long."""
     return message if len(message) <= _CHARACTERS else message[: _CHARACTERS - 1] + "…"

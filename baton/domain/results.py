@@ -70,7 +70,7 @@ def judge(schema: JsonObject, answer: str) -> Judged:
         return Judged(answer)
     fenced = _FENCED.fullmatch(answer)
     value, wrong = json_problems(schema, fenced[1] if fenced else answer.strip())
-    if not wrong and (reason := unstorable(value)):
+    if reason := unstorable(value):  # what else is wrong with it may repeat that
         wrong = (reason,)
     return Judged(answer, wrong=wrong) if wrong else Judged(json.dumps(value, ensure_ascii=False), is_json=True)
 

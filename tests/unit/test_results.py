@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from baton.domain.agents import Agent
 from baton.domain.conversation import ReadMessage, RecordedStep, RecordedTurn, Transcript
 from baton.domain.errors import InvalidInput, InvalidPlan
-from baton.domain.json import JsonValue
+from baton.domain.json import JsonObject, JsonValue, unstorable_text
 from baton.domain.plans import parse_plan
 from baton.domain.results import (
     AS_TEXT,
@@ -80,6 +80,16 @@ def test_what_is_wrong_is_said(answer: str, told: str) -> None:
 def test_what_no_database_can_hold_is_no_result() -> None:
     assert "NUL" in judge({"type": "string"}, '"a\\u0000b"').refused
     assert "64 bits" in judge({"type": "integer"}, str(2**70)).refused
+
+
+def test_what_is_wrong_can_be_stored_and_is_short() -> None:
+    """It names members of the answer, which may be called anything."""
+    numbers: JsonObject = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert "NUL" in judge(numbers, '{"a\\u0000b": "x"}').refused
+    assert unstorable_text(judge(numbers, '{"a\\u0000b": "x"}').refused) is None
+    long = judge(numbers, json.dumps({"k" * 5000: "x"})).refused
+    assert 'not of type "integer"' in long
+    assert len(long) < 700
 
 
 def test_without_a_schema_text_is_the_result() -> None:
