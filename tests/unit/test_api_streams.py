@@ -27,7 +27,8 @@ OTHER = UUID(int=3)
 
 ENCODERS = {
     "baton": baton.execution_encoder(),
-    "baton task": baton.task_encoder(TASK),
+    "baton task": baton.task_encoder(TASK, with_executions=True),
+    "baton own": baton.task_encoder(TASK, with_executions=False),
     "kubiya plan": kubiya.plan_encoder(),
     "kubiya task": kubiya.task_encoder(EXECUTION, TASK),
     "kubiya plan as execution": kubiya.plan_as_execution_encoder(),
