@@ -3,6 +3,9 @@
 The trace's context travels as a header of signals and activities, see `workflows.traces`. FastAPI, Temporal's SDK and
 pydantic-ai make the spans. They may hold what people and agents wrote, as an exception's message does: what leaves the
 process are attributes that are known to be none of theirs, and no events.
+
+Of what a caller sends about its own trace only the ids are taken up (`traceparent`): its `tracestate` and `baggage` may
+hold anything, and would go on into Temporal's history with each signal.
 """
 
 import os
@@ -10,6 +13,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, default_getter, default_setter
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from temporalio.client import Interceptor
 
 from baton.runtime.installation import missing
@@ -17,6 +23,7 @@ from baton.runtime.tracing import is_traced
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import Tracer
 
 #: Of attributes these leave the process, and no others.
 _TOLD: Final = frozenset(
@@ -41,6 +48,32 @@ _TOLD: Final = frozenset(
 )
 
 
+class TraceParent(TraceContextTextMapPropagator):
+    """Passes on a trace's ids alone."""
+
+    _NAME: Final = "traceparent"
+
+    @property
+    def fields(self) -> set[str]:
+        """What it sets in a carrier."""
+        return {self._NAME}
+
+    def extract(
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
+    ) -> Context:
+        """See `TextMapPropagator`."""
+        return super().extract({self._NAME: getter.get(carrier, self._NAME) or []}, context)
+
+    def inject(
+        self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
+    ) -> None:
+        """See `TextMapPropagator`."""
+        found: dict[str, str] = {}
+        super().inject(found, context)
+        if self._NAME in found:
+            setter.set(carrier, self._NAME, found[self._NAME])
+
+
 @cache
 def tracers() -> tuple[Interceptor, ...]:
     """What Temporal's client, and workers of it, are traced by; nothing where traces are off. Sets up this process at
@@ -52,12 +85,11 @@ def tracers() -> tuple[Interceptor, ...]:
         return ()
     if line := missing("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"):
         raise RuntimeError(line)
-    from opentelemetry import trace
+    from opentelemetry import propagate, trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanLimits, TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-    from temporalio.contrib.opentelemetry import TracingInterceptor
 
     class Discreet(SpanExporter):
         """Sends spans without what may be somebody's words."""
@@ -80,7 +112,17 @@ def tracers() -> tuple[Interceptor, ...]:
     )
     provider.add_span_processor(BatchSpanProcessor(Discreet()))
     trace.set_tracer_provider(provider)
-    return (TracingInterceptor(provider.get_tracer("baton")),)
+    propagate.set_global_textmap(TraceParent())
+    return (interceptor(provider.get_tracer("baton")),)
+
+
+def interceptor(tracer: "Tracer") -> Interceptor:
+    """What has Temporal's calls carry the trace that they belong to."""
+    from temporalio.contrib.opentelemetry import TracingInterceptor
+
+    made = TracingInterceptor(tracer)
+    made.text_map_propagator = TraceParent()  # by itself it would put the caller's baggage into histories
+    return made
 
 
 def _discreet(span: "ReadableSpan") -> "ReadableSpan":
