@@ -12,6 +12,7 @@ from temporalio import activity
 
 PLAN_WORKFLOW: Final = "PlanWorkflow"
 TASK_WORKFLOW: Final = "AgentTaskWorkflow"
+MODEL_STEP: Final = "model_step"  #: the activity that calls a model
 
 
 def plan_workflow_id(execution_id: str) -> str:
@@ -205,7 +206,7 @@ class PlanOutcome:
     details: str = ""
 
 
-@activity.defn(name="model_step")
+@activity.defn(name=MODEL_STEP)
 async def model_step(step: StepRef) -> Outcome:
     """Take one model step; the first of a turn claims the messages, the last of a turn records its end.
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from baton.domain.agents import Principal
 from baton.domain.errors import Unavailable
@@ -17,7 +18,10 @@ from baton.service.temporal import TemporalRefused
 from baton.service.visibility import find_task
 from baton.store import explain
 from baton.store.explain import TaskFacts
-from workflows.contracts import LIMIT_WAITS, NO_SLOT, TOOL_BUSY, plan_workflow_id, task_workflow_id
+from workflows.contracts import LIMIT_WAITS, MODEL_STEP, NO_SLOT, TOOL_BUSY, plan_workflow_id, task_workflow_id
+
+#: A model that says nothing for a shorter time is only thinking.
+_QUIET_SECONDS: Final = 2.0
 
 
 async def explain_task(baton: Baton, who: Principal, address: TaskAddress) -> Explanation:
@@ -109,7 +113,7 @@ async def _of_temporal(baton: Baton, facts: TaskFacts) -> list[Reason]:
         return [Reason("temporal_away", "Temporal does not answer: what is accepted is kept and done when it is back")]
     except TemporalRefused as error:
         return [Reason("temporal_refuses", f"Temporal takes no rings: {error.said}", data={"said": error.said})]
-    reasons = [_step(step) for step in run.pending] if run and not plan else []
+    reasons = [reason for step in run.pending for reason in _step(step, facts)] if run and not plan else []
     if facts.state in (TaskState.RUNNING, TaskState.PENDING) and not is_recent(polled_at):
         reasons.insert(0, Reason("no_worker", no_worker(facts.queue), polled_at, {"queue": facts.queue}))
     if run and run.status == "running" and run.stuck:
@@ -124,7 +128,16 @@ def _stuck(stuck: Stuck, *, plan: bool, at_work: bool) -> Reason:
     return Reason("workflow_stuck", text, stuck.since, data)
 
 
-def _step(step: Pending) -> Reason:
+def _step(step: Pending, facts: TaskFacts) -> Iterator[Reason]:
+    yield _activity(step)
+    if step.at_work and step.started_at and step.activity == MODEL_STEP and facts.turn_open and not facts.tools:
+        since = max(step.started_at, facts.heard_at or step.started_at)
+        silent = (datetime.now(UTC) - since).total_seconds()
+        if silent >= _QUIET_SECONDS:
+            yield Reason("model_silent", f"the model has been silent for {silent:.0f} s", since)
+
+
+def _activity(step: Pending) -> Reason:
     if step.failure == NO_SLOT:
         text = (
             f"waits for a free slot: {step.busy} of the tenant's steps are running on a worker, and its share is used"

@@ -19,6 +19,8 @@ from baton.store.tasks import agent_ref_of, usage_of
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
     """A task as its rows have it. ``step`` is the one at work, None where no turn is open; ``tools`` are being called;
+    ``heard_at`` is when a model last said
+    something in this task, if that was not long ago;
     ``failed_calls`` are the turn's last: [{call_id, tool, message}];
     ``unfinished`` are tasks that it needs and that have not succeeded: [{position, title, state}], with null
     for titles that the reader may not see."""
@@ -48,6 +50,7 @@ class TaskFacts:
     attempt: int
     failures: int
     step_started_at: datetime | None
+    heard_at: datetime | None
     tools: tuple[str, ...]
     failed_calls: tuple[JsonObject, ...]
     unfinished: tuple[JsonObject, ...]
@@ -86,6 +89,7 @@ async def facts(connection: Connection, bounds: Bounds, task_id: TaskId) -> Task
         attempt=row["attempt"] or 0,
         failures=row["failures"] or 0,
         step_started_at=row["step_started_at"],
+        heard_at=row["heard_at"],
         tools=tuple(row["tools"]),
         failed_calls=tuple(row["failed_calls"] or ()),
         unfinished=tuple(row["unfinished"] or ()),

@@ -1,5 +1,6 @@
 """Why is it waiting? Each cause is named."""
 
+import re
 from uuid import UUID
 
 from baton.domain.ids import TaskById
@@ -45,6 +46,20 @@ async def test_a_turn_at_work_and_what_waits_behind_it(system: System) -> None:
     await eventually(heard_of)
     await control.cancel(system.baton, system.who, TaskById(task))
     assert await codes(system, task) == ["cancelled"]
+
+
+async def test_a_model_that_says_nothing(system: System) -> None:
+    task = await system.start("!stream 3\n!sleep 30")
+    said: list[str] = []
+
+    async def is_silent() -> bool:
+        reasons = (await explain_task(system.baton, system.who, TaskById(task))).reasons
+        said.extend(reason.text for reason in reasons if reason.code == "model_silent")
+        return bool(said)
+
+    await eventually(is_silent)
+    assert re.fullmatch(r"the model has been silent for [2-9] s", said[0])
+    await control.cancel(system.baton, system.who, TaskById(task))
 
 
 async def test_a_failing_model(system: System) -> None:

@@ -165,12 +165,18 @@ UPDATE tasks SET archived_at = coalesce(archived_at, now()) WHERE tenant_id = :t
 
 -- name: explain_task
 -- A task, the step that is at work or was last tried, the tool calls that are being made, and the last that failed.
--- agent: of the tasks that it needs, only that one's are named; NULL for all.
+-- agent: of the tasks that it needs, only that one's are named; NULL for all. heard_at: of the log's last 1,000 events.
 SELECT t.id, t.execution_id, t.state, t.version, t.turn, t.turn_open, t.interrupt_turn, t.unclaimed, t.open_questions,
        t.open_approvals, t.ring_at, t.rings, t.timer_at, t.waiting_since, t.updated_at, t.error_code, t.completed_at,
        t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.model_calls, t.usd,
        a.id AS agent_id, a.number AS agent_number, a.name AS agent_name, e.queue, s.step, s.attempt, s.failures,
        s.error_message, s.started_at AS step_started_at,
+       (SELECT max(v.at)
+          FROM (SELECT v.at, v.task_id, v.type FROM events v
+                 WHERE v.tenant_id = :tenant AND v.execution_id = t.execution_id AND t.turn_open
+                 ORDER BY v.seq DESC
+                 LIMIT 1000) v
+         WHERE v.task_id = t.id AND v.type IN (:event.text_delta, :event.reasoning_delta)) AS heard_at,
        (SELECT min(m.accepted_at) FROM messages m
          WHERE m.tenant_id = :tenant AND m.task_id = t.id AND m.state = :message.accepted) AS oldest_unclaimed,
        ARRAY(SELECT c.name FROM tool_calls c
