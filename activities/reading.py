@@ -43,7 +43,7 @@ async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> StepRead
     transcript = replace(transcript, remaining=left, may_shorten=allowed)
     if transcript.is_beginning:
         return StepRead(transcript)
-    if (question := question_after(transcript)) is not None:
+    if (question := question_after(transcript, budget.refused)) is not None:
         raise LimitReached(RESULT, question, choices=CHOICES)
     return StepRead(transcript, _taken(transcript, budget, key))
 

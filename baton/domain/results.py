@@ -107,12 +107,15 @@ def told_of(wrong: str) -> str:
     return f"[Your answer is not a valid result: {wrong}. Answer again, with the JSON and nothing else.]"
 
 
-def question_after(transcript: Transcript) -> str | None:
-    """What the task asks instead of having its model answer once more; None while that may be tried."""
-    refused = [step for step in transcript.turns[-1].steps if step.refused]
-    if len(refused) < TRIES:
+def question_after(transcript: Transcript, refused: int) -> str | None:
+    """What the task asks instead of having its model answer once more; None while that may be tried.
+
+    ``refused``: how many answers of the turn were wrong. A summary may stand for all of these but the last.
+    """
+    if refused < TRIES:
         return None
-    told = refused[-1].refused
+    last = _last_refused(transcript)
+    told = "" if last is None else last.refused
     told = told if len(told) <= _LONGEST_TOLD else told[: _LONGEST_TOLD - 1] + "…"
     return f"The agent's answer is not a valid result after {TRIES} tries: {told}. What now?"
 

@@ -179,7 +179,8 @@ def _since(page: CutPage[asyncpg.Record], at: str, floor: datetime | None) -> li
 class Budget:
     """What a task is about to read, about, in bytes; what it has used up, and what its limits have asked so far.
 
-    ``limits``: what bounds it; ``compaction``: what it reads instead of its beginning.
+    ``limits``: what bounds it; ``compaction``: what it reads instead of its beginning; ``refused``: how many answers of
+    the turn were no valid results, also those that are not read any more.
     """
 
     transcript_bytes: int
@@ -187,6 +188,7 @@ class Budget:
     asked: tuple[Asked, ...]
     limits: TaskLimits = NO_LIMITS
     compaction: Compaction | None = None
+    refused: int = 0
 
 
 async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, turn: int) -> Budget:
@@ -203,6 +205,7 @@ async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, t
         tuple(Asked(one["call_id"].removeprefix(PREFIX), one["answer"], one["turn"]) for one in asked),
         await limits_of(connection, tenant_id, task_id, turn, row),
         None if row["number"] is None else compaction_of(row),
+        row["refused"],
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from activities.failures import LimitReached
 from activities.reading import read_transcript
 from baton.agents.errors import RESULT_INVALID, ModelFailed
 from baton.domain.allowance import PREFIX
@@ -135,3 +136,22 @@ async def test_what_was_said_of_wrong_answers_is_heeded_after_a_summary(world: W
             await reading
     else:
         assert (await reading).taken == WRONG.text
+
+
+async def test_tries_that_a_summary_stands_for_count(world: World) -> None:
+    """Else a task whose answers fill its model's window would be asked again and again."""
+    route = await world.task()
+    for step in range(TRIES - 1):
+        await start(world, route, step)
+        await record(world, route, step, WRONG)
+    await start(world, route, TRIES - 1)
+    made = Compaction(Cut(1, TRIES - 2), "a summary", LeftOut(1), CompactionReason.WINDOW, 1, TRIES - 1, kept_seq=0)
+    async with world.pool.transaction() as connection:
+        await compactions.record(connection, key(route, 1, TRIES - 1), 1, made, Usage(calls=1))
+    await start(world, route, TRIES)
+    await read_transcript(world.pool, key(route, 1, TRIES), 2**20)
+    await record(world, route, TRIES, WRONG)
+    await start(world, route, TRIES + 1)
+    with pytest.raises(LimitReached) as reached:
+        await read_transcript(world.pool, key(route, 1, TRIES + 1), 2**20)
+    assert "it is not JSON" in str(reached.value.question)

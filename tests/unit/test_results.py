@@ -149,9 +149,9 @@ def transcript(*turns: RecordedTurn) -> Transcript:
 
 
 def test_the_task_asks_after_some_tries_of_one_turn() -> None:
-    assert question_after(transcript(turn(1, *["no"] * (TRIES - 1)))) is None
-    assert question_after(transcript(turn(1, *["no"] * TRIES), turn(2, "no"))) is None
-    asked = question_after(transcript(turn(1), turn(2, "no", "no", "count: is missing" + "x" * 9000)))
+    assert question_after(transcript(turn(1, *["no"] * (TRIES - 1))), TRIES - 1) is None
+    assert question_after(transcript(turn(1, *["no"] * TRIES), turn(2, "no")), 1) is None
+    asked = question_after(transcript(turn(1), turn(2, "no", "no", "count: is missing" + "x" * 9000)), TRIES)
     assert asked is not None
     assert "count: is missing" in asked
     assert len(asked) < 700

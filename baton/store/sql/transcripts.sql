@@ -144,7 +144,7 @@ SELECT (SELECT coalesce(sum(bytes), 0) FROM turns) AS earlier,
 -- name: step_budget
 -- How much a step would read, without reading it (texts as they are, JSON as it is stored), what its task has used up,
 -- what bounds it, and the summary that it would read, if there is one. An attempt that was lost with its worker counts
--- as one call. asked: a limit has raised a question.
+-- as one call. asked: a limit has raised a question; refused: how many answers of the turn were no valid results.
 WITH c AS (
     ${newest_compaction}
 )
@@ -166,7 +166,7 @@ SELECT coalesce(octet_length(t.description), 0)
                       AND (k.turn, k.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))), 0)
        AS transcript_bytes,
        t.model_calls + spent.lost AS calls, t.input_tokens + t.output_tokens AS tokens, coalesce(t.usd, 0) AS usd,
-       spent.calls_in_turn, spent.seconds, spent.asked,
+       spent.calls_in_turn, spent.seconds, spent.asked, spent.refused,
        a.limits AS of_agent, t.limits AS of_task, e.limits AS of_execution, t.execution_id, c.*
   FROM tasks t
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
@@ -180,7 +180,8 @@ SELECT coalesce(octet_length(t.description), 0)
                   coalesce(sum(model_calls + CASE WHEN state = :step.running THEN ${lost} ELSE 0 END)
                            FILTER (WHERE turn = :turn), 0) AS calls_in_turn,
                   coalesce(extract(epoch FROM sum(coalesce(ended_at, clock_timestamp()) - started_at)), 0) AS seconds,
-                  coalesce(bool_or(response IS NULL AND questions <> '{}'), false) AS asked
+                  coalesce(bool_or(response IS NULL AND questions <> '{}'), false) AS asked,
+                  count(*) FILTER (WHERE turn = :turn AND refused <> '') AS refused
              FROM steps WHERE tenant_id = :tenant AND task_id = :task
        ) spent
  WHERE t.tenant_id = :tenant AND t.id = :task;
