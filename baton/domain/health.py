@@ -23,12 +23,17 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. ``fault`` is a key of `FAULTS`, "" where all is well; ``reason`` tells in words."""
+    """One thing that was looked at. ``fault`` is a key of `FAULTS`, "" where all is well; ``reason`` tells in words.
+
+    ``said`` is what another server said of it: addresses and names may stand there. It is for operators, in logs and
+    `baton doctor`, and not for pages, which strangers may read.
+    """
 
     name: str
     status: CheckStatus = CheckStatus.OK
     reason: str = ""
     fault: str = ""
+    said: str = ""
 
     @property
     def remedy(self) -> str:
@@ -37,25 +42,30 @@ class Check:
 
     @property
     def line(self) -> str:
-        """All of it in a line."""
+        """All but what was said, in a line."""
         told = "; ".join(filter(None, (self.reason, self.remedy)))
         return f"{self.name}: {told or self.status}"
 
-    def as_json(self) -> JsonObject:
-        """As readiness and `baton doctor --json` show it."""
+    @property
+    def for_operators(self) -> str:
+        """All of it in a line."""
+        return f"{self.line} (it said: {self.said})" if self.said else self.line
+
+    def as_json(self, *, said: bool = False) -> JsonObject:
+        """As readiness shows it, and with what was ``said`` `baton doctor --json`."""
         shown: JsonObject = {"name": self.name, "status": self.status.value}
-        told = {"code": self.fault, "reason": self.reason, "remedy": self.remedy}
+        told = {"code": self.fault, "reason": self.reason, "remedy": self.remedy, "said": self.said if said else ""}
         return shown | {key: text for key, text in told.items() if text}
 
 
-def failed(name: str, fault: str, reason: str) -> Check:
+def failed(name: str, fault: str, reason: str, said: str = "") -> Check:
     """A check that failed."""
-    return Check(name, CheckStatus.FAILED, reason, fault)
+    return Check(name, CheckStatus.FAILED, reason, fault, said)
 
 
-def warning(name: str, fault: str, reason: str) -> Check:
+def warning(name: str, fault: str, reason: str, said: str = "") -> Check:
     """A check that works, and that somebody should look at."""
-    return Check(name, CheckStatus.WARNING, reason, fault)
+    return Check(name, CheckStatus.WARNING, reason, fault, said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import httpx
 
 from baton.domain.errors import Unavailable
+from baton.domain.faults import FAULTS
 from baton.domain.health import Check, CheckStatus, failed, warning
 from baton.service.checks.database import database_checks
 from baton.service.checks.process import jwks_checks, redis_checks, settings_check, tools_checks
@@ -81,10 +82,15 @@ async def _told_by(url: str, name: str) -> list[Check]:
         async with httpx.AsyncClient(timeout=_SECONDS) as client:
             answer = await client.get(f"{url.rstrip('/')}/readyz")
         told = cast("dict[str, Any]", answer.json())
-        checks = [
-            Check(f"{name}: {one['name']}", CheckStatus(one["status"]), one.get("reason", ""), one.get("code", ""))
-            for one in told["checks"]
-        ]
+        checks = [_told(name, one) for one in told["checks"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
         return [failed(name, "no_answer", f"no Baton answers at {url}/readyz ({type(error).__name__})")]
     return checks
+
+
+def _told(name: str, one: dict[str, Any]) -> Check:
+    """A check of a process, maybe of another version: of a fault that is not known here, its own remedy is told."""
+    status, fault, reason = CheckStatus(one["status"]), str(one.get("code", "")), str(one.get("reason", ""))
+    if fault and fault not in FAULTS:
+        reason, fault = "; ".join(filter(None, (reason, str(one.get("remedy", ""))))), "not_ready"
+    return Check(f"{name}: {one['name']}", status, reason, fault)

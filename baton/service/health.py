@@ -153,7 +153,7 @@ class Monitor:
             # A worker that has just started has not polled yet.
             if check.fault and key not in self._told and (check.fault != "no_worker" or key in before):
                 self._told.add(key)
-                _log.warning("health: %s", check.line)
+                _log.warning("health: %s", check.for_operators)
         well = {check.name for check in checks if not check.fault}
         for key in sorted(self._told):
             if key[0] in well:

@@ -22,12 +22,13 @@ def doctor(
 
     checks = asyncio.run(diagnose(settings_or_exit(), url, worker or ()))
     if json:
-        print_json([check.as_json() for check in checks])
+        print_json([check.as_json(said=True) for check in checks])
     else:
         print_text("\n".join(line for check in checks for line in _lines(check)))
     raise typer.Exit(any(check.status is CheckStatus.FAILED for check in checks))
 
 
 def _lines(check: Check) -> list[str]:
-    told = [*wrap(check.reason, 70), *wrap(f"→ {check.remedy}" if check.remedy else "", 70)]
+    said = f"it said: {check.said}" if check.said else ""
+    told = [*wrap(check.reason, 70), *wrap(said, 70), *wrap(f"→ {check.remedy}" if check.remedy else "", 70)]
     return [f"{check.status:<8}  {check.name}", *(f"{'':10}{line}" for line in told)]

@@ -9,6 +9,7 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from baton.domain.errors import Unavailable
 from baton.domain.health import Check, failed, warning
@@ -18,6 +19,7 @@ from baton.service.queues import is_recent
 from baton.service.temporal import TemporalRefused, connect, translated
 
 _SECONDS: Final = 5.0
+_SAID_CHARACTERS: Final = 300
 _KINDS: Final = {
     TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW: "workflow tasks",
     TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: "activities",
@@ -28,7 +30,7 @@ async def temporal_checks(client: Client | None, queues: Sequence[str], *, ident
     """The checks ``temporal``, ``namespace``, ``search_attributes`` and ``pollers``, up to the first that fails.
 
     ``client``: None for one of its own. ``queues`` are those that are to have workers; ``identity``: they are to be
-    this one.
+    this one. Temporal's own sentences may hold addresses, and stand apart.
     """
     try:
         client = client or await connect(lazy=True)
@@ -36,26 +38,45 @@ async def temporal_checks(client: Client | None, queues: Sequence[str], *, ident
             await _describe_namespace(client)
     except TemporalRefused as error:
         if error.status == "NOT_FOUND":
-            return [Check("temporal"), failed("namespace", "namespace_missing", error.said)]
-        denied = error.status in ("UNAUTHENTICATED", "PERMISSION_DENIED")
-        return [failed("temporal", "temporal_denied" if denied else "temporal_refuses", f"Temporal says: {error.said}")]
+            reason = "Temporal has no such namespace as TEMPORAL_NAMESPACE"
+            return [Check("temporal"), failed("namespace", "namespace_missing", reason, error.said)]
+        return [_refused("temporal", error)]
     except Unavailable as error:
-        found = await looked_into(error)
-        return [failed("temporal", found.fault or "temporal_away", found.message)]
+        return [await _away("temporal", error)]
     checks = [Check("temporal"), Check("namespace")]
     try:
         async with translated(_SECONDS):
             await probe(client)
         checks.append(Check("search_attributes"))
     except TemporalRefused as error:
-        reason = f"the namespace lacks a search attribute: {error.said}"
-        return [*checks, failed("search_attributes", "search_attributes_missing", reason)]
+        if error.status != "INVALID_ARGUMENT":
+            return [*checks, _refused("search_attributes", error)]
+        reason = "the namespace lacks a search attribute"
+        return [*checks, failed("search_attributes", "search_attributes_missing", reason, error.said)]
     except Unavailable as error:
-        return [*checks, failed("search_attributes", "temporal_away", error.message)]
+        return [*checks, await _away("search_attributes", error)]
     try:
         return [*checks, *await asyncio.gather(*(_polled(client, queue, identity) for queue in queues))]
-    except (TemporalRefused, Unavailable) as error:
-        return [*checks, warning("pollers", "temporal_refuses", str(error))]
+    except TemporalRefused as error:
+        return [*checks, warning("pollers", "temporal_refuses", "Temporal does not tell who polls", error.said)]
+    except Unavailable as error:
+        away = await _away("pollers", error)
+        return [*checks, warning(away.name, away.fault, away.reason, away.said)]
+
+
+def _refused(name: str, error: TemporalRefused) -> Check:
+    if error.status in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return failed(name, "temporal_denied", "Temporal does not let us in", error.said)
+    return failed(name, "temporal_refuses", f"Temporal refuses a call ({error.status})", error.said)
+
+
+async def _away(name: str, error: Unavailable) -> Check:
+    found, cause = await looked_into(error), error.__cause__
+    if found is error and isinstance(cause, RPCError):
+        said = " ".join(cause.message.split())[:_SAID_CHARACTERS]
+        reason = f"Temporal cannot be reached ({cause.status.name})"
+        return failed(name, error.fault or "temporal_away", reason, said)
+    return failed(name, found.fault or "temporal_away", found.message)
 
 
 async def _describe_namespace(client: Client) -> None:

@@ -1,0 +1,84 @@
+"""Do pages keep to themselves what other servers say, and does the doctor understand a process of another version?"""
+
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from baton.domain.health import Check, CheckStatus, HealthReport, failed
+from baton.runtime.listener import listen
+from baton.runtime.pages import PageServer, StatusPage
+from baton.service.checks.temporal import temporal_checks
+from baton.service.doctor import diagnose
+from baton.service.health import API_NEEDS
+from baton.settings import Settings
+from tests.support.api import NOWHERE
+
+_ADDRESS = "history-3.internal:7234"
+
+
+def _client(status: RPCStatusCode) -> Client:
+    """A client whose server refuses with a sentence in which an address stands."""
+
+    async def refuse(_: object) -> None:
+        raise RPCError(f"dial tcp {_ADDRESS}:\nconnection refused", status, b"")
+
+    service = SimpleNamespace(describe_namespace=refuse)
+    return cast("Client", SimpleNamespace(namespace="default", workflow_service=service))
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (RPCStatusCode.UNAVAILABLE, "temporal_away"),
+        (RPCStatusCode.PERMISSION_DENIED, "temporal_denied"),
+        (RPCStatusCode.FAILED_PRECONDITION, "temporal_refuses"),
+    ],
+)
+async def test_what_temporal_says_is_for_operators_alone(
+    status: RPCStatusCode, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+    (found,) = await temporal_checks(_client(status), ())
+    assert (found.status, found.fault) == (CheckStatus.FAILED, fault)
+    report = HealthReport("api", "1", [found], API_NEEDS, None)
+    assert report.ready, "what is sent meanwhile is accepted"
+    assert _ADDRESS not in json.dumps(report.as_json())
+    assert found.reason in report.line
+    assert f"dial tcp {_ADDRESS}: connection refused" in found.for_operators
+    assert _ADDRESS in json.dumps(found.as_json(said=True))
+
+
+async def test_the_doctor_repeats_the_remedy_of_a_fault_that_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+    told: list[dict[str, Any]] = [
+        {
+            "name": "quota",
+            "status": "failed",
+            "code": "of_a_later_version",
+            "reason": "it is full",
+            "remedy": "empty it",
+        },
+        failed("temporal", "temporal_away", "Temporal does not answer").as_json(),
+        {"name": "odd", "status": "warning", "reason": 7},
+    ]
+
+    async def page(_: str) -> StatusPage:
+        return StatusPage(json.dumps({"checks": told}).encode())
+
+    async with PageServer(listen("127.0.0.1", 0), {"/readyz": page}) as server:
+        url = "http://{}:{}".format(*server.address)
+        found = {check.name: check for check in await diagnose(_settings(), url, ())}
+    assert found["api: quota"].line == "api: quota: it is full; empty it; do what its own checks say"
+    assert found["api: temporal"].fault == "temporal_away"
+    assert found["api: odd"] == Check("api: odd", CheckStatus.WARNING, "7")
+
+
+def _settings() -> Settings:
+    """Of an installation where nothing answers, at once."""
+    return Settings.model_validate({"database_url": f"postgresql://baton@{NOWHERE}/baton"})
