@@ -14,6 +14,7 @@ from workflows.contracts import plan_workflow_id
 #: Temporal refuses a start whose summary is longer than 400 bytes.
 _SUMMARY_BYTES: Final = 380
 _TITLE_CHARACTERS: Final = 80
+_TITLE_LENGTHS: Final = (80, 60, 40, 20, 0)
 _NAME_CHARACTERS: Final = 40
 
 
@@ -53,12 +54,13 @@ class Describing:
         return UserMetadata(self._summary(route.title, label), _lines(instead, lines))
 
     def _summary(self, title: str, label: str) -> str:
-        characters = _TITLE_CHARACTERS
-        while True:
-            said = f"{plain(title, characters)} · {label}" if self.words and characters else label
-            if len(json.dumps(said)) <= _SUMMARY_BYTES or not characters:
-                return said
-            characters -= 20
+        """The longest that Temporal takes: of the title more or less, and the agent's name if that leaves room."""
+        lengths = _TITLE_LENGTHS if self.words else (0,)
+        first = label.partition(" · ")[0]
+        wanted = [
+            f"{plain(title, length)} · {said}" if length else said for said in (label, first) for length in lengths
+        ]
+        return next((said for said in wanted if len(json.dumps(said)) <= _SUMMARY_BYTES), first)
 
     def _title(self, title: str) -> list[str]:
         return [f"**{plain(title, _TITLE_CHARACTERS)}**"] if self.words else []
