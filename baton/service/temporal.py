@@ -1,6 +1,7 @@
 """The one place that talks to Temporal's client. Its errors are translated here, where they enter."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import AsyncGenerator
@@ -60,6 +61,8 @@ _REFUSALS: Final = frozenset(
         RPCStatusCode.UNAUTHENTICATED,
     }
 )
+#: Temporal refuses a start with a longer keyword, in JSON, where a character may take twelve bytes.
+_KEYWORD_BYTES: Final = 2048
 #: Of what Temporal says, so much is repeated.
 _SAID_CHARACTERS: Final = 300
 #: Whether all is well is found out so often at most.
@@ -103,6 +106,11 @@ async def translated(timeout_seconds: float) -> AsyncGenerator[None]:
         if not names_no_server(error):
             raise
         raise not_configured(error) from error
+
+
+def keyword_of(name: str) -> str:
+    """As much of a name as a search attribute of type Keyword may hold."""
+    return name if len(json.dumps(name)) <= _KEYWORD_BYTES else name[: _KEYWORD_BYTES // 12 - 1]
 
 
 def names_no_namespace(error: RPCError) -> bool:
@@ -178,7 +186,7 @@ class Temporal:
                     SearchAttributePair(TENANT, route.tenant),
                     SearchAttributePair(STATE, "running"),
                     SearchAttributePair(EXECUTION, ref.execution),
-                    SearchAttributePair(AGENT, route.agent),
+                    SearchAttributePair(AGENT, keyword_of(route.agent)),
                 ]
             ),
             self._describing.task(route, instead),

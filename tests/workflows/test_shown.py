@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from baton.domain.ids import TaskById
 from baton.domain.markdown import block, code, plain
 from baton.service import control
+from baton.service.temporal import AGENT
 from tests.support.markdown_attacks import ATTACKS
 from tests.support.postgres import PostgresServer
 from tests.support.system import System, eventually, running_system
@@ -89,6 +90,19 @@ async def test_a_waiting_task_says_what_it_is_what_it_asks_and_how_to_answer(lin
         "`tasks:send`",
     ):
         assert text in shown
+
+
+async def test_a_task_runs_whatever_its_agent_is_called(system: System) -> None:
+    """Temporal refuses a start whose summary or search attributes are too long."""
+    agent, name = await system.agent(), "\N{GRINNING FACE}" * 255
+    async with system.baton.pool.connection() as connection:
+        await connection.execute("UPDATE agents SET name = $1 WHERE id = $2", name, agent)
+    task = await system.start("!say hello", agent=agent, title=name)
+    await system.until(task, "succeeded")
+    described = await workflow(system, task).describe()
+    shown = described.typed_search_attributes.get(AGENT)
+    assert shown
+    assert name.startswith(shown)
 
 
 async def test_nothing_is_asked_while_the_agent_works(system: System) -> None:
