@@ -1,6 +1,7 @@
 """One request to a model: its text as it comes, watched by two clocks."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from baton.runtime.tracing import is_traced
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -46,10 +49,17 @@ class Asking:
 
 
 def output_of(model: Model[Any], schema: JsonObject) -> OutputObjectDefinition | None:
-    """What the provider is to hold a result of this ``schema`` to; None for those that cannot, and without a schema."""
+    """What the provider is to hold a result of this ``schema`` to; None for those that cannot, for what their adapter
+    makes nothing of, and without a schema."""
     if not schema or not model.profile.get("supports_json_schema_output", False):
         return None
-    return OutputObjectDefinition(json_schema=schema, name="result")
+    output = OutputObjectDefinition(json_schema=schema, name="result")
+    try:
+        model.prepare_request(None, ModelRequestParameters(output_mode="native", output_object=output))
+    except Exception as error:  # noqa: BLE001 - each adapter rewrites schemas by itself, and few know all of the draft
+        _log.info("a result's schema is left to the instructions: %s", type(error).__name__)
+        return None
+    return output
 
 
 async def streamed_texts(

@@ -74,6 +74,19 @@ async def test_where_the_server_refuses_that_the_instructions_say_it(
         await ask(models, "openai-chat:gpt-5-mini")
 
 
+async def test_what_an_adapter_makes_nothing_of_is_left_to_the_instructions(
+    models: Models, openai_server: OpenAIServer
+) -> None:
+    """Anthropic's cannot rewrite a schema that is true or false, which the draft allows anywhere."""
+    openai_server.reply(ANSWER)
+    schema: JsonObject = {"type": "object", "properties": {"count": True, "more": False}}
+    assert (await ask(models, "anthropic:claude-haiku-4-5", schema)).text == '{"count": 3}'
+    (asked,) = openai_server.asked
+    assert "output_config" not in asked.body
+    assert "output_format" not in asked.body
+    assert "The result" in str(asked.body)
+
+
 async def test_an_answer_that_was_cut_is_continued_without_being_held_to_the_schema(
     models: Models, openai_server: OpenAIServer
 ) -> None:
