@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeAlias, cast
+from typing import Any, Final, Self, TypeAlias
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 #: A connection lasts no longer: to answer takes milliseconds.
 _SECONDS: Final = 10.0
-#: Connections at a time; more are answered with a 503.
+#: Connections at a time. The oldest gives way to another: it is late, and a probe must not fail because of strangers.
 _MOST: Final = 100
 
 
@@ -40,6 +40,7 @@ class PageServer:
         self._listener = listener
         self._pages = pages
         self._state = ServerState()
+        self._open: dict[_Connection, None] = {}
         self._server: asyncio.Server | None = None
 
     @property
@@ -59,18 +60,19 @@ class PageServer:
             access_log=False,
             server_header=False,
             date_header=False,
-            limit_concurrency=_MOST,
         )
         config.load()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(config, self._state, {}), sock=self._listener)
+        self._server = await loop.create_server(
+            lambda: _Connection(config, self._state, self._open), sock=self._listener
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
-        for connection in list(self._state.connections):
-            cast("_Connection", connection).transport.abort()
+        for connection in list(self._open):
+            connection.transport.abort()
 
     async def _answer(self, scope: Any, _: object, send: Callable[[Any], Awaitable[None]]) -> None:
         page = await self._page(scope)
@@ -96,8 +98,21 @@ class PageServer:
 
 
 class _Connection(HttpToolsProtocol):
-    """A connection that ends, also one whose client sends or reads nothing."""
+    """A connection that ends, also one whose client sends or reads nothing. ``open``: all, in the order they came."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState, open: "dict[_Connection, None]") -> None:
+        super().__init__(config, state, {})
+        self._open = open
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        if len(self._open) >= _MOST:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
+        self._open[self] = None
         self.loop.call_later(_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._open.pop(self, None)

@@ -77,3 +77,13 @@ async def test_the_port_is_free_again_at_the_end() -> None:
         _, writer = await asyncio.open_connection(*address)
     listen(*address).close()
     writer.close()
+
+
+async def test_strangers_that_hold_connections_keep_no_probe_out(server: PageServer, client: httpx.AsyncClient) -> None:
+    """A probe that gets a 503 has the process killed."""
+    held = [await asyncio.open_connection(*server.address) for _ in range(110)]
+    assert (await client.get("/hello")).status_code == 200
+    (end,) = await asyncio.gather(held[0][0].read(1), return_exceptions=True)
+    assert end == b"" or isinstance(end, ConnectionError), "the oldest gave way"
+    for _, writer in held:
+        writer.close()
