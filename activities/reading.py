@@ -7,7 +7,7 @@ from activities.failures import LimitReached, hold_to, not_called, what_is_left
 from baton.agents.errors import RESULT_INVALID, TRANSCRIPT_TOO_LARGE, ModelFailed
 from baton.domain.conversation import Transcript
 from baton.domain.ids import StepKey
-from baton.domain.results import CHOICES, RESULT, gives_up, question_after, taken_as_text
+from baton.domain.results import CHOICES, RESULT, gives_up, question_after, taken_as_text, takes_text
 from baton.domain.too_long import longer_than_limit, may_shorten
 from baton.store import transcripts
 from baton.store.pool import Connection, Pool
@@ -36,28 +36,35 @@ async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> StepRead
     async with pool.connection() as connection:
         budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
         own, plan = budget.limits.own, budget.limits.plan
-        hold_to(own, budget, key.turn, plan)
+        said = _said_of_results(budget, key)
+        takes = said is not None and takes_text(said)  # which costs nothing, if it comes to that
+        if not takes:
+            hold_to(own, budget, key.turn, plan)
         transcript = await _read(connection, key, budget, most_bytes)
     allowed = may_shorten(budget.asked, key.turn)
     left = what_is_left(own, budget, plan)
     transcript = replace(transcript, remaining=left, may_shorten=allowed)
     if transcript.is_beginning:
+        hold_to(own, budget, key.turn, plan)
         return StepRead(transcript)
     if (question := question_after(transcript, budget.refused)) is not None:
         raise LimitReached(RESULT, question, choices=CHOICES)
-    return StepRead(transcript, _taken(transcript, budget, key))
-
-
-def _taken(transcript: Transcript, budget: Budget, key: StepKey) -> str | None:
-    """Heed what somebody has said about answers that were no valid results. Raises ModelFailed where that was to give
-    up."""
-    last = next((asked for asked in reversed(budget.asked) if asked.limit == RESULT), None)
     has_answered = any(step.response is not None for step in transcript.turns[-1].steps)  # others make summaries
-    if last is None or last.answer is None or last.turn != key.turn or has_answered:
+    taken = None if said is None or has_answered else taken_as_text(transcript, said)
+    if takes and taken is None:
+        hold_to(own, budget, key.turn, plan)
+    return StepRead(transcript, taken)
+
+
+def _said_of_results(budget: Budget, key: StepKey) -> str | None:
+    """What the turn begins with of an answer to what was asked about results that are not valid, None for nothing.
+    Raises ModelFailed where that is to give up."""
+    last = next((asked for asked in reversed(budget.asked) if asked.limit == RESULT), None)
+    if last is None or last.answer is None or last.turn != key.turn:
         return None
     if gives_up(last.answer):
         raise ModelFailed(RESULT_INVALID, "No answer was a valid result, and the answer was to give up.", final=True)
-    return taken_as_text(transcript, last.answer)
+    return last.answer
 
 
 async def _read(connection: Connection, key: StepKey, budget: Budget, most: int) -> Transcript:

@@ -125,10 +125,15 @@ def gives_up(answer: str) -> bool:
     return _plain(answer) == GIVE_UP.casefold()
 
 
+def takes_text(answer: str) -> bool:
+    """Whether it is to take the last one as it is."""
+    return _plain(answer) == AS_TEXT.casefold()
+
+
 def taken_as_text(transcript: Transcript, answer: str) -> str | None:
     """The last answer that was not valid, where ``answer`` is to take it as it is; None if the model is to go on, also
     where other messages came with that."""
-    if _plain(answer) != AS_TEXT.casefold() or len(transcript.turns[-1].messages) > 1:
+    if not takes_text(answer) or len(transcript.turns[-1].messages) > 1:
         return None
     last = _last_refused(transcript)
     return None if last is None else last.text

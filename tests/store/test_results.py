@@ -20,6 +20,7 @@ from baton.store.steps import StepAttempt
 from tests.store.world import World, key, question
 
 WRONG = Judged("three", wrong=("it is not JSON",))
+ONE_TURN = "UPDATE tasks SET limits = '{\"max_turns\": 1}' WHERE tenant_id = $1 AND id = $2"
 RIGHT = Judged('{"count": 3}', is_json=True)
 
 
@@ -113,10 +114,8 @@ async def test_a_text_that_an_older_worker_wrote_over_json_is_read_as_text(world
     assert (await world.log(route))[-1].data["result"] == text
 
 
-@pytest.mark.parametrize("said", [AS_TEXT, GIVE_UP])
-async def test_what_was_said_of_wrong_answers_is_heeded_after_a_summary(world: World, said: str) -> None:
-    """A turn may begin with summaries, where there is too much to load: its first answer comes as a later step."""
-    route = await world.task()
+async def refused_and_asked(world: World, route: TaskRoute) -> None:
+    """The first turn's tries are used up, and the task asks."""
     for step in range(TRIES):
         await start(world, route, step)
         await record(world, route, step, WRONG)
@@ -124,6 +123,13 @@ async def test_what_was_said_of_wrong_answers_is_heeded_after_a_summary(world: W
     asking = replace(question("result"), call_id=PREFIX + RESULT)
     async with world.pool.transaction() as connection:
         await failures.ask_instead(connection, key(route, 1, TRIES), 1, asking)
+
+
+@pytest.mark.parametrize("said", [AS_TEXT, GIVE_UP])
+async def test_what_was_said_of_wrong_answers_is_heeded_after_a_summary(world: World, said: str) -> None:
+    """A turn may begin with summaries, where there is too much to load: its first answer comes as a later step."""
+    route = await world.task()
+    await refused_and_asked(world, route)
     await world.send(route, said)
     await world.start(route, 2)
     made = Compaction(Cut(1, 2), "a summary", LeftOut(1), CompactionReason.WINDOW, 2, 0, kept_seq=0)
@@ -155,3 +161,35 @@ async def test_tries_that_a_summary_stands_for_count(world: World) -> None:
     with pytest.raises(LimitReached) as reached:
         await read_transcript(world.pool, key(route, 1, TRIES + 1), 2**20)
     assert "it is not JSON" in str(reached.value.question)
+
+
+@pytest.mark.parametrize("said", [AS_TEXT, GIVE_UP])
+async def test_what_was_said_of_wrong_answers_needs_no_leave_of_limits(world: World, said: str) -> None:
+    """It asks no model. A limit that asked first would have it forgotten: its answer begins another turn."""
+    route = await world.task()
+    await world.execute(
+        "UPDATE tasks SET limits = '{\"max_turns\": 1}' WHERE tenant_id = $1 AND id = $2", route.task_id
+    )
+    await refused_and_asked(world, route)
+    await world.send(route, said)
+    await world.start(route, 2)
+    reading = read_transcript(world.pool, key(route, 2), 2**20)
+    if said == GIVE_UP:
+        with pytest.raises(ModelFailed, match=RESULT_INVALID):
+            await reading
+    else:
+        assert (await reading).taken == WRONG.text
+
+
+async def test_with_more_than_that_limits_ask(world: World) -> None:
+    """Then the model would be asked."""
+    route = await world.task()
+    await world.execute(
+        "UPDATE tasks SET limits = '{\"max_turns\": 1}' WHERE tenant_id = $1 AND id = $2", route.task_id
+    )
+    await refused_and_asked(world, route)
+    await world.send(route, AS_TEXT)
+    await world.send(route, "no, wait")
+    await world.start(route, 2)
+    with pytest.raises(LimitReached, match="max_turns"):
+        await read_transcript(world.pool, key(route, 2), 2**20)
