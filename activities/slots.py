@@ -23,8 +23,8 @@ from temporalio.worker import (
 from baton.metrics import labels
 from baton.metrics.series import SLOTS_FREE
 
-#: Requests of a worker's own (sticky) queue are answered until the last moment: what remains is seldom.
-_STICKY_SECONDS: Final = 0.3
+#: Requests of a worker's own (sticky) queue are let be until the last part of its time: what is left then is seldom.
+_STICKY_SHARE: Final = 0.3
 
 
 class _Permit(SlotPermit):
@@ -149,5 +149,6 @@ class WorkerSlots:
 
         What belongs to workflows in the cache goes on until the end: with it closed, it would wait for its timeout.
         """
-        await asyncio.gather(self._turns.close(seconds), self._steps.close(seconds))
-        await self._turns.close(min(seconds, _STICKY_SECONDS), sticky=True)
+        others = seconds * (1 - _STICKY_SHARE)
+        await asyncio.gather(self._turns.close(others), self._steps.close(others))
+        await self._turns.close(seconds * _STICKY_SHARE, sticky=True)

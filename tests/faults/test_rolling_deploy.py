@@ -19,7 +19,7 @@ from baton.domain.ids import TaskById
 from baton.service import control
 from tests.faults.planted import plants
 from tests.faults.workload import said
-from tests.support.fleet import ROOT, Fleet, longest_pauses, running_fleet
+from tests.support.fleet import ROOT, Fleet, pauses, running_fleet
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
 from tests.support.temporal_on_postgres import build, running_temporal_on_postgres
@@ -86,18 +86,19 @@ class Load:
 
 async def roll(load: Load, fleet: Fleet, planted: Path) -> tuple[float, list[float]]:
     """Replace all workers; the longest pause of a running turn, and what each hand-over of the long step took."""
-    began = datetime.now(UTC)
+    stops: list[tuple[datetime, datetime]] = []
     handed_over: list[float] = []
     for old in list(fleet.running):
         await fleet.add(BATON_PLANTED=str(planted))
         held = await eventually(load.holder)
         stopped = datetime.now(UTC)
         assert await fleet.remove(old) == 0
+        stops.append((stopped, datetime.now(UTC)))
         if held[0].startswith(f"{old.pid}@"):
             _, since = await eventually(load.holder)
             handed_over.append((since - stopped).total_seconds())
-    await asyncio.sleep(1)
-    pause, at, task = (await longest_pauses(load.system, load.running, began))[0]
+    await asyncio.sleep(3)
+    pause, at, task = (await pauses(load.system, load.running, stops))[0]
     print(f"longest pause {pause:.2f} s ({task} at {at:%H:%M:%S.%f}); hand-overs {handed_over}")
     return pause, handed_over
 

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,8 @@ from tests.support.stack import until
 from tests.support.system import System
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+#: What a stop has taken away is noticed so long after it, at most.
+_AROUND: Final = timedelta(seconds=3)
 _PLANTS: Final = ROOT / "tests" / "faults" / "planted"
 
 
@@ -82,8 +84,12 @@ async def running_fleet(
             await process.wait()
 
 
-async def longest_pauses(system: System, tasks: Sequence[UUID], since: datetime) -> list[tuple[float, datetime, UUID]]:
-    """Each task's longest time without an event, from ``since`` on, and when it began: the longest of all first."""
+async def pauses(
+    system: System, tasks: Sequence[UUID], stops: Sequence[tuple[datetime, datetime]]
+) -> list[tuple[float, datetime, UUID]]:
+    """How long tasks were without an event while a worker stopped or just after (``stops``: from when, until when), and
+    since when: the longest first."""
+    since = min(began for began, _ in stops) - _AROUND
     found: list[tuple[float, datetime, UUID]] = []
     for task in tasks:
         log = await system.log(await system.execution_of(task))
@@ -91,5 +97,9 @@ async def longest_pauses(system: System, tasks: Sequence[UUID], since: datetime)
         if not TaskState((await system.row(task))["state"]).is_over:
             times.append(max(times[-1], datetime.now(UTC)))
         assert len(times) > 1, "it was over before"
-        found.append(max(((b - a).total_seconds(), a, task) for a, b in pairwise(times)))
+        found += [
+            ((b - a).total_seconds(), a, task)
+            for a, b in pairwise(times)
+            if any(a <= ended + _AROUND and b >= began for began, ended in stops)
+        ]
     return sorted(found, reverse=True)
