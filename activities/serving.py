@@ -19,7 +19,7 @@ from workflows.runner import sandbox
 
 #: Slots beyond those of the steps: for what is handed back, and for activities that only write.
 _SPARE_SLOTS: Final = 100
-_STICKY_TIMEOUT: Final = timedelta(seconds=3)
+_STICKY_TIMEOUT: Final = timedelta(seconds=2)
 #: How long a worker that is to stop at once may take to say so to PostgreSQL and Temporal.
 _AT_ONCE_SECONDS: Final = 3.0
 
