@@ -131,12 +131,14 @@ def takes_text(answer: str) -> bool:
 
 
 def taken_as_text(transcript: Transcript, answer: str) -> str | None:
-    """The last answer that was not valid, where ``answer`` is to take it as it is; None if the model is to go on, also
-    where other messages came with that."""
+    """The last answer, which was not valid, where ``answer`` is to take it as it is; None if the model is to go on.
+
+    That is so, too, where other messages came with it, or the model has answered since: a message may be redriven late.
+    """
     if not takes_text(answer) or len(transcript.turns[-1].messages) > 1:
         return None
-    last = _last_refused(transcript)
-    return None if last is None else last.text
+    answers = [step for turn in transcript.turns for step in turn.steps if step.response is not None]
+    return answers[-1].text if answers and answers[-1].refused else None
 
 
 def _last_refused(transcript: Transcript) -> RecordedStep | None:

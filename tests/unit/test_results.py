@@ -164,5 +164,7 @@ def test_the_last_answer_is_taken_where_that_alone_was_said() -> None:
     assert taken_as_text(told, "Go on trying") is None
     assert taken_as_text(transcript(turn(1, "no"), turn(2, messages=2)), AS_TEXT) is None
     assert taken_as_text(transcript(turn(1, ""), turn(2, messages=1)), AS_TEXT) is None
+    assert taken_as_text(transcript(turn(1, "no"), turn(2), turn(3, messages=1)), AS_TEXT) == "1.0"
+    assert taken_as_text(transcript(turn(1, "no"), turn(2, ""), turn(3, messages=1)), AS_TEXT) is None
     assert gives_up("give up!")
     assert not gives_up("do not give up")
