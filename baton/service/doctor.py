@@ -43,7 +43,7 @@ async def diagnose(settings: Settings, api: str | None, workers: Sequence[str]) 
         redis_checks(settings),
         jwks_checks(settings),
         *(_told_by(url, "api") for url in filter(None, [api])),
-        *(_told_by(url, f"worker {url}") for url in workers),
+        *(_told_by(url, f"worker {_shown(url)}") for url in workers),
     )
     own = [settings_check(), *tools_checks(settings), *_keys(settings)]
     return [*own, *database, *stored, *(check for checks in found for check in checks)]
@@ -84,8 +84,15 @@ async def _told_by(url: str, name: str) -> list[Check]:
         told = cast("dict[str, Any]", answer.json())
         checks = [_told(name, one) for one in told["checks"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
-        return [failed(name, "no_answer", f"no Baton answers at {url}/readyz ({type(error).__name__})")]
+        return [failed(name, "no_answer", f"no Baton answers at {_shown(url)}/readyz ({type(error).__name__})")]
     return checks
+
+
+def _shown(url: str) -> str:
+    """A URL without what is in front of its host: that may be a password."""
+    scheme, found, rest = url.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{found}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _told(name: str, one: dict[str, Any]) -> Check:

@@ -79,6 +79,19 @@ async def test_the_doctor_repeats_the_remedy_of_a_fault_that_it_does_not_know(
     assert found["api: odd"] == Check("api: odd", CheckStatus.WARNING, "7")
 
 
+async def test_the_doctor_repeats_no_password_of_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+    url = f"http://me:hunter2@{NOWHERE}"
+    found = await diagnose(_settings(), url, [f"{url}/", f"{url}/a/b"])
+    lines = [check.line for check in found if check.fault == "no_answer"]
+    assert [line.partition(": no")[0] for line in lines] == [
+        "api",
+        f"worker http://{NOWHERE}/",
+        f"worker http://{NOWHERE}/a/b",
+    ]
+    assert "hunter2" not in str(lines)
+
+
 def _settings() -> Settings:
     """Of an installation where nothing answers, at once."""
     return Settings.model_validate({"database_url": f"postgresql://baton@{NOWHERE}/baton"})
