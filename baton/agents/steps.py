@@ -127,7 +127,7 @@ async def take_step(
             if partial.text or error.code not in FALLS_BACK:
                 raise
             if error.code in OF_THIS_WORKER:
-                _log.error("this worker cannot ask the model %s: %s (%s)", choice.model, error.code, error.detail)
+                _log.error("this worker cannot ask the model %a: %s (%s)", choice.model, error.code, error.detail)
             failed.append((choice.model, error))
             partial.moved_on()
         else:

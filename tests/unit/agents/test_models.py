@@ -273,6 +273,16 @@ async def test_providers_without_a_key(name: str, key: str, monkeypatch: pytest.
     assert key in failed.detail
 
 
+async def test_a_models_name_cannot_write_lines_of_its_own_into_the_log(
+    models: Models, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever may make an agent chooses it, with line breaks if they like."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert (await failure(models, "openai:x\nERROR forged")).code == errors.KEY_MISSING
+    assert "cannot ask the model" in caplog.text
+    assert not [line for line in caplog.text.splitlines() if line.startswith("ERROR forged")]
+
+
 async def test_a_provider_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "groq", None)
     monkeypatch.delitem(sys.modules, "pydantic_ai.providers.groq", raising=False)
