@@ -222,18 +222,21 @@ class TooLarge(DomainError):
 class Unavailable(DomainError):
     """PostgreSQL or Temporal cannot be reached: nothing was stored, try again.
 
-    ``fault``: what is wrong, a key of `baton.domain.faults.FAULTS`; "" where that is not known.
+    ``fault``: what is wrong, a key of `baton.domain.faults.FAULTS`; "" where that is not known. ``said``: the server's
+    own sentence, for operators: addresses may stand there, so callers are not told.
     """
 
     code = "unavailable"
 
-    def __init__(self, message: str, fault: str = "") -> None:
+    def __init__(self, message: str, fault: str = "", said: str = "") -> None:
         super().__init__(message)
         self.fault = fault
+        self.said = said
 
     def __str__(self) -> str:
         """What is wrong, and what an operator does about it."""
-        return f"{self.message}: {FAULTS[self.fault].remedy}" if self.fault else self.message
+        told = f"{self.message} (it said: {self.said})" if self.said else self.message
+        return f"{told}: {FAULTS[self.fault].remedy}" if self.fault else told
 
 
 class TooSlow(Unavailable):

@@ -115,7 +115,7 @@ async def open_core(settings: Settings) -> Core:
     client = await connect(metrics=metrics)
     for check in await temporal_checks(client, ()):
         if check.status is CheckStatus.FAILED:
-            raise Unavailable(check.reason, check.fault)
+            raise Unavailable(check.reason, check.fault, check.said)
     return Core(settings, await _open_pool(settings, "baton worker"), client, metrics=metrics)
 
 

@@ -95,7 +95,7 @@ async def translated(timeout_seconds: float) -> AsyncGenerator[None]:
         said = " ".join(error.message.split())[:_SAID_CHARACTERS]
         if error.status in _REFUSALS or names_no_namespace(error):
             raise TemporalRefused(error.status.name, said) from error
-        raise Unavailable(f"Temporal cannot be reached ({error.status.name}: {said})", "temporal_away") from error
+        raise Unavailable(f"Temporal cannot be reached ({error.status.name})", "temporal_away", said) from error
     except TimeoutError as error:
         raise Unavailable("Temporal does not answer", "temporal_away") from error
     except RuntimeError as error:  # a lazy client connects at its first call

@@ -5,15 +5,19 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from baton.domain.errors import Unavailable
+from baton.domain.faults import FAULTS
 from baton.domain.health import Check, CheckStatus, HealthReport, failed
 from baton.runtime.listener import listen
 from baton.runtime.pages import PageServer, StatusPage
 from baton.service.checks.temporal import temporal_checks
 from baton.service.doctor import diagnose
 from baton.service.health import API_NEEDS
+from baton.service.temporal import translated
 from baton.settings import Settings
 from tests.support.api import NOWHERE
 
@@ -28,6 +32,14 @@ def _client(status: RPCStatusCode) -> Client:
 
     service = SimpleNamespace(describe_namespace=refuse)
     return cast("Client", SimpleNamespace(namespace="default", workflow_service=service))
+
+
+async def test_callers_are_not_told_what_the_log_has() -> None:
+    with pytest.raises(Unavailable) as raised:
+        async with translated(1):
+            await _client(RPCStatusCode.UNAVAILABLE).workflow_service.describe_namespace(DescribeNamespaceRequest())
+    assert raised.value.message == "Temporal cannot be reached (UNAVAILABLE)"
+    assert f"(it said: dial tcp {_ADDRESS}: connection refused): {FAULTS['temporal_away'].remedy}" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from baton.domain.errors import Unavailable
 from baton.domain.health import Check, failed, warning
@@ -19,7 +18,6 @@ from baton.service.queues import is_recent
 from baton.service.temporal import TemporalRefused, connect, translated
 
 _SECONDS: Final = 5.0
-_SAID_CHARACTERS: Final = 300
 _KINDS: Final = {
     TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW: "workflow tasks",
     TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: "activities",
@@ -71,12 +69,8 @@ def _refused(name: str, error: TemporalRefused) -> Check:
 
 
 async def _away(name: str, error: Unavailable) -> Check:
-    found, cause = await looked_into(error), error.__cause__
-    if found is error and isinstance(cause, RPCError):
-        said = " ".join(cause.message.split())[:_SAID_CHARACTERS]
-        reason = f"Temporal cannot be reached ({cause.status.name})"
-        return failed(name, error.fault or "temporal_away", reason, said)
-    return failed(name, found.fault or "temporal_away", found.message)
+    found = await looked_into(error)
+    return failed(name, found.fault or "temporal_away", found.message, found.said)
 
 
 async def _describe_namespace(client: Client) -> None:
