@@ -1,6 +1,7 @@
 """Do pages keep to themselves what other servers say, and does the doctor understand a process of another version?"""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -32,6 +33,16 @@ def _client(status: RPCStatusCode) -> Client:
 
     service = SimpleNamespace(describe_namespace=refuse)
     return cast("Client", SimpleNamespace(namespace="default", workflow_service=service))
+
+
+async def test_a_certificate_that_is_just_being_replaced_ends_no_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else what was found before would be told, and a minute later an API would count as not ready."""
+    for name in ("CERT", "KEY"):
+        monkeypatch.setenv(f"TEMPORAL_TLS_CLIENT_{name}_PATH", str(tmp_path / "gone"))
+    (found,) = await temporal_checks(_client(RPCStatusCode.UNAVAILABLE), ())
+    assert found.fault == "temporal_away"
 
 
 async def test_callers_are_not_told_what_the_log_has() -> None:
