@@ -123,7 +123,7 @@ async def stop_workers(workers: Sequence[Served], interrupts: Interrupts, told: 
             until_short_ones_end = asyncio.create_task(asyncio.sleep(drain_seconds))
             await _all_or(at_once, *closing, until_short_ones_end)
         interrupts.hand_over()
-        ending = [asyncio.create_task(served.worker.shutdown()) for served in workers]
+        ending = [asyncio.create_task(_end(served, drain_seconds)) for served in workers]
         if await _all_or(at_once, *ending):
             return True
         _log.warning("stopping at once: model calls under way are thrown away")
@@ -132,6 +132,12 @@ async def stop_workers(workers: Sequence[Served], interrupts: Interrupts, told: 
         return not left
     finally:
         at_once.cancel()
+
+
+async def _end(served: Served, drain_seconds: float) -> None:
+    if drain_seconds:
+        await served.slots.close_sticky()
+    await served.worker.shutdown()
 
 
 async def _all_or(stop: asyncio.Task[bool], *tasks: asyncio.Task[Any]) -> bool:

@@ -23,8 +23,8 @@ from temporalio.worker import (
 from baton.metrics import labels
 from baton.metrics.series import SLOTS_FREE
 
-#: Requests of a worker's own (sticky) queue are let be until the last part of its time: what is left then is seldom.
-_STICKY_SHARE: Final = 0.3
+#: Requests of a worker's own (sticky) queue are answered soon, or seldom.
+_STICKY_SECONDS: Final = 0.3
 
 
 class _Permit(SlotPermit):
@@ -145,10 +145,10 @@ class WorkerSlots:
         )
 
     async def close(self, seconds: float) -> None:
-        """Ask for nothing more, and wait ``seconds`` at most for what was asked for.
+        """Ask for nothing more but what belongs to cached workflows, and wait ``seconds`` at most for the rest."""
+        await asyncio.gather(self._turns.close(seconds), self._steps.close(seconds))
 
-        What belongs to workflows in the cache goes on until the end: with it closed, it would wait for its timeout.
-        """
-        others = seconds * (1 - _STICKY_SHARE)
-        await asyncio.gather(self._turns.close(others), self._steps.close(others))
-        await self._turns.close(seconds * _STICKY_SHARE, sticky=True)
+    async def close_sticky(self) -> None:
+        """Ask for nothing at all any more. To be followed at once by the worker's shutdown: what comes for workflows in
+        its cache waits for a timeout until then."""
+        await self._turns.close(_STICKY_SECONDS, sticky=True)

@@ -113,6 +113,10 @@ async def test_a_second_signal_ends_what_was_spared() -> None:
             async def close(seconds: float) -> None:
                 await asyncio.sleep(seconds)
 
+            @staticmethod
+            async def close_sticky() -> None:
+                return
+
         class worker:
             @staticmethod
             async def shutdown() -> None:
