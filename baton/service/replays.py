@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Final
 
 from temporalio.api.enums.v1 import EventType
@@ -19,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from baton.domain.json import JsonObject
 from baton.domain.states import TaskState
 from baton.service.temporal import names_no_namespace, translated
 from workflows.agent_task import AgentTaskWorkflow
@@ -95,6 +97,16 @@ class Replays:
                 if history is not None:
                     yield await self.of_history(history, workflow, state)
 
+    async def of_files(self, paths: Sequence[Path]) -> AsyncIterator[Replayed]:
+        """Replay recorded histories, JSON files or directories of them. Raises ValueError for what is none."""
+        for path in paths:
+            for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+                try:
+                    history = WorkflowHistory.from_json(file.stem, file.read_text(encoding="utf-8"))
+                except ValueError as error:
+                    raise ValueError(f"{file} is not a workflow's history: {error}") from error
+                yield await self.of_history(history)
+
     async def of_history(self, history: WorkflowHistory, workflow: str = "", state: str = "recorded") -> Replayed:
         """Replay one history."""
         started = history.events[0].workflow_execution_started_event_attributes
@@ -107,6 +119,25 @@ class Replays:
             started.original_execution_run_id,
             _why(result.replay_failure) if result.replay_failure else "",
         )
+
+
+def report(found: Sequence[RunShape]) -> JsonObject:
+    """The shapes that were replayed, and each run that could not be, as JSON."""
+    failed = [one for shape in found for one in shape.failed]
+    return {
+        "replayed": sum(shape.replayed for shape in found),
+        "failed": [{"workflow_id": one.workflow_id, "run_id": one.run_id, "error": one.error} for one in failed],
+        "shapes": [
+            {
+                "workflow": shape.workflow,
+                "state": shape.state,
+                "traits": list(shape.traits),
+                "replayed": shape.replayed,
+                "failed": len(shape.failed),
+            }
+            for shape in found
+        ],
+    }
 
 
 def shapes(replayed: Sequence[Replayed]) -> list[RunShape]:

@@ -45,8 +45,7 @@ async def _check_tools(client: Client, agent: WholeAgent) -> bool:
     try:
         warnings = (await client.change_agent(str(agent.id), names, if_version=agent.version)).warnings
     except Refused as refused:
-        _bad("tools", f"not checked: {refused.message}")
-        return False
+        return _bad("tools", f"not checked: {refused.message}")
     for warning in warnings:
         _bad("names", warning)
     if not warnings:
@@ -73,27 +72,26 @@ async def _check_model(client: Client, agent: WholeAgent, seconds: float) -> boo
     except TimeoutError:
         told = await client.explain(execution.tasks[0].id)
         why = " ".join(reason.text for reason in told.reasons)
-        _bad(agent.model, f"no answer within {seconds:g} s. {why}")
-        return False
+        return _bad(agent.model, f"no answer within {seconds:g} s. {why}")
     finally:
         await client.cancel_execution(execution.id)
-    _bad(agent.model, "the task ended before a model was asked")
-    return False
+    return _bad(agent.model, "the task ended before a model was asked")
 
 
 def _answered(agent: WholeAgent, done: StepCompleted) -> bool:
     said = f"answered {one_line(done.text)[:60]!r}"
     if done.model in ("", agent.model):
-        _good(agent.model, said)
-        return True
+        return _good(agent.model, said)
     _bad(agent.model, f"did not answer; the fallback {done.model} {said}")
     print_text("      Check an agent with this model and no fallbacks to see why.")
     return False
 
 
-def _good(what: str, text: str) -> None:
+def _good(what: str, text: str) -> bool:
     print_text(f"ok    {one_line(what)}: {one_line(text)}")
+    return True
 
 
-def _bad(what: str, text: str) -> None:
+def _bad(what: str, text: str) -> bool:
     print_text(f"FAIL  {one_line(what)}: {one_line(text)}")
+    return False

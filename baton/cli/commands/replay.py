@@ -1,9 +1,8 @@
 """`baton replay`."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,18 +11,11 @@ from baton.client.errors import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
 from baton.runtime.console import console
 from baton.runtime.terminal import print_error, print_json, print_text
 
-if TYPE_CHECKING:
-    from temporalio.client import WorkflowHistory
-
 
 def replay(
     histories: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[HISTORY]...",
-            exists=True,
-            help="Recorded histories (JSON), or directories of them, instead of what runs.",
-        ),
+        typer.Argument(metavar="[HISTORY]...", exists=True, help="Recorded histories, or folders of them, instead."),
     ] = None,
     sample: Annotated[int, typer.Option(min=1, help="Runs of each type, state and age.")] = 10,
     queue: Annotated[str | None, typer.Option(help="Runs of this task queue alone.")] = None,
@@ -38,13 +30,13 @@ def replay(
 
 async def _replay(files: list[Path] | None, sample: int, queue: str | None, json: bool) -> int:
     from baton.domain.errors import Unavailable
-    from baton.service.replays import Replays, RunShape, shapes
+    from baton.service.replays import Replays, report, shapes
     from baton.service.temporal import TemporalRefused, connect
 
     replays = Replays()
     try:
         if files:
-            replayed = [await replays.of_history(history) for history in _read(files)]
+            replayed = [one async for one in replays.of_files(files)]
         else:
             replayed = [one async for one in replays.of_namespace(await connect(), sample, queue)]
     except (Unavailable, TemporalRefused, RuntimeError) as error:  # RuntimeError: it cannot connect
@@ -53,30 +45,15 @@ async def _replay(files: list[Path] | None, sample: int, queue: str | None, json
     except ValueError as error:
         print_error(str(error))
         return EXIT_USAGE
-    found: list[RunShape] = shapes(replayed)
+    found = shapes(replayed)
     failed = [one for shape in found for one in shape.failed]
     if json:
-        print_json(
-            {
-                "replayed": len(replayed),
-                "failed": [{"workflow_id": f.workflow_id, "run_id": f.run_id, "error": f.error} for f in failed],
-                "shapes": [
-                    {
-                        "workflow": shape.workflow,
-                        "state": shape.state,
-                        "traits": shape.traits,
-                        "replayed": shape.replayed,
-                        "failed": len(shape.failed),
-                    }
-                    for shape in found
-                ],
-            }
-        )
+        print_json(report(found))
         return EXIT_FAILED if failed else 0
     table = Table("workflow", "state", "traits", "replayed", "failed", box=None)
     for shape in found:
-        traits = ", ".join(shape.traits)
-        table.add_row(shape.workflow, shape.state, traits, str(shape.replayed), str(len(shape.failed)))
+        counts = str(shape.replayed), str(len(shape.failed))
+        table.add_row(shape.workflow, shape.state, ", ".join(shape.traits), *counts)
     console().print(table)
     for shape in found:
         for one in shape.failed[:1]:
@@ -91,14 +68,3 @@ def _verdict(replayed: int, failed: int) -> str:
     if not replayed:
         return "Nothing runs: there is nothing to replay."
     return f"All {replayed} runs can be replayed by this code."
-
-
-def _read(paths: list[Path]) -> "Iterator[WorkflowHistory]":
-    from temporalio.client import WorkflowHistory
-
-    for path in paths:
-        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
-            try:
-                yield WorkflowHistory.from_json(file.stem, file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{file} is not a workflow's history: {error}") from error
