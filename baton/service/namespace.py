@@ -55,6 +55,12 @@ async def probe(client: Client) -> None:
     await client.count_workflows(f"WorkflowId = '' AND {asked}")
 
 
+async def namespace_id(client: Client) -> str:
+    """The id of the client's namespace: another one of the same name has another id. Raises RPCError."""
+    found = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    return found.namespace_info.id
+
+
 async def _are_known(client: Client) -> bool:
     """Whether the namespace has all of them; registers those that it has not."""
     try:

@@ -62,8 +62,10 @@ class Sweeper:
         self._interval_seconds = interval_seconds
         self._silent_seconds = silent_seconds
         self._holder = uuid4()
+        self._namespace_id = ""
         self._at_work = Round[TaskId](_KNOWN_GOOD_SECONDS)
         self._handled: dict[str, float] = {}
+        self._temporal = temporal
         self._stuck = StuckRuns(pool, temporal, runs, notifier)
         self._sweeps_at = time.monotonic()
         self.loop = Loop("sweeper", interval_seconds / _LOOKS, self.sweep)
@@ -101,6 +103,7 @@ class Sweeper:
         try:
             if is_due:
                 await self._closed_workflows()
+            await self._note_namespace()
             await self._silent_turns()
             await self._stuck.sweep()
         except TemporalRefused as error:
@@ -143,10 +146,21 @@ class Sweeper:
                 await self._lost(turn, closed.status)
             self._handled[closed.run_id] = now
 
+    async def _note_namespace(self) -> None:
+        """A restored database meets a namespace that it has not met: what runs goes on there."""
+        namespace_id = await self._temporal.namespace_id()
+        if namespace_id == self._namespace_id:
+            return
+        async with self._pool.connection() as connection:
+            if await sweeps.note_namespace(connection, namespace_id):
+                _log.info("this namespace of Temporal is new to the database: turns that it does not know go on in it")
+        self._namespace_id = namespace_id
+
     async def _silent_turns(self) -> None:
         """Turns under way whose workflow Temporal does not know any more, or that it does nothing for.
 
-        That is rung: between two activities it is harmless, and one that rests looks again.
+        That is rung: between two activities it is harmless, and one that rests looks again. One that Temporal never
+        knew, since the namespace is new, is rung, too, and goes on in a new workflow.
         """
         async with self._pool.connection() as connection:
             turns = await sweeps.open_turns(connection, self._silent_seconds, self._at_work.seen(), _BATCH)
@@ -157,6 +171,10 @@ class Sweeper:
         async def look(turn: OpenTurn) -> None:
             async with gate:
                 run = await self._runs.look(task_workflow_id(str(turn.task_id)))
+            if run is None and turn.moved:
+                async with self._pool.connection() as connection:
+                    await sweeps.ring_idle(connection, turn)
+                return
             if run is None or run.status != "running":
                 await self._lost(turn, run.status if run else "lost")
                 return

@@ -28,7 +28,7 @@ from baton.domain.errors import Unavailable
 from baton.domain.ids import PlanRoute, TaskRoute
 from baton.service.connecting import looked_into, names_no_server, not_configured, not_connected
 from baton.service.metadata import Describing, UserMetadata, label_of
-from baton.service.namespace import probe
+from baton.service.namespace import namespace_id, probe
 from baton.service.telemetry import core_runtime
 from baton.service.tracing import tracers
 from workflows.contracts import (
@@ -236,6 +236,11 @@ class Temporal:
         """Ask a workflow to cancel."""
         async with translated(self._timeout_seconds):
             await self._client.get_workflow_handle(workflow_id).cancel()
+
+    async def namespace_id(self) -> str:
+        """The id that Temporal gave the namespace when it was made. Raises like `translated`."""
+        async with translated(self._timeout_seconds):
+            return await namespace_id(self._client)
 
     async def check(self) -> None:
         """Whether Temporal would take rings. Raises like `translated` where it would not.

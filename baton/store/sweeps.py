@@ -21,12 +21,14 @@ from baton.store.queries import execute, fetch, fetchrow, fetchval
 
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
-    """A task whose turn is under way, and has written nothing for a while."""
+    """A task whose turn is under way, and has written nothing for a while. ``moved``: nor has it since the
+    database came to this namespace of Temporal."""
 
     tenant_id: TenantId
     execution_id: ExecutionId
     task_id: TaskId
     turn: int
+    moved: bool = False
 
 
 async def take_lease(connection: Connection, holder: UUID, seconds: float) -> bool:
@@ -37,6 +39,11 @@ async def take_lease(connection: Connection, holder: UUID, seconds: float) -> bo
 async def give_lease_back(connection: Connection, holder: UUID) -> None:
     """Let somebody else sweep now."""
     await execute(connection, "give_sweep_lease_back", holder=holder)
+
+
+async def note_namespace(connection: Connection, namespace_id: str) -> bool:
+    """Note which namespace of Temporal serves this database. Whether it is new here."""
+    return bool(await fetchval(connection, "note_namespace", id=namespace_id))
 
 
 async def ring_silent(connection: Connection, seconds: float) -> int:
@@ -57,7 +64,7 @@ async def open_turns(
 ) -> list[OpenTurn]:
     """Up to ``limit`` turns that have written nothing for ``seconds``, without those that were just seen at work."""
     rows = await fetch(connection, "open_turns", seconds=seconds, known_good=list(known_good), limit=limit)
-    return [OpenTurn(row["tenant_id"], row["execution_id"], row["id"], row["turn"]) for row in rows]
+    return [OpenTurn(row["tenant_id"], row["execution_id"], row["id"], row["turn"], row["moved"]) for row in rows]
 
 
 async def unheard_tasks(

@@ -36,6 +36,7 @@ PUBLISHED = {
     "0018_agents_of_tasks.sql": "5d3b8b9637486bba7f03cca646e3d044b06625564e23dc1ed895c6f57763c73c",
     "0019_unprocessed.sql": "68a6c40c79e20407b576447a35ec4e90976ad79d54fab69650cd687250dd35e1",
     "0020_result_schemas.sql": "647a115bd87d8c5c7f646ca8cd92083ca8e00657a8050f2e1e87b04225fc941b",
+    "0021_namespace.sql": "f941524ff6aa56a767a297d1c3e1140ceb72c16db283feb31ebe0f71dad557dd",
 }
 
 

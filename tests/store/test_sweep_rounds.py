@@ -30,6 +30,13 @@ class Healthy(Runs):
         return []
 
 
+class Named:
+    """A Temporal whose namespace is always the same one."""
+
+    async def namespace_id(self) -> str:
+        return "the only one"
+
+
 async def test_tasks_that_are_rung_in_vain(lone_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody polls their queue, say: a run that is stuck is found all the same, among however many of them."""
     monkeypatch.setattr(stuck, "_BATCH", 2)
@@ -55,7 +62,7 @@ async def test_turns_that_are_silent(lone_world: World, monkeypatch: pytest.Monk
     runs = Healthy()
     sweeping = Sweeper(
         lone_world.pool,
-        cast("Any", None),
+        cast("Any", Named()),
         runs,
         Notifier(lone_world.dsn),
         interval_seconds=60,

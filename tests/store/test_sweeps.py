@@ -83,3 +83,19 @@ async def test_one_sweeps_at_a_time_and_another_takes_over_when_its_lease_has_ru
 async def take(world: World, holder: UUID) -> bool:
     async with world.pool.connection() as connection:
         return await sweeps.take_lease(connection, holder, 60)
+
+
+async def test_another_namespace_is_noted_once(world: World) -> None:
+    noted: list[bool] = []
+    for namespace in ("one", "one", "other", "other", "one"):
+        async with world.pool.connection() as connection:
+            noted.append(await sweeps.note_namespace(connection, namespace))
+    assert noted == [True, False, True, False, True]
+    task = await world.task()
+    await world.start(task, 1)
+    await world.execute("UPDATE tasks SET updated_at = now() - interval '1 hour' WHERE tenant_id = $1")
+    async with world.pool.connection() as connection:
+        assert [turn.moved for turn in await sweeps.open_turns(connection, 60, [], 10)] == [True]
+    await world.execute("UPDATE temporal_namespace SET since = now() - interval '2 hours' WHERE $1::uuid IS NOT NULL")
+    async with world.pool.connection() as connection:
+        assert [turn.moved for turn in await sweeps.open_turns(connection, 60, [], 10)] == [False]

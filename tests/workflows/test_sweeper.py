@@ -100,17 +100,32 @@ async def test_a_waiting_task_whose_workflow_is_terminated_goes_on_waiting(swept
     assert row["result"] == "You said: yes\nend"
 
 
-async def test_a_workflow_that_the_namespace_lost_fails_its_running_task(swept: System) -> None:
-    task = await at_work(swept, "!sleep 60")
-    described = await workflow(swept, task).describe()
-    await swept.temporal.client.workflow_service.delete_workflow_execution(
+async def _delete_workflow(system: System, task: UUID) -> None:
+    described = await workflow(system, task).describe()
+    await system.temporal.client.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(
             namespace="default",
             workflow_execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),
         )
     )
+
+
+async def test_a_workflow_that_the_namespace_lost_fails_its_running_task(swept: System) -> None:
+    task = await at_work(swept, "!sleep 60")
+    await _delete_workflow(swept, task)
     row = await swept.until(task, "failed", seconds=20)
     assert str(row["error_code"]).startswith("workflow_")
+
+
+async def test_turns_go_on_in_a_namespace_that_took_the_place_of_another(swept: System) -> None:
+    """As after a restore: the database knows of turns that this namespace has never seen."""
+    task = await at_work(swept, "!sleep 5\n!say slept")
+    async with swept.baton.pool.connection() as connection:
+        await connection.execute("UPDATE temporal_namespace SET since = now()")
+    await _delete_workflow(swept, task)
+    row = await swept.until(task, "succeeded", seconds=40)
+    assert row["result"] == "slept"
+    assert await lost(swept, task) == []
 
 
 async def test_a_reset_workflow_finds_its_way_back(swept: System) -> None:

@@ -8,6 +8,11 @@ RETURNING true;
 -- name: give_sweep_lease_back
 DELETE FROM sweeper WHERE holder = :holder;
 
+-- name: note_namespace
+INSERT INTO temporal_namespace (one, id) VALUES (true, :id)
+ON CONFLICT (one) DO UPDATE SET id = excluded.id, since = now() WHERE temporal_namespace.id <> excluded.id
+RETURNING true;
+
 -- name: sweep_silent
 -- Running tasks that nobody is going to look at: no turn is open and no ring is due. Passes by what is locked: others
 -- lock an execution first, then its tasks by id, and must not meet one who holds some of them.
@@ -46,7 +51,9 @@ UPDATE tasks SET ring_at = now(), rings = 0
 
 -- name: open_turns
 -- Tasks with a turn under way that has written nothing for a while, the longest first: is anybody at work?
-SELECT t.tenant_id, t.id, t.execution_id, t.turn
+-- moved: it has written nothing since the database came to this namespace of Temporal.
+SELECT t.tenant_id, t.id, t.execution_id, t.turn,
+       coalesce(t.updated_at < (SELECT since FROM temporal_namespace), false) AS moved
   FROM tasks t
  WHERE t.turn_open AND t.updated_at < now() - make_interval(secs => :seconds) AND t.id <> ALL (:known_good::uuid[])
  ORDER BY t.updated_at
