@@ -116,12 +116,14 @@ async def world(postgres: PostgresServer) -> AsyncGenerator[World]:
         patch.setenv("TEMPORAL_ADDRESS", NOWHERE)
         patch.setattr("baton.store.pool.prepare_connection", prepare_and_listen)
         patch.setattr("baton.service.last_uses._WRITE_SECONDS", 3600.0)  # only requests ask
+        patch.setattr("baton.service.health._WRONG_SECONDS", 3600.0)
         quiet: dict[str, Any] = {
             "relay_interval_seconds": 3600.0,
             "feed_poll_seconds": 3600.0,
             "principal_cache_seconds": 3600.0,
         }
         async with running_api(dsn, **(QUICK | quiet)) as started:
+            await started.app.state.baton.health.first()
             api = await started.for_new_tenants()
             yield await _world(api, statements)
             await api.close_clients()

@@ -20,6 +20,7 @@ async def test_a_loop_stops_at_its_limit_and_is_counted_under_kill_9(
     """An agent that calls a tool again and again, and whose worker dies with an answer in its hands."""
     agent = {"name": "looping", "model": "openai-chat:gpt-5-mini", "tools": ["clock"], "limits": {"max_calls": 3}}
     assert (await work.client.post("/baton/v1/agents", json=agent)).status_code == 201
+    provider.asked.clear()
     provider.reply(*(Reply((), (Called("clock", "{}", f"call_{n}"),)) for n in range(4)))
     old = stack.pids["worker"]
     (armed / faultpoints.STEP_ANSWERED).touch()

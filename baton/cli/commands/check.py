@@ -48,9 +48,7 @@ async def _check_tools(client: Client, agent: WholeAgent) -> bool:
         return _bad("tools", f"not checked: {refused.message}")
     for warning in warnings:
         _bad("names", warning)
-    if not warnings:
-        _good("tools", ", ".join(agent.tools) or "none")
-    return not warnings
+    return not warnings and _good("tools", ", ".join(agent.tools) or "none")
 
 
 async def _check_model(client: Client, agent: WholeAgent, seconds: float) -> bool:

@@ -19,7 +19,7 @@ def compactions(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List a task's summaries, newest first; undo or redo one."""
+    """List a task's summaries of older turns, undo or redo one."""
 
     async def command(client: Client) -> int:
         task_id = await find_task_id(client, task)

@@ -16,7 +16,10 @@ def doctor(
     worker: Annotated[list[str] | None, typer.Option(metavar="URL", help="A worker's port, to ask it, too.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
 ) -> None:
-    """Check an installation, by the settings of API and worker; the exit code is 1 if something has failed."""
+    """Check an installation, and say what to do about what is wrong.
+
+    By the settings of API and worker. Exits with 1 if something has failed.
+    """
     from baton.runtime.startup import settings_or_exit
     from baton.service.doctor import diagnose
 

@@ -21,9 +21,9 @@ def replay(
     queue: Annotated[str | None, typer.Option(help="Runs of this task queue alone.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Check, before a deploy, that this code can go on with the workflows that run (TEMPORAL_…).
+    """Check that this code can go on with the workflows that run.
 
-    Running workflows are only read. Exits with 1 where one of them cannot be replayed by this code.
+    For before a deploy. Workflows (TEMPORAL_…) are only read. Exits with 1 where one of them cannot be replayed.
     """
     raise typer.Exit(asyncio.run(_replay(histories, sample, queue, json)))
 
