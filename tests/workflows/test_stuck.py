@@ -14,7 +14,7 @@ from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion as ApiVersion
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
-from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest, UpdateWorkflowExecutionOptionsRequest
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
@@ -168,7 +168,12 @@ async def test_so_does_one_with_a_step_that_only_such_a_build_could_take(
         async def step_is_scheduled() -> bool:
             return len((await handle.describe()).raw_description.pending_activities) == 1
 
+        async def is_at_rest() -> bool:  # else its worker is handed its next workflow task with the answer to this one
+            found = (await handle.describe()).raw_description
+            return not found.pending_activities and not found.HasField("pending_workflow_task")
+
         async with old_build(system, temporal_server, other_work) as version:
+            await eventually(is_at_rest)
             await pin(temporal_server, task_workflow_id(str(task)), version)
             await system.send(task, "!finish it")
             await eventually(step_is_scheduled)
@@ -245,7 +250,10 @@ async def pin(temporal: RunningTemporal, workflow_id: str, version: WorkerDeploy
                     raise
                 await asyncio.sleep(0.5)
             else:
-                return
+                break
+    # Else a worker that has the run in its cache may take its next workflow task all the same.
+    reset = ResetStickyTaskQueueRequest(namespace="default", execution=WorkflowExecution(workflow_id=workflow_id))
+    await temporal.client.workflow_service.reset_sticky_task_queue(reset)
 
 
 async def typed_to(system: System, task: UUID) -> None:
