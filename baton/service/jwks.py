@@ -101,15 +101,7 @@ async def read_keys(url: str) -> list[jwt.PyJWK]:
         async with asyncio.timeout(_TIMEOUT_SECONDS), httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             document = await _read(client, url)
         return jwt.PyJWKSet.from_dict(orjson.loads(document)).keys
-    except (
-        httpx.HTTPError,
-        httpx.InvalidURL,
-        TimeoutError,
-        ValueError,
-        jwt.PyJWTError,
-        AttributeError,
-        TypeError,
-    ) as e:
+    except _UNREADABLE as e:
         said = f"{e.response.status_code}" if isinstance(e, httpx.HTTPStatusError) else type(e).__name__
         raise Unavailable(f"no keys can be read from BATON_JWT_JWKS_URL ({said})", "jwks_unreadable") from e
 
