@@ -21,7 +21,7 @@ _RETENTION: Final = timedelta(days=7)
 async def ensure_namespace(client: Client) -> None:
     """Make the client's namespace unless it exists. Raises RPCError if the server does not allow it."""
     try:
-        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        await namespace_id(client)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

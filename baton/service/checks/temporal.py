@@ -7,13 +7,13 @@ from typing import Final
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from baton.domain.errors import Unavailable
 from baton.domain.health import Check, failed, warning
 from baton.service.connecting import looked_into
-from baton.service.namespace import probe
+from baton.service.namespace import namespace_id, probe
 from baton.service.queues import is_recent
 from baton.service.temporal import TemporalRefused, connect, translated
 
@@ -33,7 +33,7 @@ async def temporal_checks(client: Client | None, queues: Sequence[str], *, ident
     try:
         client = client or await connect(lazy=True)
         async with translated(_SECONDS):
-            await _describe_namespace(client)
+            await namespace_id(client)
     except TemporalRefused as error:
         if error.status == "NOT_FOUND":
             reason = "Temporal has no such namespace as TEMPORAL_NAMESPACE"
@@ -71,10 +71,6 @@ def _refused(name: str, error: TemporalRefused) -> Check:
 async def _away(name: str, error: Unavailable) -> Check:
     found = await looked_into(error)
     return failed(name, found.fault or "temporal_away", found.message, found.said)
-
-
-async def _describe_namespace(client: Client) -> None:
-    await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
 
 
 async def _polled(client: Client, queue: str, identity: str) -> Check:
