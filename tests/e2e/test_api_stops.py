@@ -11,6 +11,8 @@ from typing import Final
 
 import httpx
 
+from tests.support.environment import without_settings
+
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _LONG: Final = 300
 
@@ -19,7 +21,7 @@ _LONG: Final = 300
 async def running(dsn: str, drain_seconds: float) -> AsyncGenerator[tuple[asyncio.subprocess.Process, str]]:
     """An API's process, and its root. Temporal is away: it needs none for this."""
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))},
+        **without_settings(),
         "DATABASE_URL": dsn,
         "TEMPORAL_ADDRESS": "127.0.0.1:1",
         "TEMPORAL_CONFIG_FILE": os.devnull,

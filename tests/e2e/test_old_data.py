@@ -1,7 +1,6 @@
 """What is said of data that an earlier version of Baton left, and what is not done to it."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from baton.localstack.part import start
 from baton.localstack.postgres import Postgres
 from baton.store.migrate import known_migrations
+from tests.support.environment import without_settings
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.timeout(180)
@@ -40,7 +40,7 @@ async def _make_old(dsn: str) -> None:
 
 async def _run(*arguments: str, **environment: str) -> tuple[int | None, str, str]:
     """Run a `baton` command to its end: exit code, stdout, stderr."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
+    variables = without_settings()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "baton.cli", *arguments),
         stdout=asyncio.subprocess.PIPE,

@@ -16,8 +16,10 @@ import psutil
 import pytest
 
 from tests.faults.workload import Workload, gapless, said
+from tests.support.environment import without_settings
 from tests.support.plans import plan
 from tests.support.postgres import PostgresServer
+from tests.support.prometheus import free_port
 from tests.support.stack import DevStack, start_stack
 from tests.support.temporal import running_temporal
 
@@ -70,7 +72,7 @@ async def _started(script: str, variables: Mapping[str, str], log: Path) -> Asyn
 
 
 def _variables(**own: str) -> dict[str, str]:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
+    variables = without_settings()
     assert _PACKAGE
     assert _PACKAGE.origin
     programs = Path(_PACKAGE.origin).parent / "pginstall18/bin"
@@ -166,7 +168,7 @@ async def test_a_dump_and_an_empty_namespace_are_enough(tmp_path: Path, postgres
         await source.process.wait()
     dsn = await postgres.create_database(migrated=False)
     async with running_temporal(tmp_path) as temporal:
-        port = _free_port()
+        port = free_port()
         variables = _variables(
             DATABASE_URL=dsn,
             BACKUP=str(backup),
@@ -224,11 +226,3 @@ async def _a_cursor_of_the_future_is_refused(work: Workload, execution: str, hea
     path = f"/baton/v1/executions/{execution}/events"
     answer = await work.client.get(path, headers={"Last-Event-ID": str(head)})
     assert answer.status_code == 422, answer.text
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

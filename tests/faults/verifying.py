@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 from baton.verify.findings import Category
+from tests.support.environment import without_settings
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -17,7 +17,7 @@ CLEAN: Final = {category.value: 0 for category in Category}
 
 async def verify(*arguments: str, directory: Path) -> dict[str, Any]:
     """Run it; its report, with the exit code. What it keeps of a run that was not clean is in ``directory``."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
+    variables = without_settings()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "baton.cli", "verify", "--json", *arguments),
         stdout=asyncio.subprocess.PIPE,

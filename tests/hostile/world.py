@@ -24,6 +24,7 @@ from tests.dialects.test_approvals import hold
 from tests.dialects.test_artifacts import set_apart_by_a_call
 from tests.dialects.test_compactions import compact
 from tests.support.api import NOWHERE, RunningApi
+from tests.support.environment import without_settings
 from tests.support.keys import create_key, list_keys
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ class Target:
 @asynccontextmanager
 async def api_process(dsn: str, directory: Path, **settings: str) -> AsyncGenerator[Target]:
     """An API on ``dsn``, without Temporal, with the keys of a tenant."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
+    variables = without_settings()
     variables |= {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": NOWHERE, "TEMPORAL_CONFIG_FILE": os.devnull} | settings
     log = directory / "api.log"
     with log.open("wb") as stderr:

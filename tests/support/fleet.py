@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from baton.domain.states import TaskState
+from tests.support.environment import without_settings
 from tests.support.stack import until
 from tests.support.system import System
 
@@ -30,7 +31,7 @@ class Fleet:
         self._number = 0
         self.queue = system.queue
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))},
+            **without_settings(),
             "DATABASE_URL": system.baton.settings.dsn,
             "TEMPORAL_ADDRESS": system.temporal.address,
             "TEMPORAL_NAMESPACE": system.temporal.client.namespace,

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.support.environment import without_settings
 from tests.support.stack import DevStack
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ _UP_SECONDS: Final = 60.0
 @asynccontextmanager
 async def second_api(stack: DevStack) -> AsyncGenerator[str]:
     """Its URL, for the length of the block."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
+    variables = without_settings()
     variables |= {
         "DATABASE_URL": stack.ready["postgres_dsn"],
         "BATON_TASK_QUEUE": stack.ready["task_queue"],

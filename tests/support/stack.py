@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from baton.localstack.spawn import LAUNCHER, tail
+from tests.support.environment import without_settings
 
 PARTS: Final = ("api", "worker", "temporal", "postgres")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -98,7 +99,7 @@ async def start_stack(
     """
     data.parent.mkdir(parents=True, exist_ok=True)
     out, err = (data.parent / f"{data.name}-{uuid4().hex[:8]}.{kind}" for kind in ("stdout", "stderr"))
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "BATON_"))}
+    variables = without_settings()
     variables |= {"XDG_STATE_HOME": str(data / "state"), **(environment or {})}
     # If the tests are killed it is told to stop, and its parts with it.
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1"]
