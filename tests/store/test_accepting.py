@@ -70,7 +70,8 @@ async def put(world: World, route: TaskRoute, box: Mailbox) -> None:
     await world.execute("DELETE FROM messages WHERE tenant_id = $1 AND task_id = $2", route.task_id)
     await world.execute(
         "UPDATE tasks SET state = $3, version = $4, turn = $5, turn_open = $6, interrupt_turn = $7, accepted_seq = $8,"
-        " unclaimed = $9, open_questions = $10, answers_ruled = $11, open_approvals = $12, ring_at = NULL"
+        " unclaimed = $9, open_questions = $10, answers_ruled = $11, open_approvals = $12, ring_at = NULL,"
+        " waiting_since = CASE WHEN $3 = 'waiting' THEN now() END"
         " WHERE tenant_id = $1 AND id = $2",
         route.task_id,
         box.state,

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from asyncpg import CheckViolationError
 from prometheus_client import Gauge
 from prometheus_client.samples import Sample
 
@@ -89,6 +90,12 @@ async def test_waiting_tasks_are_counted_by_age_and_where_wanted_by_tenant(
     by_tenant = {s.labels["tenant"] for s in _samples(WAITING) if s.value}
     assert len(by_tenant - {"other"} & {str(lone_world.tenant), str(other.tenant)}) == 1
     assert "other" in by_tenant, "tenants beyond the limit are one"
+
+
+async def test_no_task_waits_without_saying_since_when(world: World) -> None:
+    route = await world.task()
+    with pytest.raises(CheckViolationError, match="tasks_waiting_since"):
+        await world.execute("UPDATE tasks SET state = 'waiting' WHERE tenant_id = $1 AND id = $2", route.task_id)
 
 
 def _waiting() -> dict[str, float]:

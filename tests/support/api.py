@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -90,6 +91,8 @@ class RunningApi:
 
     async def set_task(self, task_id: UUID | str, **columns: Any) -> None:
         """Put a task into a state, as an agent's work would."""
+        if columns.get("state") == "waiting":
+            columns.setdefault("waiting_since", datetime.now(UTC))
         names = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, 2))
         async with self.pool.connection() as connection:
             await connection.execute(
