@@ -10,6 +10,7 @@ from baton.agents.errors import (
     PASSING,
     TRANSCRIPT_TOO_LARGE,
     UNAVAILABLE,
+    HeldBack,
     ModelFailed,
 )
 from baton.domain.allowance import (
@@ -49,7 +50,7 @@ _TOO_LONG: Final = {WINDOW: OVERFLOW, TRANSCRIPT: TRANSCRIPT_TOO_LARGE}
 NOT_CALLED: Final = "Not called: a limit is reached ({}). Call it again if it is still wanted once you may go on."
 
 
-class LimitReached(Exception):
+class LimitReached(HeldBack):
     """The agent may not ask its model again before somebody has said so. ``question`` is what the task asks.
 
     ``of_plan``: it is its plan's limit. ``question`` is None where another task of the plan asks already. ``choices``

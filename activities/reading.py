@@ -5,7 +5,8 @@ from typing import Final
 
 from activities.failures import LimitReached, hold_to, not_called, what_is_left
 from baton.agents.errors import RESULT_INVALID, TRANSCRIPT_TOO_LARGE, ModelFailed
-from baton.domain.conversation import Transcript
+from baton.agents.replies import leaves_off
+from baton.domain.conversation import Transcript, Usage
 from baton.domain.ids import StepKey
 from baton.domain.results import CHOICES, RESULT, gives_up, question_after, taken_as_text, takes_text
 from baton.domain.too_long import longer_than_limit, may_shorten
@@ -20,10 +21,12 @@ _FEWEST_TURNS: Final = 2
 @dataclass(frozen=True, slots=True)
 class StepRead:
     """What a step reads. ``taken``: what the model has said before that is the task's result now, as it is, since
-    somebody said so; None where the model is to be asked."""
+    somebody said so; None where the model is to be asked. ``so_far``: what it has said of the answer that it goes on
+    with, "" where it begins one."""
 
     transcript: Transcript
     taken: str | None = None
+    so_far: str = ""
 
 
 async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> StepRead:
@@ -53,7 +56,28 @@ async def read_transcript(pool: Pool, key: StepKey, most_bytes: int) -> StepRead
     taken = None if said is None or has_answered else taken_as_text(transcript, said)
     if takes and taken is None:
         hold_to(own, budget, key.turn, plan)
-    return StepRead(transcript, taken)
+    return await _with_what_was_said(pool, key, StepRead(transcript, taken))
+
+
+async def hold_back(pool: Pool, key: StepKey, usage: Usage) -> None:
+    """Raises LimitReached and ModelFailed like `read_transcript` where an attempt at the step ``key`` that has used
+    ``usage`` so far may not ask a model again."""
+    async with pool.connection() as connection:
+        budget = await transcripts.budget(connection, key.tenant_id, key.task_id, key.turn)
+    budget = budget.after(usage)
+    hold_to(budget.limits.own, budget, key.turn, budget.limits.plan)
+
+
+async def _with_what_was_said(pool: Pool, key: StepKey, read: StepRead) -> StepRead:
+    """``read`` with the beginning of the answer whose end the step is to bring, or which is taken as it is."""
+    answers = [(turn, step) for turn in read.transcript.turns for step in turn.steps if step.response is not None]
+    if read.taken is None and not (answers and leaves_off(answers[-1][1])):
+        return read
+    turn, step = answers[-1]
+    end = key if read.taken is None else replace(key, turn=turn.number, step=step.number)
+    async with pool.connection() as connection:
+        said = await transcripts.unfinished_text(connection, end)
+    return replace(read, so_far=said) if read.taken is None else replace(read, taken=said + read.taken)
 
 
 def _said_of_results(budget: Budget, key: StepKey) -> str | None:

@@ -20,7 +20,7 @@ from activities.failures import LimitReached, asked_about, asked_pause, verdict_
 from activities.heartbeats import heartbeats
 from activities.interrupts import Interrupts, Reach, finish
 from activities.measures import count_limit, count_turn, measured_step
-from activities.reading import read_transcript
+from activities.reading import hold_back, read_transcript
 from activities.recording import LONGEST_STEP, Recording
 from activities.rings import Ringer
 from activities.suspects import Suspects
@@ -39,7 +39,7 @@ from baton.domain.agents import Agent
 from baton.domain.allowance import PREFIX
 from baton.domain.authors import Author
 from baton.domain.compactions import Compaction
-from baton.domain.conversation import ModelReply
+from baton.domain.conversation import ModelReply, Usage
 from baton.domain.errors import Unavailable
 from baton.domain.ids import StepKey, TaskById, whole_tenant
 from baton.domain.mailbox import Standing
@@ -108,7 +108,7 @@ class StepActivities(Recording):
             return await finish(self._done(key, standing))
 
     async def _take(self, key: StepKey, started: StepAttempt, stream: DeltaStream, reach: Reach) -> Standing:
-        partial = PartialReply(on_reasoning=stream.reason)
+        partial = PartialReply(stream.reason, lambda usage: hold_back(self._pool, key, usage))
         with measured_step(key, partial):
             try:
                 standing = await self._taken(key, started, partial, stream, reach)
@@ -135,7 +135,7 @@ class StepActivities(Recording):
         except ModelFailed as error:
             return await finish(self._failed(key, started, error, partial, stream))
         except LimitReached as limit:
-            return await finish(self._ask_or_wait(key, started, limit))
+            return await finish(self._ask_or_wait(key, started, limit, partial.usage))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - each attempt asks the model: what nobody foresaw is not tried for ever
@@ -156,8 +156,11 @@ class StepActivities(Recording):
         at, attempt = (key.turn, key.step), started.failures + 1
         answer = await take_next(self._models, transcript, at, attempt, partial, stream.write)
         judged = None
-        if transcript.result_schema and isinstance(answer, ModelReply) and not answer.calls:
-            judged = await asyncio.to_thread(judge, transcript.result_schema, answer.text)
+        if isinstance(answer, ModelReply) and not answer.calls and not answer.is_cut:
+            whole = read.so_far + answer.text
+            judged = Judged(whole)
+            if transcript.result_schema:
+                judged = await asyncio.to_thread(judge, transcript.result_schema, whole)
         return transcript.agent, answer, judged
 
     async def _record(
@@ -217,17 +220,17 @@ class StepActivities(Recording):
                 delay = timedelta(seconds=pause)
                 raise ApplicationError(error.code, type=error.code, next_retry_delay=delay) from None
 
-    async def _ask_or_wait(self, key: StepKey, started: StepAttempt, limit: LimitReached) -> Standing:
-        """Let the task ask what a limit asks. Raises the error that has Temporal try again where another task of the
-        plan asks already."""
+    async def _ask_or_wait(self, key: StepKey, started: StepAttempt, limit: LimitReached, usage: Usage) -> Standing:
+        """Let the task ask what a limit asks, of which the attempt has used ``usage`` itself. Raises the error that has
+        Temporal try again where another task of the plan asks already."""
         if limit.question is not None:
             question = question_of_limit(key, limit.call_id, limit.question, limit.choices)
             count_limit(limit)
             with suppress(AskedElsewhere):
                 return await self._in_transaction(
-                    failures.ask_instead, key, started.attempt, question, once_in_plan=limit.of_plan
+                    failures.ask_instead, key, started.attempt, question, usage, once_in_plan=limit.of_plan
                 )
-        await self._given_up(failures.survived, key, started.attempt)
+        await self._given_up(failures.survived, key, started.attempt, usage)
         delay = timedelta(seconds=min(WAIT_SECONDS * started.attempt, LONGEST_WAIT_SECONDS))
         raise ApplicationError(LIMIT_WAITS, type=LIMIT_WAITS, next_retry_delay=delay) from None
 

@@ -104,6 +104,10 @@ class ModelFailed(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class HeldBack(Exception):
+    """Somebody has to be asked before a model is: what may be spent is spent."""
+
+
 def together(failed: Sequence[tuple[str, ModelFailed]]) -> ModelFailed:
     """What it comes to that each of these models, by name, has failed: the failure that passes soonest, if any does."""
     if len(failed) == 1:

@@ -11,11 +11,13 @@ from pydantic_ai.messages import ModelResponse, ModelResponsePart, TextPart, Too
 from baton.agents.errors import BAD_REPLY, CUT_OFF, FILTERED, ModelFailed
 from baton.agents.responses import encoded, storable, storable_text
 from baton.agents.tools import ASK_USER
-from baton.domain.conversation import ModelReply, ToolCall, Usage
+from baton.domain.conversation import ModelReply, RecordedStep, ToolCall, Usage
 from baton.domain.json import JsonObject
 
 TOO_OFTEN_CUT: Final = "This answer has reached the token limit {times} times. Should I go on with it?"
 GO_ON_CHOICES: Final = ("Go on", "Stop here")
+GO_ON_CALL: Final = "call_go_on"
+"""The call that asks so. The store knows it, too: see `unfinished_text` in its transcripts.sql."""
 
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LENGTH: Final = "length"
@@ -33,6 +35,12 @@ def is_cut(response: ModelResponse) -> bool:
     One with tool calls is not: those that are complete are made, the model is told of the one that is not.
     """
     return response.finish_reason == _LENGTH and not response.tool_calls and bool(response.text)
+
+
+def leaves_off(step: RecordedStep) -> bool:
+    """Whether the answer of ``step`` was cut by the token limit, and what the model says next goes on with it."""
+    is_text = not step.calls or step.calls[0].id == GO_ON_CALL
+    return step.response is not None and step.response.get("finish_reason") == _LENGTH and is_text
 
 
 def check_end(response: ModelResponse, text: str) -> None:
@@ -66,21 +74,23 @@ def reason_given(response: ModelResponse) -> str | None:
     return cast("str | None", (response.provider_details or {}).get("finish_reason"))
 
 
-def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
+def reply_of(text: str, responses: Sequence[ModelResponse], *, held_back: bool = False) -> ModelReply:
     """The reply that ``responses`` make together: each but the last was cut, or had a call that could not be read, and
     was continued by the one after it.
 
-    ``text`` is all of their text. A last one that is cut, too, becomes a question: whether to go on.
+    ``text`` is all of their text. A last one that is cut, too, becomes a question: whether to go on; but where somebody
+    has to be asked about something else before, it is what has been said so far.
     """
     last = responses[-1]
+    asks = is_cut(last) and not held_back
     parts = _without_guesses(last)
     if len(responses) > 1 or is_cut(last):
         others = [part for part in parts if not isinstance(part, TextPart)]
         at = next((n for n, part in enumerate(others) if isinstance(part, ToolCallPart)), len(others))
         parts = [*others[:at], *([TextPart(text)] if text else []), *others[at:]]
-    if is_cut(last):
+    if asks:
         question = TOO_OFTEN_CUT.format(times=len(responses))
-        parts.append(ToolCallPart(ASK_USER, {"question": question, "choices": list(GO_ON_CHOICES)}, "call_go_on"))
+        parts.append(ToolCallPart(ASK_USER, {"question": question, "choices": list(GO_ON_CHOICES)}, GO_ON_CALL))
     whole = replace(last, parts=_with_own_ids(parts))
     calls = tuple(
         ToolCall(part.tool_call_id, storable_text(part.tool_name), cast("JsonObject", storable(part.args_as_dict())))
@@ -88,7 +98,7 @@ def reply_of(text: str, responses: Sequence[ModelResponse]) -> ModelReply:
         if isinstance(part, ToolCallPart)
     )
     usage = sum(map(usage_of, responses), Usage())
-    return ModelReply(text, calls, encoded(whole), usage, reason_given(last) or "")
+    return ModelReply(text, calls, encoded(whole), usage, reason_given(last) or "", is_cut=held_back)
 
 
 def _without_guesses(response: ModelResponse) -> list[ModelResponsePart]:

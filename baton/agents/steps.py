@@ -1,7 +1,7 @@
 """One model step: a transcript in, a reply out, text as it comes."""
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -18,13 +18,13 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import StreamedResponse
 
 from baton.agents.attachments import readable
-from baton.agents.errors import FALLS_BACK, OF_THIS_WORKER, REFUSED, SILENT, ModelFailed, together
+from baton.agents.errors import FALLS_BACK, OF_THIS_WORKER, REFUSED, SILENT, HeldBack, ModelFailed, together
 from baton.agents.models import Models
 from baton.agents.replies import check_end, is_broken_call, is_cut, reply_of, usage_of
 from baton.agents.responses import encoded
 from baton.agents.streaming import Asking, output_of, streamed_texts
 from baton.agents.tools import definitions
-from baton.agents.transcript import model_messages
+from baton.agents.transcript import CONTINUE, model_messages
 from baton.domain.agents import ModelChoice
 from baton.domain.conversation import ModelReply, Transcript, Usage
 from baton.domain.json import JsonObject
@@ -33,8 +33,6 @@ from baton.metrics.series import MODEL_FAILURES
 
 CONTINUATIONS: Final = 8
 """How often an answer that reached the token limit is continued before the task asks whether to go on."""
-
-CONTINUE: Final = "Your answer reached the token limit. Continue exactly where it ended, and repeat nothing."
 
 CALL_AGAIN: Final = (
     "A tool call in your answer could not be read. No call of that answer was made: make them again, with complete"
@@ -46,16 +44,22 @@ _NOTHING: Final = Usage()
 _ONE_CALL: Final = Usage(calls=1)
 
 
+async def _nothing_held_back(_: Usage) -> None:
+    pass
+
+
 @dataclass(slots=True)
 class PartialReply:
     """What a step has come to so far. The caller keeps it, so that an interrupted step's part is known.
 
-    All is filled by `take_step`, but ``on_reasoning``, which gets each piece of the model's reasoning. ``ended`` is
-    what requests before the present one have used, ``is_asking``: a request is under way that the model has not begun
-    to answer; ``model``: the one that was asked last.
+    All is filled by `take_step`, but ``on_reasoning``, which gets each piece of the model's reasoning, and
+    ``hold_back``, which gets what the attempt has used and raises `HeldBack` or ModelFailed where no model may be asked
+    again. ``ended`` is what requests before the present one have used, ``is_asking``: a request is under way that the
+    model has not begun to answer; ``model``: the one that was asked last.
     """
 
     on_reasoning: Callable[[str], None] = lambda _: None
+    hold_back: Callable[[Usage], Awaitable[None]] = _nothing_held_back
     pieces: list[str] = field(default_factory=list[str])
     stream: StreamedResponse | None = None
     ended: Usage = _NOTHING
@@ -73,6 +77,12 @@ class PartialReply:
         call, unless the provider refused it: then it has used nothing."""
         answered = self.ended if self.stream is None else self.ended + usage_of(self.stream.get())
         return answered + _ONE_CALL if self.is_asking else answered
+
+    async def before_asking_again(self) -> None:
+        """Raises what ``hold_back`` raises. To be called before each request but the attempt's first, which has been
+        allowed already, like all after others that used nothing."""
+        if self.usage.calls:
+            await self.hold_back(self.usage)
 
     @contextmanager
     def asking(self) -> Generator[None]:
@@ -116,10 +126,12 @@ async def take_step(
     ``on_text`` gets each piece of text as it comes; together they are the reply's text. ``partial`` must be new for
     each ``attempt`` (from 1). An answer that reaches the token limit is continued by further requests, `CONTINUATIONS`
     at most; where the provider could not read a call, the model is told so once. Raises ModelFailed, also for a
-    response that nobody knows to be whole; cancellation closes the connection to the provider.
+    response that nobody knows to be whole, and what ``partial`` raises where no other request may be made; an answer
+    that was to be continued is returned, as cut, instead. Cancellation closes the connection to the provider.
     """
     failed: list[tuple[str, ModelFailed]] = []
     for choice in transcript.agent.choices:
+        await partial.before_asking_again()
         try:
             reply = await _ask(models, transcript, choice, attempt, partial, on_text)
         except ModelFailed as error:
@@ -172,6 +184,7 @@ async def _ask(
         assert partial.stream is not None
         response = partial.stream.get()
         if is_broken_call(response) and not any(map(is_broken_call, responses)):
+            await partial.before_asking_again()
             responses.append(response)
             messages = _told(messages, response, CALL_AGAIN)
             continue
@@ -179,6 +192,10 @@ async def _ask(
         responses.append(response)
         if not is_cut(response) or len(responses) > CONTINUATIONS:
             return reply_of(partial.text, responses)
+        try:
+            await partial.before_asking_again()
+        except (HeldBack, ModelFailed):  # the next step, which begins with the same limits, says so
+            return reply_of(partial.text, responses, held_back=True)
         messages = _told(messages, response, CONTINUE)
         asking = replace(asking, output=None)  # the rest of a JSON text is none: held to the schema, it begins anew
 

@@ -44,6 +44,7 @@ async def summary_of(
     prompt = _prompt(transcript, left, room.material)
     failed: list[tuple[str, ModelFailed]] = []
     for choice in _choices(transcript.agent):
+        await partial.before_asking_again()
         try:
             text = await _asked(models, choice, prompt, room.summary // 8, partial)
         except ModelFailed as error:

@@ -24,6 +24,7 @@ from pydantic_ai.messages import (
 
 from baton.agents.attachments import content_of, mention_of
 from baton.agents.notes import Lost, Read, RequestNotes, Source, begun_in, request_metadata
+from baton.agents.replies import leaves_off
 from baton.agents.responses import decoded
 from baton.domain.compactions import Compaction
 from baton.domain.conversation import (
@@ -45,6 +46,7 @@ NEVER_ANSWERED: Final = "No answer, and the question is not open any more. What 
 NO_RESULT: Final = "Interrupted before it gave a result."
 NO_TEXT: Final = "[No text.]"
 GO_ON: Final = "Go on."
+CONTINUE: Final = "Your answer reached the token limit. Continue exactly where it ended, and repeat nothing."
 PINNED: Final = "[Of these turns, this was pinned and is kept word for word:]"
 EDITED: Final = "called_with_changed_arguments"
 
@@ -93,6 +95,8 @@ class _Conversation:
     entries: list[Read | Lost] = field(default_factory=list["Read | Lost"])
     pending: list[_Pending] = field(default_factory=list[_Pending])
     open_questions: dict[str, str] = field(default_factory=dict[str, str])
+    is_cut: bool = False
+    """The last answer is not whole: what comes next goes on with it."""
 
     def __post_init__(self) -> None:
         self.instructions = instructions_of(self.transcript)
@@ -128,6 +132,7 @@ class _Conversation:
         """The messages; the last is a request. It ends with what no later one says again, so that all before that stays
         as it was, and in providers' caches."""
         self._return_all(())
+        self._continue()
         if self.transcript.remaining:
             self.parts.append(UserPromptPart(self.transcript.remaining, timestamp=_NO_TIME))
         self._close_request()
@@ -143,9 +148,11 @@ class _Conversation:
         if response is None or not any(isinstance(part, TextPart | ToolCallPart) for part in response.parts):
             begun = None if response is None else begun_in(response)
             self.entries.append(Lost(failed=step.state is StepState.FAILED, begun=begun))
+            self.is_cut = False
             return
         self._close_request()
         self.messages.append(response)
+        self.is_cut = leaves_off(step)
         self._expect_returns(step, response)
         if step.refused:
             self.parts.append(_prompt(told_of(step.refused)))
@@ -196,7 +203,13 @@ class _Conversation:
         else:
             self.parts.append(UserPromptPart(content, timestamp=_NO_TIME))
 
+    def _continue(self) -> None:
+        if self.is_cut:
+            self.parts.append(_prompt(CONTINUE))
+            self.is_cut = False
+
     def _close_request(self) -> None:
+        self._continue()
         if not self.parts:
             self.parts.append(_prompt(GO_ON))
         notes = RequestNotes(self.transcript.title, self.dependencies, self.entries)

@@ -4,9 +4,10 @@ Reaching a limit kills nothing: the task asks whether to go on, and each "go on"
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from baton.domain.conversation import Usage
 from baton.domain.json import JsonObject
 
 #: The limits by name, each with whether it is a whole number. Money is US dollars, time is seconds. A task is held to
@@ -55,6 +56,16 @@ class Spent:
     tokens: int = 0
     usd: float = 0.0
     seconds: float = 0.0
+
+    def after(self, usage: Usage) -> "Spent":
+        """With what an attempt that is under way has used."""
+        return replace(
+            self,
+            calls=self.calls + usage.calls,
+            calls_in_turn=self.calls_in_turn + usage.calls,
+            tokens=self.tokens + usage.input_tokens + usage.output_tokens,
+            usd=self.usd + (usage.usd or 0.0),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ class ModelReply:
     model was not reached).
 
     ``finish_reason`` is the provider's word for why the reply ended, ``model`` which of the agent's models made it.
+    ``is_cut``: the text is not whole, and the next step goes on with it.
     """
 
     text: str
@@ -163,6 +164,7 @@ class ModelReply:
     usage: Usage = Usage()
     finish_reason: str = ""
     model: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,25 +103,26 @@ async def ask_instead(
     key: StepKey,
     attempt: int,
     question: Question,
+    usage: Usage = NOTHING,
     *,
     once_in_plan: bool = False,
 ) -> Standing:
     """End a step by a question that the model has not asked, and the turn with it: a limit is reached.
 
-    What the attempt had streamed is void. ``once_in_plan``: no other task of the plan may ask; raises AskedElsewhere
-    where one does.
+    What the attempt had streamed is void, what it has used (``usage``) counts. ``once_in_plan``: no other task of the
+    plan may ask; raises AskedElsewhere where one does.
     """
     change = await locked(connection, key)
     if once_in_plan and await limits.asked_elsewhere(connection, key.tenant_id, key.execution_id, key.task_id):
         raise AskedElsewhere
     if change.has_open(key.turn) and change.task.box.interrupted(key.turn):
-        await add_unrecorded(change, key, attempt)
+        await add_unrecorded(change, key, attempt, usage)
         return await change.end_turn(Ending.INTERRUPTED)
     shown = await fetchrow(connection, "read_step", **of_step(key), execution=key.execution_id)
-    usage = await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,))
-    if usage is None:
+    counted = await end_step(change, key, attempt, StepState.RECORDED, "", None, asked=(question,), usage=usage)
+    if counted is None:
         return stand(change, key)
-    say_used(change, key, attempt, usage)
+    say_used(change, key, attempt, counted)
     if shown is not None and (shown["streamed"] or shown["reasoned"]):
         change.say(StepVoided(turn=key.turn, step=key.step, attempt=attempt))
     return await change.end_turn(Ending.ANSWERED, (question,))

@@ -1,11 +1,12 @@
 """What bounds a task: its agent's limits, its own, and those that all tasks of its plan share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import asyncpg
 
 from baton.domain.allowance import PLAN_PREFIX, Asked, Spent, least
+from baton.domain.conversation import Usage
 from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.domain.json import JsonObject
 from baton.store.pool import Connection
@@ -31,6 +32,12 @@ class TaskLimits:
 
     own: JsonObject
     plan: PlanBudget | None = None
+
+    def after(self, usage: Usage) -> "TaskLimits":
+        """With what an attempt that is under way has used of its plan's."""
+        if self.plan is None:
+            return self
+        return replace(self, plan=replace(self.plan, spent=self.plan.spent.after(usage)))
 
 
 NO_LIMITS: Final = TaskLimits({})

@@ -168,8 +168,8 @@ async def record_step(
     ``asked`` are the questions of its `ask_user` calls, ``refused`` results of calls that cannot be made (the model
     reads them in the next step), ``streamed`` the last deltas, not yet in the log. ``rules`` say which of the other
     calls are made, held back for an approval, or refused. ``judged`` is the task's result, if the reply ends it (None:
-    its text); where that is not valid, the next step of the turn answers again. An attempt that was overtaken, or whose
-    turn is over, records nothing.
+    its text); where that is not valid, the next step of the turn answers again, and it goes on with a reply that is
+    cut. An attempt that was overtaken, or whose turn is over, records nothing.
     """
     change = await locked(connection, key)
     if change.task.box.interrupted(key.turn):
@@ -197,7 +197,7 @@ async def record_step(
     _say_completed(change, key, streamed, replace(reply, usage=usage), interrupted=False, refused=wrong)
     asking = {question.call_id for question in asked}
     calls = [call for call in reply.calls if call.id not in asking]
-    if wrong:
+    if wrong or reply.is_cut:
         return Standing(Then.STEP, key.turn, key.step + 1, change.box, event_seq=await change.write())
     if not calls:
         return await change.end_turn(Ending.ANSWERED, asked, judged)

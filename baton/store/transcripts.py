@@ -21,9 +21,10 @@ from baton.domain.conversation import (
     RecordedTurn,
     ToolResult,
     Transcript,
+    Usage,
 )
 from baton.domain.errors import TaskNotFound
-from baton.domain.ids import TaskId, TenantId
+from baton.domain.ids import StepKey, TaskId, TenantId
 from baton.domain.states import MessageState, StepState
 from baton.domain.timeline import NEWEST, MadeCall, SaidMessage, TakenStep, Timeline, TimelinePlace
 from baton.store.agents import agent_of
@@ -32,7 +33,7 @@ from baton.store.compactions import compaction_of
 from baton.store.limits import NO_LIMITS, TaskLimits, limits_of
 from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
-from baton.store.queries import fetch, fetchrow
+from baton.store.queries import fetch, fetchrow, fetchval, of_step
 
 #: Nothing is left out.
 FROM_THE_START: Final = Cut(0, 0)
@@ -105,6 +106,11 @@ async def read(
         pinned=pinned,
         result_schema=task["wanted_schema"],
     )
+
+
+async def unfinished_text(connection: Connection, key: StepKey) -> str:
+    """What the model has said of the answer that the step ``key`` goes on with, also what is not read any more."""
+    return await fetchval(connection, "unfinished_text", **of_step(key))
 
 
 async def timeline(
@@ -189,6 +195,10 @@ class Budget:
     limits: TaskLimits = NO_LIMITS
     compaction: Compaction | None = None
     refused: int = 0
+
+    def after(self, usage: Usage) -> "Budget":
+        """With what an attempt that is under way has used."""
+        return replace(self, spent=self.spent.after(usage), limits=self.limits.after(usage))
 
 
 async def budget(connection: Connection, tenant_id: TenantId, task_id: TaskId, turn: int) -> Budget:

@@ -10,12 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.failures import NOT_CALLED
+from baton.agents.steps import CONTINUATIONS, CONTINUE
 from baton.domain.agents import Agent
 from baton.domain.events import (
     EventType,
     ReasoningDelta,
     StepCompleted,
     StepFailed,
+    StepUsed,
     StepVoided,
     TextDelta,
     ToolCompleted,
@@ -185,6 +187,75 @@ async def test_a_limit_asks_and_goes_on_when_told(served: System, provider: Open
     row = await served.until(task, "failed")
     assert row["error_code"] == "limit_reached"
     assert len(provider.asked) == 4
+
+
+async def used_by_events(system: System, task: UUID) -> int:
+    """The model calls that the log of ``task`` has."""
+    log = await system.log(await system.execution_of(task))
+    bodies = [event.body for event in log if isinstance(event.body, StepCompleted | StepFailed | StepUsed)]
+    return sum(body.usage.calls for body in bodies if body.usage)
+
+
+async def test_a_limit_holds_between_continuations_and_the_joined_text_is_the_whole(
+    served: System, provider: OpenAIServer
+) -> None:
+    parts = ("One ", "two ", "three ", "four ")
+    provider.reply(*(Reply((part,), finish_reason="length") for part in parts), Reply(("five.",)))
+    task = await served.start("Count.", await new_agent(served, max_calls=2))
+    assert await asked(served, task) == "Used 2 of 2 model calls. Go on with 2 more model calls?"
+    assert len(provider.asked) == 2
+    await served.send(task, "Go on")
+    async with asyncio.timeout(30):
+        while len(provider.asked) < 4:
+            await asyncio.sleep(0.02)
+    assert await asked(served, task) == "Used 4 of 4 model calls. Go on with 2 more model calls?"
+    await served.send(task, "Go on, in words.")
+    row = await served.until(task, "succeeded")
+    assert (row["result"], row["model_calls"], len(provider.asked)) == ("One two three four five.", 5, 5)
+    assert await used_by_events(served, task) == 5
+    said = provider.asked[-1].body["messages"]
+    assert [m["content"] for m in said if m["role"] == "assistant"] == ["One two ", "three four "]
+    assert json.dumps(said[-2:]).count(CONTINUE) == 1
+    log = await served.log(await served.execution_of(task))
+    assert EventType.STEP_VOIDED not in [event.type for event in log]
+    assert "".join(event.body.text for event in log if isinstance(event.body, TextDelta)) == row["result"]
+    provider.reply(Reply(("Yes.",)))
+    await served.send(task, "Is that all?")
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "Yes."
+
+
+async def test_half_a_text_is_no_result_where_the_answer_is_to_stop(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Reply(("One ",), finish_reason="length"))
+    task = await served.start("Count.", await new_agent(served, max_calls=1))
+    assert await asked(served, task) == "Used 1 of 1 model call. Go on with 1 more model call?"
+    await served.send(task, "Stop")
+    row = await served.until(task, "failed")
+    assert (row["error_code"], row["result"], len(provider.asked)) == ("limit_reached", "", 1)
+
+
+async def test_an_answer_that_was_cut_too_often_is_whole_when_it_is_gone_on_with(
+    served: System, provider: OpenAIServer
+) -> None:
+    parts = tuple(f"{number} " for number in range(CONTINUATIONS + 1))
+    provider.reply(*(Reply((part,), finish_reason="length") for part in parts), Reply(("end.",)))
+    task = await served.start("Count.", await new_agent(served))
+    assert "token limit" in await asked(served, task)
+    await served.send(task, "Go on")
+    row = await served.until(task, "succeeded")
+    assert row["result"] == "".join((*parts, "end."))
+
+
+async def test_a_limit_holds_before_the_next_model_is_asked(served: System, provider: OpenAIServer) -> None:
+    provider.reply(Reply(()), Reply(()), Reply(("Here ", "you are.")))
+    change = AgentChange(
+        f"agent-{uuid4()}", MODEL, fallbacks=({"model": MODEL, "model_settings": {}},), limits={"max_calls": 1}
+    )
+    agent = (await create_agent(served.baton, served.who, change)).agent
+    task = await served.start("Answer.", agent.id)
+    assert await asked(served, task) == "Used 1 of 1 model call. Go on with 1 more model call?"
+    assert len(provider.asked) == 1
+    assert await used_by_events(served, task) == (await served.row(task))["model_calls"] == 1
 
 
 async def test_what_was_used_is_what_the_events_say(served: System, provider: OpenAIServer) -> None:

@@ -44,6 +44,22 @@ SELECT turn, step, state, text, response, calls, questions, error_code, refused 
    AND turn < :end_turn
  ORDER BY turn, step;
 
+-- name: unfinished_text
+-- What has been said of the answer that a step goes on with: the steps before it that the token limit cut
+-- (`baton.agents.replies.leaves_off`), back to one that is something else. What was only asked in between is nothing.
+WITH earlier AS (
+    SELECT turn, step, text, state = :step.recorded AND response IS NULL AS is_silent,
+           coalesce(state = :step.recorded AND response ->> 'finish_reason' = 'length'
+                    AND (calls = '[]' OR calls -> 0 ->> 'id' = 'call_go_on'), false) AS is_cut
+      FROM steps
+     WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) < (:turn, :step)
+), whole AS (
+    SELECT turn, step FROM earlier WHERE NOT is_silent AND NOT is_cut ORDER BY turn DESC, step DESC LIMIT 1
+)
+SELECT coalesce(string_agg(e.text, '' ORDER BY e.turn, e.step), '')
+  FROM earlier e LEFT JOIN whole w ON true
+ WHERE e.is_cut AND (w.turn IS NULL OR (e.turn, e.step) > (w.turn, w.step));
+
 -- name: transcript_results
 SELECT turn, step, call_id, content, failed, CASE WHEN edited THEN arguments END AS edited FROM tool_calls
  WHERE tenant_id = :tenant AND task_id = :task AND (turn, step) >= (:kept_turn, :kept_step) AND state = :call.done
