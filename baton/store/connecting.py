@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from baton.domain.errors import TooSlow, Unavailable
 
@@ -28,6 +29,9 @@ AWAY: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.DeadlockDetectedError,
 )
+
+#: The oldest PostgreSQL whose SQL ours is.
+OLDEST: Final = 15
 
 _OTHER_SCHEMA: Final = "the database's schema is not the one that this version needs"
 READ_ONLY: Final = "the database is read-only: it may be a standby, or fail over right now"
@@ -77,6 +81,14 @@ def not_connected(error: Exception, dsn: str) -> Unavailable:
             return Unavailable("DATABASE_URL cannot be read", "dsn_invalid")
         case _:
             return _away(error, dsn)
+
+
+def check_version(connection: "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]") -> None:
+    """Raises `Unavailable` if the server is too old. Asks it nothing: it said so as the connection was made."""
+    version = connection.get_server_version()
+    if version.major < OLDEST:
+        said = f"the server is PostgreSQL {version.major}.{version.minor}, and Baton needs {OLDEST} or newer"
+        raise Unavailable(said, "database_old")
 
 
 async def connect(dsn: str, seconds: float, application: str) -> "asyncpg.Connection[asyncpg.Record]":

@@ -36,6 +36,7 @@ from baton.service.doctor import diagnose
 from baton.service.health import API_NEEDS, WORKER_NEEDS, Monitor, health_pages
 from baton.service.namespace import ensure_namespace
 from baton.settings import Settings
+from baton.store import connecting
 from tests.support.api import NOWHERE
 from tests.support.postgres import PostgresServer
 from tests.support.system import eventually
@@ -131,6 +132,10 @@ async def database_away(place: Place) -> None:
     place.settings["database_url"] = SecretStr(f"postgresql://baton:{_SECRET}@{NOWHERE}/baton")
 
 
+async def old_server(place: Place) -> None:
+    place.patch.setattr(connecting, "OLDEST", 99)
+
+
 async def standby(place: Place) -> None:
     await place.execute(f"ALTER DATABASE {place.name} SET default_transaction_read_only = on")
 
@@ -220,6 +225,7 @@ _BROKEN: Final = {
     "`sslrootcert` names a file that is not there": (database_certificate_missing, "certificate_missing"),
     "`DATABASE_URL` cannot be parsed": (url_that_cannot_be_read, "dsn_invalid"),
     "PostgreSQL away": (database_away, "database_away"),
+    "PostgreSQL older than 15": (old_server, "database_old"),
     "PostgreSQL read-only, after a failover": (standby, "database_read_only"),
     "no schema": (no_schema, "schema_missing"),
     "schema too old": (schema_too_old, "schema_old"),

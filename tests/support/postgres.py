@@ -61,9 +61,9 @@ class PostgresServer:
 
 
 @asynccontextmanager
-async def running_postgres(directory: Path) -> AsyncGenerator[PostgresServer]:
-    """A server with its data in ``directory``, stopped at the end."""
-    server = Postgres(directory / "data", directory / "postgres.log", _FAST)
+async def running_postgres(directory: Path, installation: Path | None = None) -> AsyncGenerator[PostgresServer]:
+    """A server with its data in ``directory``, stopped at the end. ``installation``: of another than the usual one."""
+    server = Postgres(directory / "data", directory / "postgres.log", _FAST, installation)
     running = await start(await server.part())
     try:
         postgres = PostgresServer(server)

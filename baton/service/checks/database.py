@@ -6,7 +6,7 @@ from typing import Final
 from baton.domain.errors import TooSlow, Unavailable
 from baton.domain.health import Check, CheckStatus, failed, warning
 from baton.store import health
-from baton.store.connecting import connect
+from baton.store.connecting import NOT_CONNECTED, connect, not_connected
 from baton.store.pool import Connection, Pool
 
 _SECONDS: Final = 5.0
@@ -48,18 +48,24 @@ async def _over_a_new_one(dsn: str) -> list[Check]:
             return await _looked_at(connection)
     except TimeoutError:
         return [failed("database", "database_slow", "the database does not answer in time")]
+    except Unavailable as error:
+        return [_of("database", error)]
+    except NOT_CONNECTED as error:
+        return [_of("database", not_connected(error, dsn))]
     finally:
         connection.terminate()
 
 
 async def _looked_at(connection: Connection) -> list[Check]:
+    server = await health.read_server(connection)
     found = Check("database")
     try:
+        server.check_writable()
         await health.try_to_write(connection)
     except Unavailable as error:
         found = _of("database", error)
     try:
-        ahead = await health.check_schema(connection)
+        ahead = server.check_schema()
     except Unavailable as error:
         return [found, _of("schema", error)]
     if ahead:
