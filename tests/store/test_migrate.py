@@ -8,11 +8,15 @@ import pytest
 
 from baton.domain.approvals import ApprovalState
 from baton.domain.compactions import CompactionReason
+from baton.domain.errors import Unavailable
 from baton.domain.events import EventType
 from baton.domain.states import CallState, ExecutionState, MessageState, StepState, TaskState, TurnState
+from baton.store import connecting
 from baton.store import migrate as module
 from baton.store.migrate import Migration, SchemaRefused, SchemaTooOld, known_migrations, migrate
+from baton.store.pool import Connection
 from tests.support.postgres import PostgresServer
+from tests.support.system import eventually
 
 #: What has been published is never edited: a change is a new migration, and a new line here.
 PUBLISHED = {
@@ -141,6 +145,133 @@ async def test_a_table_in_use_does_not_make_everybody_queue(
         assert await migrate(empty_database) == ["9999_late.sql"]
     finally:
         await connection.close()
+
+
+BUILD = Migration(
+    2,
+    "0002_build.sql",
+    "-- By n.\n\n-- concurrently\nCREATE INDEX CONCURRENTLY IF NOT EXISTS things_by_n ON things (n) WHERE n > 1;\n",
+)
+
+
+@pytest.fixture
+async def things(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Connection]:
+    """A connection to a database with a table, which the next migration is to build an index for while others write.
+    It is in a transaction that has written to that table, and that the build has to wait for."""
+    table = Migration(1, "0001_things.sql", "CREATE TABLE things (n integer); INSERT INTO things VALUES (1), (2)")
+    monkeypatch.setattr(module, "known_migrations", lambda: [table])
+    await migrate(empty_database)
+    monkeypatch.setattr(module, "known_migrations", lambda: [table, BUILD])
+    writer = await asyncpg.connect(empty_database)
+    await writer.execute("BEGIN; INSERT INTO things VALUES (3)")
+    yield writer
+    await writer.close()
+
+
+async def is_valid(dsn: str) -> bool | None:
+    """Whether the index is; None if there is none."""
+    found = await fetch(dsn, "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('things_by_n')")
+    return bool(found[0][0]) if found else None
+
+
+async def migrators(dsn: str) -> list[int]:
+    """Those that are connected."""
+    found = await fetch(dsn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'baton migrate'")
+    return [int(str(pid)) for (pid,) in found]
+
+
+async def test_others_write_while_an_index_is_built(empty_database: str, things: Connection) -> None:
+    """Whatever `lock_timeout` is, it waits for the transactions that are under way, and nobody waits for it."""
+    building = asyncio.create_task(migrate(empty_database, lock_seconds=0.01))
+
+    async def under_way() -> bool:
+        return await is_valid(empty_database) is False
+
+    await eventually(under_way)
+    await execute(empty_database, "SET lock_timeout = '5s'", "INSERT INTO things VALUES (4)", "UPDATE things SET n = 5")
+    assert not building.done()
+    await things.execute("COMMIT")
+    assert await building == ["0002_build.sql"]
+    assert await is_valid(empty_database)
+    assert await migrate(empty_database) == []
+
+
+async def test_an_index_whose_migrator_was_killed_is_built_anew(empty_database: str, things: Connection) -> None:
+    building = asyncio.create_task(migrate(empty_database))
+
+    async def under_way() -> bool:
+        return await is_valid(empty_database) is False
+
+    await eventually(under_way)
+    (pid,) = await migrators(empty_database)
+    await execute(empty_database, f"SELECT pg_terminate_backend({pid})")
+    with pytest.raises((asyncpg.PostgresError, OSError)):
+        await building
+    assert await is_valid(empty_database) is False, "no query uses it, and each write costs more"
+    await things.execute("COMMIT")
+    assert await migrate(empty_database) == ["0002_build.sql"]
+    assert await is_valid(empty_database)
+
+
+async def test_one_that_was_built_by_hand_is_kept(empty_database: str, things: Connection) -> None:
+    """Also if that is still under way."""
+    by_hand = asyncio.create_task(execute(empty_database, BUILD.text))
+
+    async def under_way() -> bool:
+        return await is_valid(empty_database) is False
+
+    async def waited_for() -> bool:
+        looked = "SELECT FROM pg_stat_activity WHERE application_name = 'baton migrate' AND query LIKE '%pg_locks%'"
+        return bool(await fetch(empty_database, looked))
+
+    await eventually(under_way)
+    oid = await fetch(empty_database, "SELECT to_regclass('things_by_n')::oid")
+    building = asyncio.create_task(migrate(empty_database))
+    await eventually(waited_for)
+    await things.execute("COMMIT")
+    await by_hand
+    assert await building == ["0002_build.sql"]
+    assert await fetch(empty_database, "SELECT to_regclass('things_by_n')::oid") == oid
+    assert await is_valid(empty_database)
+
+
+async def test_who_waits_for_another_migrator_does_not_hold_up_its_index(
+    empty_database: str, things: Connection
+) -> None:
+    """The other one waits for all who hold a snapshot: each would wait for the other."""
+    building = [asyncio.create_task(migrate(empty_database)) for _ in range(3)]
+
+    async def all_there() -> bool:
+        return await is_valid(empty_database) is False and len(await migrators(empty_database)) == len(building)
+
+    await eventually(all_there)
+    await things.execute("COMMIT")
+    assert sorted(await asyncio.gather(*building)) == [[], [], ["0002_build.sql"]]
+    assert await is_valid(empty_database)
+
+
+async def test_a_server_that_is_too_old_is_refused(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "OLDEST", 99)
+    with pytest.raises(Unavailable, match=r"the server is PostgreSQL \d\d\.\d+, and Baton needs 99 or newer: upgrade"):
+        await migrate(empty_database)
+    assert await fetch(empty_database, "SELECT FROM pg_tables WHERE tablename = 'schema_migrations'") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE INDEX CONCURRENTLY i ON t (n)",
+        "CREATE INDEX IF NOT EXISTS i ON t (n)",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (n); SELECT 1",
+        "DROP INDEX CONCURRENTLY i",
+    ],
+)
+def test_a_concurrent_part_builds_one_index(text: str) -> None:
+    migration = Migration(1, "0001_it.sql", f"SELECT 1;\n-- commit\n-- concurrently\n{text};\n")
+    with pytest.raises(ValueError, match=r"0001_it\.sql: a concurrent part is one CREATE INDEX CONCURRENTLY"):
+        migration.index_of(migration.parts[-1])
+    assert migration.index_of(migration.parts[0]) is None
+    assert BUILD.index_of(BUILD.text) == "things_by_n"
 
 
 async def test_a_schema_of_newer_code_is_refused(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:

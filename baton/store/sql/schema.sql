@@ -19,3 +19,16 @@ SELECT concat_ws(' ', 'constraint', t.relname || '.' || c.conname, pg_get_constr
 UNION ALL
 SELECT concat_ws(' ', 'index', pg_get_indexdef(i.indexrelid, 0, true))
   FROM tables t JOIN pg_index i ON i.indrelid = t.oid;
+
+-- name: half_built
+-- An index that was begun while others write and is no use yet: whether somebody is still building it, or was killed
+-- over it. Who builds it has this lock on its table, as vacuuming has.
+SELECT EXISTS (
+           SELECT FROM pg_locks AS l
+             LEFT JOIN pg_stat_activity AS a USING (pid)
+            WHERE l.locktype = 'relation' AND l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock'
+              AND l.granted AND l.pid <> pg_backend_pid()
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND a.backend_type IS DISTINCT FROM 'autovacuum worker') AS is_being_built
+  FROM pg_index AS i
+ WHERE i.indexrelid = to_regclass(:index) AND NOT i.indisvalid;
