@@ -26,6 +26,7 @@ from baton.domain.window import (
     parts_of,
     room_for,
     room_in,
+    room_to_shorten,
     said_bytes,
     shortened,
     with_shorter_texts,
@@ -46,7 +47,7 @@ async def take_next(
     on_text: Callable[[str], None],
 ) -> ModelReply | Compaction:
     """The reply of the agent's model to ``transcript``, as `take_step` has it; or a compaction, where that would not
-    fit: the next step reads it.
+    fit, or where somebody has asked for one: the next step reads it.
 
     ``at``: the turn and the step that is being taken. An overflow that the window did not foretell is compacted, too;
     another one right after it is raised. What cannot be left out is shortened: results, and where somebody has agreed
@@ -62,6 +63,10 @@ async def take_next(
             reason = CompactionReason.OVERFLOW if tried else CompactionReason.WINDOW
             return await _compact(models, transcript, cut, room, reason, at, partial)
         transcript = _shorter(transcript, room.most)
+    elif transcript.asks_for_summary:
+        wanted = room_to_shorten(other + said_bytes(transcript), room)
+        if (cut := cut_for(transcript, wanted, other)) is not None:
+            return await _compact(models, transcript, cut, wanted, CompactionReason.REQUESTED, at, partial)
     for tries in count(1):
         try:
             return await take_step(models, transcript, attempt, partial, on_text)

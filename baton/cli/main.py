@@ -25,7 +25,9 @@ COMMANDS: Final = {
     "inbox": Command("inbox:inbox", "List the tasks that wait for a person, longest wait first."),
     "send": Command("send:send", "Send a message to a task, such as the answer to its question."),
     "messages": Command("messages:messages", "List a task's messages, and what became of each."),
-    "compactions": Command("compactions:compactions", "List a task's summaries of older turns, undo or redo one."),
+    "compactions": Command(
+        "compactions:compactions", "List a task's summaries of older turns, ask for one, undo or redo one."
+    ),
     "edit": Command("receipts:edit", "Change a message before the agent reads it."),
     "withdraw": Command("receipts:withdraw", "Withdraw a message before the agent reads it."),
     "redrive": Command("receipts:redrive", "Send dead messages again, in their original order."),

@@ -18,7 +18,7 @@ from baton.client.responses import decoded, refusal
 from baton.client.schemas.agents import Agents, ChangedAgent, WholeAgent
 from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
 from baton.client.schemas.base import Json, PageOut
-from baton.client.schemas.compactions import ChangedCompaction, CompactionOut, Compactions
+from baton.client.schemas.compactions import ChangedCompaction, CompactionOut, Compactions, RequestedCompaction
 from baton.client.schemas.executions import ExecutionOut, StartedExecution
 from baton.client.schemas.messages import Accepted, ChangedMessage, MessageOut, Messages
 from baton.client.schemas.tasks import ExplanationOut, TaskOut, Tasks
@@ -153,6 +153,10 @@ class Client:
     def compactions(self, task_id: UUID | str) -> AsyncIterator[CompactionOut]:
         """A task's summaries, newest first; the first that is not undone is the one in use."""
         return self._pages(Compactions, f"/tasks/{task_id}/compactions")
+
+    async def ask_for_compaction(self, task_id: UUID | str) -> RequestedCompaction:
+        """Have the task's next step make a summary. Safe to repeat."""
+        return decoded(RequestedCompaction, await self._call("POST", f"/tasks/{task_id}/compactions"))
 
     async def undo_compaction(self, task_id: UUID | str, number: int) -> ChangedCompaction:
         """Have the agent read again what a summary stands for. Safe to repeat."""

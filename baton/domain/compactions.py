@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+
+from baton.domain.authors import Author
 
 
 class CompactionReason(StrEnum):
@@ -10,6 +13,15 @@ class CompactionReason(StrEnum):
 
     WINDOW = "window"  #: the conversation came near the end of the model's window
     OVERFLOW = "overflow"  #: the provider refused it as too long
+    REQUESTED = "requested"  #: somebody asked for it
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCompaction:
+    """A summary that somebody has asked for and that no step has made yet."""
+
+    at: datetime
+    by: Author
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -106,7 +106,8 @@ class Transcript:
     ``compaction``: what is read instead of the turns before the first of these, and of that one's first steps;
     ``pinned``: messages of those turns that are read all the same. ``result_schema``: what the answer that ends the
     task must obey, empty for nothing. ``is_beginning``: there are more turns than these, which cannot be loaded before
-    a summary stands for some. ``may_shorten``: long texts may be cut, somebody has said.
+    a summary stands for some. ``may_shorten``: long texts may be cut, somebody has said. ``asks_for_summary``: so has
+    somebody who wants one as soon as possible.
     """
 
     agent: Agent
@@ -122,6 +123,7 @@ class Transcript:
     result_schema: JsonObject = field(default_factory=dict[str, JsonValue])
     is_beginning: bool = False
     may_shorten: bool = False
+    asks_for_summary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,12 @@ class TaskBusy(Conflict):
     code = "task_busy"
 
 
+class NothingToCompact(Conflict):
+    """A summary was asked for, and there is nothing that it could stand for."""
+
+    code = "nothing_to_compact"
+
+
 class AlreadyDecided(Conflict):
     """The approval is not open any more. ``state`` is the approval's: what became of it."""
 

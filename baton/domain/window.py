@@ -41,6 +41,11 @@ def room_in(window_bytes: int) -> WindowRoom:
     return WindowRoom(most, most // 2, min(max(most // 8, 512), 16 * 1024), most * 3 // 4)
 
 
+def room_to_shorten(size: int, room: WindowRoom) -> WindowRoom:
+    """The room in which what has ``size`` bytes now is to have about two fifths of that, whatever ``room`` there is."""
+    return replace(room_in(size), material=room.material)
+
+
 def room_for(window_tokens: int, compaction: Compaction | None, model: str) -> WindowRoom:
     """The room that a conversation with ``model`` has. A size that the provider has refused before is too much."""
     window = window_tokens * BYTES_PER_TOKEN

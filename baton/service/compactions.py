@@ -1,8 +1,9 @@
-"""Compactions of a task's context: listed, undone and redone."""
+"""Compactions of a task's context: listed, asked for, undone and redone."""
 
 from typing import Final
 
 from baton.domain.agents import Principal
+from baton.domain.compactions import AskedCompaction
 from baton.domain.errors import CompactionNotFound
 from baton.domain.ids import TaskAddress
 from baton.domain.views import CompactionView, Page
@@ -25,6 +26,17 @@ async def list_compactions(
         found = await compactions.page(connection, seen.tenant_id, seen.id, limit=limit, before=before)
     page = tuple(found)
     return Page(page, encode_cursor(page[-1].compaction.number) if found.more else None)
+
+
+async def ask_for_compaction(baton: Baton, who: Principal, address: TaskAddress) -> AskedCompaction:
+    """Have the next step of a task make a summary, also where all that was said would fit its model's window. Again,
+    before there is one, changes nothing.
+
+    Raises what `find_task` raises, `TaskClosed` for a cancelled task, and `NothingToCompact`.
+    """
+    seen = await find_task(baton, who, address)
+    async with baton.pool.transaction(seen.route.execution_id) as connection:
+        return await compactions.ask(connection, seen.route, who.author)
 
 
 async def undo_compaction(baton: Baton, who: Principal, address: TaskAddress, number: int) -> CompactionView:

@@ -1,22 +1,28 @@
-"""Summaries that models read: recorded as steps, undone and redone."""
+"""Summaries that models read: recorded as steps, asked for, undone and redone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import asyncpg
 from pydantic import TypeAdapter
 
 from baton.domain.authors import Author
-from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
+from baton.domain.catalog import SCRIPTED
+from baton.domain.compactions import AskedCompaction, Compaction, CompactionReason, Cut, LeftOut
 from baton.domain.conversation import ModelReply, Usage
-from baton.domain.errors import CompactionNotFound
+from baton.domain.errors import CompactionNotFound, NothingToCompact, TaskClosed, TaskNotFound
 from baton.domain.events import ContextCompacted, ContextRestored, StepUsed
 from baton.domain.ids import StepKey, TaskId, TaskRoute, TenantId
+from baton.domain.json import JsonObject
 from baton.domain.mailbox import Standing, Then
-from baton.domain.states import StepState
+from baton.domain.states import StepState, TaskState
 from baton.domain.views import CompactionView
 from baton.store import steps
+from baton.store.agents import agent_of
 from baton.store.changes import Change
 from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
-from baton.store.queries import fetchrow, fetchval, of_step
+from baton.store.queries import execute, fetchrow, fetchval, of_step
 from baton.store.step_rows import end_step, locked, stand
 
 _LEFT_OUT = TypeAdapter(LeftOut)
@@ -53,8 +59,39 @@ async def record(connection: Connection, key: StepKey, attempt: int, made: Compa
         model=made.model,
         agent_model=made.agent_model,
     )
-    change.say(_body(made, number, usage=counted))
+    asked = await fetchval(connection, "asked_compaction", tenant=key.tenant_id, task=key.task_id)
+    by = _asked(asked).by if asked is not None and made.reason is CompactionReason.REQUESTED else None
+    change.say(_body(made, number, usage=counted, by=by))
     return Standing(Then.STEP, key.turn, key.step + 1, change.box, event_seq=await change.write())
+
+
+async def ask(connection: Connection, route: TaskRoute, by: Author) -> AskedCompaction:
+    """Have the task's next step make a summary, be there need of one or not. Again, before there is one, changes
+    nothing.
+
+    Raises `TaskNotFound`, `TaskClosed` for a cancelled task, and `NothingToCompact`.
+    """
+    change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
+    state = change.task.box.state
+    if state is TaskState.CANCELLED:
+        raise TaskClosed("the task is cancelled: its agent reads nothing any more", state)
+    row = await fetchrow(connection, "compactable", tenant=route.tenant_id, task=route.task_id)
+    if row is None:
+        raise TaskNotFound("there is no such task")
+    if row["compaction_asked"] is not None:
+        return _asked(row["compaction_asked"])
+    if any(choice.model == SCRIPTED for choice in agent_of(row).choices):
+        raise NothingToCompact("the scripted model reads its whole script: nothing can be left out", state)
+    if not row["has_material"]:
+        raise NothingToCompact("nothing has been said that could be left out", state)
+    asked = AskedCompaction(datetime.now(UTC), by)
+    told = {"at": asked.at.isoformat(), "by": by.json()}
+    await execute(connection, "ask_for_compaction", tenant=route.tenant_id, task=route.task_id, wish=told)
+    return asked
+
+
+def _asked(found: JsonObject) -> AskedCompaction:
+    return AskedCompaction(datetime.fromisoformat(str(found["at"])), Author.recorded(found["by"], ""))
 
 
 async def undo(connection: Connection, route: TaskRoute, number: int, by: Author) -> CompactionView:
@@ -76,7 +113,7 @@ async def redo(connection: Connection, route: TaskRoute, number: int, by: Author
     change = await Change.of(connection, route.tenant_id, route.execution_id, route.task_id)
     found = await get(connection, route, number)
     if await _changed(connection, "redo_compaction", route, number):
-        change.say(_body(found.compaction, number, by=by))
+        change.say(replace(_body(found.compaction, number, by=by), summary=""))
         await change.write()
     return await get(connection, route, number)
 
@@ -130,7 +167,7 @@ async def _changed(connection: Connection, query: str, route: TaskRoute, number:
 
 
 def _body(made: Compaction, number: int, usage: Usage | None = None, by: Author | None = None) -> ContextCompacted:
-    """The event: with the summary where it was just made, and who redid it where somebody has."""
+    """The event, and who asked for the summary or redid it where somebody has."""
     return ContextCompacted(
         turn=made.turn,
         step=made.step,
@@ -139,7 +176,7 @@ def _body(made: Compaction, number: int, usage: Usage | None = None, by: Author 
         kept_turn=made.cut.turn,
         kept_step=made.cut.step,
         left_out=made.left_out,
-        summary=made.summary if by is None else "",
+        summary=made.summary,
         model=made.model,
         usage=usage,
         by="" if by is None else by.name,

@@ -105,6 +105,7 @@ async def read(
         compaction=compaction,
         pinned=pinned,
         result_schema=task["wanted_schema"],
+        asks_for_summary=task["asks_for_summary"],
     )
 
 

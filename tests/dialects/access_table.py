@@ -68,6 +68,7 @@ TABLE: Final[dict[str, Entry]] = {
     f"POST {_V1}/tasks/{{task_id}}/pause": Entry(W),
     f"POST {_V1}/tasks/{{task_id}}/resume": Entry(W, needs="paused"),
     f"GET {_V1}/tasks/{{task_id}}/compactions": Entry(R),
+    f"POST {_V1}/tasks/{{task_id}}/compactions": Entry(W, 202, needs="talked"),
     f"DELETE {_V1}/tasks/{{task_id}}/compactions/{{number}}": Entry(W, needs="compacted"),
     f"POST {_V1}/tasks/{{task_id}}/compactions/{{number}}/redo": Entry(W, needs="compacted"),
     f"POST {_V1}/tasks/{{task_id}}/messages": Entry(S, 202, {"text": "hello"}, "waiting"),

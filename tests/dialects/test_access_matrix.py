@@ -26,7 +26,7 @@ from tests.dialects.conftest import QUICK
 from tests.dialects.requests import start_plan, start_task, task_ids
 from tests.dialects.test_approvals import hold
 from tests.dialects.test_artifacts import set_apart_by_a_call
-from tests.dialects.test_compactions import compact
+from tests.dialects.test_compactions import compact, talk
 from tests.support.api import NOWHERE, RunningApi, running_api
 from tests.support.keys import create_key, list_keys, revoke_key
 from tests.support.postgres import PostgresServer
@@ -218,6 +218,7 @@ STATES: Final = {
     "approval": _as_it_is,
     "artifact": _as_it_is,
     "compacted": _as_it_is,
+    "talked": talk,
 }
 
 

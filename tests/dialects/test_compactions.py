@@ -2,14 +2,15 @@
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from baton.client.schemas.compactions import ChangedCompaction, Compactions
+from baton.domain.agents import Agent
 from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
-from baton.domain.conversation import Usage
+from baton.domain.conversation import ModelReply, Usage
 from baton.domain.events import EventType
 from baton.domain.ids import StepKey
-from baton.store import compactions, events, steps
+from baton.store import agents, compactions, events, steps
 from baton.store.steps import StepAttempt
 from tests.dialects.commands import commands
 from tests.dialects.requests import start_task
@@ -39,6 +40,19 @@ async def compact(api: RunningApi, task_id: str, step: int = 0) -> StepKey:
     async with api.pool.transaction() as connection:
         await compactions.record(connection, key, 1, made, Usage(7, 3, calls=1))
     return key
+
+
+async def talk(api: RunningApi, task_id: str) -> None:
+    """Have a worker answer a task's first message, with a model that has a window."""
+    key = await key_of(api, task_id)
+    async with api.pool.connection() as connection:
+        new = Agent(key.tenant_id, uuid4(), 0, f"agent-{uuid4()}", "openai-chat:gpt-5-mini")
+        agent = await agents.insert(connection, new)
+        await connection.execute("UPDATE tasks SET agent_id = $2 WHERE id = $1", key.task_id, agent.id)
+    async with api.pool.transaction() as connection:
+        assert isinstance(await steps.start_step(connection, key), StepAttempt)
+    async with api.pool.transaction() as connection:
+        await steps.record_step(connection, key, 1, ModelReply("Yes.", (), {"parts": []}), (), (), ())
 
 
 async def read(api: RunningApi, key: StepKey) -> int | None:
@@ -89,6 +103,21 @@ async def test_a_compaction_is_undone_and_redone(api: RunningApi) -> None:
     assert log[4][1]["by"] == log[2][1]["by"] != ""
 
 
+async def test_one_is_asked_for_once_and_where_there_is_something_to_leave_out(api: RunningApi) -> None:
+    task = (await start_task(api.http))["tasks"][0]["id"]
+    path = f"{V1}/tasks/{task}/compactions"
+    problem(await api.http.post(path), 409, "nothing_to_compact")  # the scripted model has no window
+    await talk(api, task)
+    first, again = [await api.http.post(path) for _ in range(2)]
+    assert (first.status_code, first.json()["task_id"]) == (202, task)
+    assert again.json() == first.json(), "until there is a summary, no other is asked for"
+    problem(await api.client(api.other_key).post(path), 404, "task_not_found")
+    await api.set_task(task, compaction_asked=None, turn_open=True)  # a first turn is under way: its message stays
+    problem(await api.http.post(path), 409, "nothing_to_compact")
+    await api.set_task(task, state="cancelled", turn_open=False)
+    problem(await api.http.post(path), 409, "task_closed")
+
+
 async def test_what_there_is_not_is_not_found(api: RunningApi) -> None:
     task = (await start_task(api.http))["tasks"][0]["id"]
     for number in ("1", "0", "-3", str(2**40)):
@@ -117,3 +146,12 @@ async def test_the_command_lists_undoes_and_redoes(api: RunningApi, tmp_path: Pa
     again = await baton("compactions", task, "--redo", "1", "--json")
     assert ('"number": 1' in again.out, await read(api, key)) == (True, 1)
     assert (await baton("compactions", task, "--undo", "9")).code == 4
+
+
+async def test_the_command_asks_for_one(api: RunningApi, tmp_path: Path) -> None:
+    task, baton = (await start_task(api.http))["tasks"][0]["id"], commands(api, tmp_path)
+    refused = await baton("compactions", task, "--now")
+    assert (refused.code, "scripted" in refused.err) == (4, True)
+    await talk(api, task)
+    asked = await baton("compactions", task, "--now")
+    assert (asked.code, "next step makes one" in asked.out) == (0, True)

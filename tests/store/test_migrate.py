@@ -42,6 +42,7 @@ PUBLISHED = {
     "0020_result_schemas.sql": "647a115bd87d8c5c7f646ca8cd92083ca8e00657a8050f2e1e87b04225fc941b",
     "0021_namespace.sql": "f941524ff6aa56a767a297d1c3e1140ceb72c16db283feb31ebe0f71dad557dd",
     "0022_waiting_since.sql": "3837308732bbc3cbd4b5fb6c4d52dcea74d4689d5b0bd2f0d267f1aa71b46332",
+    "0023_asked_compactions.sql": "146fac2288439f2c5268f421bf8ebc33a623c075a0635a27c83497e557a3d8d5",
 }
 
 

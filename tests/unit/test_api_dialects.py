@@ -27,6 +27,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.TaskBusy: errors.TaskBusy("no", "running"),
     errors.AlreadyDecided: errors.AlreadyDecided("no", "declined"),
     errors.NotWaiting: errors.NotWaiting("no", "running"),
+    errors.NothingToCompact: errors.NothingToCompact("no", "running"),
     errors.MessageTaken: errors.MessageTaken("no", "claimed", 3),
     errors.Outdated: errors.Outdated("no", 7, ("q1",)),
     errors.AnswerRefused: errors.AnswerRefused("no", ("must be a number",)),

@@ -7,8 +7,8 @@ from uuid import UUID
 from rich.console import Console
 
 from baton.cli.commands.messages import messages_table
-from baton.cli.view.board import Board
-from baton.cli.view.happenings import Ended, Happening, Noted, QuestionOpened
+from baton.client.board import Board
+from baton.client.happenings import Ended, Happening, Noted, QuestionOpened
 from baton.client.schemas.messages import MessageOut
 from baton.domain.conversation import Question
 from baton.domain.events import Event, MessageEdited, MessageRedriven, MessagesDead

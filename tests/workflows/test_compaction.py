@@ -158,6 +158,27 @@ async def test_a_long_conversation_goes_on(served: System, provider: OpenAIServe
     assert "What did I say?" in again
 
 
+async def test_a_summary_that_was_asked_for_is_made_by_the_next_step(served: System, provider: OpenAIServer) -> None:
+    task = await served.start("Keep a list.", await new_agent(served))  # whose window would hold all of it
+    for turn in range(2, 8):
+        await served.until(task, "succeeded")
+        await served.send(task, filler(turn))
+    await served.until(task, "succeeded")
+    await compactions.ask_for_compaction(served.baton, served.who, TaskById(task))
+    assert await compacted(served, task) == []
+    await served.send(task, filler(8))
+    row = await served.until(task, "succeeded")
+    (made,) = await compacted(served, task)
+    assert (made.reason, made.by, made.summary) == ("requested", served.who.author.name, SUMMARY)
+    assert (row["result"], row["compaction_asked"], made.turn) == ("Noted message 0008", None, 8)
+    last = spoken(provider.asked[-1].body)
+    assert SUMMARY in last
+    assert (filler(2) in last, filler(8) in last) == (False, True)
+    await served.send(task, filler(9))
+    await served.until(task, "succeeded")
+    assert len(await compacted(served, task)) == 1
+
+
 async def test_a_turn_of_many_calls_goes_on(served: System, provider: OpenAIServer) -> None:
     calls = 60
 

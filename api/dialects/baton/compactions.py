@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from api.access import CanRead, CanWrite, Service
 from api.dialects.baton import translate
-from api.dialects.baton.problems import PREFIX, PROBLEMS
+from api.dialects.baton.problems import CHANGE_PROBLEMS, PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.ids import task_id as parse_id
 from api.query import STRICT_QUERY
 from api.responses import JsonResponse
 from api.routing import DirectRoute
-from baton.client.schemas.compactions import ChangedCompaction, Compactions
+from baton.client.schemas.compactions import ChangedCompaction, Compactions, RequestedCompaction
 from baton.domain.ids import TaskById
 from baton.service import compactions
 
@@ -33,6 +33,19 @@ async def list_compactions(
     """A task's compactions, newest first. The first that is not undone is the one that the agent reads."""
     page = await compactions.list_compactions(baton, who, TaskById(parse_id(task_id)), limit=limit, cursor=cursor)
     return JsonResponse(translate.page(page, translate.compaction))
+
+
+@router.post("", status_code=202, responses={202: {"model": RequestedCompaction}, **CHANGE_PROBLEMS})
+async def ask_for_compaction(task_id: str, who: CanWrite, baton: Service) -> Response:
+    """Have the agent read a summary of what was said so far, before its model's window is full: the next step of the
+    task, of this turn or of the next, makes one.
+
+    Where nothing can be left out the answer is 409 with `nothing_to_compact`. Safe to repeat: until there is the
+    summary, that asks for no other.
+    """
+    address = TaskById(parse_id(task_id))
+    asked = await compactions.ask_for_compaction(baton, who, address)
+    return JsonResponse({"task_id": address.task, "requested_at": asked.at}, 202)
 
 
 @router.delete("/{number}", responses={200: {"model": ChangedCompaction}})

@@ -30,6 +30,7 @@ ERRORS: Final[ErrorTable] = {
     errors.TaskBusy: ErrorStatus(409, "task_busy"),
     errors.AlreadyDecided: ErrorStatus(409, "approval_decided"),
     errors.NotWaiting: ErrorStatus(409, "not_waiting"),
+    errors.NothingToCompact: ErrorStatus(409, "nothing_to_compact"),
     errors.MessageTaken: ErrorStatus(409, "message_taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),
     errors.AnswerRefused: ErrorStatus(422, "answer_refused"),

@@ -30,6 +30,7 @@ ERRORS: Final[ErrorTable] = {
     errors.TaskClosed: ErrorStatus(409, "task_closed"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),
     errors.NotWaiting: ErrorStatus(409, "no_pending_interaction"),
+    errors.NothingToCompact: ErrorStatus(409, "conflict"),
     errors.AlreadyDecided: ErrorStatus(409, "approval_decided"),
     errors.MessageTaken: ErrorStatus(409, "message_taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),

@@ -29,6 +29,7 @@ ERRORS: Final[ErrorTable] = {
     errors.TaskBusy: ErrorStatus(409),
     errors.AlreadyDecided: ErrorStatus(409),
     errors.NotWaiting: ErrorStatus(409),
+    errors.NothingToCompact: ErrorStatus(409),
     errors.MessageTaken: ErrorStatus(409),
     errors.Outdated: ErrorStatus(412),
     errors.AnswerRefused: ErrorStatus(422),

@@ -29,6 +29,7 @@ ERRORS: Final[ErrorTable] = {
     errors.TaskClosed: ErrorStatus(409, "task-closed"),
     errors.TaskBusy: ErrorStatus(409, "task-busy"),
     errors.NotWaiting: ErrorStatus(409, "not-waiting"),
+    errors.NothingToCompact: ErrorStatus(409, "conflict"),
     errors.AlreadyDecided: ErrorStatus(409, "already-decided"),
     errors.MessageTaken: ErrorStatus(409, "message-taken"),
     errors.Outdated: ErrorStatus(412, "outdated"),

@@ -32,6 +32,7 @@ ERRORS: Final[ErrorTable] = {
     errors.TaskClosed: ErrorStatus(409, "task_cancelled"),
     errors.TaskBusy: ErrorStatus(409, "task_busy"),
     errors.NotWaiting: ErrorStatus(409, "not_waiting"),
+    errors.NothingToCompact: ErrorStatus(409, "conflict"),
     errors.AlreadyDecided: ErrorStatus(409, "conflict"),
     errors.MessageTaken: ErrorStatus(409, "conflict"),
     errors.Outdated: ErrorStatus(412, "precondition_failed"),

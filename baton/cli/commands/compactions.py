@@ -15,16 +15,23 @@ def compactions(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or EXECUTION/NUMBER.")],
     undo: Annotated[int | None, typer.Option(metavar="NUMBER", help="Undo this one.")] = None,
     redo: Annotated[int | None, typer.Option(metavar="NUMBER", help="Redo this one.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Have the task's next step make one.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print them as a JSON array.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List a task's summaries of older turns, undo or redo one."""
+    """List a task's summaries of older turns, ask for one, undo or redo one."""
 
     async def command(client: Client) -> int:
         task_id = await find_task_id(client, task)
         if (number := redo if undo is None else undo) is not None:
             await (client.redo_compaction if undo is None else client.undo_compaction)(task_id, number)
+        if now:
+            asked = await client.ask_for_compaction(task_id)
+            if not json:
+                print_text(
+                    f"The task's next step makes one (asked for at {asked.requested_at:%Y-%m-%d %H:%M:%S} UTC).\n"
+                )
         found = [one async for one in client.compactions(task_id)]
         if json:
             print_json([as_json(one) for one in found])

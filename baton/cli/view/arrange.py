@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from typing import Final
 
-from baton.cli.view.task import BoardTask
+from baton.client.board_task import BoardTask
 
 _DEEPEST_GUIDE: Final = 24  #: cells; below that the tree grows no further to the right
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from baton.cli.view.answers import answer_to
-from baton.cli.view.board import Board
-from baton.cli.view.task import BoardTask
+from baton.client.board import Board
+from baton.client.board_task import BoardTask
 from baton.client.errors import Refused, Unreachable, UsageError
 from baton.client.http import Client, SentMessage
 from baton.domain.conversation import Question

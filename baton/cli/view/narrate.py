@@ -8,11 +8,11 @@ from rich.segment import Segment
 from rich.text import Text
 
 from baton.cli.view.answers import labelled, rule_of
-from baton.cli.view.board import Board
-from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said, ToolUsed
-from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import clock, mark_of, since
 from baton.client.address import address_of
+from baton.client.board import Board
+from baton.client.board_task import BoardTask
+from baton.client.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said, ToolUsed
 from baton.domain.conversation import Question
 from baton.runtime.terminal import harmless, one_line
 

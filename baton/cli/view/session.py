@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from rich.console import RenderableType
 
-from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask, Desk
-from baton.cli.view.happenings import Answered
 from baton.cli.view.narrate import Narrator
+from baton.client.board import Board
 from baton.client.errors import EXIT_FAILED, EXIT_SUCCEEDED
+from baton.client.happenings import Answered
 from baton.client.http import Client
 from baton.client.log import Entry
 from baton.client.schemas.executions import ExecutionOut

@@ -8,9 +8,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from baton.cli.view.board import Board
-from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import mark_of, since, usage_line
+from baton.client.board import Board
+from baton.client.board_task import BoardTask
 from baton.domain.states import TaskState
 from baton.runtime.terminal import harmless, one_line
 

@@ -1,6 +1,7 @@
 """Summaries that a task's model reads instead of what was said before."""
 
 from datetime import datetime
+from uuid import UUID
 
 from baton.client.schemas.base import PageOut, Shape
 from baton.domain.compactions import CompactionReason
@@ -42,6 +43,13 @@ class CompactionOut(CompactionShape):
 
 class Compactions(PageOut[CompactionOut]):
     """A page of compactions."""
+
+
+class RequestedCompaction(Shape):
+    """A summary that was asked for, when first, and that the task's next step makes."""
+
+    task_id: UUID
+    requested_at: datetime
 
 
 class ChangedCompaction(CompactionShape):

@@ -148,8 +148,8 @@ class ContextCompacted(OfStep):
     """A step made a summary, which the model reads from now on instead of what it stands for (``left_out``).
 
     ``number`` counts the task's compactions. Read as they were said are the messages of ``kept_turn``, its steps from
-    ``kept_step`` on, and what came later. ``usage`` is what the summary used. Where somebody redid one that was undone,
-    ``by`` and ``author`` say who, and the summary is not repeated.
+    ``kept_step`` on, and what came later. ``usage`` is what the summary used. ``by`` and ``author`` say who asked for
+    it, where somebody has; or redid one that was undone: then the summary is not repeated.
     """
 
     type: ClassVar = EventType.CONTEXT_COMPACTED

@@ -17,6 +17,41 @@ SELECT ${compaction}
   FROM compactions c
  WHERE c.tenant_id = :tenant AND c.task_id = :task AND c.number = :number::bigint;
 
+-- name: compactable
+-- A task and its agent, who has asked for a summary of it already, and whether there is anything that one could stand
+-- for: turns before the one that the next step is in, or answers in it, from the newest summary on; but not the last
+-- answer, where the model has not read its results (`baton.domain.window.cut_for`).
+WITH c AS (
+    ${newest_compaction}
+), answers AS (
+    SELECT s.turn, s.step, row_number() OVER (PARTITION BY s.turn ORDER BY s.step) AS nth
+      FROM steps s LEFT JOIN c ON true
+     WHERE s.tenant_id = :tenant AND s.task_id = :task AND s.state <> :step.running AND s.response IS NOT NULL
+       AND (s.turn, s.step) >= (coalesce(c.kept_turn, 0), coalesce(c.kept_step, 0))
+), unread AS (
+    SELECT l.turn FROM (SELECT turn, step FROM answers ORDER BY turn DESC, step DESC LIMIT 1) l
+     WHERE EXISTS (SELECT FROM tool_calls k
+                    WHERE k.tenant_id = :tenant AND k.task_id = :task AND k.state = :call.done
+                      AND k.turn = l.turn AND k.step = l.step)
+)
+SELECT ${agent}, t.compaction_asked,
+       EXISTS (SELECT FROM answers WHERE nth > 1)
+       OR coalesce((SELECT kept_turn FROM c), 1)
+          < coalesce((SELECT turn FROM unread), t.turn + (NOT t.turn_open)::integer) AS has_material
+  FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
+ WHERE t.tenant_id = :tenant AND t.id = :task;
+
+-- name: ask_for_compaction
+UPDATE tasks SET compaction_asked = :wish::jsonb WHERE tenant_id = :tenant AND id = :task;
+
+-- name: asked_compaction
+-- Who has asked for a summary, now that there is one.
+WITH was AS (
+    SELECT compaction_asked FROM tasks WHERE tenant_id = :tenant AND id = :task AND compaction_asked IS NOT NULL
+)
+UPDATE tasks SET compaction_asked = NULL FROM was WHERE tenant_id = :tenant AND id = :task
+RETURNING was.compaction_asked;
+
 -- name: add_compaction
 INSERT INTO compactions (tenant_id, task_id, number, turn, step, reason, kept_turn, kept_step, kept_seq, summary,
                          left_out, questions, refused_bytes, model, agent_model)

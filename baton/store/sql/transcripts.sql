@@ -15,7 +15,8 @@ SELECT ${agent}, coalesce(t.result_schema, a.result_schema) AS wanted_schema, t.
               FROM tasks d
              WHERE d.tenant_id = t.tenant_id AND d.execution_id = t.execution_id AND d.position = ANY (t.depends_on))
        END AS dependencies,
-       EXISTS (SELECT FROM artifacts r WHERE r.tenant_id = t.tenant_id AND r.task_id = t.id) AS has_artifacts
+       EXISTS (SELECT FROM artifacts r WHERE r.tenant_id = t.tenant_id AND r.task_id = t.id) AS has_artifacts,
+       t.compaction_asked IS NOT NULL AS asks_for_summary
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = :tenant AND t.id = :task;
 

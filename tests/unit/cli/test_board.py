@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from baton.cli.view.board import Board
-from baton.cli.view.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said
+from baton.client.board import Board
+from baton.client.happenings import Answered, Began, Ended, Happening, Noted, QuestionOpened, Said
 from baton.domain.conversation import Question, Usage
 from baton.domain.events import (
     Event,

@@ -10,14 +10,14 @@ from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from baton.cli.commands.inbox import inbox_table
-from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
-from baton.cli.view.task import BoardTask
 from baton.cli.view.texts import ago, clock, usage_line
 from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import InputLine
+from baton.client.board import Board
+from baton.client.board_task import BoardTask
 from baton.client.schemas.tasks import TaskOut
 from baton.domain.conversation import Question, Usage
 from baton.domain.events import ReasoningDelta, TaskFailed

@@ -14,11 +14,11 @@ from prompt_toolkit.key_binding import KeyBindings
 from rich.cells import cell_len
 
 from baton.cli.view.answers import answer_to, labelled, rule_of
-from baton.cli.view.board import Board
 from baton.cli.view.desk import Ask, Desk
 from baton.cli.view.keyboard import Keyboard
 from baton.cli.view.panel import rows
 from baton.cli.view.typist import SURPRISE_SECONDS, Typist
+from baton.client.board import Board
 from baton.client.http import Client
 from baton.domain.conversation import Question
 from baton.domain.json import JsonObject

@@ -6,7 +6,8 @@ from typing import assert_never
 
 import orjson
 
-from baton.cli.view.happenings import (
+from baton.client.board_task import BoardTask
+from baton.client.happenings import (
     Answered,
     Began,
     Ended,
@@ -16,7 +17,6 @@ from baton.cli.view.happenings import (
     Said,
     ToolUsed,
 )
-from baton.cli.view.task import BoardTask
 from baton.client.schemas.executions import ExecutionOut
 from baton.domain import events
 from baton.domain.conversation import Usage

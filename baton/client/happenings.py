@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from baton.cli.view.task import BoardTask
+from baton.client.board_task import BoardTask
 from baton.domain.conversation import Question
 from baton.domain.states import TaskState
 
