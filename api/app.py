@@ -29,7 +29,7 @@ from baton.metrics.series import CONNECTIONS, CONNECTIONS_MOST
 from baton.runtime.listener import listen
 from baton.runtime.logging import about, whereabouts
 from baton.runtime.pages import PageServer
-from baton.service.context import open_baton
+from baton.service.context import Baton, open_baton
 from baton.service.telemetry import core_runtime
 from baton.settings import Settings, load_settings
 
@@ -69,7 +69,7 @@ class BatonApp:
         self.dialects: Sequence[Dialect] = all_dialects()
         self.settings = settings
         self.room = Room(settings.max_connections)
-        #: Host and port of `/metrics`, while the lifespan is open and if there is one.
+        #: Host and port for operators, while the lifespan is open and if there is one.
         self.metrics_address: tuple[str, int] | None = None
         self._root = root_app(self.dialects, self._lifespan)
         prefixes = [(prefix, dialect.app) for dialect in self.dialects for prefix in dialect.prefixes]
@@ -136,7 +136,7 @@ class BatonApp:
         whens = (self.state.draining, baton.health.drain), (self.state.stopping, baton.feed.stop)
         stoppers = [asyncio.create_task(_when(event, then), name="stop") for event, then in whens]
         try:
-            async with _metrics(self.settings) as self.metrics_address:
+            async with _for_operators(self.settings, baton) as self.metrics_address:
                 yield
         finally:
             for stopper in stoppers:
@@ -150,13 +150,14 @@ def _pattern(prefix: str) -> str:
 
 
 @asynccontextmanager
-async def _metrics(settings: Settings) -> AsyncGenerator[tuple[str, int] | None]:
-    """The page with metrics, on a port of its own if there is one: it is no caller's business. See ADR 29."""
+async def _for_operators(settings: Settings, baton: Baton) -> AsyncGenerator[tuple[str, int] | None]:
+    """What operators and their tools read, on a port of its own if there is one: metrics are no caller's business, and
+    probes must be answered also while callers have all connections. See ADR 29."""
     if settings.metrics_port is None:
         yield None
         return
-    page = MetricsPage(core_runtime(metrics=True).metrics_url)
-    async with PageServer(listen(settings.host, settings.metrics_port), {"/metrics": page}) as server:
+    pages = {**baton.health_pages, "/metrics": MetricsPage(core_runtime(metrics=True).metrics_url)}
+    async with PageServer(listen(settings.host, settings.metrics_port), pages) as server:
         _log.info("metrics are at http://%s:%d/metrics", *server.address)
         yield server.address
 

@@ -15,7 +15,7 @@ from api.responses import JsonResponse
 from api.routing import allowed_methods
 from baton.domain.health import CheckStatus
 from baton.runtime.pages import MakePage
-from baton.service.health import IN_TEMPORAL, baton_version, health_pages
+from baton.service.health import IN_TEMPORAL, baton_version
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -28,7 +28,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
     @app.get("/livez")
     async def livez(request: Request, baton: Service) -> Response:
         """Whether only a restart helps this process: a 503 then. `Accept: text/plain` gets one line."""
-        return await _page(health_pages(baton.health)["/livez"], request)
+        return await _page(baton.health_pages["/livez"], request)
 
     @app.get("/readyz")
     async def readyz(request: Request, baton: Service) -> Response:
@@ -36,7 +36,7 @@ def root_app(dialects: Sequence[Dialect], lifespan: Lifespan) -> FastAPI:
 
         `Accept: text/plain` gets one line. What is told is at most a few seconds old.
         """
-        return await _page(health_pages(baton.health)["/readyz"], request)
+        return await _page(baton.health_pages["/readyz"], request)
 
     @app.get("/health")
     async def health(baton: Service) -> Response:

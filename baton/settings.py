@@ -312,8 +312,9 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         le=65535,
-        description="Port on which an API process shows its metrics (`/metrics`), without credentials; 0 picks a free "
-        "one, unset: none. A worker shows its own at `BATON_WORKER_PORT`.",
+        description="Port on which an API process shows its metrics (`/metrics`) and answers `/livez` and `/readyz`, "
+        "apart from its callers, without credentials; 0 picks a free one, unset: none. A worker does so at "
+        "`BATON_WORKER_PORT`.",
     )
     metrics_interval_seconds: float = Field(
         default=15.0,

@@ -41,6 +41,7 @@ _ALL: Final = (
     FaultKind("starting", "wait", passes=True),
     FaultKind("stopping", "none is needed: the process has been told to stop", passes=True),
     FaultKind("late", "see the process's log; restart it if that does not say why"),
+    FaultKind("check_broken", "see the log of who looked, which says where: it is a bug"),
     # --- PostgreSQL
     FaultKind(
         "dsn_invalid",

@@ -16,7 +16,7 @@ from baton.service.backlog import Backlog
 from baton.service.checks.temporal import temporal_checks
 from baton.service.doorbell import Doorbell
 from baton.service.feed import Feed
-from baton.service.health import API_NEEDS, Monitor
+from baton.service.health import API_NEEDS, Monitor, health_pages
 from baton.service.metadata import Describing
 from baton.service.queues import Queues
 from baton.service.quotas import Quotas
@@ -92,6 +92,7 @@ class Baton(Core):
         STREAMS_MOST.set(settings.max_streams)
         self.queues = Queues(self.runs)
         self.health = Monitor("api", settings, API_NEEDS)
+        self.health_pages = health_pages(self.health)
 
     def start(self) -> None:
         """Begin what runs in the background. Needs a running event loop."""

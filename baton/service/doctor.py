@@ -11,6 +11,7 @@ from baton.domain.errors import Unavailable
 from baton.domain.faults import FAULTS
 from baton.domain.health import Check, CheckStatus, failed, warning
 from baton.service.checks.database import database_checks
+from baton.service.checks.group import group
 from baton.service.checks.process import jwks_checks, redis_checks, settings_check, tools_checks
 from baton.service.checks.temporal import temporal_checks
 from baton.settings import Settings
@@ -35,13 +36,13 @@ _PROVIDER_KEYS: Final = (
 async def diagnose(settings: Settings, api: str | None, workers: Sequence[str]) -> list[Check]:
     """All checks, as this machine sees them. ``api``, ``workers``: the URLs of processes whose own checks are told,
     too."""
-    database = await database_checks(settings.dsn)
+    database = await group("database", database_checks(settings.dsn))
     usable = all(check.status is not CheckStatus.FAILED for check in database)
     stored, queues = await _stored(settings) if usable else ([], [])
     found = await asyncio.gather(
-        temporal_checks(None, sorted({settings.task_queue, *queues})),
-        redis_checks(settings),
-        jwks_checks(settings),
+        group("temporal", temporal_checks(None, sorted({settings.task_queue, *queues}))),
+        group("redis", redis_checks(settings)),
+        group("jwks", jwks_checks(settings)),
         *(_told_by(url, "api") for url in filter(None, [api])),
         *(_told_by(url, f"worker {_shown(url)}") for url in workers),
     )

@@ -19,6 +19,7 @@ from baton.domain.health import Check, CheckStatus, HealthReport, failed
 from baton.runtime.loop import Loop
 from baton.runtime.pages import MakePage, StatusPage
 from baton.service.checks.database import database_checks
+from baton.service.checks.group import group
 from baton.service.checks.process import jwks_checks, progress_check, redis_checks, settings_check
 from baton.service.checks.temporal import temporal_checks
 from baton.settings import Settings
@@ -63,6 +64,7 @@ class Monitor:
         self._others_due = 0.0
         self._checks: list[Check] = []
         self._checked_at: datetime | None = None
+        self._looks = 0
         self._due = 0.0
         self._draining = False
         self._waiting = failed("process", "starting", "the process has just started")
@@ -99,6 +101,16 @@ class Monitor:
 
     def report(self) -> HealthReport:
         """What was found the last time."""
+        process, progress, _ = self.standing
+        checks = [process, *self._checks]
+        if self._checked_at is not None:
+            checks.append(progress)
+        return HealthReport(self._process, baton_version(), checks, self._needs, self._checked_at)
+
+    @property
+    def standing(self) -> tuple[Check, Check, int]:
+        """What may change from one look to the next, ``process`` and ``progress``, and the number of looks: while this
+        is the same, so is the report."""
         process = Check("process")
         if self._draining:
             process = failed("process", "stopping", "the process is stopping")
@@ -106,10 +118,7 @@ class Monitor:
             process = self._waiting
         elif self._loop.late_seconds:
             process = failed("process", "late", "the checks do not come to an end")
-        checks = [process, *self._checks]
-        if self._checked_at is not None:
-            checks.append(progress_check(self._loops))
-        return HealthReport(self._process, baton_version(), checks, self._needs, self._checked_at)
+        return process, progress_check(self._loops), self._looks
 
     async def first(self) -> HealthReport:
         """What was found the last time, once there is any."""
@@ -119,14 +128,15 @@ class Monitor:
     async def look(self) -> HealthReport:
         """Look at everything now."""
         database, temporal, _ = await asyncio.gather(
-            database_checks(self._settings.dsn, self._pool),
-            temporal_checks(self._client, self._queues, identity=self._identity),
+            group("database", database_checks(self._settings.dsn, self._pool)),
+            group("temporal", temporal_checks(self._client, self._queues, identity=self._identity)),
             self._look_at_others(),
         )
         checks = [settings_check(), *database, *temporal, *self._others]
         self._tell(checks)
         self._checks = checks
         self._checked_at = datetime.now(UTC)
+        self._looks += 1
         self._looked.set()
         wrong = any(check.status is CheckStatus.FAILED for check in checks)
         self._due = time.monotonic() + (_WRONG_SECONDS if wrong else _INTERVAL_SECONDS)
@@ -140,7 +150,9 @@ class Monitor:
         """At what belongs to others, who need not be asked every few seconds."""
         if time.monotonic() < self._others_due:
             return
-        redis, jwks = await asyncio.gather(redis_checks(self._settings), jwks_checks(self._settings))
+        redis, jwks = await asyncio.gather(
+            group("redis", redis_checks(self._settings)), group("jwks", jwks_checks(self._settings))
+        )
         self._others = [*redis, *jwks]
         wrong = any(check.status is CheckStatus.FAILED for check in self._others)
         self._others_due = time.monotonic() + (_OTHERS_WRONG_SECONDS if wrong else _OTHERS_SECONDS)
@@ -162,22 +174,31 @@ class Monitor:
 
 
 def health_pages(monitor: Monitor) -> dict[str, MakePage]:
-    """`/livez` and `/readyz`: as JSON, or for `Accept: text/plain` in one line."""
+    """`/livez` and `/readyz`: as JSON, or for `Accept: text/plain` in one line. Made once for all who ask while nothing
+    has changed."""
+    made: dict[bool, tuple[object, StatusPage]] = {}
 
     async def livez(accept: str) -> StatusPage:
         dead = monitor.dead
         return _page(accept, dead or "ok", {"status": "failed" if dead else "ok", "reason": dead}, ok=not dead)
 
     async def readyz(accept: str) -> StatusPage:
-        report = monitor.report()
-        return _page(accept, report.line, report.as_json(), ok=report.ready)
+        plain, standing = _is_plain(accept), monitor.standing
+        if plain not in made or made[plain][0] != standing:
+            report = monitor.report()
+            made[plain] = standing, _page(accept, report.line, report.as_json(), ok=report.ready)
+        return made[plain][1]
 
     return {"/livez": livez, "/readyz": readyz}
 
 
+def _is_plain(accept: str) -> bool:
+    return accept.startswith("text/plain")
+
+
 def _page(accept: str, line: str, document: object, *, ok: bool) -> StatusPage:
     status = 200 if ok else 503
-    if accept.startswith("text/plain"):
+    if _is_plain(accept):
         return StatusPage(f"{line}\n".encode(), status=status)
     return StatusPage(orjson.dumps(document), "application/json", status)
 

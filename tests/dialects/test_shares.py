@@ -28,7 +28,7 @@ CONNECTIONS = 12
 
 @pytest.fixture
 async def small_api(shared_database_url: str) -> AsyncGenerator[RunningApi]:
-    limits = {"max_streams": STREAMS, "streams_per_key": PER_KEY, "max_connections": CONNECTIONS}
+    limits = {"max_streams": STREAMS, "streams_per_key": PER_KEY, "max_connections": CONNECTIONS, "metrics_port": 0}
     async with running_api(shared_database_url, **limits) as running:
         mine = await running.for_new_tenants()
         yield mine
@@ -85,6 +85,7 @@ async def test_idle_connections_make_room_and_the_log_says_so(
     strangers = [socket.create_connection((where.hostname, where.port)) for _ in range(5 * CONNECTIONS)]
     try:
         await asyncio.sleep(0.1)
+        assert await _probed(small_api.url) == 200
         assert await start_task(small_api.http, "!say hi")
         assert caplog.text.count("BATON_MAX_CONNECTIONS") == 1
     finally:
@@ -115,6 +116,15 @@ async def test_a_connection_too_many_is_refused_while_all_are_at_work(small_api:
         answer = await asyncio.wait_for(reader.read(), 5)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1\r\n" in answer.lower()
+        assert small_api.app.metrics_address is not None
+        apart = "http://{}:{}".format(*small_api.app.metrics_address)
+        assert [await _probed(apart, page) for page in ("livez", "readyz")] == [200, 200], "callers cannot use it up"
+
+
+async def _probed(url: str, page: str = "livez") -> int:
+    """What a probe gets, over a connection of its own."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"{url}/{page}")).status_code
 
 
 def test_the_limit_of_open_files_is_raised_to_the_hard_one() -> None:

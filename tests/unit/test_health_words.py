@@ -15,9 +15,10 @@ from baton.domain.faults import FAULTS
 from baton.domain.health import Check, CheckStatus, HealthReport, failed
 from baton.runtime.listener import listen
 from baton.runtime.pages import PageServer, StatusPage
+from baton.service import doctor, health
 from baton.service.checks.temporal import temporal_checks
 from baton.service.doctor import diagnose
-from baton.service.health import API_NEEDS
+from baton.service.health import API_NEEDS, WORKER_NEEDS, Monitor, health_pages
 from baton.service.temporal import translated
 from baton.settings import Settings
 from tests.support.api import NOWHERE
@@ -73,6 +74,44 @@ async def test_what_temporal_says_is_for_operators_alone(
     assert found.reason in report.line
     assert f"dial tcp {_ADDRESS}: connection refused" in found.for_operators
     assert _ADDRESS in json.dumps(found.as_json(said=True))
+
+
+async def test_a_group_that_ends_with_a_bug_spoils_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+
+    words = "what a user wrote"
+
+    async def broken(*_: object, **__: object) -> list[Check]:
+        raise LookupError(words)
+
+    for module in (health, doctor):
+        monkeypatch.setattr(module, "database_checks", broken)
+    monitor = Monitor("worker", _settings(), WORKER_NEEDS)
+    reports = [(await monitor.look()).checks, await diagnose(_settings(), None, ())]
+    for checks in reports:
+        faults = {check.name: check.fault for check in checks}
+        assert (faults["database"], faults["temporal"]) == ("check_broken", "temporal_away")
+    assert not monitor.report().ready
+    assert "in broken" in caplog.text, "the log has where"
+    assert words not in caplog.text
+
+
+async def test_a_page_is_made_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOWHERE)
+    monitor = Monitor("api", _settings(), API_NEEDS)
+    readyz = health_pages(monitor)["/readyz"]
+    assert b"has just started" in (await readyz("")).body
+    await monitor.look()
+    found = await readyz("")
+    assert b"cannot be reached" in found.body
+    assert await readyz("") is found
+    assert (await readyz("text/plain")).body.startswith(b"api is not ready | ")
+    await monitor.look()
+    assert await readyz("") is not found
+    monitor.drain()
+    assert b"stopping" in (await readyz("")).body, "at once, not at the next look"
 
 
 async def test_the_doctor_repeats_the_remedy_of_a_fault_that_it_does_not_know(
