@@ -27,6 +27,7 @@ from activities.rings import Bellringer
 from activities.serving import Served, Stop, stop_workers
 from activities.shares import FairSteps
 from activities.steps import StepActivities
+from activities.sticky import RecentRuns
 from activities.suspects import Suspects
 from activities.tool_steps import ToolActivities
 from baton.agents.catalog import own_catalog
@@ -95,9 +96,10 @@ async def _work(
     activities = _activities(core, interrupts)
     traces = [SignalTraces()] if is_traced() else []
     interceptors = [ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers(), *traces]
+    recent = RecentRuns()
     workflows = [AgentTaskWorkflow, PlanWorkflow]
     workers = [
-        Served(core.client, settings, name, workflows, activities, interceptors, fail_fast=fail_fast)
+        Served(core.client, settings, name, workflows, activities, interceptors, recent, fail_fast=fail_fast)
         for name in dict.fromkeys(queues)
     ]
     core.start()

@@ -5,6 +5,7 @@ Cancellation by Temporal is durable but reaches an activity only with a heartbea
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -25,11 +26,17 @@ class Reach:
         self._handed_over = handed_over
         self._is_dear: Callable[[], bool] = lambda: False
         self._work: asyncio.Future[Any] | None = None
+        self._began = time.monotonic()
 
     @property
     def interrupted(self) -> bool:
         """Whether an interrupt has come."""
         return self._interrupted
+
+    @property
+    def seconds(self) -> float:
+        """For how long the activity has been at work."""
+        return time.monotonic() - self._began
 
     @property
     def ends_turn(self) -> bool:
@@ -96,8 +103,17 @@ class Interrupts:
         ``even_dear``: also what was spared, see `Reach.spare`.
         """
         self._handing_over = True
-        for reach in [reach for reaches in self._reaches.values() for reach in reaches]:
+        for reach in self._all():
             reach.hand_over(even_dear=even_dear)
+
+    def hand_over_long(self, seconds: float) -> None:
+        """Leave to other workers what has been at work for ``seconds`` or longer, unless it was spared."""
+        for reach in self._all():
+            if reach.seconds >= seconds:
+                reach.hand_over(even_dear=False)
+
+    def _all(self) -> list[Reach]:
+        return [reach for reaches in self._reaches.values() for reach in reaches]
 
     @contextmanager
     def reaching(self, key: StepKey) -> Generator[Reach]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, TypedDict
 
@@ -13,6 +14,7 @@ from temporalio.worker import Interceptor, PollerBehaviorSimpleMaximum, Worker, 
 
 from activities.interrupts import Interrupts
 from activities.slots import WorkerSlots
+from activities.sticky import RecentRuns, StickyQueue
 from baton.runtime.build import build_id
 from baton.settings import Settings
 from workflows.runner import sandbox
@@ -20,6 +22,12 @@ from workflows.runner import sandbox
 #: Slots beyond those of the steps: for what is handed back, and for activities that only write.
 _SPARE_SLOTS: Final = 100
 _STICKY_TIMEOUT: Final = timedelta(seconds=2)
+#: Of the drain: where nothing has come for so long, hardly anything does.
+_QUIET: Final = 0.5
+#: What has been at work for so many drains is not about to end within one.
+_LONG: Final = 4
+#: In which Temporal notices that requests were broken off. A step that is handed over before may come back by one.
+_NOTICED_SECONDS: Final = 0.05
 #: How long a worker that is to stop at once may take to say so to PostgreSQL and Temporal.
 _AT_ONCE_SECONDS: Final = 3.0
 
@@ -57,9 +65,11 @@ class Served:
         workflows: Sequence[type],
         activities: Sequence[Callable[..., Awaitable[object]]],
         interceptors: Sequence[Interceptor],
+        recent: RecentRuns,
         *,
         fail_fast: bool,
     ) -> None:
+        self._own = StickyQueue(client, queue, settings.worker_identity or client.identity, recent)
         self.slots = WorkerSlots(
             queue, settings.max_concurrent_workflow_tasks, settings.max_concurrent_activities + _SPARE_SLOTS
         )
@@ -70,7 +80,7 @@ class Served:
             activities=activities,
             workflow_runner=sandbox(),
             workflow_failure_exception_types=[Exception] if fail_fast else [],
-            interceptors=interceptors,
+            interceptors=[*interceptors, recent],
             identity=settings.worker_identity,
             **_code(settings),
             max_cached_workflows=settings.max_cached_workflows,
@@ -89,6 +99,11 @@ class Served:
             sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
             graceful_shutdown_timeout=timedelta(seconds=settings.worker_shutdown_seconds),
         )
+
+    async def ask_no_more(self, quiet: float) -> None:
+        """Ask Temporal for nothing more, and wait until what was asked for has come, or nothing has for ``quiet``
+        seconds. `worker.shutdown` is to follow at once."""
+        await self.slots.close(quiet, self._own)
 
 
 class _Code(TypedDict, total=False):
@@ -113,17 +128,22 @@ def _code(settings: Settings) -> _Code:
 async def stop_workers(workers: Sequence[Served], interrupts: Interrupts, told: Stop, drain_seconds: float) -> bool:
     """Stop workers without a pause for what they run: False where that took too long after it was said `at_once`.
 
-    ``drain_seconds``: for what Temporal is handing to them, and for short steps to end.
+    ``drain_seconds``: for short steps to end. See `docs/adr/0030-steps-are-handed-over.md`.
     """
     _log.info("stopping: no more work is asked for")
+    loop = asyncio.get_running_loop()
+    until = loop.time() + drain_seconds
     at_once = asyncio.create_task(told.at_once.wait())
     try:
-        closing = [asyncio.create_task(served.slots.close(drain_seconds)) for served in workers]
         if drain_seconds:
-            until_short_ones_end = asyncio.create_task(asyncio.sleep(drain_seconds))
-            await _all_or(at_once, *closing, until_short_ones_end)
+            asking = [asyncio.create_task(served.ask_no_more(drain_seconds * _QUIET)) for served in workers]
+            await _all_or(at_once, *asking)
+        ending = [asyncio.create_task(served.worker.shutdown()) for served in workers]
+        if drain_seconds:
+            await asyncio.sleep(_NOTICED_SECONDS)
+            interrupts.hand_over_long(drain_seconds * _LONG)
+            await _all_or(at_once, *ending, seconds=until - loop.time())
         interrupts.hand_over()
-        ending = [asyncio.create_task(_end(served, drain_seconds)) for served in workers]
         if await _all_or(at_once, *ending):
             return True
         _log.warning("stopping at once: model calls under way are thrown away")
@@ -134,16 +154,12 @@ async def stop_workers(workers: Sequence[Served], interrupts: Interrupts, told: 
         at_once.cancel()
 
 
-async def _end(served: Served, drain_seconds: float) -> None:
-    if drain_seconds:
-        await served.slots.close_sticky()
-    await served.worker.shutdown()
-
-
-async def _all_or(stop: asyncio.Task[bool], *tasks: asyncio.Task[Any]) -> bool:
-    """Wait for all ``tasks``, or for ``stop``; whether all are done."""
+async def _all_or(stop: asyncio.Task[bool], *tasks: asyncio.Task[Any], seconds: float | None = None) -> bool:
+    """Wait for all ``tasks``, or for ``stop``, ``seconds`` at most; whether all are done."""
     left: set[asyncio.Task[Any]] = set(tasks)
-    while left and not stop.done():
-        await asyncio.wait({stop, *left}, return_when=asyncio.FIRST_COMPLETED)
-        left = {task for task in left if not task.done()}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while left and not stop.done():
+                await asyncio.wait({stop, *left}, return_when=asyncio.FIRST_COMPLETED)
+                left = {task for task in left if not task.done()}
     return not left

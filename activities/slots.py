@@ -2,7 +2,8 @@
 
 A request for tasks that is broken off while Temporal answers it loses the task: a workflow task for the ten seconds of
 its timeout, a step until its heartbeat is missed. So a worker that stops first asks for nothing more, and waits until
-what it has asked for has come. The SDK alone breaks its requests off (newer servers end them instead).
+what it has asked for has come, see `activities.sticky` for its own queue. The SDK alone breaks its requests off (newer
+servers end them instead).
 """
 
 import asyncio
@@ -20,11 +21,16 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
+from activities.sticky import StickyQueue
 from baton.metrics import labels
 from baton.metrics.series import SLOTS_FREE
 
-#: Requests of a worker's own (sticky) queue are answered soon, or seldom.
+#: Where Temporal cannot be had to end the requests to a worker's own (sticky) queue: they are answered soon, or seldom.
 _STICKY_SECONDS: Final = 0.3
+#: What is just being given to a worker is not lost, however busy the machine is.
+_ANSWER_SECONDS: Final = 5.0
+#: The SDK has one slot in hand for each kind of request, and makes one more when others end: that is to be ended, too.
+_AGAIN_SECONDS: Final = 0.02
 
 
 class _Permit(SlotPermit):
@@ -52,19 +58,25 @@ class Slots(CustomSlotSupplier):
         """How many are neither used nor kept for what was asked for."""
         return self._free
 
-    async def close(self, seconds: float, *, sticky: bool = False) -> bool:
-        """Let nobody ask any more, and wait until all requests are answered, ``seconds`` at most. Whether they are.
-
-        ``sticky``: of the requests for what belongs to workflows in the worker's cache; else, all others.
-        """
+    def close(self, *, sticky: bool = False) -> None:
+        """Give no slot any more for requests. ``sticky``: those for what belongs to workflows in the worker's cache;
+        else, all others."""
         with self._lock:
             self._closed.add(sticky)
-        try:
-            async with asyncio.timeout(seconds):
-                while change := self._until_answered(sticky):
+
+    async def answered(self, seconds: float, *, sticky: bool = False, quiet: float | None = None) -> bool:
+        """Wait until all requests of a kind are answered, ``seconds`` at most, and no longer than until none has been
+        for ``quiet`` seconds. Whether they are."""
+        now = asyncio.get_running_loop().time
+        end, still, left = now() + seconds, now() + (quiet or seconds), self._asking[sticky]
+        while change := self._until_answered(sticky):
+            try:
+                async with asyncio.timeout_at(min(end, still)):
                     await change
-        except TimeoutError:
-            return False
+            except TimeoutError:
+                return False
+            if self._asking[sticky] < left:
+                still, left = now() + (quiet or seconds), self._asking[sticky]
         return True
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
@@ -132,23 +144,40 @@ class WorkerSlots:
     """The slots of one worker: ``turns`` for workflow tasks, ``steps`` for activities."""
 
     def __init__(self, queue: str, turns: int, steps: int) -> None:
-        self._turns = Slots(turns)
-        self._steps = Slots(steps)
+        self.turns: Final = Slots(turns)
+        self.steps: Final = Slots(steps)
         # The SDK's own series leave out slots that are given by others.
-        SLOTS_FREE.labels(labels.queue(queue), "workflow").set_function(lambda: self._turns.free)
-        SLOTS_FREE.labels(labels.queue(queue), "activity").set_function(lambda: self._steps.free)
+        SLOTS_FREE.labels(labels.queue(queue), "workflow").set_function(lambda: self.turns.free)
+        SLOTS_FREE.labels(labels.queue(queue), "activity").set_function(lambda: self.steps.free)
         self.tuner: Final = WorkerTuner.create_composite(
-            workflow_supplier=self._turns,
-            activity_supplier=self._steps,
+            workflow_supplier=self.turns,
+            activity_supplier=self.steps,
             local_activity_supplier=FixedSizeSlotSupplier(1),
             nexus_supplier=FixedSizeSlotSupplier(1),
         )
 
-    async def close(self, seconds: float) -> None:
-        """Ask for nothing more but what belongs to cached workflows, and wait ``seconds`` at most for the rest."""
-        await asyncio.gather(self._turns.close(seconds), self._steps.close(seconds))
+    async def close(self, quiet: float, own: StickyQueue) -> None:
+        """Ask for nothing more, and wait until what was asked for has come, or nothing has for ``quiet`` seconds.
 
-    async def close_sticky(self) -> None:
-        """Ask for nothing at all any more. To be followed at once by the worker's shutdown: what comes for workflows in
-        its cache waits for a timeout until then."""
-        await self._turns.close(_STICKY_SECONDS, sticky=True)
+        To be followed at once by the worker's shutdown: what comes for workflows in its cache may wait for a timeout
+        until then.
+        """
+        self.turns.close()
+        self.steps.close()
+        await self._close_sticky(quiet, own)  # from now on their tasks come by the shared queue, to this worker, too
+        await asyncio.gather(
+            self.turns.answered(_ANSWER_SECONDS, quiet=quiet), self.steps.answered(_ANSWER_SECONDS, quiet=quiet)
+        )
+
+    async def _close_sticky(self, seconds: float, own: StickyQueue) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        name = await own.name()
+        if name is None:  # served meanwhile: no other worker would get what comes there
+            await asyncio.sleep(began + seconds - loop.time())
+        self.turns.close(sticky=True)
+        while name and loop.time() < began + _ANSWER_SECONDS and await own.forget(name):
+            if await self.turns.answered(_AGAIN_SECONDS, sticky=True):
+                await own.forget(name)  # the last request may have been answered with a task
+                return
+        await self.turns.answered(_STICKY_SECONDS, sticky=True)

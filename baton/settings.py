@@ -266,8 +266,9 @@ class Settings(BaseSettings):
     worker_drain_seconds: float = Field(
         default=1.0,
         ge=0,
-        description="Seconds that a stopping worker waits at most for tasks which Temporal is handing to it, and for "
-        "steps to end by themselves. Then all steps go to other workers that cost nothing to begin again.",
+        description="Seconds that a stopping worker waits for steps to end by themselves. Then all steps go to other "
+        "workers that cost nothing to begin again; those that have run for four times as long do so when no task has "
+        "come from Temporal for half of this time.",
     )
     worker_shutdown_seconds: float = Field(
         default=20.0,

@@ -2,10 +2,11 @@
 no running turn pauses for long, and a long step goes to another worker."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -26,6 +27,8 @@ from tests.support.temporal_on_postgres import build, running_temporal_on_postgr
 
 #: Long enough for histories to be of a usual length when a worker has to read them anew.
 _CALL_SECONDS: Final = 0.8
+#: For how long the same tasks are looked at before a deploy.
+_CONTROL_SECONDS: Final = 8.0
 _STARTED: Final = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
 
 
@@ -47,7 +50,7 @@ class Load:
 
     async def run(self, running: int) -> None:
         """Start tasks that run, and wait until they do."""
-        agent = await self.system.agent("linger")
+        agent = await self.system.agent("linger", limits={"max_calls_per_turn": 2 * self.calls})  # or it would ask
         script = f'!tool linger {{"seconds": {_CALL_SECONDS}}}\n' * self.calls + "!finish done"
         self.running = [await self.system.start(script, agent) for _ in range(running)]
         self.long = await self.system.start("!sleep 900")
@@ -84,23 +87,48 @@ class Load:
             assert len(results) == len(set(results)) == self.calls
 
 
-async def roll(load: Load, fleet: Fleet, planted: Path) -> tuple[float, list[float]]:
-    """Replace all workers; the longest pause of a running turn, and what each hand-over of the long step took."""
-    stops: list[tuple[datetime, datetime]] = []
-    handed_over: list[float] = []
+@dataclass(slots=True)
+class Roll:
+    """What was noticed of a deploy: when each worker stopped, what each hand-over of the long step took."""
+
+    stops: list[tuple[datetime, datetime]] = field(default_factory=list[tuple[datetime, datetime]])
+    handed_over: list[float] = field(default_factory=list[float])
+
+
+async def roll(load: Load, fleet: Fleet, planted: Path) -> Roll:
+    """Replace all workers."""
+    rolled = Roll()
     for old in list(fleet.running):
         await fleet.add(BATON_PLANTED=str(planted))
         held = await eventually(load.holder)
         stopped = datetime.now(UTC)
         assert await fleet.remove(old) == 0
-        stops.append((stopped, datetime.now(UTC)))
+        rolled.stops.append((stopped, datetime.now(UTC)))
         if held[0].startswith(f"{old.pid}@"):
             _, since = await eventually(load.holder)
-            handed_over.append((since - stopped).total_seconds())
-    await asyncio.sleep(3)
-    pause, at, task = (await pauses(load.system, load.running, stops))[0]
-    print(f"longest pause {pause:.2f} s ({task} at {at:%H:%M:%S.%f}); hand-overs {handed_over}")
-    return pause, handed_over
+            rolled.handed_over.append((since - stopped).total_seconds())
+    return rolled
+
+
+async def undisturbed(load: Load) -> float:
+    """How long a running task is without an event, at the most, while nothing is deployed."""
+    began = datetime.now(UTC)
+    await asyncio.sleep(_CONTROL_SECONDS)
+    found = await pauses(load.system, load.running, [(began, datetime.now(UTC))], around=timedelta())
+    return found[0][0]
+
+
+async def longest_pause(load: Load, rolled: Roll) -> float:
+    """How long a running task was without an event, at the most, around the stops of workers."""
+    (longest, at, task), *_ = found = await pauses(load.system, load.running, rolled.stops)
+    print(
+        f"\nlongest pause {longest:.2f} s ({task} at {at:%H:%M:%S.%f}), the ten longest",
+        f"{[round(seconds, 2) for seconds, _, _ in found[:10]]};",
+        f"hand-overs {[round(seconds, 2) for seconds in rolled.handed_over]};",
+        f"stops took {[round((ended - began).total_seconds(), 2) for began, ended in rolled.stops]};",
+        f"load {os.getloadavg()}",
+    )
+    return longest
 
 
 async def gate(fleet: Fleet, planted: Path) -> tuple[int, str]:
@@ -142,12 +170,13 @@ async def test_a_worker_is_replaced_behind_the_gate(
         code, report = await gate(fleet, patched)
         assert (code, "can be replayed" in report) == (0, True), report
         await load.run(2)
-        pause, handed_over = await roll(load, fleet, patched)
-        assert len(handed_over) == 1
+        rolled = await roll(load, fleet, patched)
+        await load.end()
+        pause = await longest_pause(load, rolled)
+        assert len(rolled.handed_over) == 1
         # Generous for a busy machine; a lost workflow task takes ten seconds, a step that is waited for twenty.
         assert pause < 9
-        assert handed_over[0] < 9
-        await load.end()
+        assert rolled.handed_over[0] < 9
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +201,18 @@ async def test_200_waiting_and_20_running_tasks_outlive_a_rolling_deploy(
         running_system(database_url, temporal_on_postgres, workers=False) as system,
         running_fleet(system, tmp_path / "logs", 3, {"BATON_PLANTED": str(same)}) as fleet,
     ):
-        load = Load(system, calls=80)  # fewer than an agent's limit of model calls, which would ask
+        load = Load(system, calls=80)
         await load.wait(200)
         await load.run(20)
         code, report = await gate(fleet, new)
         print(report)
         assert code == (1 if name == plants.CHANGED else 0)
-        pause, handed_over = await roll(load, fleet, new)
+        still = await undisturbed(load)
+        print(f"longest pause without a deploy {still:.2f} s")
+        rolled = await roll(load, fleet, new)
         await load.end()
+        pause = await longest_pause(load, rolled)
         if name != plants.CHANGED:  # runs of code that cannot go on are replaced, which takes longer
-            assert pause <= 5
-            assert all(seconds <= 3 for seconds in handed_over)
+            busy = max(still, 1.0)  # how much slower everything is here than on a machine of its own
+            assert pause <= 5 * busy
+            assert all(seconds <= 3 * busy for seconds in rolled.handed_over)

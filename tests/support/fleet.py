@@ -86,11 +86,11 @@ async def running_fleet(
 
 
 async def pauses(
-    system: System, tasks: Sequence[UUID], stops: Sequence[tuple[datetime, datetime]]
+    system: System, tasks: Sequence[UUID], stops: Sequence[tuple[datetime, datetime]], *, around: timedelta = _AROUND
 ) -> list[tuple[float, datetime, UUID]]:
-    """How long tasks were without an event while a worker stopped or just after (``stops``: from when, until when), and
-    since when: the longest first."""
-    since = min(began for began, _ in stops) - _AROUND
+    """How long tasks were without an event while a worker stopped or ``around`` that (``stops``: from when, until
+    when), and since when: the longest first."""
+    since = min(began for began, _ in stops) - around
     found: list[tuple[float, datetime, UUID]] = []
     for task in tasks:
         log = await system.log(await system.execution_of(task))
@@ -101,6 +101,6 @@ async def pauses(
         found += [
             ((b - a).total_seconds(), a, task)
             for a, b in pairwise(times)
-            if any(a <= ended + _AROUND and b >= began for began, ended in stops)
+            if any(a <= ended + around and b >= began for began, ended in stops)
         ]
     return sorted(found, reverse=True)

@@ -47,8 +47,10 @@ class System:
         )
         return started.tasks[0]
 
-    async def agent(self, *tools: str, policies: dict[str, str] | None = None) -> UUID:
-        """A new agent with these tools and policies, by default one that may call all of them; its id."""
+    async def agent(
+        self, *tools: str, policies: dict[str, str] | None = None, limits: dict[str, int] | None = None
+    ) -> UUID:
+        """A new agent with these tools, limits and policies, by default one that may call all of them; its id."""
         new = Agent(
             self.who.tenant_id,
             uuid4(),
@@ -57,6 +59,7 @@ class System:
             "scripted",
             tools=tools,
             policies=cast("JsonObject", policies or {"*": "allow"}),
+            limits=cast("JsonObject", limits or {}),
         )
         async with self.baton.pool.connection() as connection:
             return (await agents.insert(connection, new)).id

@@ -11,6 +11,8 @@ from temporalio.testing import ActivityEnvironment
 import worker
 from activities.interrupts import Interrupts
 from activities.serving import Stop, stop_workers
+from activities.slots import WorkerSlots
+from activities.sticky import StickyQueue
 from baton.domain.ids import StepKey
 from tests.support.system import System, eventually, running_system
 from tests.support.temporal import RunningTemporal
@@ -54,6 +56,43 @@ async def test_a_long_step_runs_elsewhere_and_a_short_one_ends(
                 (step,) = (await handle.describe()).raw_description.pending_activities
                 assert step.attempt == 2
                 stop_other.set()
+
+
+async def test_an_idle_worker_ends_the_requests_to_its_own_queue_before_it_stops(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, temporal_server: RunningTemporal
+) -> None:
+    close, ended = WorkerSlots.close, list[bool]()
+
+    async def close_and_look(slots: WorkerSlots, seconds: float, own: StickyQueue) -> None:
+        await close(slots, seconds, own)
+        ended.append(await slots.turns.answered(0, sticky=True))
+
+    monkeypatch.setattr(WorkerSlots, "close", close_and_look)
+    async with running_system(database_url, temporal_server, workers=False, worker_drain_seconds=2.0) as system:
+        async with a_worker(system, system.queue) as stop:
+            await system.until(await system.start("!ask Go on?"), "waiting")
+            stop.set()
+        assert ended == [True], "what they were answered with meanwhile would have been lost"
+
+
+async def test_a_step_that_has_run_for_long_is_handed_over_before_a_short_one() -> None:
+    interrupts = Interrupts()
+
+    async def step() -> None:
+        with interrupts.reaching(KEY) as reach:
+            await reach.run(asyncio.Event().wait())
+
+    long = asyncio.create_task(ActivityEnvironment().run(step))
+    await asyncio.sleep(0.2)
+    short = asyncio.create_task(ActivityEnvironment().run(step))
+    await asyncio.sleep(0)
+    interrupts.hand_over_long(0.2)
+    with pytest.raises(asyncio.CancelledError):
+        await long
+    assert not short.done()
+    interrupts.hand_over()
+    with pytest.raises(asyncio.CancelledError):
+        await short
 
 
 async def test_one_process_serves_several_queues(database_url: str, temporal_server: RunningTemporal) -> None:
@@ -108,14 +147,9 @@ async def test_a_second_signal_ends_what_was_spared() -> None:
     class Busy:
         """A worker whose model calls take for ever, until they are left."""
 
-        class slots:
-            @staticmethod
-            async def close(seconds: float) -> None:
-                await asyncio.sleep(seconds)
-
-            @staticmethod
-            async def close_sticky() -> None:
-                return
+        @staticmethod
+        async def ask_no_more(seconds: float) -> None:
+            await asyncio.sleep(seconds)
 
         class worker:
             @staticmethod
