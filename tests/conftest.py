@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.postgres_versions import chosen_installation
@@ -29,6 +31,9 @@ settings.register_profile("fast", settings.get_profile("whole"), max_examples=20
 
 #: The slowest first, so that no process is left with one of them when the others have ended.
 _FIRST: Final = ("faults", "e2e", "cli", "workflows", "hostile", "walks", "dialects")
+
+#: Where the tests of the models are.
+_MODELS: Final = "tests/unit/agents/"
 
 _exit_code: int | None = None
 
@@ -66,6 +71,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put the slow folders first where several processes share the work."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _rank(item.path.relative_to(config.rootpath / "tests").parts[0]))
+
+
+class _Together(LoadFileScheduling):
+    """A file's tests stay in one process, with the servers that they share; those of the models all do, since each
+    process that imports the vendors' SDKs takes seconds for them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _MODELS if nodeid.startswith(_MODELS) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Share work out by files."""
+    return _Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def _rank(folder: str) -> int:

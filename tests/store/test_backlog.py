@@ -1,5 +1,6 @@
 """What metrics say of what waits: is it right, and cheap however much there is?"""
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from baton.store import backlog
 from baton.store.pool import Connection
 from tests.store.world import World
 from tests.support.metrics import sample
+from tests.support.postgres import PostgresServer
 
 
 def _samples(gauge: Gauge) -> list[Sample]:
@@ -142,13 +144,22 @@ SELECT tenant_id, id, n, gen_random_uuid(), 'm', 'o', 's', 'processed', n, now()
 _MANY = 5_000
 
 
-async def test_counting_reads_what_waits_and_nothing_else(lone_world: World) -> None:
+@pytest.fixture
+async def new_world(postgres: PostgresServer) -> AsyncGenerator[World]:
+    """A tenant in a database that is new: no plan has been made there yet, and no row has died."""
+    dsn = await postgres.create_database()
+    async with World.open(dsn) as world:
+        yield world
+    await postgres.drop_database(dsn)
+
+
+async def test_counting_reads_what_waits_and_nothing_else(new_world: World) -> None:
     """Only indexes of what waits are read, however many other rows there are."""
-    async with lone_world.pool.connection() as connection:
+    async with new_world.pool.connection() as connection:
         await connection.execute("SET session_replication_role = replica")
-        await connection.execute(_CROWD, lone_world.tenant, lone_world.agent.id, _MANY)
-        await connection.execute(_CROWDED_TASKS, lone_world.tenant)
-        await connection.execute(_CROWDED_MESSAGES, lone_world.tenant)
+        await connection.execute(_CROWD, new_world.tenant, new_world.agent.id, _MANY)
+        await connection.execute(_CROWDED_TASKS, new_world.tenant)
+        await connection.execute(_CROWDED_MESSAGES, new_world.tenant)
         await connection.execute("SET session_replication_role = origin")
         await connection.execute("VACUUM ANALYZE executions, tasks, messages")
         before = await _rows_read(connection)

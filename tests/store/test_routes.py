@@ -1,5 +1,7 @@
 """Are the routes in use those that are remembered?"""
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from baton.domain.errors import Unavailable
@@ -9,8 +11,14 @@ from baton.service.routes import Routes
 from tests.store.world import World
 
 
-async def test_what_is_not_in_use_is_forgotten_first(lone_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = lone_world
+@pytest.fixture
+async def world(shared_database: str) -> AsyncGenerator[World]:
+    """A tenant with connections of its own, which a test may close."""
+    async with World.open(shared_database) as world:
+        yield world
+
+
+async def test_what_is_not_in_use_is_forgotten_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "_REMEMBERED", 2)
     remembered = Routes(world.pool)
     hot, cold, new = [await world.task() for _ in range(3)]
