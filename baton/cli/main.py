@@ -30,6 +30,7 @@ COMMANDS: Final = {
     ),
     "edit": Command("receipts:edit", "Change a message before the agent reads it."),
     "withdraw": Command("receipts:withdraw", "Withdraw a message before the agent reads it."),
+    "pin": Command("receipts:pin", "Have the agent go on reading a message word for word."),
     "redrive": Command("receipts:redrive", "Send dead messages again, in their original order."),
     "approvals": Command("approvals:approvals", "List the tool calls that wait for consent, longest wait first."),
     "approve": Command("approvals:approve", "Approve a tool call."),

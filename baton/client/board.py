@@ -127,6 +127,8 @@ class Board:
                 yield from _withdrawn(task, body)
             case events.MessageEdited():
                 yield Noted(task, "a message was edited before it was read")
+            case events.MessagePinned(pinned=pinned):
+                yield Noted(task, "a message was pinned" if pinned else "a message was unpinned")
             case events.MessageRedriven(seq=seq):
                 task.queued.add(seq)
                 yield Noted(task, "an undelivered message was sent again")

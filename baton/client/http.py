@@ -142,6 +142,10 @@ class Client:
         """Send a dead message again; any other stays as it is."""
         return await self._change("POST", f"{message_id}/redrive")
 
+    async def pin(self, message_id: UUID | str, *, pinned: bool = True) -> ChangedMessage:
+        """Have the agent go on reading a message word for word, or not."""
+        return await self._change("PUT" if pinned else "DELETE", f"{message_id}/pin")
+
     async def _change(
         self, method: str, path: str, if_version: int | None = None, json: Json | None = None
     ) -> ChangedMessage:

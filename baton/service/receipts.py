@@ -63,6 +63,17 @@ async def withdraw_message(
     return await _change(baton, seen, lambda c, route: receipts.withdraw_message(c, route, seen.id, if_versions))
 
 
+async def pin_message(baton: Baton, who: Principal, message_id: MessageId, *, pinned: bool) -> Settled:
+    """Pin a message that was sent before, or take its pin off. Safe to repeat.
+
+    Raises `MessageNotFound`, `Conflict` for one that was withdrawn, and `Unavailable`.
+    """
+    seen = await find_message(baton, who, message_id)
+    return await _change(
+        baton, seen, lambda c, route: receipts.pin_message(c, route, seen.id, who.author, pinned=pinned)
+    )
+
+
 async def redrive_message(
     baton: Baton, who: Principal, message_id: MessageId, *, if_versions: tuple[int, ...] | None = None
 ) -> Settled:

@@ -14,12 +14,13 @@ from baton.domain.authors import Author
 from baton.domain.conversation import Question
 from baton.domain.errors import (
     AnswerRefused,
+    Conflict,
     MessageNotFound,
     MessageTaken,
     Outdated,
     TaskClosed,
 )
-from baton.domain.events import MessageEdited, MessageRedriven, MessageWithdrawn
+from baton.domain.events import MessageEdited, MessagePinned, MessageRedriven, MessageWithdrawn
 from baton.domain.ids import Bounds, MessageId, TaskId, TaskRoute, TenantId
 from baton.domain.mailbox import Mailbox, put
 from baton.domain.messages import Edit
@@ -90,6 +91,22 @@ async def edit_message(
     )
     change.box = replace(change.task.box, version=change.task.box.version + 1)
     change.say(MessageEdited(message_id=message_id, seq=row["seq"], text=text))
+    return Changed(change.box, await change.write(keep_ring=True), changed=True)
+
+
+async def pin_message(
+    connection: Connection, route: TaskRoute, message_id: MessageId, by: Author, *, pinned: bool
+) -> Changed:
+    """Pin a message, or take its pin off: from the next step on the agent reads it word for word where a summary stands
+    for its turn, or does not. One that is pinned, or is not, already stays as it is. Raises `Conflict` for one that was
+    withdrawn, which nobody reads.
+    """
+    change, row = await _locked(connection, route, message_id)
+    if row["state"] == MessageState.WITHDRAWN:
+        raise Conflict("the message is withdrawn: the agent does not read it", MessageState.WITHDRAWN)
+    if not await fetchval(connection, "pin_message", tenant=route.tenant_id, message=message_id, pinned=pinned):
+        return _unchanged(change)
+    change.say(MessagePinned(message_id=message_id, seq=row["seq"], pinned=pinned, by=by.name, author=by))
     return Changed(change.box, await change.write(keep_ring=True), changed=True)
 
 

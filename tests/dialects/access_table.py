@@ -77,6 +77,8 @@ TABLE: Final[dict[str, Entry]] = {
     f"GET {_V1}/messages/{{message_id}}": Entry(R),
     f"PATCH {_V1}/messages/{{message_id}}": Entry(S, body={"text": "something else"}),
     f"DELETE {_V1}/messages/{{message_id}}": Entry(S),
+    f"PUT {_V1}/messages/{{message_id}}/pin": Entry(S),
+    f"DELETE {_V1}/messages/{{message_id}}/pin": Entry(S),
     f"POST {_V1}/messages/{{message_id}}/redrive": Entry(S, needs="dead"),
     f"GET {_V1}/approvals/{{approval_id}}": Entry(R, needs="approval"),
     f"POST {_V1}/approvals/{{approval_id}}": Entry(S, body={"decision": "approve"}, needs="approval"),

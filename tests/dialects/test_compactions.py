@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from baton.client.schemas.compactions import ChangedCompaction, Compactions
+from baton.client.schemas.messages import ChangedMessage
 from baton.domain.agents import Agent
 from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
 from baton.domain.conversation import ModelReply, Usage
@@ -134,6 +135,21 @@ async def test_a_pinned_message_says_so(api: RunningApi) -> None:
         sent = await api.http.post(f"{V1}/tasks/{task}/messages", json={"text": "blue", "pinned": pinned})
         assert sent.status_code == 202, sent.text
         assert (await api.http.get(f"{V1}/messages/{UUID(sent.json()['id'])}")).json()["pinned"] is pinned
+
+
+async def test_a_message_is_pinned_after_it_was_sent(api: RunningApi, tmp_path: Path) -> None:
+    task, baton = (await start_task(api.http))["tasks"][0]["id"], commands(api, tmp_path)
+    sent = (await api.http.post(f"{V1}/tasks/{task}/messages", json={"text": "blue"})).json()["id"]
+    path = f"{V1}/messages/{sent}/pin"
+    for method, pinned in (("PUT", True), ("PUT", True), ("DELETE", False)):
+        changed = await api.http.request(method, path)
+        assert (changed.status_code, ChangedMessage.model_validate(changed.json()).pinned) == (200, pinned)
+        assert (await api.http.get(f"{V1}/messages/{sent}")).json()["pinned"] is pinned
+    assert (await baton("pin", sent)).out.startswith("Pinned: message 1")
+    assert '"pinned":false' in (await baton("pin", sent, "--off", "--json")).out.replace(" ", "")
+    problem(await api.client(api.other_key).put(path), 404, "message_not_found")
+    await api.http.delete(f"{V1}/messages/{sent}")
+    problem(await api.http.put(path), 409, "conflict")
 
 
 async def test_the_command_lists_undoes_and_redoes(api: RunningApi, tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 from baton.domain.authors import Author, AuthorKind
 from baton.domain.compactions import Compaction, CompactionReason, Cut, LeftOut
 from baton.domain.conversation import Transcript, Usage
-from baton.domain.events import EventType, StepUsed
+from baton.domain.events import EventType, MessagePinned, StepUsed
 from baton.domain.ids import TaskRoute
 from baton.domain.mailbox import Standing, Then
 from baton.domain.states import SendMode
-from baton.store import compactions, transcripts
+from baton.store import compactions, receipts, transcripts
 from baton.store.steps import StepAttempt
 from tests.store.world import World, key
 
@@ -65,6 +65,25 @@ async def test_a_summary_is_a_step_and_the_next_one_is_due(world: World) -> None
     assert less < size / 2
     await world.record(route, 6, 1)
     assert (await world.row(route))["state"] == "succeeded"
+
+
+async def test_what_is_pinned_later_is_read_from_the_next_step_on_until_it_is_not(world: World) -> None:
+    route = await talked(world, 6)
+    await record(world, route, made(route, 6, 0, Cut(5, 0), 4))
+    sent = {message["seq"]: message["id"] for message in await world.messages(route)}
+    ada = Author(AuthorKind.KEY, "1", "ada")
+
+    async def pin(seq: int, *, pinned: bool) -> list[str]:
+        async with world.pool.transaction() as connection:
+            await receipts.pin_message(connection, route, sent[seq], ada, pinned=pinned)
+        return [message.text.strip("x ") for message in (await read(world, route, 6))[0].pinned]
+
+    assert await pin(1, pinned=True) == ["message 2", "message 3"]
+    assert await pin(1, pinned=True) == ["message 2", "message 3"]
+    assert await pin(2, pinned=False) == ["message 2"]
+    assert await pin(1, pinned=False) == []
+    told = [event.body for event in await world.log(route) if isinstance(event.body, MessagePinned)]
+    assert [(one.seq, one.pinned, one.by) for one in told] == [(1, True, "ada"), (2, False, "ada"), (1, False, "ada")]
 
 
 async def test_what_is_pinned_counts_as_read(world: World) -> None:

@@ -79,6 +79,7 @@ SAMPLES: Final[tuple[KnownBody, ...]] = (
         decides=("a1",),
         queued=True,
     ),
+    events.MessagePinned(message_id=MESSAGE, seq=3, pinned=True, by="me", author=_AUTHOR),
     events.MessagesDead(messages=(_REF,), reason="task_cancelled"),
     events.TurnStarted(turn=1, messages=(_REF,)),
     events.StepStarted(turn=1, step=0),

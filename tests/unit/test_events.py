@@ -41,6 +41,7 @@ STORED: list[tuple[str, dict[str, Any]]] = [
         "message.redriven",
         {"message_id": M, "seq": 2, "was_seq": 1, "text": "x", "origin": "o", "sender": "s", "answers": []},
     ),
+    ("message.pinned", {"message_id": M, "seq": 1, "pinned": True, "by": "s"}),
     ("messages.dead", {"messages": [{"message_id": M, "seq": 1}], "reason": "task_cancelled"}),
     ("turn.started", {"turn": 1, "messages": [{"message_id": M, "seq": 1}]}),
     ("step.started", {"turn": 1, "step": 0}),

@@ -78,6 +78,19 @@ async def withdraw_message(message_id: str, who: CanSend, options: Options, bato
     return _changed(who, settled)
 
 
+@router.put("/{message_id}/pin", responses=_CHANGED)
+async def pin_message(message_id: str, who: CanSend, baton: Service) -> Response:
+    """Pin a message: from the next step on the agent reads it word for word, also where a summary stands for its turn.
+    Safe to repeat."""
+    return _changed(who, await receipts.pin_message(baton, who, parse_id(message_id), pinned=True))
+
+
+@router.delete("/{message_id}/pin", responses=_CHANGED)
+async def unpin_message(message_id: str, who: CanSend, baton: Service) -> Response:
+    """Take a message's pin off: a summary may stand for it again. Safe to repeat."""
+    return _changed(who, await receipts.pin_message(baton, who, parse_id(message_id), pinned=False))
+
+
 @router.post("/{message_id}/redrive", openapi_extra={"parameters": [IF_MATCH_PARAMETER]}, responses=_CHANGED)
 async def redrive_message(message_id: str, who: CanSend, options: Options, baton: Service) -> Response:
     """Redrive a dead message under its own id: it joins the end of its task's queue, and the task runs.

@@ -99,6 +99,7 @@ def _said_and_done(body: Body, at: datetime) -> Iterator[Frame]:
             | events.WorkflowLost()
             | events.WorkflowReplaced()
             | events.MessageWithdrawn()
+            | events.MessagePinned()
             | events.MessagesDead()
             | events.TurnStarted()
             | events.TurnEnded()

@@ -154,6 +154,7 @@ def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
             | events.MessageEdited()
             | events.MessageWithdrawn()
             | events.MessageRedriven()
+            | events.MessagePinned()
             | events.MessagesDead()
             | events.TurnStarted()
             | events.TurnEnded()

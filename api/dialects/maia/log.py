@@ -143,6 +143,7 @@ def _said(event: Event, description: str) -> Data | None:
             | events.TaskRepaired()
             | events.WorkflowLost()
             | events.WorkflowReplaced()
+            | events.MessagePinned()
             | events.MessagesDead()
             | events.TurnStarted()
             | events.StepStarted()

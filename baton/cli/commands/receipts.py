@@ -1,4 +1,4 @@
-"""`baton edit`, `baton withdraw`, `baton redrive`: a change of mind before a message is read, and another try after."""
+"""`baton edit`, `withdraw`, `pin`, `redrive`: what becomes of a message after it was sent."""
 
 import sys
 from typing import Annotated
@@ -56,6 +56,22 @@ def withdraw(
 
     async def command(client: Client) -> int:
         _show(await client.withdraw(_id(message), if_version=if_version), "Withdrawn", json)
+        return 0
+
+    call(url, key, command)
+
+
+def pin(
+    message: MessageArgument,
+    off: Annotated[bool, typer.Option("--off", help="Take the pin off again.")] = False,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Have the agent go on reading a message word for word in a long conversation."""
+
+    async def command(client: Client) -> int:
+        _show(await client.pin(_id(message), pinned=not off), "Unpinned" if off else "Pinned", json)
         return 0
 
     call(url, key, command)

@@ -33,6 +33,7 @@ from baton.domain.events.executions import (
 from baton.domain.events.messages import (
     MessageAccepted,
     MessageEdited,
+    MessagePinned,
     MessageRedriven,
     MessagesDead,
     MessageWithdrawn,
@@ -84,6 +85,7 @@ KnownBody: TypeAlias = (
     | MessageEdited
     | MessageWithdrawn
     | MessageRedriven
+    | MessagePinned
     | MessagesDead
     | TurnStarted
     | StepStarted

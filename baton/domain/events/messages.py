@@ -72,6 +72,17 @@ class MessageRedriven(MessageRef):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePinned(MessageRef):
+    """Somebody pinned a message that was sent before, or with ``pinned`` false took its pin off."""
+
+    type: ClassVar = EventType.MESSAGE_PINNED
+
+    pinned: bool
+    by: str
+    author: Author | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesDead:
     """Messages that no turn will read. ``reason`` is a stable code."""
 

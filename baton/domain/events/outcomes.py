@@ -62,6 +62,7 @@ def outcome_of(event: Event) -> TaskOutcome:
             | events.MessageAccepted()
             | events.MessageEdited()
             | events.MessageRedriven()
+            | events.MessagePinned()
             | events.MessagesDead()
             | events.TurnStarted()
             | events.StepStarted()

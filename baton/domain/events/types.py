@@ -15,6 +15,7 @@ class EventType(StrEnum):
     MESSAGE_EDITED = "message.edited"
     MESSAGE_WITHDRAWN = "message.withdrawn"
     MESSAGE_REDRIVEN = "message.redriven"
+    MESSAGE_PINNED = "message.pinned"
     MESSAGES_DEAD = "messages.dead"
     TURN_STARTED = "turn.started"
     STEP_STARTED = "step.started"

@@ -6,6 +6,9 @@ SELECT seq, state, turn, text, attachments, answers, origin, sender, author
 -- name: edit_message
 UPDATE messages SET text = :text, attachments = :attachments WHERE tenant_id = :tenant AND id = :message;
 
+-- name: pin_message
+UPDATE messages SET pinned = :pinned WHERE tenant_id = :tenant AND id = :message AND pinned <> :pinned RETURNING true;
+
 -- name: withdraw_message
 -- Take an unclaimed message out of a locked task. Tells of the others that are unclaimed: which is the last, and
 -- whether each answers one of the questions that the task rested with.
