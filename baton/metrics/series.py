@@ -142,6 +142,7 @@ def _begin() -> None:
     """Have what alerts look for begin at 0: Prometheus sees no increase where a series begins with its first event."""
     for what in ("requests", "streams"):
         LIMITED.labels(what)
+    HANDED_BACK.labels("no_slot")
     for kind in ("away", "slow", "unfit", "no_connection"):
         DATABASE_FAILURES.labels(kind)
     for of in ("task", "plan"):

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from baton.domain.errors import DomainError, TooSlow, Unavailable
 from baton.domain.ids import ExecutionId, TenantId
 from baton.domain.messages import Receipt
+from baton.metrics.series import DATABASE_FAILURES
 from baton.runtime.shares import MOST_WAITING
 from baton.store import messages
 from baton.store.messages import PreparedMessage
@@ -177,4 +178,5 @@ class Sends:
 
 
 def _too_slow() -> TooSlow:
+    DATABASE_FAILURES.labels("slow").inc()
     return TooSlow("the database did not answer in time: too many others wait")

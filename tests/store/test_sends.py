@@ -19,6 +19,7 @@ from baton.store.pool import spending
 from tests.store.races import outcome_of
 from tests.store.test_races import check_claims, work_off
 from tests.store.world import World, opened_pool, question
+from tests.support.metrics import sample
 
 _T = TypeVar("_T")
 
@@ -204,6 +205,7 @@ async def test_waiting_has_an_end(world: World) -> None:
     sends = sends_of(world, wait_seconds=0.1)
     *routes, late, last = [await world.task() for _ in range(6)]
     first: list[asyncio.Task[Receipt | DomainError]] = []
+    before = sample("baton_database_failures_total", kind="slow")
     async with stalled(world):
         for route in routes:
             first.append(asyncio.create_task(outcome_of(world.send_together(sends, route))))
@@ -215,6 +217,7 @@ async def test_waiting_has_an_end(world: World) -> None:
         assert not gathered.done()
     assert {type(one) for one in await asyncio.gather(*first)} == {Receipt}
     assert isinstance(await gathered, Unavailable)
+    assert sample("baton_database_failures_total", kind="slow") == before + 2
     assert isinstance(await world.send_together(sends, last), Receipt)
 
 

@@ -46,6 +46,12 @@ class Prometheus:
         """The alerts that fire."""
         return {one["metric"]["alertname"] for one in await self.query('ALERTS{alertstate="firing"}')}
 
+    async def fired(self) -> set[str]:
+        """The alerts that fire or have fired."""
+        return {
+            one["metric"]["alertname"] for one in await self.query('max_over_time(ALERTS{alertstate="firing"}[1h])')
+        }
+
     async def until_firing(self, *alerts: str, seconds: float = 90) -> None:
         """Wait until all of these fire, whatever else does."""
         try:
@@ -54,6 +60,15 @@ class Prometheus:
                     await asyncio.sleep(0.5)
         except TimeoutError:
             raise AssertionError(f"of {alerts}, only {await self.firing()} fire") from None
+
+    async def until_quiet(self, *alerts: str, seconds: float = 240) -> None:
+        """Wait until none of these fires, or none at all if none is named."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (found := await self.firing()) and (not alerts or found & set(alerts)):
+                    await asyncio.sleep(0.5)
+        except TimeoutError:
+            raise AssertionError(f"{await self.firing()} do not end") from None
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 from baton.metrics import series
+from tests.faults.alerts import FIRED
 from tests.support.queries_of_metrics import ADDED, named
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -96,6 +97,8 @@ def test_what_alerts_look_for_begins_at_nothing() -> None:
         "baton_workflows_replaced_total": {"workflow": "task", "cause": "NonDeterministicError"},
         "baton_limits_reached_total": {"limit": "max_usd", "of": "plan"},
         "baton_database_failures_total": {"kind": "unfit"},
+        "baton_steps_handed_back_total": {"reason": "no_slot"},
+        "baton_rate_limited_total": {"what": "streams"},
     }.items():
         assert REGISTRY.get_sample_value(name, labels) is not None
 
@@ -129,7 +132,7 @@ _FAULTS: Final[dict[str, list[tuple[str, dict[str, str], str]]]] = {
         ("baton_model_failures_total", {"model": "openai:x", "code": "model_key_rejected"}, "_ _ 1x20")
     ],
     "BatonBudgetReached": [("baton_limits_reached_total", {"limit": "max_usd", "of": "plan"}, "0 0 1x20")],
-    "BatonStepsFull": [("baton_steps_running", {"instance": "w:1"}, "395x20"), ("baton_steps_max", {}, "400x20")],
+    "BatonStepsFull": [("baton_steps_handed_back_total", {"reason": "no_slot"}, "0+9x20")],
     "BatonStreamsFull": [("baton_streams", _UP, "3900x20"), ("baton_streams_max", _UP, "4000x20")],
     "BatonWorkflowTasksWait": [
         ("temporal_workflow_task_schedule_to_start_latency_seconds_bucket", {**_TASKS, "le": "1"}, "0x30"),
@@ -155,7 +158,7 @@ _FAULTS: Final[dict[str, list[tuple[str, dict[str, str], str]]]] = {
         (
             "temporal_workflow_task_execution_failed_total",
             {"workflow_type": "PlanWorkflow", "failure_reason": "NonDeterminismError"},
-            "1+1x30",
+            "_ _ 1x20",
         )
     ],
     "BatonWorkflowTasksFail": [
@@ -174,6 +177,24 @@ _FAULTS: Final[dict[str, list[tuple[str, dict[str, str], str]]]] = {
 
 def test_there_is_a_fault_for_each_alert() -> None:
     assert set(_FAULTS) == set(rules())
+
+
+def test_each_alert_is_fired_by_a_real_fault_too_and_the_runbook_says_which() -> None:
+    tests = re.findall(r"^async def (test_\w+)", (_ROOT / "tests/faults/test_alerts.py").read_text(), re.MULTILINE)
+    assert set(FIRED) <= set(tests)
+    fired = [alert for alerts in FIRED.values() for alert in alerts]
+    assert sorted(fired) == sorted(rules())
+    told = dict(re.findall(r"^\| .* \| (Baton[\w, ]+) \| `(test_\w+)` \|$", _RUNBOOK.read_text(), re.MULTILINE))
+    assert {test: frozenset(alerts.split(", ")) for alerts, test in told.items()} == FIRED
+
+
+def test_each_alert_says_what_is_wrong_and_what_to_do() -> None:
+    for name, rule in rules().items():
+        assert set(rule["annotations"]) == {"summary", "description", "runbook"}, name
+        summary, description = rule["annotations"]["summary"], rule["annotations"]["description"]
+        assert not summary.endswith("."), name
+        assert description.endswith("."), name
+        assert len(description) <= 130, name
 
 
 def _series(name: str, labels: dict[str, str], values: str) -> dict[str, str]:
@@ -211,9 +232,12 @@ _QUIET: Final[list[tuple[str, dict[str, str], str]]] = [
     ("baton_accept_seconds_bucket", {"dialect": "baton", "le": "0.01"}, "0+99x20"),
     ("baton_accept_seconds_bucket", {"dialect": "baton", "le": "+Inf"}, "0+99x20"),
     ("baton_workflows_replaced_total", {"workflow": "task", "cause": "NonDeterministicError"}, "7x20"),
-    ("baton_steps_running", {"instance": "w:1"}, "5x20"),
-    ("baton_steps_max", {}, "400x20"),
+    ("baton_steps_handed_back_total", {"reason": "no_slot"}, "9x20"),
+    ("baton_steps_handed_back_total", {"reason": "tool_busy"}, "0+9x20"),
     ("baton_streams_max", {"instance": "w:1"}, "0x20"),
+    ("baton_streams", _UP, "9x20"),
+    ("baton_streams_max", _UP, "4000x20"),
+    ("baton_rate_limited_total", {"what": "requests"}, "0+9x20"),
     ("baton_worker_slots_free", {"queue": "q", "kind": "workflow", "instance": "w:1"}, "94x20"),
     ("temporal_num_pollers", {**_TASKS, "poller_type": "workflow_task"}, "3x20"),
     ("temporal_sticky_cache_hit_total", _TASKS, "0+9x20"),

@@ -25,6 +25,8 @@ DIES_ROLLING_OVER: Final = "dies-rolling-over"
 CHANGED: Final = "changed"
 #: … and the same behind a patch, with which it can.
 PATCHED: Final = "patched"
+#: Workflow code with a bug, which fails whatever its history.
+BROKEN: Final = "broken"
 
 #: Whether the step under way was tried before, by a process that is gone.
 _repeated: ContextVar[bool] = ContextVar("repeated", default=False)
@@ -138,10 +140,12 @@ def die_rolling_over(workflows: Any) -> None:
 
 
 def change_workflow_code(workflows: Any) -> None:
-    """`CHANGED` and `PATCHED`."""
+    """`CHANGED`, `PATCHED` and `BROKEN`."""
     serve = workflows.AgentTaskWorkflow._serve
 
     async def changed(self: Any) -> Any:
+        if _planted(BROKEN):
+            raise RuntimeError("planted")
         if _planted(CHANGED) or (_planted(PATCHED) and workflow.patched("planted")):
             await workflow.sleep(0.001)
         return await serve(self)
