@@ -14,6 +14,7 @@ from baton.store import executions, messages, routes
 from tests.store.races import Race, outcome_of
 from tests.store.world import World, question
 from tests.support.authors import author
+from tests.support.examples import examples
 
 S = TaskState
 ROUNDS = 32
@@ -152,7 +153,7 @@ async def test_another_tenants_execution_is_none(world: World, shared_database: 
 async def test_two_at_once_answer_two_tasks(world: World) -> None:
     """The second sees what the first has brought about: never the same question twice."""
     race = Race("the first", "the second")
-    for _ in range(24):
+    for _ in race.rounds(24):
         one, two = await running_plan(world, 2)
         await asks(world, one)
         await asks(world, two)
@@ -164,7 +165,7 @@ async def test_two_at_once_answer_two_tasks(world: World) -> None:
 
 
 async def test_a_repeat_at_once_is_one_message(world: World) -> None:
-    for _ in range(24):
+    for _ in range(examples(24)):
         one, two = await running_plan(world, 2)
         await asks(world, one)
         await asks(world, two)
@@ -178,7 +179,7 @@ async def test_a_repeat_at_once_is_one_message(world: World) -> None:
 async def test_a_question_in_the_instant_of_a_message(world: World) -> None:
     """One of two running tasks comes to wait: the message is for it, or it came before and was refused."""
     race = Race("refused", "answers")
-    for _ in range(ROUNDS):
+    for _ in race.rounds(ROUNDS):
         one, two = await running_plan(world, 2)
         await world.start(one, 1)
         sent, _ = await race.run(outcome_of(send(world, two)), world.record(one, 1, asks=[question("q")]))
@@ -198,7 +199,7 @@ async def test_a_question_in_the_instant_of_a_message(world: World) -> None:
 async def test_a_repeat_at_once_through_another_door(world: World) -> None:
     """One says the task and one the execution, under the same key: there is one message, whoever comes first."""
     race = Race("the execution's", "the task's")
-    for _ in range(ROUNDS):
+    for _ in race.rounds(ROUNDS):
         one, two = await running_plan(world, 2)
         await asks(world, one)
         mine, theirs = await race.run(

@@ -521,7 +521,7 @@ async def test_a_decision_counts_whatever_is_withdrawn(world: World) -> None:
 
 async def test_two_who_decide_at_once(world: World) -> None:
     race = Race(A.APPROVED, A.DECLINED)
-    for _ in range(10):
+    for _ in race.rounds(10):
         route, (approval,) = await waiting(world)
         results = await race.run(
             outcome_of(decide(world, route, approval, APPROVE)), outcome_of(decide(world, route, approval, DECLINE))
@@ -541,7 +541,7 @@ async def test_two_who_decide_at_once(world: World) -> None:
 
 async def test_a_decision_and_a_message_at_once(world: World) -> None:
     race = Race("decision first", "message first")
-    for _ in range(20):
+    for _ in race.rounds(20):
         route, (approval,) = await waiting(world)
         decided, _ = await race.run(outcome_of(decide(world, route, approval, APPROVE)), world.send(route, "no"))
         box = await world.box(route)
@@ -557,7 +557,7 @@ async def test_a_decision_and_a_message_at_once(world: World) -> None:
 
 async def test_a_decision_and_a_cancel_at_once(world: World) -> None:
     race = Race("decision first", "cancel first")
-    for _ in range(20):
+    for _ in race.rounds(20):
         route, (approval,) = await waiting(world)
         decided, _ = await race.run(outcome_of(decide(world, route, approval, APPROVE)), world.cancel(route))
         refused = isinstance(decided, AlreadyDecided)

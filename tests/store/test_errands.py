@@ -18,6 +18,7 @@ from baton.store.creation import NewExecution, NewTask
 from tests.store.test_approvals import decide, waiting
 from tests.store.world import World, question
 from tests.support.authors import author
+from tests.support.examples import examples
 
 S, E = TaskState, ErrandState
 
@@ -255,7 +256,7 @@ async def test_stopping_one(world: World) -> None:
 
 async def test_a_stop_never_hits_the_next_one(world: World) -> None:
     """Whichever comes first: a message that was accepted runs."""
-    for _ in range(40):
+    for _ in range(examples(40)):
         task = await told(world)
         await world.start(task.route, 1)
         await asyncio.gather(task.stop(task.route.task_id), world.send(task.route, mode=SendMode.INTERRUPT))

@@ -20,6 +20,7 @@ from tests.store.races import Race, outcome_of
 from tests.store.test_steps import stands, started
 from tests.store.world import World, items, question
 from tests.support.authors import author
+from tests.support.examples import examples
 
 S, T = TaskState, EventType
 
@@ -54,7 +55,7 @@ async def check_claims(world: World, route: TaskRoute) -> None:
 
 async def test_a_send_in_the_instant_the_task_closes(world: World) -> None:
     race = Race("kept open", "reopened")
-    for _ in range(ROUNDS):
+    for _ in race.rounds(ROUNDS):
         route = await world.task()
         await world.start(route, 1)
         receipt, where = await race.run(world.send(route), world.record(route, 1))
@@ -78,7 +79,7 @@ async def test_a_send_in_the_instant_the_task_closes(world: World) -> None:
 async def test_a_send_in_the_instant_a_question_opens(world: World) -> None:
     """Accepted before the question it answers nothing, and the question stays open; after it, it answers it."""
     race = Race("comes before", "answers")
-    for _ in range(ROUNDS):
+    for _ in race.rounds(ROUNDS):
         route = await world.task()
         await world.start(route, 1)
         receipt, where = await race.run(world.send(route), world.record(route, 1, asks=[question("q")]))
@@ -101,7 +102,7 @@ async def test_a_send_in_the_instant_a_question_opens(world: World) -> None:
 
 async def test_a_send_in_the_instant_a_turn_begins(world: World) -> None:
     race = Race("claimed", "waits")
-    for _ in range(ROUNDS // 2):
+    for _ in race.rounds(ROUNDS // 2):
         route = await world.task()
         receipt, _ = await race.run(world.send(route), world.start(route, 1))
         (message,) = await world.messages(route)
@@ -115,7 +116,7 @@ async def test_a_send_in_the_instant_a_turn_begins(world: World) -> None:
 
 async def test_a_send_in_the_instant_the_task_is_cancelled(world: World) -> None:
     race = Race("dead", "refused")
-    for _ in range(ROUNDS // 2):
+    for _ in race.rounds(ROUNDS // 2):
         route = await world.task()
         await world.start(route, 1)
         sent, _ = await race.run(outcome_of(world.send(route)), world.cancel(route))
@@ -135,7 +136,7 @@ async def test_a_send_in_the_instant_the_task_is_cancelled(world: World) -> None
 async def test_an_interrupt_in_the_instant_the_turn_ends(world: World) -> None:
     """Either it stops the turn, or it comes to the next one and stops nothing."""
     race = Race("interrupted", "recorded")
-    for _ in range(ROUNDS // 2):
+    for _ in race.rounds(ROUNDS // 2):
         route = await world.task()
         await world.start(route, 1)
         receipt, _ = await race.run(world.send(route, mode=SendMode.INTERRUPT), world.record(route, 1))
@@ -149,7 +150,7 @@ async def test_an_interrupt_in_the_instant_the_turn_ends(world: World) -> None:
 
 
 async def test_a_burst_while_a_worker_takes_turns(world: World) -> None:
-    for _ in range(5):
+    for _ in range(examples(5)):
         route = await world.task()
 
         async def send(route: TaskRoute, sender: int) -> None:
@@ -179,7 +180,7 @@ async def test_a_burst_while_a_worker_takes_turns(world: World) -> None:
 async def test_of_many_that_want_to_be_the_one_answer_one_is(
     world: World, wish: dict[str, Any], refusal: type[DomainError]
 ) -> None:
-    for _ in range(10):
+    for _ in range(examples(10)):
         route = await world.task()
         await world.start(route, 1)
         await world.record(route, 1, asks=[question("q")])
@@ -192,7 +193,7 @@ async def test_of_many_that_want_to_be_the_one_answer_one_is(
 
 async def test_answers_to_a_ruled_question_at_once(world: World) -> None:
     """Each is checked against what is open, however often that changes under it."""
-    for _ in range(10):
+    for _ in range(examples(10)):
         route = await world.task()
         await world.start(route, 1)
         asked = [question(f"q{n}", {"type": "integer"}) for n in range(4)]
@@ -209,7 +210,7 @@ async def test_answers_to_a_ruled_question_at_once(world: World) -> None:
 async def test_two_workers_at_the_same_step(world: World) -> None:
     """A retry that overlaps with what it retries: one of them records."""
     race = Race("first", "second")
-    for _ in range(ROUNDS // 4):
+    for _ in race.rounds(ROUNDS // 4):
         route = await world.task()
         one, two = await race.run(world.start(route, 1), world.start(route, 1))
         attempts = (started(one).attempt, started(two).attempt)
@@ -296,7 +297,7 @@ async def test_everybody_at_one_execution(world: World) -> None:
 
 
 async def test_cancelling_all_while_everybody_is_at_work(world: World) -> None:
-    for _ in range(8):
+    for _ in range(examples(8)):
         tasks = await world.plan((), (), (1,))
         await world.advance(tasks[0])
 

@@ -722,7 +722,7 @@ async def test_a_withdrawal_waits_for_a_turn_that_is_being_begun(world: World) -
 @pytest.mark.parametrize("act", ["withdraw", "edit"])
 async def test_exactly_one_of_a_turn_and_a_change_of_mind_wins(world: World, act: str) -> None:
     race = Race("the sender", "the turn")
-    for _ in range(40):
+    for _ in race.rounds(40):
         route = await world.in_state(S.WAITING)
         sent = await world.send(route, "first")
         mind = withdraw(world, sent) if act == "withdraw" else edit(world, sent, "second")

@@ -1,4 +1,4 @@
-"""How many examples the properties are tried with."""
+"""How many examples the properties are tried with, and the races."""
 
 from hypothesis import settings
 

@@ -1,7 +1,6 @@
 """Does the code keep to the rules that import-linter cannot hold?"""
 
 import ast
-import functools
 import re
 import sys
 import tomllib
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+
+from tests.support.source import parsed
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 #: What runs in the processes of the API and the worker, but for what a workflow does: that waits in its own way.
@@ -39,12 +40,6 @@ def modules(*places: str) -> Iterator[tuple[str, ast.Module]]:
         path = _ROOT / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             yield file.relative_to(_ROOT).as_posix(), parsed(file)
-
-
-@functools.cache
-def parsed(file: Path) -> ast.Module:
-    """A module, read once for all tests."""
-    return ast.parse(file.read_text())
 
 
 def imported(module: ast.Module) -> set[str]:

@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+from tests.support.source import parsed
+
 ROOT: Final = Path(__file__).parents[2]
 SERVICE: Final = ROOT / "baton/service"
 VISIBILITY: Final = SERVICE / "visibility.py"
@@ -38,7 +40,7 @@ def product() -> Iterator[tuple[Path, ast.Module]]:
     """The modules of the product."""
     for room in ("api", "activities", "workflows", "baton"):
         for path in sorted((ROOT / room).rglob("*.py")):
-            yield path, ast.parse(path.read_text())
+            yield path, parsed(path)
 
 
 def functions(tree: ast.Module) -> Iterator[Function]:
@@ -95,14 +97,14 @@ def unlooked(tree: ast.Module, finders: set[str]) -> Iterator[str]:
 @cache
 def finders() -> set[str]:
     """What looks up what a caller names: the functions of `baton.service.visibility`, and those that rely on them."""
-    trees = [ast.parse(path.read_text()) for path in SERVICE.glob("*.py")]
-    own = {f.name for f in functions(ast.parse(VISIBILITY.read_text())) if f.name.startswith("find_")}
+    trees = [parsed(path) for path in SERVICE.glob("*.py")]
+    own = {f.name for f in functions(parsed(VISIBILITY)) if f.name.startswith("find_")}
     return own | {f.name for tree in trees for f in functions(tree) if for_a_caller(f)}
 
 
 @pytest.mark.parametrize("path", sorted(set(SERVICE.glob("*.py")) - {VISIBILITY}), ids=lambda path: path.stem)
 def test_what_a_caller_names_is_looked_up(path: Path) -> None:
-    assert list(unlooked(ast.parse(path.read_text()), finders())) == []
+    assert list(unlooked(parsed(path), finders())) == []
 
 
 def test_only_visibility_makes_what_was_seen() -> None:

@@ -22,6 +22,7 @@ from baton.domain.states import SendMode
 from baton.runtime.console import console
 from baton.runtime.terminal import harmless, print_error, print_json, print_text, say
 from tests.support.hostile_text import COMMANDS, MARKUP
+from tests.support.source import parsed
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +84,7 @@ def test_nothing_else_makes_a_console() -> None:
     calls = [
         (file, node)
         for file in (path for room in rooms for path in room.rglob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(parsed(file))
         if isinstance(node, ast.Call)
     ]
     assert len(calls) > 1000
