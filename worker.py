@@ -47,6 +47,8 @@ from baton.runtime.tracing import is_traced
 from baton.service.catalog import Publisher
 from baton.service.context import Core, open_core
 from baton.service.health import WORKER_NEEDS, Monitor, health_pages
+from baton.service.pruning import Keep
+from baton.service.retention import Retention
 from baton.service.sweeper import Sweeper
 from baton.service.telemetry import core_runtime
 from baton.settings import Settings
@@ -92,6 +94,7 @@ async def _work(
         interval_seconds=settings.sweep_interval_seconds,
         silent_seconds=settings.sweep_silent_seconds,
     )
+    retention = Retention(core.pool, Keep(settings.retention_deltas, settings.retention_executions))
     publisher = Publisher(core.pool, own_catalog)
     activities = _activities(core, interrupts)
     traces = [SignalTraces()] if is_traced() else []
@@ -105,6 +108,7 @@ async def _work(
     core.start()
     listener.start()
     sweeper.start()
+    retention.start()
     publisher.start()
     _log.info("serving the task queues %s with the tools %s", ", ".join(queues), ", ".join(tools))
     identity = settings.worker_identity or core.client.identity
@@ -121,6 +125,7 @@ async def _work(
     finally:
         await health.close()
         await publisher.close()
+        await retention.close()
         await sweeper.close()
         await listener.close()
         await core.close()

@@ -91,15 +91,20 @@ async def _open(
         subscription = await baton.feed.subscribe(execution, cursor.after, task_id=task_id, ends=ends)
     except CursorExpired as expired:
         if expired.oldest > cursor.seq + 1:
-            gap = "gap", {"oldest": expired.oldest, "snapshot": snapshot}
-        subscription = await baton.feed.subscribe(execution, expired.oldest - 1, task_id=task_id, ends=ends)
+            gap = _gap(expired.oldest, snapshot)
+        subscription = await baton.feed.subscribe(execution, cursor.after, task_id=task_id, ends=ends, over_gap=True)
     if cursor.seq > subscription.began_at:
         subscription.close()
         raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
     if cursor.is_end and await _is_still_over(subscription, encoder, cursor):
         subscription.close()
         return Response(status_code=204)
-    return EventStream(subscription, encoder, cursor, baton, who, gap)
+    return EventStream(subscription, encoder, cursor, baton, who, snapshot, gap)
+
+
+def _gap(oldest: int, snapshot: str) -> Frame:
+    """Events before ``oldest`` are missing; those that are not come all the same."""
+    return "gap", {"oldest": oldest, "snapshot": snapshot}
 
 
 async def _is_still_over(subscription: Subscription, encoder: Encoder, cursor: Cursor) -> bool:
@@ -122,6 +127,7 @@ class EventStream(Response):
         cursor: Cursor,
         baton: Baton,
         who: Principal,
+        snapshot: str,
         first: Frame | None = None,
     ) -> None:
         super().__init__(headers=_HEADERS)
@@ -132,6 +138,7 @@ class EventStream(Response):
         self._settings = baton.settings
         self._authenticator = baton.authenticator
         self._close = partial(baton.streams.closed, who)
+        self._snapshot = snapshot
         self._first = first
         self._is_live = False
         self._last: tuple[Frame, int] | None = None
@@ -185,6 +192,8 @@ class EventStream(Response):
                     return
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
+            if gap := self._subscription.take_gap():
+                await _say(send, self._frame(_gap(gap, self._snapshot)))
             news = self._news(events)
             if await self._say_all(send, events):
                 silent_since = now()
@@ -272,7 +281,7 @@ class EventStream(Response):
             event = await self._subscription.with_waiting(event)
         if event.seq == self._cursor.seq:
             return Sending(encode_event(self._encoder, execution_id, event, skip=self._cursor.index + 1))
-        made, key = self._subscription.made, (self._encoder.name, event.seq)
+        made, key = self._subscription.made, (self._encoder.name + (":pruned" if event.pruned else ""), event.seq)
         if (frames := made.get(key)) is not None:
             return Sending(frames)
         sending = self._subscription.sending.get(key)

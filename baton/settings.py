@@ -5,6 +5,7 @@ by `temporalio.envconfig`. docs/configuration.md has the same descriptions for p
 """
 
 import re
+from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
@@ -308,6 +309,22 @@ class Settings(BaseSettings):
         default=1.0, ge=0, description="Reconnection delay that streams send to clients (`retry:`)."
     )
 
+    # --- Keeping -----------------------------------------------------------------------------------------------------
+    retention_deltas_days: float | None = Field(
+        default=None,
+        ge=0.04,
+        le=36500,
+        description="Days after which workers remove the pieces of a finished step's text, which the log has once more "
+        "as a whole; unset: never.",
+    )
+    retention_executions_days: float | None = Field(
+        default=None,
+        ge=1,
+        le=36500,
+        description="Days after which workers remove executions that are over, with all that belongs to them; unset: "
+        "never.",
+    )
+
     # --- Metrics -----------------------------------------------------------------------------------------------------
     metrics_port: int | None = Field(
         default=None,
@@ -339,6 +356,16 @@ class Settings(BaseSettings):
     def _without_those_of_services(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Kubernetes sets `BATON_PORT` to `tcp://…` where there is a service called `baton`: that is no setting."""
         return {name: value for name, value in values.items() if not str(value).startswith(("tcp://", "udp://"))}
+
+    @property
+    def retention_deltas(self) -> timedelta | None:
+        """`retention_deltas_days`."""
+        return None if self.retention_deltas_days is None else timedelta(days=self.retention_deltas_days)
+
+    @property
+    def retention_executions(self) -> timedelta | None:
+        """`retention_executions_days`."""
+        return None if self.retention_executions_days is None else timedelta(days=self.retention_executions_days)
 
     @property
     def dsn(self) -> str:

@@ -29,7 +29,8 @@ async def follow(
     on_connection: Callable[[str | None], None] = lambda _: None,
     pause_seconds: float | None = None,
 ) -> AsyncGenerator[Entry]:
-    """Events of an execution with seq > ``after``, then live: each exactly once, in order, without gaps.
+    """Events of an execution with seq > ``after``, then live: each exactly once, in order. None is missing but what the
+    server says is pruned.
 
     A connection that breaks, or that the server ends, is resumed after the last event that was seen. ``on_connection``
     hears the reason when the connection is lost, and None when it is back. Ends with the server's end frame: then the
@@ -82,6 +83,7 @@ class _Reader:
         self.ended = False
         self.pause_seconds = pause_seconds
         self._fixed = fixed
+        self._whole_from = 0
 
     async def read(self, client: Client, execution_id: str) -> AsyncGenerator[Entry | None]:
         """The new events of one connection; None once it stands. Returns when the connection ends."""
@@ -105,13 +107,15 @@ class _Reader:
                 if frame.event == "end":
                     self.ended = True
                     return
+                if frame.event == "gap":
+                    self._whole_from = max(self._whole_from, int(frame.json()["oldest"]))
                 if not frame.data or not frame.id:  # a comment, a hint to the client
                     continue
                 entry = read_entry(frame.data)
                 seq = entry.event.seq
                 if seq <= self.seen:
                     continue
-                if seq != self.seen + 1:
+                if seq != self.seen + 1 and seq > self._whole_from:
                     raise SSEError(f"event {self.seen + 1} is missing before event {seq}")
                 self.seen = seq
                 yield entry

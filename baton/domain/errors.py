@@ -206,7 +206,7 @@ class KeyReused(DomainError):
 
 
 class CursorExpired(DomainError):
-    """Events after this cursor are gone. ``oldest`` is the first that can still be read."""
+    """Events after this cursor are gone. ``oldest`` is the first from which on none is missing."""
 
     code = "cursor_expired"
 

@@ -120,6 +120,11 @@ REPLACED: Final = Counter(
 LOST: Final = Counter("baton_workflows_lost", "Workflows that ended outside Baton, by how", ("status",))
 MENDED: Final = Counter("baton_repairs", "Rows that the sweeper put right", ("what",))
 
+# --- what is not kept -----------------------------------------------------------------------------------------------
+PRUNED: Final = Counter(
+    "baton_pruned", "Removed since they were too old: executions, the events of these, and deltas of others", ("what",)
+)
+
 # --- PostgreSQL and Temporal ----------------------------------------------------------------------------------------
 POOL: Final = Gauge("baton_pool_connections", "Connections to PostgreSQL", ("state",))
 POOL_MOST: Final = Gauge("baton_pool_connections_max", "How many there may be (BATON_POOL_MAX_SIZE)")
@@ -145,6 +150,8 @@ def _begin() -> None:
     HANDED_BACK.labels("no_slot")
     for kind in ("away", "slow", "unfit", "no_connection"):
         DATABASE_FAILURES.labels(kind)
+    for what in ("executions", "events", "deltas"):
+        PRUNED.labels(what)
     for of in ("task", "plan"):
         for limit in LIMITS_OF_AGENTS:
             LIMITS.labels(limit, of)

@@ -84,11 +84,12 @@ class Feed:
         *,
         task_id: TaskId | None = None,
         ends: Collection[TaskState] = OVER,
+        over_gap: bool = False,
     ) -> "Subscription":
         """Follow an execution's log from its first event with a number above ``after``. The caller closes it.
 
         It ends at the head of the log while the execution is over; with ``task_id``, while that task is in one of the
-        states that it ``ends`` with.
+        states that it ``ends`` with. ``over_gap``: though events after ``after`` are missing.
         Raises `ExecutionNotFound` where it, or the task in it, is not there any more, `CursorExpired`, and
         `InvalidInput` for a cursor that the log has not reached.
         """
@@ -99,8 +100,9 @@ class Feed:
             raise ExecutionNotFound("there is no such execution")
         if after > start.head:
             raise InvalidInput("the cursor is beyond the end of the log", ("header", "Last-Event-ID"))
-        if after + 1 < start.oldest:
-            raise CursorExpired("events after this cursor are gone", start.oldest)
+        if after + 1 < start.whole_from and not over_gap:
+            raise CursorExpired("events after this cursor are gone", start.whole_from)
+        after = max(after, start.oldest - 1)
         topic = self._topics.get(execution_id)
         if topic is None:
             topic = self._topics[execution_id] = Topic(Known(tenant_id, execution_id, start.head), start.state)
@@ -109,7 +111,9 @@ class Feed:
             self.mark(execution_id)
         topic.readers += 1
         is_over = start.state.is_over if task_id is None else start.task_state in ends
-        return Subscription(self, topic, after, task_id, (start.head, start.task_state), ends, is_over)
+        return Subscription(
+            self, topic, after, start.whole_from, task_id, (start.head, start.task_state), ends, is_over
+        )
 
     async def with_waiting(self, topic: Topic, event: Event) -> Event:
         """See `Subscription.with_waiting`. Who asks together shares what is read."""
@@ -133,19 +137,21 @@ class Feed:
             del self._topics[topic.execution_id]
             self._marked.discard(topic.execution_id)
 
-    async def page(self, topic: Topic, after: int) -> tuple[Event, ...]:
-        """Events that are older than what the topic remembers. Waits while PostgreSQL is away."""
+    async def page(self, topic: Topic, after: int) -> tuple[tuple[Event, ...], int]:
+        """Events that are older than what the topic remembers, and up to where the log is pruned. Waits while
+        PostgreSQL is away."""
         while not self._stopped:
             try:
                 async with self._behind, self._pool.connection() as connection:
                     pages = await feed.pages(connection, [topic.known(after)], limit=_PAGE, most_bytes=_PAGE_BYTES)
                 if topic.execution_id not in pages:
                     topic.publish(None)
-                    return ()
-                return pages[topic.execution_id].events
+                    return (), 0
+                page = pages[topic.execution_id]
+                return page.events, page.pruned_seq
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
-        return ()
+        return (), 0
 
     def mark(self, execution_id: ExecutionId) -> None:
         """Have a followed log read soon."""
@@ -201,6 +207,7 @@ class Subscription:
         feed: Feed,
         topic: Topic,
         after: int,
+        whole_from: int,
         task_id: TaskId | None,
         task_was: tuple[int, TaskState | None],
         ends: Collection[TaskState],
@@ -209,6 +216,8 @@ class Subscription:
         self._feed = feed
         self._topic = topic
         self._cursor = after
+        self._whole_from = whole_from
+        self._gap: int | None = None
         self._task_id = task_id
         self._task_seen_at, self._task_state = task_was
         self._ends = ends
@@ -256,6 +265,12 @@ class Subscription:
     def ended(self) -> ExecutionState | None:
         """The execution's state if the subscription came to its end at the head of the log, else None."""
         return self._ended
+
+    def take_gap(self) -> int | None:
+        """The first event from which on none is missing, if some are missing between the last read and the one before
+        it that were not yet when the subscription began; None after that, and where none are."""
+        gap, self._gap = self._gap, None
+        return gap
 
     @property
     def task_state(self) -> TaskState | None:
@@ -313,7 +328,18 @@ class Subscription:
 
     async def _next(self) -> list[Event]:
         remembered = self._topic.after(self._cursor, _PAGE)
-        return list(await self._feed.page(self._topic, self._cursor)) if remembered is None else remembered
+        if remembered is not None:
+            return remembered
+        events, pruned_seq = await self._feed.page(self._topic, self._cursor)
+        expected, whole_from = self._cursor + 1, max(self._whole_from, pruned_seq + 1)
+        for event in events:
+            if event.seq != expected:
+                whole_from = max(whole_from, event.seq)
+            expected = event.seq + 1
+        if whole_from > max(self._whole_from, self._cursor + 1):
+            self._gap = whole_from
+        self._whole_from = whole_from
+        return list(events)
 
     def _follow_task(self, events: list[Event]) -> None:
         if self._task_id is None:

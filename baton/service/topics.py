@@ -77,14 +77,23 @@ class Topic:
         else:
             for event in page.events:
                 if event.seq > self._last:
-                    self._events.append(event)
-                    self._bytes += _weight(event)
-                    self._last = event.seq
+                    self._remember(event, follows=event.seq == self._last + 1 and event.seq > page.pruned_seq)
             if page.head >= self.head:
                 self.head, self.state = page.head, page.state
             self._forget()
         self._read_done = self._reads_begun
         self.wake()
+
+    def _remember(self, event: Event, *, follows: bool) -> None:
+        """An event that does not follow is not remembered, nor what was before it: readers have to be told of that."""
+        self._last = event.seq
+        if follows:
+            self._events.append(event)
+            self._bytes += _weight(event)
+        else:
+            self._base = event.seq
+            self._events.clear()
+            self._bytes = 0
 
     def being_read(self) -> None:
         """A read begins. Reads do not overlap; one that fails is followed by another."""

@@ -2,11 +2,15 @@
 
 import asyncio
 import socket
+from datetime import timedelta
 from urllib.parse import urlparse
 from uuid import UUID
 
 import pytest
 
+from baton.client.http import Client
+from baton.client.server import Server
+from baton.client.stream import follow
 from baton.domain.events import (
     MessageAccepted,
     NewEvent,
@@ -18,6 +22,9 @@ from baton.domain.events import (
 )
 from baton.domain.events.parts import AskedQuestion
 from baton.domain.states import ExecutionState, TaskState
+from baton.service.pruning import Keep, Pruner
+from baton.service.tenants import operator
+from baton.service.visibility import find_execution
 from tests.dialects.requests import kubiya_task, start_plan, start_task, task_ids
 from tests.support.api import RunningApi, delta, ended, running_api
 from tests.support.frames import Seen, everything, frames
@@ -285,6 +292,68 @@ async def test_events_that_are_gone_leave_a_gap_that_says_so(api: RunningApi) ->
         assert rest == whole[5:]
     assert await everything(api.http, path, "5") == whole[5:]  # nothing of what comes next is missing
     assert await everything(api.http, path, "7") == whole[7:]
+
+
+async def prune(api: RunningApi) -> int:
+    """Prune the pieces of all finished steps of the tenant. Returns how many."""
+    keep = Keep(deltas=timedelta())
+    pruner = Pruner(api.pool, keep, pause_seconds=0)
+    return sum([pruned.deltas async for pruned in pruner.prune(await api.tenant_id())])
+
+
+async def test_pruned_text_is_said_as_a_whole_after_a_gap(api: RunningApi) -> None:
+    execution, ids = await finished_plan(api)
+    path = f"/baton/v1/executions/{execution}/events"
+    whole = await everything(api.http, path)
+    assert await prune(api) == 3
+    (completed,) = [frame for frame in whole if frame.event == "step.completed"]
+    left = [frame for frame in whole if frame.event != "text.delta"]
+    said = {"oldest": int(completed.id) + 1, "snapshot": f"/baton/v1/executions/{execution}"}
+    for cursor in (None, "2", str(int(completed.id) - 1)):
+        gap, *rest = await everything(api.http, path, cursor)
+        assert (gap.event, gap.id, gap.data) == ("gap", "", said)
+        assert rest == [frame for frame in left if not cursor or int(frame.id.split(".")[0]) > int(cursor)]
+    after = await everything(api.http, path, completed.id)  # it has seen all of the step: it misses nothing
+    assert after == whole[int(completed.id) :]
+    plan = await everything(api.http, f"/api/v1/tasks/plan/{execution}/stream")
+    spoken = [kind for kind in KUBIYA if kind != "message_chunk"]
+    spoken.insert(spoken.index("message_void") + 1, "message")
+    assert [frame.event for frame in plan] == ["gap", *spoken]
+    texts = [(frame.data["role"], frame.data["content"]) for frame in plan if frame.event == "message"]
+    assert texts == [("assistant", "Hallo"), ("user", "Blue")]
+    single = await everything(api.http, f"/api/v1/executions/{ids[1]}/stream")
+    assert [frame.data["content"] for frame in single if frame.event == "message"] == ["Hallo", "Which?", "Blue"]
+
+
+async def test_a_reader_who_is_behind_is_told_of_what_is_pruned_meanwhile(api: RunningApi) -> None:
+    """It has read a page, with some of a step's pieces, when the rest goes."""
+    execution = await start_plan(api.http, kubiya_task(1))
+    task = UUID((await task_ids(api.http, execution))[1])
+    positions: dict[object, int] = {task: 1}
+    await api.append(execution, *(delta(f"{n} ", task) for n in range(300)), positions=positions)
+    await api.append(execution, NewEvent(StepCompleted(turn=1, step=0, text="all"), task), positions=positions)
+    baton = api.app.state.baton
+    seen = await find_execution(baton, await operator(api.pool, api.tenant), UUID(execution))
+    subscription = await baton.feed.subscribe(seen, 0)
+    try:
+        first = await subscription.read(10)
+        assert len(first) == 200
+        assert subscription.take_gap() is None
+        assert await prune(api) == 300
+        (last,) = await subscription.read(10)
+        assert (last.type, last.pruned, subscription.take_gap()) == ("step.completed", True, last.seq + 1)
+        assert subscription.take_gap() is None
+    finally:
+        subscription.close()
+
+
+async def test_our_own_client_follows_a_pruned_log(api: RunningApi) -> None:
+    execution, _ = await finished_plan(api)
+    await prune(api)
+    async with asyncio.timeout(20), Client(Server(api.url, api.key)) as client:
+        followed = [entry.event async for entry in follow(client, execution)]
+    assert "Hallo" in [event.body.text for event in followed if isinstance(event.body, StepCompleted)]
+    assert not [event for event in followed if event.type == "text.delta"]
 
 
 async def test_headers_go_out_at_once_and_a_silent_stream_speaks(shared_database_url: str) -> None:

@@ -90,6 +90,16 @@ HOT: Final = {
     "count_unprocessed": {"messages_unprocessed", "tasks_pkey"},
     "count_waiting": {"tasks_waiting"},
     "created_execution": {"executions_pkey", "tasks_position_unique"},
+    "page_finished": {"executions_finished", "tasks_position_unique"},
+    "lock_if_free": {"executions_pkey"},
+    "is_over_for_good": {"executions_pkey", "tasks_position_unique"},
+    "remove_oldest_events": {"events_pkey"},
+    "count_events": {"events_pkey"},
+    "page_logs": {"executions_by_age"},
+    "completed_steps": {"events_pkey", "steps_pkey"},
+    "remove_deltas": {"events_pkey"},
+    "count_deltas": {"events_pkey"},
+    "note_prune_seen": {"executions_pkey", "events_pkey"},
 }
 
 

@@ -1,9 +1,9 @@
 """Kubiya's streams: encoders of Baton's events. Pure; the words are the vendor's, some are added where it has none.
 
 Clients append `message_chunk` and `message` alike, so that the agent's text comes once: in chunks, which hold all of
-it. An assistant's whole `message` is only what no chunk has said: what a single task asks. Where a step is tried again,
-`message_void` says that the chunks of that attempt do not count; the new ones have another `message_id`. Clients stop
-at `error`, so that a failed step is a status with `error_message`.
+it. An assistant's whole `message` is only what no chunk has said: what a single task asks, and what a step said whose
+chunks are pruned. Where a step is tried again, `message_void` says that the chunks of that attempt do not count; the
+new ones have another `message_id`. Clients stop at `error`, so that a failed step is a status with `error_message`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -135,6 +135,10 @@ def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
                     "attempt": body.attempt,
                 },
             )
+        case events.StepCompleted(turn=turn, step=step, text=text):
+            if event.pruned and text:  # no chunk says it any more
+                message_id = f"{event.task_id}:{turn}.{step}"
+                yield "message", {"role": "assistant", "content": text, "message_id": message_id}
         case events.StepVoided(turn=turn, step=step, attempt=attempt):
             message_id = _message_id(event.task_id, body, attempt)
             yield "message_void", {"message_id": message_id, "turn": turn, "step": step, "attempt": attempt}
@@ -160,7 +164,6 @@ def _text_part(event: Event) -> Iterator[tuple[str, Data]]:
             | events.TurnEnded()
             | events.StepStarted()
             | events.ReasoningDelta()
-            | events.StepCompleted()
             | events.StepFailed()
             | events.StepUsed()
             | events.ToolStarted()

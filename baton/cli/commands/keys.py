@@ -1,6 +1,5 @@
 """`baton keys …`: beside the database, as whoever runs Baton; `/baton/v1/keys` is for those who have a key."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
@@ -105,20 +104,6 @@ def revoke(
 
 
 def _run(command: Callable[[Any], Awaitable[T]]) -> T:
-    """What ``command`` gives for a pool of connections; an error is one line on stderr."""
+    from baton.service.beside import run_beside
 
-    async def connected() -> T:
-        from baton.domain.errors import DomainError
-        from baton.runtime.startup import settings_or_exit
-        from baton.store.pool import open_pool
-
-        try:
-            pool = await open_pool(settings_or_exit().dsn, min_size=0, max_size=1, application="baton keys")
-            try:
-                return await command(pool)
-            finally:
-                await pool.close()
-        except DomainError as error:
-            raise SystemExit(f"baton: {error.message}") from error
-
-    return asyncio.run(connected())
+    return run_beside("baton keys", command)

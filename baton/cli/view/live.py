@@ -14,7 +14,6 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from baton.cli.view.desk import Ask, Desk
-from baton.cli.view.keyboard import Keyboard, forget_typed_ahead
 from baton.cli.view.panel import panel
 from baton.cli.view.region import Region
 from baton.cli.view.session import Session
@@ -22,6 +21,7 @@ from baton.cli.view.tree import tree_lines
 from baton.cli.view.typist import Typist
 from baton.client.errors import EXIT_WAITING
 from baton.domain.states import ExecutionState
+from baton.runtime.keyboard import Keyboard, forget_typed_ahead
 from baton.runtime.terminal import one_line
 
 _FRAME_SECONDS: Final = 0.05  #: no more often than this anything is drawn

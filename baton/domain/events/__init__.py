@@ -126,7 +126,8 @@ class Event:
     ``task_state`` and ``execution_state`` are the states that it brought about, None where they did not change.
     ``data`` is what the log has of all this, for who passes it on as it is. What other events say is here only where
     somebody has looked it up (`baton.service.waiting.with_waiting`): the ``questions`` and ``approvals`` that the body
-    names by id, and the tasks that are ``waiting`` and ``paused`` once an execution has come to wait.
+    names by id, and the tasks that are ``waiting`` and ``paused`` once an execution has come to wait. ``pruned``: a
+    step was completed, whose text the log has in no pieces any more.
     """
 
     seq: int
@@ -141,6 +142,7 @@ class Event:
     paused: tuple[PausedTask, ...] = ()
     questions: tuple[AskedQuestion, ...] = ()
     approvals: tuple[AskedApproval, ...] = ()
+    pruned: bool = False
 
     @property
     def type(self) -> str:

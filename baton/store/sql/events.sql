@@ -96,7 +96,7 @@ ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
 -- What is new in each of several logs, in one snapshot. known: the last event that is known of each; limit: events per
 -- log at most, most_bytes: after so many no other one. One row per event; one without an event for a log in which
 -- nothing is new. (What a compressed row holds is only measured where the compressed ones before it are not too many.)
-SELECT q.execution_id, x.event_seq AS head, x.state, ${event}
+SELECT q.execution_id, x.event_seq AS head, x.state, x.pruned_seq, ${event}
   FROM unnest(:tenants::uuid[], :executions::uuid[], :known::bigint[]) AS q (tenant_id, execution_id, known)
        JOIN executions x ON x.tenant_id = q.tenant_id AND x.id = q.execution_id
        LEFT JOIN LATERAL (
@@ -124,7 +124,7 @@ SELECT q.execution_id
 
 -- name: feed_start
 -- Where a log stands, and the state of one of its tasks (NULL for none) at that point: one snapshot.
-SELECT x.event_seq AS head, x.state, x.agent_id, t.id AS task_id, t.state AS task_state,
+SELECT x.event_seq AS head, x.state, x.pruned_seq, x.agent_id, t.id AS task_id, t.state AS task_state,
        coalesce((SELECT e.seq FROM events e WHERE e.tenant_id = :tenant AND e.execution_id = :execution
                   ORDER BY e.seq LIMIT 1), 1) AS oldest
   FROM executions x LEFT JOIN tasks t ON t.tenant_id = :tenant AND t.execution_id = x.id AND t.id = :task

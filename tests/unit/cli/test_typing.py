@@ -15,13 +15,13 @@ from rich.cells import cell_len
 
 from baton.cli.view.answers import answer_to, labelled, rule_of
 from baton.cli.view.desk import Ask, Desk
-from baton.cli.view.keyboard import Keyboard
 from baton.cli.view.panel import rows
 from baton.cli.view.typist import SURPRISE_SECONDS, Typist
 from baton.client.board import Board
 from baton.client.http import Client
 from baton.domain.conversation import Question
 from baton.domain.json import JsonObject
+from baton.runtime.keyboard import Keyboard
 from baton.runtime.terminal import harmless
 from tests.support.cli_events import Log, accepted, asked, execution, over
 from tests.support.examples import examples

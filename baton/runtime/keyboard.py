@@ -1,7 +1,8 @@
 """The keyboard of a live view: prompt_toolkit reads the keys and edits the text, and draws nothing.
 
-Its renderer cannot share the screen with `region`: it asks the terminal for the cursor's position, gives the terminal
-back for every line printed above (what is typed meanwhile is echoed), and cannot print anew what a resize has wrapped.
+Its renderer cannot share the screen with `baton.cli.view.region`: it asks the terminal for the cursor's position, gives
+the terminal back for every line printed above (what is typed meanwhile is echoed), and cannot print anew what a resize
+has wrapped.
 """
 
 import asyncio
