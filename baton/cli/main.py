@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "compactions": Command(
         "compactions:compactions", "List a task's summaries of older turns, ask for one, undo or redo one."
     ),
+    "artifacts": Command("artifacts:artifacts", "List the long results of a task or an execution, or print one."),
     "edit": Command("receipts:edit", "Change a message before the agent reads it."),
     "withdraw": Command("receipts:withdraw", "Withdraw a message before the agent reads it."),
     "pin": Command("receipts:pin", "Have the agent go on reading a message word for word."),

@@ -17,6 +17,7 @@ from baton.client.errors import Unreachable, UsageError
 from baton.client.responses import decoded, refusal
 from baton.client.schemas.agents import Agents, ChangedAgent, WholeAgent
 from baton.client.schemas.approvals import ApprovalOut, DecidedApproval
+from baton.client.schemas.artifacts import ArtifactOut, ArtifactPage, KeptArtifactOut
 from baton.client.schemas.base import Json, PageOut
 from baton.client.schemas.compactions import ChangedCompaction, CompactionOut, Compactions, RequestedCompaction
 from baton.client.schemas.executions import ExecutionOut, StartedExecution
@@ -171,6 +172,20 @@ class Client:
         """Have the agent read a summary again that was undone. Safe to repeat."""
         path = f"/tasks/{task_id}/compactions/{number}/redo"
         return decoded(ChangedCompaction, await self._call("POST", path))
+
+    def artifacts(self, execution_id: UUID | str, task_id: UUID | str | None = None) -> AsyncIterator[KeptArtifactOut]:
+        """The artifacts of an execution, or of one of its tasks, oldest first."""
+        of = f"/executions/{execution_id}" if task_id is None else f"/tasks/{task_id}"
+        return self._pages(ArtifactPage, f"{of}/artifacts")
+
+    async def artifact(self, artifact_id: str) -> AsyncIterator[str]:
+        """What an artifact says, part by part."""
+        offset: int | None = 0
+        while offset is not None:
+            path = f"/artifacts/{quote(artifact_id, safe='')}"
+            part = decoded(ArtifactOut, await self._call("GET", path, query={"offset": str(offset)}))
+            yield part.text
+            offset = part.next_offset
 
     def agents(self) -> AsyncIterator[WholeAgent]:
         """All agents, oldest first."""

@@ -1,6 +1,7 @@
 """Artifacts: results of tool calls that are too long for the model to read whole."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +20,23 @@ class NewArtifact:
     media_type: str
     content: bytes
     whole_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptArtifact:
+    """An artifact without its content, which has ``size`` bytes. ``whole_bytes``: as in `ArtifactPart`."""
+
+    id: UUID
+    task_id: UUID
+    execution_id: UUID
+    turn: int
+    step: int
+    call_id: str
+    tool: str
+    media_type: str
+    size: int
+    whole_bytes: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ def harmless_json(raw: str) -> str:
     return _OBEYED_IN_JSON.sub(lambda character: f"\\u{ord(character[0]):04x}", raw)
 
 
-def print_text(text: str) -> None:
+def print_text(text: str, *, end: str = "\n") -> None:
     """Print a result."""
-    print(harmless(text), flush=True)
+    print(harmless(text), end=end, flush=True)
 
 
 def print_json(value: Any, *, indent: bool = True) -> None:

@@ -1,8 +1,13 @@
 """Results of tool calls that are kept apart, and read part by part."""
 
-from baton.domain.artifacts import ArtifactPart, NewArtifact, whole_text
+from dataclasses import fields
+from datetime import datetime
+from uuid import UUID
+
+from baton.domain.artifacts import ArtifactPart, KeptArtifact, NewArtifact, whole_text
 from baton.domain.errors import ArtifactNotFound
 from baton.domain.ids import ArtifactId, Bounds, ExecutionId, StepKey, TaskId, TenantId
+from baton.store.pages import CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetchrow, fetchval, of_step, within
 
@@ -27,6 +32,31 @@ async def task_of(connection: Connection, bounds: Bounds, artifact_id: ArtifactI
     if task is None:
         raise ArtifactNotFound("there is no such artifact")
     return task
+
+
+async def page(
+    connection: Connection,
+    tenant_id: TenantId,
+    execution_id: ExecutionId,
+    task_id: TaskId | None,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+) -> CutPage[KeptArtifact]:
+    """The artifacts of an execution, or of one of its tasks, oldest first. ``after``: created_at and id where a page
+    ended."""
+    after_time, after_id = after or (None, None)
+    rows = await fetch_page(
+        connection,
+        "list_artifacts",
+        tenant=tenant_id,
+        execution=execution_id,
+        task=task_id,
+        after_time=after_time,
+        after_id=after_id,
+        limit=limit,
+    )
+    return rows.each(lambda row: KeptArtifact(**{field.name: row[field.name] for field in fields(KeptArtifact)}))
 
 
 async def part(

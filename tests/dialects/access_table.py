@@ -82,6 +82,8 @@ TABLE: Final[dict[str, Entry]] = {
     f"POST {_V1}/messages/{{message_id}}/redrive": Entry(S, needs="dead"),
     f"GET {_V1}/approvals/{{approval_id}}": Entry(R, needs="approval"),
     f"POST {_V1}/approvals/{{approval_id}}": Entry(S, body={"decision": "approve"}, needs="approval"),
+    f"GET {_V1}/tasks/{{task_id}}/artifacts": Entry(R),
+    f"GET {_V1}/executions/{{execution_id}}/artifacts": Entry(R),
     f"GET {_V1}/artifacts/{{artifact_id}}": Entry(R, needs="artifact"),
     f"GET {_V1}/agents": Entry(R, other=LISTS),
     f"POST {_V1}/agents": Entry(A, 201, {"name": "$NEW", "model": "scripted"}, other=201, other_agent=403),

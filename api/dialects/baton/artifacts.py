@@ -1,5 +1,6 @@
-"""`/baton/v1/artifacts`: results of tool calls that were too long for the agent to read whole."""
+"""`/baton/v1/artifacts` and their lists: results of tool calls that were too long for the agent to read whole."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,16 +11,47 @@ from api.dialects.baton import translate
 from api.dialects.baton.problems import PREFIX, PROBLEMS
 from api.ids import WholeNumber
 from api.ids import artifact_id as parse_id
+from api.ids import execution_id as parse_execution_id
+from api.ids import task_id as parse_task_id
 from api.query import STRICT_QUERY
 from api.responses import JsonResponse, execution_headers
 from api.routing import DirectRoute
-from baton.client.schemas.artifacts import ArtifactOut
+from baton.client.schemas.artifacts import ArtifactOut, ArtifactPage
+from baton.domain.ids import TaskById
 from baton.service import artifacts
 
-router = APIRouter(prefix=f"{PREFIX}/artifacts", tags=["artifacts"], responses=PROBLEMS, route_class=DirectRoute)
+router = APIRouter(prefix=PREFIX, tags=["artifacts"], responses=PROBLEMS, route_class=DirectRoute)
 
 
-@router.get("/{artifact_id}", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactOut}})
+@router.get("/tasks/{task_id}/artifacts", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactPage}})
+async def list_artifacts_of_task(
+    task_id: str,
+    who: CanRead,
+    baton: Service,
+    cursor: str | None = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """A task's artifacts, oldest first, without what they say."""
+    address = TaskById(parse_task_id(task_id))
+    page = await artifacts.artifacts_of_task(baton, who, address, limit=limit, cursor=cursor)
+    return JsonResponse(translate.page(page, asdict))
+
+
+@router.get("/executions/{execution_id}/artifacts", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactPage}})
+async def list_artifacts_of_execution(
+    execution_id: str,
+    who: CanRead,
+    baton: Service,
+    cursor: str | None = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """The artifacts of all of an execution's tasks, oldest first, without what they say."""
+    execution = parse_execution_id(execution_id)
+    page = await artifacts.artifacts_of_execution(baton, who, execution, limit=limit, cursor=cursor)
+    return JsonResponse(translate.page(page, asdict))
+
+
+@router.get("/artifacts/{artifact_id}", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactOut}})
 async def get_artifact(
     artifact_id: str,
     who: CanRead,

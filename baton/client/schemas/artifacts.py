@@ -1,8 +1,29 @@
 """Results of tool calls that are kept apart, since they are too long for the agent to read whole."""
 
+from datetime import datetime
 from uuid import UUID
 
-from baton.client.schemas.base import Shape
+from baton.client.schemas.base import PageOut, Shape
+
+
+class KeptArtifactOut(Shape):
+    """An artifact without its text. ``size`` and ``whole_bytes``: as in `ArtifactOut`."""
+
+    id: UUID
+    task_id: UUID
+    execution_id: UUID
+    turn: int
+    step: int
+    call_id: str
+    tool: str
+    media_type: str
+    size: int
+    whole_bytes: int
+    created_at: datetime
+
+
+class ArtifactPage(PageOut[KeptArtifactOut]):
+    """A page of artifacts."""
 
 
 class ArtifactOut(Shape):
