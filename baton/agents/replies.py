@@ -11,11 +11,12 @@ from pydantic_ai.messages import ModelResponse, ModelResponsePart, TextPart, Too
 from baton.agents.errors import BAD_REPLY, CUT_OFF, FILTERED, ModelFailed
 from baton.agents.responses import encoded, storable, storable_text
 from baton.agents.tools import ASK_USER
+from baton.domain.allowance import GO_ON, STOP
 from baton.domain.conversation import ModelReply, RecordedStep, ToolCall, Usage
 from baton.domain.json import JsonObject
 
 TOO_OFTEN_CUT: Final = "This answer has reached the token limit {times} times. Should I go on with it?"
-GO_ON_CHOICES: Final = ("Go on", "Stop here")
+GO_ON_CHOICES: Final = (GO_ON, STOP)
 GO_ON_CALL: Final = "call_go_on"
 """The call that asks so. The store knows it, too: see `unfinished_text` in its transcripts.sql."""
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from baton.domain.conversation import Usage
 from baton.domain.json import JsonObject
+from baton.domain.plain_answers import refuses
 
 #: The limits by name, each with whether it is a whole number. Money is US dollars, time is seconds. A task is held to
 #: them: its turns, its calls of models in all and in one turn, its tokens, what they cost, and the time of its steps.
@@ -39,7 +40,6 @@ PLAN_PREFIX: Final = "baton-plan:"
 """The same for the limits of a plan."""
 GO_ON: Final = "Go on"
 STOP: Final = "Stop"
-_STOPS: Final = frozenset({STOP.casefold(), "no", "n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Asked:
     @property
     def stops(self) -> bool:
         """Whether the answer was to stop. Anything else that was said goes on."""
-        return self.answer is not None and self.answer.strip().rstrip(".!").casefold() in _STOPS
+        return self.answer is not None and refuses(self.answer)
 
 
 @dataclass(frozen=True, slots=True)

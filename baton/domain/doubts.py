@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from baton.domain.allowance import PREFIX
 from baton.domain.conversation import Question, ToolCall, ToolResult
+from baton.domain.plain_answers import is_choice
 
 HAPPENED: Final = "It happened"
 MAKE_IT: Final = "It did not happen: make the call"
@@ -65,12 +66,11 @@ def question_about(call: ToolCall, turn: int) -> Question:
 def word_on(call_id: str, answer: str | None) -> Word:
     """What ``answer`` says of a call; None: nobody has answered."""
     said = (answer or "").strip()
-    plain = said.rstrip(".!").casefold()
-    if plain == MAKE_IT.casefold():
+    if is_choice(said, MAKE_IT):
         return Word(None)
-    if plain == HAPPENED.casefold():
+    if is_choice(said, HAPPENED):
         return Word(ToolResult(call_id, NO_MORE_KNOWN))
     start, colon, result = said.partition(":")
-    if colon and start.strip().casefold() == HAPPENED.casefold():
+    if colon and is_choice(start, HAPPENED):
         return Word(ToolResult(call_id, result.strip() or NO_MORE_KNOWN))
     return Word(ToolResult(call_id, NOT_KNOWN, failed=True))

@@ -13,6 +13,7 @@ from baton.domain.answers import json_problems
 from baton.domain.conversation import RecordedStep, Transcript
 from baton.domain.errors import InvalidInput
 from baton.domain.json import JsonObject, JsonValue, unstorable
+from baton.domain.plain_answers import is_choice, stops
 
 TRIES: Final = 3
 """How many answers of one turn may be wrong before the task asks."""
@@ -121,13 +122,13 @@ def question_after(transcript: Transcript, refused: int) -> str | None:
 
 
 def gives_up(answer: str) -> bool:
-    """Whether ``answer`` to that question is to give up."""
-    return _plain(answer) == GIVE_UP.casefold()
+    """Whether ``answer`` to that question is to give up. "No" is not: the question is what to do."""
+    return stops(answer)
 
 
 def takes_text(answer: str) -> bool:
     """Whether it is to take the last one as it is."""
-    return _plain(answer) == AS_TEXT.casefold()
+    return is_choice(answer, AS_TEXT)
 
 
 def taken_as_text(transcript: Transcript, answer: str) -> str | None:
@@ -144,7 +145,3 @@ def taken_as_text(transcript: Transcript, answer: str) -> str | None:
 def _last_refused(transcript: Transcript) -> RecordedStep | None:
     steps = (step for turn in reversed(transcript.turns) for step in reversed(turn.steps))
     return next((step for step in steps if step.refused), None)
-
-
-def _plain(answer: str) -> str:
-    return answer.strip().rstrip(".!").casefold()
