@@ -36,6 +36,7 @@ from baton.agents.tools import ToolsUnusable, load_tools, tool_modules
 from baton.domain.errors import Unavailable
 from baton.domain.faults import EXIT_BUG, FAULTS, exit_code
 from baton.domain.model_settings import ModelAccess
+from baton.metrics import labels
 from baton.metrics.page import MetricsPage
 from baton.runtime.files import raise_file_limit
 from baton.runtime.garbage import freeze_start
@@ -95,8 +96,9 @@ async def _work(
         silent_seconds=settings.sweep_silent_seconds,
     )
     retention = Retention(core.pool, Keep(settings.retention_deltas, settings.retention_executions))
-    publisher = Publisher(core.pool, own_catalog)
+    publisher = Publisher(core.pool, own_catalog, queues)
     activities = _activities(core, interrupts)
+    labels.tool.know(tools)
     traces = [SignalTraces()] if is_traced() else []
     interceptors = [ErrorsAsCodes(), FairSteps(settings.max_concurrent_activities), Callers(), *traces]
     recent = RecentRuns()

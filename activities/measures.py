@@ -32,12 +32,13 @@ def measured_step(key: StepKey, partial: PartialReply) -> Generator[None]:
         raise
     finally:
         STEPS.labels(outcome).observe(perf_counter() - began)
-        _count_usage(labels.model(partial.model), labels.tenant(key.tenant_id), partial.usage)
+        _count_usage(partial.model, labels.tenant(key.tenant_id), partial.usage)
 
 
-def _count_usage(model: str, tenant: str, usage: Usage) -> None:
+def _count_usage(name: str, tenant: str, usage: Usage) -> None:
     if not usage.calls:
         return
+    model = labels.model(name, is_real=usage.input_tokens + usage.output_tokens > 0)  # it has answered
     CALLS.labels(model, tenant).inc(usage.calls)
     SPENT.labels(model, tenant).inc(usage.usd or 0.0)
     for kind, tokens in (

@@ -74,7 +74,8 @@ class ToolActivities(Recording):
                         return await finish(self._done(key, started))
                     with TOOL_SECONDS.time():
                         result = await self._called(key, started, slot, reach)
-                    TOOLS.labels(labels.tool(started.call.name), "failed" if result.failed else "done").inc()
+                    name = labels.tool(started.call.name, is_real=not result.failed)
+                    TOOLS.labels(name, "failed" if result.failed else "done").inc()
                 finally:
                     slot.leave()
                 faultpoints.at(faultpoints.TOOL_RETURNED)

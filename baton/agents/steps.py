@@ -135,7 +135,7 @@ async def take_step(
         try:
             reply = await _ask(models, transcript, choice, attempt, partial, on_text)
         except ModelFailed as error:
-            MODEL_FAILURES.labels(labels.model(choice.model), error.code).inc()
+            MODEL_FAILURES.labels(labels.model(choice.model, is_real=False), error.code).inc()
             if partial.text or error.code not in FALLS_BACK:
                 raise
             if error.code in OF_THIS_WORKER:

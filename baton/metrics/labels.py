@@ -1,6 +1,7 @@
 """The values of labels. Each makes series of its own, which are kept for as long as a process lives: there is an end to
 the values of every label, whoever chooses them."""
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -9,20 +10,33 @@ OTHER: Final = "other"
 
 
 class Bounded:
-    """A label whose values others choose: the first ``most`` are told apart, one name stands for the rest."""
+    """A label whose values others choose: the first ``most`` are told apart, one name stands for the rest.
+
+    Whoever makes values up cannot make one that is real end among the rest: what the deployer has chosen is always told
+    apart, and what nobody knows to be real has half of the places.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._known: set[str] = set()
+        self._told: dict[str, bool] = {}  #: whether it is real
+        self._always: set[str] = set()
 
-    def __call__(self, value: str) -> str:
-        """The label's value for ``value``."""
-        if value in self._known:
+    def know(self, values: Iterable[str]) -> None:
+        """Always tell these apart: the deployer has chosen them, so that they are few."""
+        self._always.update(values)
+
+    def __call__(self, value: str, *, is_real: bool = True) -> str:
+        """The label's value for ``value``. ``is_real``: it is known that there is such a one."""
+        if value in self._always or self._told.get(value):
             return value
-        if len(self._known) >= self.most:
+        if value not in self._told and not self._has_place(is_real=is_real):
             return OTHER
-        self._known.add(value)
+        self._told[value] = is_real
         return value
+
+    def _has_place(self, *, is_real: bool) -> bool:
+        doubtful = 0 if is_real else len(self._told) - sum(self._told.values())
+        return len(self._told) < self.most and doubtful < (self.most + 1) // 2
 
 
 class TenantLabel:

@@ -77,6 +77,8 @@ UNHEARD: Final = Gauge(
     "baton_unheard", "Tasks and plans that were signalled, and that no worker of their queue has taken up", ("queue",)
 )
 UNHEARD_AGE: Final = Gauge("baton_unheard_seconds", "For how long the oldest of those has had no answer", ("queue",))
+ASTRAY: Final = Gauge("baton_astray", "Tasks and plans that were signalled on queues that no worker has ever served")
+ASTRAY_AGE: Final = Gauge("baton_astray_seconds", "For how long the oldest of those has had no answer")
 RELAY_LAG: Final = Gauge("baton_relay_lag_seconds", "For how long the oldest signal that the relay owes has been due")
 
 # --- the agents -----------------------------------------------------------------------------------------------------

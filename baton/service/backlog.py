@@ -7,7 +7,17 @@ from typing import Final
 
 from baton.domain.states import MessageState, TaskState
 from baton.metrics import labels
-from baton.metrics.series import COUNTED_AT, MESSAGES, OLDEST, RELAY_LAG, UNHEARD, UNHEARD_AGE, WAITING
+from baton.metrics.series import (
+    ASTRAY,
+    ASTRAY_AGE,
+    COUNTED_AT,
+    MESSAGES,
+    OLDEST,
+    RELAY_LAG,
+    UNHEARD,
+    UNHEARD_AGE,
+    WAITING,
+)
 from baton.runtime.loop import Loop
 from baton.store import backlog
 from baton.store.backlog import UnheardRings, Unprocessed, WaitingTasks
@@ -72,9 +82,13 @@ def _show_waiting(found: Iterable[WaitingTasks]) -> None:
 
 
 def _show_rings(found: Sequence[UnheardRings], queue: str) -> None:
+    """Queues that workers serve, or are to serve, are told by name; others, which callers choose, together."""
     RELAY_LAG.set(max((0.0, *(one.lag_seconds for one in found))))
     numbers, ages = Counter({labels.queue(queue): 0}), {labels.queue(queue): 0.0}
+    astray = [one for one in found if not (one.is_served or one.queue == queue)]
     for one in found:
+        if one in astray:
+            continue
         name = labels.queue(one.queue)
         numbers[name] += one.number
         ages[name] = max(ages.get(name, 0.0), one.oldest_seconds)
@@ -83,6 +97,8 @@ def _show_rings(found: Sequence[UnheardRings], queue: str) -> None:
     for name, number in numbers.items():
         UNHEARD.labels(name).set(number)
         UNHEARD_AGE.labels(name).set(ages[name])
+    ASTRAY.set(sum(one.number for one in astray))
+    ASTRAY_AGE.set(max((one.oldest_seconds for one in astray), default=0.0))
 
 
 def _reached(age: int) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The catalog of names: published by workers, and asked before a name is written."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from baton.domain.catalog import Catalog, Judgement, Used, judged
@@ -16,10 +16,11 @@ _RENEWED_SECONDS: Final = 60.0
 class Publisher:
     """Publishes what a worker has, at once and every minute."""
 
-    def __init__(self, pool: Pool, read: Callable[[], Catalog]) -> None:
-        """``read`` is called once, in a thread."""
+    def __init__(self, pool: Pool, read: Callable[[], Catalog], queues: Collection[str]) -> None:
+        """``read`` is called once, in a thread. ``queues``: the task queues that the worker serves."""
         self._pool = pool
         self._read = read
+        self._queues = queues
         self._catalog: Catalog | None = None
         self._loop = Loop("catalog", _RENEWED_SECONDS, self.publish, retry_seconds=1.0, at_once=True)
 
@@ -36,7 +37,7 @@ class Publisher:
         if self._catalog is None:
             self._catalog = await asyncio.to_thread(self._read)
         async with self._pool.connection() as connection:
-            await catalogs.publish(connection, self._catalog)
+            await catalogs.publish(connection, self._catalog, self._queues)
 
 
 async def judge(connection: Connection, used: Sequence[Used]) -> Judgement:

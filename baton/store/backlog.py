@@ -37,12 +37,13 @@ class WaitingTasks:
 @dataclass(frozen=True, slots=True)
 class UnheardRings:
     """How many workflows of a queue were rung in vain, and for how long the oldest of them. ``lag_seconds``: for how
-    long the relay owes a ring; less than 0 where it owes none."""
+    long the relay owes a ring; less than 0 where it owes none. ``is_served``: a worker has ever served the queue."""
 
     queue: str
     number: int
     oldest_seconds: float
     lag_seconds: float
+    is_served: bool
 
 
 async def unprocessed(connection: Connection, ages: Sequence[float], *, by_tenant: bool) -> list[Unprocessed]:
@@ -70,4 +71,9 @@ async def waiting(connection: Connection, ages: Sequence[float], *, by_tenant: b
 async def unheard(connection: Connection) -> list[UnheardRings]:
     """What was rung, or is to be, and has not been taken up, of `MOST` tasks and plans each."""
     rows = await fetch(connection, "count_unheard", most=MOST)
-    return [UnheardRings(row["queue"], row["number"], row["oldest_seconds"] or 0.0, row["lag_seconds"]) for row in rows]
+    return [
+        UnheardRings(
+            row["queue"], row["number"], row["oldest_seconds"] or 0.0, row["lag_seconds"], is_served=row["is_served"]
+        )
+        for row in rows
+    ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Final
 
 from baton.domain.catalog import Catalog, united
@@ -14,11 +15,12 @@ KEPT_SECONDS: Final = 600.0
 _MOST: Final = 100
 
 
-async def publish(connection: Connection, catalog: Catalog) -> None:
-    """Say, or say again, what a worker has; and forget what nobody has renewed."""
+async def publish(connection: Connection, catalog: Catalog, queues: Collection[str]) -> None:
+    """Say, or say again, what a worker has and which task queues it serves; forget catalogs that nobody renews."""
     tools, models = dict(catalog.tools), {provider: list(names) for provider, names in catalog.models.items()}
     digest = hashlib.sha256(json.dumps([tools, models], sort_keys=True).encode()).digest()
     await execute(connection, "publish_catalog", digest=digest, by_tool=tools, by_provider=models)
+    await execute(connection, "publish_queues", queues=list(queues))
     await execute(connection, "forget_catalogs", seconds=KEPT_SECONDS)
 
 

@@ -23,7 +23,7 @@ SHOP = Catalog(
 async def publish(api: RunningApi, catalog: Catalog = SHOP) -> None:
     """Say what a worker has, as a worker would."""
     async with api.pool.connection() as connection:
-        await catalogs.publish(connection, catalog)
+        await catalogs.publish(connection, catalog, ["a-queue"])
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ FIRED: Final[dict[str, frozenset[str]]] = {
     ),
     "test_postgresql_that_is_killed": frozenset({"BatonDatabaseUnavailable", "BatonApiErrors"}),
     "test_a_worker_that_stands_still": frozenset({"BatonProcessDown", "BatonOldestUnprocessed", "BatonNoWorker"}),
+    "test_a_queue_that_nobody_serves": frozenset({"BatonUnknownQueue"}),
     "test_tables_that_are_locked": frozenset(
         {
             "BatonRelayLag",

@@ -17,9 +17,11 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
+from baton.runtime.installation import worker_command
 from tests.faults.alerts import FIRED
 from tests.faults.planted import plants
 from tests.faults.workload import Workload
+from tests.support.environment import without_settings
 from tests.support.openai_server import OpenAIServer, Reply
 from tests.support.prometheus import Prometheus, free_port, running_prometheus, shortened
 from tests.support.stack import DevStack, running_stack
@@ -29,6 +31,7 @@ _DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy"
 _THRESHOLDS: Final = {
     "max(baton_oldest_unprocessed_seconds) > 600": "max(baton_oldest_unprocessed_seconds) > 5",
     "max by (queue) (baton_unheard_seconds) > 60": "max by (queue) (baton_unheard_seconds) > 5",
+    "max(baton_astray_seconds) > 60": "max(baton_astray_seconds) > 5",
     "max(baton_relay_lag_seconds) > 60": "max(baton_relay_lag_seconds) > 5",
     "time() - max(baton_backlog_timestamp_seconds) > 120": "time() - max(baton_backlog_timestamp_seconds) > 5",
     'model_unavailable|model_rate_limited"}[40s])) > 3': 'model_unavailable|model_rate_limited"}[40s])) > 1',
@@ -273,6 +276,26 @@ async def test_tables_that_are_locked(watched: Watched, work: Workload, fired: f
     assert all(send.is_success for send in await asyncio.gather(*sends))
     await watched.prometheus.until_firing(*fired - {"BatonRelayLag", "BatonBacklogUnknown", "BatonNoSlots"})
     await _until_succeeded(work, [one.json()["id"] for one in started])
+
+
+async def test_a_queue_that_nobody_serves(watched: Watched, work: Workload, fired: frozenset[str]) -> None:
+    """No alert of a queue without workers: a caller has misspelt it. A worker that comes at last works it off."""
+    body = {"prompt": "!say done", "queue": "misspelt"}
+    started = (await work.client.post("/baton/v1/executions", json=body)).json()
+    await watched.prometheus.until_firing(*fired)
+    assert "BatonNoWorker" not in await watched.prometheus.firing()
+    ready = watched.stack.ready
+    servers = {"DATABASE_URL": ready["postgres_dsn"], "TEMPORAL_ADDRESS": ready["temporal_address"]}
+    worker = await asyncio.create_subprocess_exec(
+        *worker_command(),
+        env={**without_settings(), **servers, "BATON_WORKER_QUEUES": '["misspelt"]'},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await _until_succeeded(work, [started["id"]])
+    finally:
+        worker.terminate()
+        await worker.wait()
 
 
 @asynccontextmanager

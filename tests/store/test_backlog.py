@@ -9,12 +9,14 @@ from asyncpg import CheckViolationError
 from prometheus_client import Gauge
 from prometheus_client.samples import Sample
 
+from baton.domain.catalog import Catalog
 from baton.domain.ids import TaskRoute
 from baton.domain.states import MessageState, TaskState
 from baton.metrics import labels
 from baton.metrics.labels import TenantLabel
-from baton.metrics.series import MESSAGES, WAITING
+from baton.metrics.series import MESSAGES, UNHEARD, WAITING
 from baton.service.backlog import AGES, Backlog
+from baton.service.catalog import Publisher
 from baton.store import backlog
 from baton.store.pool import Connection
 from tests.store.world import World
@@ -118,6 +120,26 @@ async def test_rings_that_nobody_answers_are_told_by_queue(lone_world: World) ->
     assert sample("baton_unheard", queue="a-queue") == 2
     assert 90 <= sample("baton_unheard_seconds", queue="a-queue") < 600
     assert 7 <= sample("baton_relay_lag_seconds") < 600
+
+
+async def test_a_queue_that_no_worker_has_ever_served_is_not_told_by_name(lone_world: World) -> None:
+    """Callers choose it: a misspelt one is no reason to wake somebody, and a thousand are no thousand series."""
+    route = await lone_world.task()  # on a-queue
+    await lone_world.execute(
+        "UPDATE tasks SET ring_at = now(), rings = 2, updated_at = now() - interval '90 s'"
+        " WHERE tenant_id = $1 AND id = $2",
+        route.task_id,
+    )
+    await Backlog(lone_world.pool, 1, "ours").count()
+    assert (sample("baton_astray"), sample("baton_unheard", queue="ours")) == (1, 0)
+    assert 90 <= sample("baton_astray_seconds") < 600
+    assert [s.labels["queue"] for s in _samples(UNHEARD)] == ["ours"]
+    publisher = Publisher(lone_world.pool, lambda: Catalog({}, {}), ["a-queue"])
+    await publisher.publish()
+    await publisher.publish()
+    await Backlog(lone_world.pool, 1, "ours").count()
+    assert (sample("baton_astray"), sample("baton_astray_seconds")) == (0, 0)
+    assert sample("baton_unheard", queue="a-queue") == 1, "it is known, although its worker may be gone for days"
 
 
 async def test_nothing_is_owed_where_all_rings_lie_ahead(lone_world: World) -> None:

@@ -44,6 +44,7 @@ PUBLISHED = {
     "0022_waiting_since.sql": "3837308732bbc3cbd4b5fb6c4d52dcea74d4689d5b0bd2f0d267f1aa71b46332",
     "0023_asked_compactions.sql": "146fac2288439f2c5268f421bf8ebc33a623c075a0635a27c83497e557a3d8d5",
     "0024_keeping.sql": "c257515b8962fe7f8d005682f002eb3831ed3bfc92b8b2a47a3f748606450a1a",
+    "0025_served_queues.sql": "2e7c1f13407da106cf20ff98020f30d42d92fd3b46e7de1bded61240db28cf68",
 }
 
 

@@ -27,10 +27,12 @@ SELECT CASE WHEN :by_tenant::boolean THEN tenant_id END AS tenant_id, ${older(wa
 
 -- name: count_unheard
 -- Tasks and plans with a ring that nobody has answered, by queue: :most of each at most. lag_seconds: since when the
--- relay should have rung the one that is overdue for longest, negative where none is.
+-- relay should have rung the one that is overdue for longest, negative where none is. is_served: a worker has ever been
+-- there.
 SELECT queue, count(*) FILTER (WHERE rings > 0) AS number,
        max(extract(epoch FROM now() - since)::double precision) FILTER (WHERE rings > 0) AS oldest_seconds,
-       max(extract(epoch FROM now() - ring_at)::double precision) AS lag_seconds
+       max(extract(epoch FROM now() - ring_at)::double precision) AS lag_seconds,
+       EXISTS (SELECT FROM served_queues WHERE served_queues.queue = due.queue) AS is_served
   FROM ((SELECT e.queue, t.rings, t.ring_at, t.updated_at AS since
            FROM (SELECT tenant_id, execution_id, rings, ring_at, updated_at FROM tasks
                   WHERE ring_at IS NOT NULL

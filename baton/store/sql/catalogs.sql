@@ -12,3 +12,7 @@ SELECT tools, models FROM catalogs
  WHERE renewed_at >= now() - make_interval(secs => :seconds)
  ORDER BY renewed_at DESC
  LIMIT :limit;
+
+-- name: publish_queues
+-- That workers serve these task queues.
+INSERT INTO served_queues (queue) SELECT unnest(:queues::text[]) ON CONFLICT DO NOTHING;
