@@ -116,12 +116,12 @@ async def measure_turns(stack: BenchStack, targets: int, blocks: int, seconds: f
 
 
 async def _alternate(stack: BenchStack, blocks: int, seconds: float, *contenders: _Contender) -> None:
-    """A block of each in turns; the first of each only warms up."""
-    await stack.analyze()
+    """A block of each in turns; the first of each only warms up, and brings the messages that `analyze` is to see."""
     for contender in contenders:
         await contender.block(seconds / 2)
         contender.rates.clear()
         contender.costs.clear()
+    await stack.analyze()
     for n in range(blocks):
         for contender in contenders if n % 2 == 0 else reversed(contenders):
             await contender.block(seconds)
