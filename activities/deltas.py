@@ -43,12 +43,19 @@ class _ExecutionLog:
         #: pieces of text, by the delta (without text) that they will be
         self._pending: dict[Delta, list[str]] = {}
         self._flushing = asyncio.Lock()
-        self.loop = Loop("streamed text", None, self._flush_and_rest, retry_seconds=_RETRY_SECONDS)
+        self._loop: Loop | None = None
         self.streams = 0
 
     def add(self, blank: Delta, text: str) -> None:
         self._pending.setdefault(blank, []).append(text)
-        self.loop.wake()
+        if self._loop is None:  # many a step streams nothing
+            self._loop = Loop("streamed text", None, self._flush_and_rest, retry_seconds=_RETRY_SECONDS)
+            self._loop.start()
+        self._loop.wake()
+
+    async def close(self) -> None:
+        if self._loop is not None:
+            await self._loop.close()
 
     async def take(self, *blanks: Delta) -> list[Delta]:
         """What is not in the log yet of some deltas. Waits for a flush."""
@@ -125,7 +132,6 @@ class DeltaWriter:
         if log is None:
             log = _ExecutionLog(self._pool, self._notify, self._interval_seconds, key.tenant_id, key.execution_id)
             self._logs[key.execution_id] = log
-            log.loop.start()
         log.streams += 1
         try:
             yield DeltaStream(log, key, started)
@@ -133,4 +139,4 @@ class DeltaWriter:
             log.streams -= 1
             if not log.streams:
                 del self._logs[key.execution_id]
-                await log.loop.close()
+                await log.close()

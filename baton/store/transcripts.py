@@ -76,7 +76,7 @@ async def read(
             if turn is not None and turn >= cut.turn:
                 messages[turn].append(_message(row))
     results: defaultdict[tuple[int, int], list[ToolResult]] = defaultdict(list)
-    if any(row["calls"] for row in rows):
+    if any(call["id"] not in row["questions"] for row in rows for call in row["calls"]):  # what asks has no result
         for row in await fetch(connection, "transcript_results", **whose, **kept):
             result = ToolResult(row["call_id"], row["content"], row["failed"], row["edited"])
             results[row["turn"], row["step"]].append(result)
