@@ -1,8 +1,9 @@
 """The sweeper: notices what others do behind Baton's back, and sets the state that follows.
 
-A workflow terminated, cancelled or timed out in Temporal's UI, a namespace that lost it, a row changed by hand: within
-a minute the task's state says so, and the event log why. A run that is stuck gives way to another one within half a
-minute. It runs in every worker; the one with the lease sweeps.
+A workflow terminated, cancelled or timed out in Temporal's UI, or a namespace that lost it: within a minute the task's
+state says so, and the event log why. So with rows that were changed by hand, where there are up to 2,000 executions;
+of more, each sweep compares as many. A run that is stuck gives way to another one within half a minute. It runs in
+every worker; the one with the lease sweeps.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final
 from uuid import uuid4
 
 from baton.domain.errors import NotFound, Unavailable
-from baton.domain.ids import TaskId
+from baton.domain.ids import ExecutionId, TaskId, TenantId
 from baton.metrics.series import LOST, MENDED
 from baton.runtime.loop import Loop
 from baton.service.rounds import Round
@@ -33,6 +34,8 @@ _KNOWN_GOOD_SECONDS: Final = 15.0
 #: How far back a sweep asks for workflows that were ended from outside.
 _BACK: Final = timedelta(minutes=3)
 _BATCH: Final = 200
+#: So many executions are compared with their tasks and messages in one sweep; the next one goes on where it ended.
+_AUDITED: Final = 2000
 _AT_ONCE: Final = 8
 #: How long a repeated start is told of the first: what the API promises.
 _STARTS_KEPT_SECONDS: Final = 24 * 3600.0
@@ -63,6 +66,7 @@ class Sweeper:
         self._silent_seconds = silent_seconds
         self._holder = uuid4()
         self._namespace_id = ""
+        self._audited: tuple[TenantId, ExecutionId] | None = None
         self._at_work = Round[TaskId](_KNOWN_GOOD_SECONDS)
         self._handled: dict[str, float] = {}
         self._temporal = temporal
@@ -110,10 +114,13 @@ class Sweeper:
             raise Unavailable(str(error)) from error
 
     async def _mend(self) -> None:
+        async with self._pool.connection() as connection:
+            audit = await sweeps.audit(connection, self._audited, _AUDITED)
+        self._audited = audit.last
         async with self._pool.transaction() as connection:
-            counted = await sweeps.recount(connection, _BATCH)
+            counted = await sweeps.recount(connection, audit.miscounted[:_BATCH])
         async with self._pool.transaction() as connection:
-            derived = await sweeps.derive_states(connection)
+            derived = await sweeps.derive_states(connection, audit.differing[:_BATCH])
         async with self._pool.connection() as connection:
             rung = await sweeps.ring_silent(connection, self._silent_seconds)
         for what, number in (("counters", counted), ("states", derived), ("silent", rung)):

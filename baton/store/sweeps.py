@@ -3,8 +3,9 @@
 These queries look across tenants: a sweeper serves all of them. What they find is judged again under the rows' locks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 from baton.domain.authors import Author
@@ -17,6 +18,8 @@ from baton.store import control, events, mailboxes
 from baton.store.changes import RING_SECONDS, Change
 from baton.store.pool import Connection
 from baton.store.queries import execute, fetch, fetchrow, fetchval
+
+_FIRST: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +145,37 @@ async def waiting_workflow_lost(connection: Connection, turn: OpenTurn, status: 
     return True
 
 
-async def recount(connection: Connection, limit: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What a page of executions, in the order of tenants' and their own ids, was found to be.
+
+    ``miscounted``: tasks whose counter of unclaimed messages does not fit their messages. ``differing``: executions
+    whose state does not follow from their tasks'. ``last``: where the next page begins; None after the last page.
+    """
+
+    miscounted: Sequence[tuple[TenantId, ExecutionId, TaskId]]
+    differing: Sequence[tuple[TenantId, ExecutionId]]
+    last: tuple[TenantId, ExecutionId] | None
+
+
+async def audit(connection: Connection, after: tuple[TenantId, ExecutionId] | None, limit: int) -> Audit:
+    """Compare up to ``limit`` executions, those that follow ``after``, with their tasks and messages."""
+    tenant, execution = after or (_FIRST, _FIRST)
+    rows = await fetch(connection, "audit_executions", after_tenant=tenant, after_execution=execution, limit=limit)
+    names = [(row["tenant_id"], row["id"]) for row in rows]
+    return Audit(
+        [(*name, task) for name, row in zip(names, rows, strict=True) for task in row["miscounted"]],
+        [name for name, row in zip(names, rows, strict=True) if _differs(row["state"], row["states"])],
+        names[-1] if len(rows) == limit else None,
+    )
+
+
+async def recount(connection: Connection, found: Iterable[tuple[TenantId, ExecutionId, TaskId]]) -> int:
     """Mend counters of unclaimed messages that do not fit the messages. Returns how many."""
     mended = 0
-    for row in await fetch(connection, "miscounted", limit=limit):
-        change = await Change.of(connection, row["tenant_id"], row["execution_id"], row["id"])
-        accepted = await fetchval(connection, "count_accepted", tenant=row["tenant_id"], task=row["id"])
+    for tenant, execution, task in found:
+        change = await Change.of(connection, tenant, execution, task)
+        accepted = await fetchval(connection, "count_accepted", tenant=tenant, task=task)
         if accepted == change.task.box.unclaimed:
             continue
         runs = accepted > 0 and change.task.box.state in (TaskState.SUCCEEDED, TaskState.FAILED)
@@ -159,23 +187,17 @@ async def recount(connection: Connection, limit: int) -> int:
     return mended
 
 
-async def derive_states(connection: Connection) -> int:
+async def derive_states(connection: Connection, found: Iterable[tuple[TenantId, ExecutionId]]) -> int:
     """Mend execution states that do not follow from their tasks'. Returns how many."""
     mended = 0
-    for row in await fetch(
-        connection,
-        "states_by_execution",
-    ):
-        if not _differs(row["state"], row["tasks"]):
-            continue
-        names = (row["tenant_id"], row["id"])
-        locked = await fetchrow(connection, "lock_plan", tenant=row["tenant_id"], execution=row["id"])
-        states = await mailboxes.count_states(connection, *names)
+    for tenant, execution in found:
+        locked = await fetchrow(connection, "lock_plan", tenant=tenant, execution=execution)
+        states = await mailboxes.count_states(connection, tenant, execution)
         if locked is None or not _differs(locked["state"], list(states)):
             continue
         state = mailboxes.derived(states, ExecutionState(locked["state"]))
         changed = [NewEvent(ExecutionChanged(was=locked["state"]))]
-        await events.append(connection, *names, changed, positions={}, state=state)
+        await events.append(connection, tenant, execution, changed, positions={}, state=state)
         mended += 1
     return mended
 

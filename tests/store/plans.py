@@ -60,7 +60,7 @@ HOT: Final = {
     "events_after": {"events_pkey"},
     "events_of_types": {"events_pkey"},
     "latest_events_of_types": {"events_pkey"},
-    "begin_turn": {"messages_pkey"},
+    "begin_turn": {"messages_unclaimed"},
     "end_turn": {"messages_by_turn", "turns_pkey"},
     "read_step": {"steps_pkey", "events_pkey"},
     "tool_calls_left": {"tool_calls_pkey"},
@@ -72,8 +72,8 @@ HOT: Final = {
     "lock_tasks": {"tasks_position_unique"},
     "end_turns": {"turns_pkey", "steps_pkey", "tool_calls_pkey"},
     "end_held_calls": {"tool_calls_pkey"},
-    "bury_unclaimed": {"messages_pkey"},
-    "tasks_with_news": {"tasks_pkey", "messages_pkey"},
+    "bury_unclaimed": {"messages_unclaimed"},
+    "tasks_with_news": {"tasks_pkey", "messages_unclaimed"},
     "waiting_after": {"tasks_position_unique", "events_of_states"},
     "feed_pages": {"executions_pkey", "events_pkey"},
     "route_by_position": {"tasks_position_unique"},
@@ -100,6 +100,10 @@ HOT: Final = {
     "remove_deltas": {"events_pkey"},
     "count_deltas": {"events_pkey"},
     "note_prune_seen": {"executions_pkey", "events_pkey"},
+    "sweep_silent": {"tasks_forgotten"},
+    "sweep_plans": {"executions_forgotten"},
+    "open_turns": {"tasks_at_work"},
+    "audit_executions": {"executions_pkey", "messages_unclaimed"},
 }
 
 

@@ -45,6 +45,7 @@ PUBLISHED = {
     "0023_asked_compactions.sql": "146fac2288439f2c5268f421bf8ebc33a623c075a0635a27c83497e557a3d8d5",
     "0024_keeping.sql": "c257515b8962fe7f8d005682f002eb3831ed3bfc92b8b2a47a3f748606450a1a",
     "0025_served_queues.sql": "2e7c1f13407da106cf20ff98020f30d42d92fd3b46e7de1bded61240db28cf68",
+    "0026_looks.sql": "1e6bb898ffcbe0cca7ec0ce9e1965264086e38d3f9c8c2636218555f454b7473",
 }
 
 

@@ -99,3 +99,27 @@ async def test_another_namespace_is_noted_once(world: World) -> None:
     await world.execute("UPDATE temporal_namespace SET since = now() - interval '2 hours' WHERE $1::uuid IS NOT NULL")
     async with world.pool.connection() as connection:
         assert [turn.moved for turn in await sweeps.open_turns(connection, 60, [], 10)] == [False]
+
+
+async def test_all_executions_are_compared_a_page_at_a_time(world: World) -> None:
+    """However many there are, and whichever are wrong, as hands may have left them."""
+    right, miscounted, differing = await world.task(), await world.task(), await world.task()
+    plan = await world.plan((), (1,), (1, 2))
+    await world.send(right)
+    await world.execute("UPDATE tasks SET unclaimed = 7 WHERE tenant_id = $1 AND id = $2", miscounted.task_id)
+    await world.execute("UPDATE tasks SET unclaimed = 0 WHERE tenant_id = $1 AND id = $2", plan[2].task_id)
+    await world.send(plan[1])
+    await world.execute("UPDATE tasks SET unclaimed = 0 WHERE tenant_id = $1 AND id = $2", plan[1].task_id)
+    await world.execute(
+        "UPDATE executions SET state = 'failed' WHERE tenant_id = $1 AND id = $2", differing.execution_id
+    )
+    counted, derived, pages, last = 0, 0, 0, None
+    while pages == 0 or last is not None:
+        async with world.pool.transaction() as connection:
+            found = await sweeps.audit(connection, last, 2)
+            counted += await sweeps.recount(connection, found.miscounted)
+            derived += await sweeps.derive_states(connection, found.differing)
+        pages, last = pages + 1, found.last
+    assert (counted, derived, pages) == (2, 1, 3), "four executions, two a page: the third page is empty"
+    assert [(await world.box(route)).unclaimed for route in (right, miscounted, plan[1])] == [1, 0, 1]
+    assert (await world.execution(differing))["state"] == "running"

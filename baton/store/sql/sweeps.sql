@@ -40,8 +40,10 @@ UPDATE executions SET ring_at = now(), rings = 0
            SELECT e.tenant_id, e.id FROM executions e
             WHERE e.in_plan AND e.state IN (:execution.pending, :execution.running) AND e.ring_at IS NULL
               AND e.updated_at < now() - make_interval(secs => :seconds)
-              AND NOT EXISTS (SELECT FROM tasks t WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id
-                                 AND t.state IN (:task.running, :task.waiting, :task.paused))
+              AND (SELECT true FROM tasks t  -- a look for each, not at all tasks
+                    WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id
+                      AND t.state IN (:task.running, :task.waiting, :task.paused)
+                    LIMIT 1) IS NULL
               FOR UPDATE OF e SKIP LOCKED)
 RETURNING id;
 
@@ -83,23 +85,27 @@ SELECT t.tenant_id, t.execution_id, t.state, t.turn, t.turn_open, t.ring_at IS N
   FROM tasks t JOIN tenants x ON x.id = t.tenant_id
  WHERE x.name = :tenant_name AND t.id = :task;
 
--- name: miscounted
--- Tasks whose counter of unclaimed messages does not fit their messages; exact only under the task's lock.
-SELECT t.tenant_id, t.execution_id, t.id
-  FROM tasks t
-       LEFT JOIN (SELECT tenant_id, task_id, count(*) AS accepted FROM messages
-                   WHERE state = :message.accepted GROUP BY tenant_id, task_id) m
-              ON m.tenant_id = t.tenant_id AND m.task_id = t.id
- WHERE t.unclaimed <> coalesce(m.accepted, 0)
- LIMIT :limit;
-
 -- name: count_accepted
 SELECT count(*)::integer FROM messages
  WHERE tenant_id = :tenant AND task_id = :task AND state = :message.accepted;
 
--- name: states_by_execution
--- Executions and the states of their tasks, where those cannot lead to the state that is stored.
-SELECT e.tenant_id, e.id, e.state, array_agg(t.state) AS tasks
-  FROM executions e JOIN tasks t ON t.tenant_id = e.tenant_id AND t.execution_id = e.id
- WHERE e.updated_at > now() - interval '1 day' OR e.state NOT IN :execution.is_over
- GROUP BY e.tenant_id, e.id, e.state;
+-- name: audit_executions
+-- The next :limit executions in the order of their ids: their state, those of their tasks, which it follows from, and
+-- the tasks whose counter of unclaimed messages does not fit their messages. Exact only under the rows' locks.
+WITH page AS (
+    SELECT tenant_id, id, state FROM executions
+     WHERE (tenant_id, id) > (:after_tenant::uuid, :after_execution::uuid)
+     ORDER BY tenant_id, id
+     LIMIT :limit
+)
+SELECT e.tenant_id, e.id, e.state, t.states, t.miscounted
+  FROM page e
+       CROSS JOIN LATERAL (  -- of each by itself: not of all tasks
+           SELECT array_agg(t.state) AS states,
+                  coalesce(array_agg(t.id) FILTER (WHERE t.unclaimed <> m.accepted), '{}') AS miscounted
+             FROM tasks t
+                  CROSS JOIN LATERAL (
+                      SELECT count(*) AS accepted FROM messages m
+                       WHERE m.tenant_id = t.tenant_id AND m.task_id = t.id AND m.state = :message.accepted) m
+            WHERE t.tenant_id = e.tenant_id AND t.execution_id = e.id) t
+ ORDER BY e.tenant_id, e.id;
