@@ -70,6 +70,11 @@ def lines(rows: Sequence[Row]) -> Iterable[str]:
 
 def as_json(rows: Sequence[Row], options: dict[str, Any]) -> dict[str, Any]:
     """The same for programs, with what it was measured on."""
+    return {**machine(), "options": options, "rows": [{**asdict(row), "met": row.met} for row in rows]}
+
+
+def machine() -> dict[str, Any]:
+    """When and on what something is measured."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -79,6 +84,4 @@ def as_json(rows: Sequence[Row], options: dict[str, Any]) -> dict[str, Any]:
             "memory_bytes": psutil.virtual_memory().total,
             "load_average": psutil.getloadavg(),
         },
-        "options": options,
-        "rows": [{**asdict(row), "met": row.met} for row in rows],
     }
