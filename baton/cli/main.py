@@ -44,7 +44,7 @@ COMMANDS: Final = {
     "doctor": Command("doctor:doctor", "Check an installation, and say what to do about what is wrong."),
     "replay": Command("replay:replay", "Check that this code can go on with the workflows that run."),
     "migrate": Command("migrate:migrate", "Migrate the database (DATABASE_URL) to the current schema."),
-    "prune": Command("prune:prune", "Remove finished executions, and pieces of text, that are older than an age."),
+    "prune": Command("prune:prune", "Remove finished executions, and deltas, by age."),
     "keys": Command("keys:keys", "Manage API keys."),
     "agents": Command("agents:agents", "Manage agents."),
 }

@@ -4,13 +4,13 @@ from typing import Final
 
 from baton.domain.agents import Principal
 from baton.domain.compactions import AskedCompaction
-from baton.domain.errors import CompactionNotFound
+from baton.domain.errors import CompactionNotFound, TaskNotFound
 from baton.domain.ids import TaskAddress
 from baton.domain.views import CompactionView, Page
 from baton.service.context import Baton
 from baton.service.cursors import NUMBER, decode_cursor, encode_cursor
 from baton.service.visibility import find_task
-from baton.store import compactions
+from baton.store import compactions, tasks
 
 _MOST: Final = 2**31 - 1  #: as PostgreSQL counts them
 
@@ -24,6 +24,8 @@ async def list_compactions(
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
         found = await compactions.page(connection, seen.tenant_id, seen.id, limit=limit, before=before)
+        if not found and await tasks.view(connection, seen.tenant_id, seen.id) is None:
+            raise TaskNotFound("there is no such task")
     page = tuple(found)
     return Page(page, encode_cursor(page[-1].compaction.number) if found.more else None)
 

@@ -258,6 +258,8 @@ async def list_errands(
     seen = await find_task(baton, who, address)
     async with baton.pool.connection() as connection:
         found = await errands.page(connection, seen.tenant_id, seen.id, limit=limit, highest=before - 1)
+        if not found and await tasks.view(connection, seen.tenant_id, seen.id) is None:
+            raise TaskNotFound("there is no such task")
     page = tuple(reversed(found))
     return Page(page, encode_cursor(page[0].seq) if found.more else None)
 

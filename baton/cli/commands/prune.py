@@ -16,9 +16,9 @@ def prune(
     batch: Annotated[int, typer.Option(min=1, max=100_000, help="Events per transaction.")] = 1000,
     pause: Annotated[float, typer.Option(min=0, help="Seconds between transactions, at least.")] = 0.05,
 ) -> None:
-    """Remove finished executions, and pieces of text, that are older than an age.
+    """Remove finished executions, and deltas, by age.
 
-    The pieces are deltas of finished steps: the log has their text once more. Safe to interrupt and to repeat, also
+    Deltas of finished steps go: the log has their text once more. Safe to interrupt and to repeat, also
     while Baton runs. See docs/runbooks/prune.md.
     """
     from baton.service.beside import run_beside
