@@ -192,3 +192,22 @@ async def test_what_a_task_needs_is_named_to_who_may_see_it(api: RunningApi) -> 
     for http, title in ((api.http, "T1"), (bound, None)):
         (reason,) = (await http.get(f"{V1}/tasks/{made['tasks'][1]['id']}/explain")).json()["reasons"][:1]
         assert (reason["code"], reason["data"]["title"]) == ("needs_task", title)
+
+
+async def test_a_tasks_agent_is_not_told_what_its_plan_was_started_with(api: RunningApi) -> None:
+    """Nor is it by a filter; the plan itself, which its key does not see, shows it."""
+    writer = await agent(api, "writer")
+    bound = api.client(await api.new_key(agent_number=writer["number"]))
+    secret: Json = {"agentConfig": {"name": "x", "projectId": "hush"}, "userIntent": "hush"}
+    shared = await start(api.http, None, "writer", metadata=secret)
+    own = await start(api.http, "writer", "writer", metadata=secret)
+    assert (await api.http.get(f"{V1}/executions/{shared['id']}")).json()["metadata"] == secret
+    assert (await bound.get(f"{V1}/executions/{shared['id']}")).status_code == 404
+    for execution, is_told in ((shared, False), (own, True)):
+        task = execution["tasks"][1]
+        paths = (f"/v1/ai/agents/tasks/{task['id']}", f"/api/v1/tasks/{task['id']}/jobs", f"{V1}/tasks/{task['id']}")
+        shown = [await bound.get(path) for path in paths]
+        assert {answer.status_code for answer in shown} == {200}, [answer.text for answer in shown]
+        assert any("hush" in answer.text for answer in shown) is is_told
+    listed = (await bound.get("/v1/ai/agents/tasks?projectId=hush")).text
+    assert (own["tasks"][1]["id"] in listed, shared["tasks"][1]["id"] in listed) == (True, False)

@@ -59,7 +59,7 @@ WITH told AS (
 ), page AS (
     SELECT * FROM told
      UNION ALL
-    SELECT t.id, 0, t.description, x.metadata, NULL, CASE WHEN t.turn > 0 THEN 1 END, NULL, t.created_at, NULL
+    SELECT t.id, 0, t.description, ${own_metadata(x)}, NULL, CASE WHEN t.turn > 0 THEN 1 END, NULL, t.created_at, NULL
       FROM tasks t JOIN executions x ON x.tenant_id = t.tenant_id AND x.id = t.execution_id
      WHERE t.tenant_id = :tenant AND t.id = :task AND :lowest::bigint <= 0
      ORDER BY seq DESC
@@ -125,7 +125,7 @@ SELECT said FROM (
       ORDER BY m.seq DESC
       LIMIT 1)
     UNION ALL
-    SELECT 0, x.metadata ->> :field::text
+    SELECT 0, (${own_metadata(x)}) ->> :field::text
       FROM tasks t JOIN executions x ON x.tenant_id = t.tenant_id AND x.id = t.execution_id
      WHERE t.tenant_id = :tenant AND t.id = :task
 ) told

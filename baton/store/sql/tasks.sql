@@ -19,8 +19,13 @@ SELECT ${task}
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
  WHERE t.tenant_id = :tenant AND t.id = :task;
 
+-- part: own_metadata
+-- What is shown with a task of the metadata of its execution: nothing of a plan's that has several agents, which is no
+-- one agent's. What its execution shows is another matter.
+CASE WHEN ${}.shared THEN '{}'::jsonb ELSE ${}.metadata END
+
 -- name: task_details
-SELECT ${task}, e.metadata
+SELECT ${task}, ${own_metadata(e)} AS metadata
   FROM tasks t
        JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
        JOIN executions e ON e.tenant_id = t.tenant_id AND e.id = t.execution_id
@@ -102,7 +107,7 @@ t.tenant_id = :tenant
    AND (:agent::uuid IS NULL OR t.agent_id = :agent)
    AND (:metadata::jsonb IS NULL
         OR EXISTS (SELECT FROM executions e WHERE e.tenant_id = t.tenant_id AND e.id = t.execution_id
-                                              AND ${has_metadata}))
+                                              AND NOT e.shared AND ${has_metadata}))
 
 -- name: page_task_details
 -- A page of a tenant's tasks, newest first.
@@ -110,7 +115,8 @@ ${cut_from}
 SELECT ${task}, e.metadata, pg_column_size(e.metadata) + ${stored_task}
   FROM tasks t JOIN agents a ON a.tenant_id = t.tenant_id AND a.id = t.agent_id
        CROSS JOIN LATERAL (
-           SELECT x.metadata FROM executions x WHERE x.tenant_id = t.tenant_id AND x.id = t.execution_id OFFSET 0
+           SELECT ${own_metadata(x)} AS metadata FROM executions x
+            WHERE x.tenant_id = t.tenant_id AND x.id = t.execution_id OFFSET 0
        ) e
  WHERE ${stands_so}
  ORDER BY t.number DESC
