@@ -164,19 +164,21 @@ class WorkerSlots:
         """
         self.turns.close()
         self.steps.close()
-        await self._close_sticky(quiet, own)  # from now on their tasks come by the shared queue, to this worker, too
+        name = await own.name()
+        if name is not None:  # from now on what its workflows have to do comes by the shared queue, to this worker, too
+            await self._forget(own, name)
         await asyncio.gather(
             self.turns.answered(_ANSWER_SECONDS, quiet=quiet), self.steps.answered(_ANSWER_SECONDS, quiet=quiet)
         )
+        if name is None:  # served until now: no other worker would have got it
+            self.turns.close(sticky=True)
+            await self.turns.answered(_STICKY_SECONDS, sticky=True)
 
-    async def _close_sticky(self, seconds: float, own: StickyQueue) -> None:
+    async def _forget(self, own: StickyQueue, name: str) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        name = await own.name()
-        if name is None:  # served meanwhile: no other worker would get what comes there
-            await asyncio.sleep(began + seconds - loop.time())
+        until = loop.time() + _ANSWER_SECONDS
         self.turns.close(sticky=True)
-        while name and loop.time() < began + _ANSWER_SECONDS and await own.forget(name):
+        while loop.time() < until and await own.forget(name):
             if await self.turns.answered(_AGAIN_SECONDS, sticky=True):
                 await own.forget(name)  # the last request may have been answered with a task
                 return

@@ -25,7 +25,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 _STICKY: Final = TaskQueueKind.TASK_QUEUE_KIND_STICKY
 #: Workflows of which the last activities of a queue were: that many are asked for the queue's name.
-_REMEMBERED: Final = 5
+_REMEMBERED: Final = 8
 #: Of a history, the end is enough.
 _EVENTS: Final = 20
 _RPC_TIMEOUT: Final = timedelta(seconds=0.5)

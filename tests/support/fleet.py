@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+
 from baton.domain.states import TaskState
 from tests.support.environment import without_settings
 from tests.support.stack import until
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 #: What a stop has taken away is noticed so long after it, at most.
@@ -29,6 +33,7 @@ class Fleet:
     def __init__(self, system: System, directory: Path, environment: Mapping[str, str]) -> None:
         self._directory = directory
         self._number = 0
+        self._client = system.temporal.client
         self.queue = system.queue
         self.environment = {
             **without_settings(),
@@ -44,7 +49,7 @@ class Fleet:
         self.running: list[asyncio.subprocess.Process] = []
 
     async def add(self, **environment: str) -> asyncio.subprocess.Process:
-        """Start another worker; returns when it serves its queue."""
+        """Start another worker; returns when it is ready, as a deploy waits for."""
         self._number += 1
         log = self._directory / f"worker-{self._number}.log"
         with log.open("wb") as file:
@@ -57,9 +62,20 @@ class Fleet:
                 stderr=file,
             )
         self.running.append(process)
-        await until(lambda: b"serving the task queue" in log.read_bytes() or process.returncode is not None, 60)
+        await until(lambda: b"serving the task queue" in log.read_bytes() or process.returncode is not None, 120)
         assert process.returncode is None, log.read_text()
+        await eventually(lambda: self._asks(process), 120)
         return process
+
+    async def _asks(self, process: asyncio.subprocess.Process) -> bool:
+        """Whether Temporal knows that a worker asks for work: it is not ready before."""
+        service, queue = self._client.workflow_service, TaskQueue(name=self.queue)
+        for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
+            request = DescribeTaskQueueRequest(namespace=self._client.namespace, task_queue=queue, task_queue_type=kind)
+            answer = await service.describe_task_queue(request)
+            if not any(poller.identity.startswith(f"{process.pid}@") for poller in answer.pollers):
+                return False
+        return True
 
     async def remove(self, process: asyncio.subprocess.Process) -> int:
         """Tell a worker to stop, and wait for its end; its exit code."""

@@ -27,10 +27,18 @@ def test_a_history_tells_the_workers_own_queue() -> None:
 
 def test_the_last_runs_of_each_queue_are_remembered() -> None:
     recent = RecentRuns()
-    for n in range(9):
+    for n in range(12):
         recent.note("a", f"task-{n}", "run")
-    recent.note("a", "task-7", "run")
+    recent.note("a", "task-9", "run")
     recent.note("b", "other", "run")
-    assert [run.workflow_id for run in recent.last("a")] == ["task-7", "task-8", "task-6", "task-5"]
+    assert [run.workflow_id for run in recent.last("a")] == [
+        "task-9",
+        "task-11",
+        "task-10",
+        "task-8",
+        "task-7",
+        "task-6",
+        "task-5",
+    ]
     assert [run.workflow_id for run in recent.last("b")] == ["other"]
     assert recent.last("c") == []
