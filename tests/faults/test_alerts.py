@@ -79,6 +79,7 @@ async def watched(tmp_path_factory: pytest.TempPathFactory, provider: OpenAIServ
         "OPENAI_API_KEY": "sk-of-the-tests-0123456789",
         "BATON_MAX_CONCURRENT_ACTIVITIES": "4",
         "BATON_MAX_CACHED_WORKFLOWS": "4",
+        "BATON_WORKER_SHUTDOWN_SECONDS": "60",
         "BATON_MAX_STREAMS": str(_STREAMS),
         "BATON_PLANTED": str(planted),
         "PYTHONPATH": str(Path(plants.__file__).parent),
@@ -219,7 +220,7 @@ async def test_a_worker_that_stops_and_does_not_end(
     """A model call keeps it, as it may for `BATON_WORKER_SHUTDOWN_SECONDS`."""
     slow = await _agent(work, "slow", model="openai-chat:gpt-5-mini")
     provider.asked.clear()
-    provider.reply(Reply(("word ",) * 60, token_seconds=0.25))
+    provider.reply(Reply(("word ",) * 120, token_seconds=0.25))
     task = await work.start("hello", slow)
     async with asyncio.timeout(30):
         while not provider.asked:
