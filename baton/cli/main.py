@@ -25,9 +25,7 @@ COMMANDS: Final = {
     "inbox": Command("inbox:inbox", "List the tasks that wait for a person, longest wait first."),
     "send": Command("send:send", "Send a message to a task, such as the answer to its question."),
     "messages": Command("messages:messages", "List a task's messages, and what became of each."),
-    "compactions": Command(
-        "compactions:compactions", "List a task's summaries of older turns, ask for one, undo or redo one."
-    ),
+    "compactions": Command("compactions:compactions", "List a task's summaries, ask for one, undo or redo one."),
     "artifacts": Command("artifacts:artifacts", "List the long results of a task or an execution, or print one."),
     "edit": Command("receipts:edit", "Change a message before the agent reads it."),
     "withdraw": Command("receipts:withdraw", "Withdraw a message before the agent reads it."),

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from baton.domain.agents import Principal
 from baton.domain.artifacts import ArtifactPart, KeptArtifact
+from baton.domain.errors import ExecutionNotFound, TaskNotFound
 from baton.domain.ids import ArtifactId, ExecutionId, TaskAddress
 from baton.domain.views import Page
 from baton.service.context import Baton
 from baton.service.cursors import TIME_AND_ID, decode_cursor, encode_cursor
 from baton.service.visibility import find_artifact, find_execution, find_task
-from baton.store import artifacts
+from baton.store import artifacts, events, tasks
 from baton.store.pages import CutPage
 
 #: How many bytes of an artifact a caller gets at once.
@@ -29,6 +30,8 @@ async def artifacts_of_task(
         found = await artifacts.page(
             connection, seen.tenant_id, seen.route.execution_id, seen.id, limit=limit, after=after
         )
+        if not found and await tasks.view(connection, seen.tenant_id, seen.id) is None:
+            raise TaskNotFound("there is no such task")
     return _page(found)
 
 
@@ -41,6 +44,8 @@ async def artifacts_of_execution(
     seen = await find_execution(baton, who, execution_id)
     async with baton.pool.connection() as connection:
         found = await artifacts.page(connection, seen.tenant_id, seen.id, None, limit=limit, after=after)
+        if not found and await events.head(connection, seen.tenant_id, seen.id) is None:
+            raise ExecutionNotFound("there is no such execution")
     return _page(found)
 
 

@@ -20,7 +20,7 @@ def compactions(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List a task's summaries of older turns, ask for one, undo or redo one."""
+    """List a task's summaries, ask for one, undo or redo one."""
 
     async def command(client: Client) -> int:
         task_id = await find_task_id(client, task)

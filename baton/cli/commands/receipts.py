@@ -68,7 +68,7 @@ def pin(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Have the agent go on reading a message word for word in a long conversation."""
+    """Have the agent go on reading a message word for word."""
 
     async def command(client: Client) -> int:
         _show(await client.pin(_id(message), pinned=not off), "Unpinned" if off else "Pinned", json)
