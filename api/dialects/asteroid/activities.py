@@ -118,6 +118,7 @@ def _what_happened(body: Body) -> Iterator[Payload]:
             | events.WorkflowLost()
             | events.WorkflowReplaced()
             | events.MessagesDead()
+            | events.MessagePinned()
             | events.TurnStarted()
             | events.TurnEnded()
             | events.StepVoided()

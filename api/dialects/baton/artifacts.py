@@ -1,6 +1,5 @@
 """`/baton/v1/artifacts` and their lists: results of tool calls that were too long for the agent to read whole."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -34,7 +33,7 @@ async def list_artifacts_of_task(
     """A task's artifacts, oldest first, without what they say."""
     address = TaskById(parse_task_id(task_id))
     page = await artifacts.artifacts_of_task(baton, who, address, limit=limit, cursor=cursor)
-    return JsonResponse(translate.page(page, asdict))
+    return JsonResponse(translate.page(page, translate.kept_artifact))
 
 
 @router.get("/executions/{execution_id}/artifacts", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactPage}})
@@ -48,7 +47,7 @@ async def list_artifacts_of_execution(
     """The artifacts of all of an execution's tasks, oldest first, without what they say."""
     execution = parse_execution_id(execution_id)
     page = await artifacts.artifacts_of_execution(baton, who, execution, limit=limit, cursor=cursor)
-    return JsonResponse(translate.page(page, asdict))
+    return JsonResponse(translate.page(page, translate.kept_artifact))
 
 
 @router.get("/artifacts/{artifact_id}", dependencies=STRICT_QUERY, responses={200: {"model": ArtifactOut}})

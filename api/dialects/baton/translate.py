@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from baton.domain.agents import Agent, Principal, Scope
-from baton.domain.artifacts import ArtifactPart
+from baton.domain.artifacts import ArtifactPart, KeptArtifact
 from baton.domain.conversation import Usage
 from baton.domain.explanation import Explanation
 from baton.domain.keys import Key
@@ -147,6 +147,11 @@ def approval(view: ApprovalView) -> Json:
         "edited_arguments": view.edited,
         "approved_digest": view.approved_digest,
     }
+
+
+def kept_artifact(artifact: KeptArtifact) -> Json:
+    """An artifact in a list, without what it says."""
+    return asdict(artifact)
 
 
 def artifact(part: ArtifactPart) -> Json:
