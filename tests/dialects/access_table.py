@@ -89,7 +89,7 @@ TABLE: Final[dict[str, Entry]] = {
     f"POST {_V1}/agents": Entry(A, 201, {"name": "$NEW", "model": "scripted"}, other=201, other_agent=403),
     f"GET {_V1}/agents/{{agent_id}}": Entry(R),
     f"PATCH {_V1}/agents/{{agent_id}}": Entry(A, body={"instructions": "$NEW"}),
-    f"GET {_V1}/keys": Entry(ADMIN, other=LISTS),
+    f"GET {_V1}/keys": Entry(ADMIN, other=LISTS, query="?limit=200"),
     f"POST {_V1}/keys": Entry(ADMIN, 201, {"name": "$NEW"}, other=201),
     f"GET {_V1}/keys/{{key_id}}": Entry(ADMIN),
     f"DELETE {_V1}/keys/{{key_id}}": Entry(ADMIN),
