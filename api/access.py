@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from api.quotas import QUOTA
 from baton.domain.agents import Principal, Scope
-from baton.domain.errors import Forbidden, InvalidInput, RateLimited
+from baton.domain.errors import Forbidden, InvalidInput, RateLimited, Unauthenticated, Unavailable
 from baton.domain.quota import Quota
 from baton.service.auth import token_of
 from baton.service.context import Baton
@@ -34,6 +34,17 @@ async def authenticate(request: Request) -> Principal:
         request.scope[_KNOWN] = known
         request.scope[CREDENTIALS] = token
     return cast("Principal", known)
+
+
+async def still_counts(baton: Baton, token: str) -> bool:
+    """Whether who has presented ``token`` may read on: a key may have been revoked since, a token have expired."""
+    try:
+        await baton.authenticator.authenticate(token)
+    except Unauthenticated:
+        return False
+    except Unavailable:
+        return True  # nobody is sent away because the database is; it is asked again
+    return True
 
 
 async def count_messages(request: Request, messages: int) -> None:

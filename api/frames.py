@@ -13,7 +13,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from api.responses import to_json
+from api.responses import to_json_line
 from baton.domain.errors import InvalidInput
 from baton.domain.events import Event
 from baton.domain.json import INT64_MAX
@@ -24,8 +24,6 @@ Frame: TypeAlias = tuple[str, Mapping[str, object]]
 
 #: The index of an end frame, after all that an event can make.
 END: Final = 9999
-#: What JSON may hold as it is, but many clients take for the end of a line.
-_LINE_ENDS: Final = tuple((end.encode(), f"\\u{ord(end):04x}".encode()) for end in "\u0085\u2028\u2029")
 _CURSOR: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,4}))?")
 
 
@@ -121,7 +119,4 @@ def encode_frame(frame_id: str | None, frame: Frame, *, named: bool = True) -> b
         head += f"event: {name}\n"
     else:
         data = {"type": name, **data}
-    line = to_json(data)
-    for end, escaped in _LINE_ENDS:
-        line = line.replace(end, escaped)
-    return f"{head}data: ".encode() + line + b"\n\n"
+    return f"{head}data: ".encode() + to_json_line(data) + b"\n\n"

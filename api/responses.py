@@ -10,6 +10,8 @@ from starlette.responses import Response
 from baton.domain.messages import Receipt
 from baton.service.starts import StartResult
 
+#: What JSON may hold as it is, but many clients take for the end of a line.
+_LINE_ENDS: Final = tuple((end.encode(), f"\\u{ord(end):04x}".encode()) for end in "\u0085\u2028\u2029")
 #: Ids that a header lists at most: proxies take some 4 KiB of headers.
 _LISTED: Final = 16
 
@@ -17,6 +19,14 @@ _LISTED: Final = 16
 def to_json(content: Any) -> bytes:
     """JSON by orjson: uuids as text, times as RFC 3339 with their offset."""
     return orjson.dumps(content, default=_text_of_uuid)
+
+
+def to_json_line(content: Any) -> bytes:
+    """The same without anything that a client takes for the end of a line, and without that end."""
+    line = to_json(content)
+    for end, escaped in _LINE_ENDS:
+        line = line.replace(end, escaped)
+    return line
 
 
 def _text_of_uuid(value: object) -> str:

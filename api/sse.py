@@ -13,12 +13,12 @@ from uuid import UUID
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.access import CREDENTIALS
+from api.access import CREDENTIALS, still_counts
 from api.connection import ABORT
 from api.frames import END, Cursor, Encoder, Frame, encode_event, encode_frame
 from api.routing import HEAD_ONLY
 from baton.domain.agents import Principal
-from baton.domain.errors import CursorExpired, InvalidInput, Unauthenticated, Unavailable
+from baton.domain.errors import CursorExpired, InvalidInput
 from baton.domain.events import Event
 from baton.domain.states import TaskState
 from baton.service.context import Baton
@@ -136,7 +136,7 @@ class EventStream(Response):
         self._encoder = encoder
         self._cursor = cursor
         self._settings = baton.settings
-        self._authenticator = baton.authenticator
+        self._baton = baton
         self._close = partial(baton.streams.closed, who)
         self._snapshot = snapshot
         self._first = first
@@ -180,7 +180,7 @@ class EventStream(Response):
         while now() < ends_at:
             if now() >= checked_at + self._settings.stream_keepalive_seconds:
                 checked_at = now()
-                if not await self._still_counts(token):
+                if not await still_counts(self._baton, token):
                     break
             speaks_at = silent_since + self._settings.stream_keepalive_seconds
             events = await self._subscription.read(min(speaks_at, ends_at) - now())
@@ -204,16 +204,6 @@ class EventStream(Response):
                 return
         if self._encoder.cut is not None:
             await _say(send, self._frame(self._encoder.cut()))
-
-    async def _still_counts(self, token: str) -> bool:
-        """Whether the reader may go on: a key may have been revoked since, a token have expired."""
-        try:
-            await self._authenticator.authenticate(token)
-        except Unauthenticated:
-            return False
-        except Unavailable:
-            return True  # nobody is sent away because the database is; it is asked again
-        return True
 
     async def _say_all(self, send: Send, events: list[Event]) -> bool:
         """Say what happened; whether there was anything to say.

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "doctor": Command("doctor:doctor", "Check an installation, and say what to do about what is wrong."),
     "replay": Command("replay:replay", "Check that this code can go on with the workflows that run."),
     "migrate": Command("migrate:migrate", "Migrate the database (DATABASE_URL) to the current schema."),
+    "export": Command("export:export", "Write an execution, its messages and its log as JSON lines."),
     "prune": Command("prune:prune", "Remove finished executions, and deltas, by age."),
     "keys": Command("keys:keys", "Manage API keys."),
     "agents": Command("agents:agents", "Manage agents."),

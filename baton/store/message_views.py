@@ -11,7 +11,7 @@ from baton.domain.ids import Bounds, MessageId, TaskId, TenantId
 from baton.domain.states import MessageState
 from baton.domain.views import MessageView
 from baton.store.codecs import ATTACHMENTS
-from baton.store.pages import CutPage, fetch_page
+from baton.store.pages import PAGE_BYTES, CutPage, fetch_page
 from baton.store.pool import Connection
 from baton.store.queries import fetchrow, fetchval, within
 
@@ -29,11 +29,19 @@ async def page(
     *,
     after: int,
     limit: int,
+    most_bytes: int = PAGE_BYTES,
     states: Sequence[MessageState] | None = None,
 ) -> CutPage[MessageView]:
     """A task's messages with a number above ``after``, in order."""
     rows = await fetch_page(
-        connection, "list_messages", tenant=tenant_id, task=task_id, after=after, limit=limit, states=states
+        connection,
+        "list_messages",
+        tenant=tenant_id,
+        task=task_id,
+        after=after,
+        limit=limit,
+        most_bytes=most_bytes,
+        states=states,
     )
     return rows.each(_message_of)
 

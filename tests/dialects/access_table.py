@@ -57,6 +57,7 @@ TABLE: Final[dict[str, Entry]] = {
     f"GET {_V1}/executions": Entry(R, other=LISTS),
     f"GET {_V1}/executions/{{execution_id}}": Entry(R),
     f"GET {_V1}/executions/{{execution_id}}/events": Entry(R),
+    f"GET {_V1}/executions/{{execution_id}}/export": Entry(R),
     f"POST {_V1}/executions/{{execution_id}}/cancel": Entry(W),
     f"POST {_V1}/executions/{{execution_id}}/pause": Entry(W),
     f"POST {_V1}/executions/{{execution_id}}/resume": Entry(W, needs="paused"),

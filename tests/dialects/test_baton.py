@@ -326,6 +326,7 @@ async def test_what_is_not_there(api: RunningApi, name: str) -> None:
     for method, path, code in (
         ("GET", f"executions/{name}", "execution_not_found"),
         ("GET", f"executions/{name}/events", "execution_not_found"),
+        ("GET", f"executions/{name}/export", "execution_not_found"),
         ("POST", f"executions/{name}/cancel", "execution_not_found"),
         ("POST", f"executions/{name}/pause", "execution_not_found"),
         ("POST", f"executions/{name}/resume", "execution_not_found"),

@@ -133,6 +133,7 @@ async def test_of_a_shared_plan_a_key_sees_its_own_tasks(api: RunningApi, whose:
     for method, path in (
         ("GET", f"{V1}/executions/{plan}"),
         ("GET", f"{V1}/executions/{plan}/events"),
+        ("GET", f"{V1}/executions/{plan}/export"),
         ("POST", f"{V1}/executions/{plan}/cancel"),
         ("POST", f"{V1}/executions/{plan}/pause"),
         ("GET", f"/api/v1/tasks/plan/{plan}"),

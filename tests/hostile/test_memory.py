@@ -73,11 +73,11 @@ async def test_a_plan_whose_tasks_have_large_results(target: Target) -> None:
 
 
 async def test_readers_that_do_not_read(target: Target) -> None:
-    """Twenty, at the beginning of a log of 26 MB."""
+    """Twenty at the beginning of a log of 26 MB, and ten of its export."""
     started = (await target.api.http.post(f"{V1}/executions", json={"prompt": "x"})).json()
     for _ in range(26):
         await target.api.append(UUID(started["id"]), delta("x" * MB), hint=False)
-    path = f"{V1}/executions/{started['id']}/events"
+    path, export = (f"{V1}/executions/{started['id']}/{kind}" for kind in ("events", "export"))
     where = urlparse(target.api.url)
 
     async def read_on_beside_them() -> None:
@@ -90,13 +90,13 @@ async def test_readers_that_do_not_read(target: Target) -> None:
 
     async def stall() -> None:
         with ExitStack() as opened:
-            readers = [opened.enter_context(socket.socket()) for _ in range(20)]
+            readers = [opened.enter_context(socket.socket()) for _ in range(30)]
             loop = asyncio.get_running_loop()
-            for reader in readers:
+            for asked, reader in zip([path] * 20 + [export] * 10, readers, strict=True):
                 reader.setblocking(False)
                 reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 await loop.sock_connect(reader, (where.hostname, where.port))
-                request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {target.api.key}\r\n\r\n"
+                request = f"GET {asked} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {target.api.key}\r\n\r\n"
                 await loop.sock_sendall(reader, request.encode())
             for reader in readers:  # the answer has begun
                 assert (await loop.sock_recv(reader, 12)).startswith(b"HTTP/1.1 200")

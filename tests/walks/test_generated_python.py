@@ -63,7 +63,8 @@ async def test_a_walk_with_the_generated_client(deployment: Deployment, dialect:
     d = deployment
     python = await asyncio.to_thread(python_with, *GENERATOR)
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"post_hooks": [], "http_timeout": 60}))
+    lines = {"application/x-ndjson": "application/octet-stream"}  # the generator knows no JSON lines
+    config.write_text(json.dumps({"post_hooks": [], "http_timeout": 60, "content_type_overrides": lines}))
     told = await run(
         *(python.with_name("openapi-python-client"), "generate", "--meta", "none", "--config", config),
         *("--url", f"{d.url}/docs/{dialect}/openapi.json", "--output-path", tmp_path / dialect),

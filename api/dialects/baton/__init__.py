@@ -3,7 +3,18 @@
 from fastapi.routing import APIRoute
 
 from api.dialect import Dialect, new_app
-from api.dialects.baton import agents, approvals, artifacts, compactions, executions, keys, messages, receipts, tasks
+from api.dialects.baton import (
+    agents,
+    approvals,
+    artifacts,
+    compactions,
+    executions,
+    export,
+    keys,
+    messages,
+    receipts,
+    tasks,
+)
 from api.dialects.baton.errors import ERRORS, render
 from api.dialects.baton.problems import PREFIX
 from api.errors import install
@@ -24,6 +35,7 @@ def baton_dialect() -> Dialect:
         app,
         messages.router,
         executions.router,
+        export.router,
         tasks.router,
         receipts.router,
         approvals.router,

@@ -24,7 +24,12 @@ def task_encoder(task_id: UUID, *, with_executions: bool) -> Encoder:
 
 
 def _frame(execution_id: UUID, event: Event) -> Frame:
-    return event.type, {
+    return event.type, event_as_json(execution_id, event)
+
+
+def event_as_json(execution_id: UUID, event: Event) -> dict[str, object]:
+    """An event as it is in the log."""
+    return {
         "seq": event.seq,
         "type": event.type,
         "at": event.at,
