@@ -12,6 +12,7 @@ from baton.store.pool import Pool
 from bench.http import BenchConnection
 from bench.scale.points import Point, p50
 from bench.stack import BenchStack
+from bench.targets import until_quiet
 
 _TIMES: Final = 200
 
@@ -19,6 +20,7 @@ _TIMES: Final = 200
 async def measure(stack: BenchStack, pool: Pool, sizes: Sequence[int]) -> AsyncGenerator[Point]:
     """Calls go to one tenant after the other, so that each finds what the API keeps of a caller as old as can be."""
     callers = list[BenchConnection]()
+    before, started = _temporal_bytes(stack), 0
     for size in sizes:
         while len(callers) < size:
             callers.append(await _tenant(stack, pool, f"bench-{len(callers)}"))
@@ -27,10 +29,18 @@ async def measure(stack: BenchStack, pool: Pool, sizes: Sequence[int]) -> AsyncG
         following = itertools.cycle(callers)
         point = Point("tenants", size)
         point.figures["create p50, ms"] = await p50(lambda f=following: _start(next(f)), _TIMES)
+        started += _TIMES + 1
         point.figures["inbox p50, ms"] = await p50(lambda f=following: _read(next(f)), _TIMES)
+        await until_quiet(stack.marks)
+        point.figures["Temporal's disk for each waiting task, KB"] = (_temporal_bytes(stack) - before) / started / 1e3
         yield point
     for caller in callers:
         caller.close()
+
+
+def _temporal_bytes(stack: BenchStack) -> int:
+    """Of the development server's SQLite, in which each of its tables has its indexes."""
+    return sum(file.stat().st_size for file in stack.logs.parent.glob("temporal.db*"))
 
 
 async def _tenant(stack: BenchStack, pool: Pool, name: str) -> BenchConnection:
