@@ -78,8 +78,9 @@ check: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# Three processes: these wait for PostgreSQL for much of their time.
 test-fast: setup
-	$(BIN)/pytest tests/unit tests/store $(IN_PARALLEL) -n auto --hypothesis-profile fast $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit tests/store $(IN_PARALLEL) -n 3 --hypothesis-profile fast $(PYTEST_ARGS)
 
 test: check
 	$(BIN)/pytest -m 'not faults' $(IN_PARALLEL) $(PYTEST_ARGS)

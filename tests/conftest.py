@@ -68,9 +68,14 @@ async def short_history_temporal_server(tmp_path_factory: pytest.TempPathFactory
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the slow folders first where several processes share the work."""
+    """Put the slow folders first where several processes share the work, and before the others what stays together."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: _rank(item.path.relative_to(config.rootpath / "tests").parts[0]))
+        items.sort(
+            key=lambda item: (
+                _rank(item.path.relative_to(config.rootpath / "tests").parts[0]),
+                not item.nodeid.startswith(_MODELS),
+            )
+        )
 
 
 class _Together(LoadFileScheduling):
