@@ -60,7 +60,7 @@ def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description="Measure how cost grows.")
     parser.add_argument("axes", nargs="*", metavar="AXIS", help=f"what grows: {', '.join(_AXES)} (default: all)")
-    parser.add_argument("--most", type=int, default=10**9, metavar="N", help="nothing larger: 100 takes five minutes")
+    parser.add_argument("--most", type=int, default=10**9, metavar="N", help="nothing larger")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write (default: bench/results/)")
     options = parser.parse_args()
     names: list[str] = options.axes or list(_AXES)
