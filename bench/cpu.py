@@ -1,6 +1,8 @@
 """What a stretch of work costs the machine: CPU seconds by process. Steadier than the clock on a busy machine."""
 
+import asyncio
 import os
+import time
 
 import psutil
 
@@ -23,6 +25,15 @@ class Cpu:
     def _seconds(self, name: str, process: psutil.Process) -> float:
         whole = [process, *(process.children() if name in self._children else ())]
         return sum(_seconds(one) for one in whole)
+
+
+async def idle(stack: BenchStack, seconds: float) -> dict[str, float]:
+    """What each part uses while nothing happens, in percent of a core."""
+    cpu = Cpu(stack)
+    before, began = cpu.now(), time.monotonic()
+    await asyncio.sleep(seconds)
+    after, passed = cpu.now(), time.monotonic() - began
+    return {part: (after[part] - before[part]) / passed * 100 for part in after}
 
 
 def cost(before: dict[str, float], after: dict[str, float], times: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 import psutil
 
-from bench.cpu import Cpu
+from bench.cpu import idle
 from bench.report import Figure, Row, milliseconds, percentile
 from bench.stack import BenchStack
 from bench.targets import ASK, BenchTask, Caller, start_tasks, until_ended, until_quiet
@@ -59,14 +59,14 @@ async def _measure(stack: BenchStack, count: int, idle_seconds: float) -> list[R
     ]
     memory = [Figure(f"{part}, one task waits", alone_memory[part] / _MB, "MB") for part in _SERVING]
     memory += [Figure(f"{part}, all of them wait", crowd_memory[part] / _MB, "MB") for part in _SERVING]
-    idle = [Figure(f"{part}, one task waits", alone_cpu[part], "% of a core") for part in _SERVING]
-    idle += [Figure(f"{part}, all of them wait", crowd_cpu[part], "% of a core") for part in _SERVING]
+    resting = [Figure(f"{part}, one task waits", alone_cpu[part], "% of a core") for part in _SERVING]
+    resting += [Figure(f"{part}, all of them wait", crowd_cpu[part], "% of a core") for part in _SERVING]
     more = sum(crowd_cpu.values()) - sum(alone_cpu.values())
     what = f"with {count} tasks waiting, against one"
     return [
         Row("waiting_send", f"accept ÷ one INSERT, p50, {what}", crowd.ratio / alone.ratio, "×", 1.3, None, figures),
         Row("waiting_memory", f"API's or worker's memory {what}", max(growth.values()), "MB", 100, None, memory),
-        Row("waiting_idle", f"API's and worker's idle CPU {what}", more, "% of a core", 1, None, idle),
+        Row("waiting_idle", f"API's and worker's idle CPU {what}", more, "% of a core", 1, None, resting),
     ]
 
 
@@ -100,13 +100,10 @@ async def _send(stack: BenchStack, tasks: Sequence[BenchTask]) -> _Sends:
 
 
 async def _idle(stack: BenchStack, seconds: float) -> dict[str, float]:
-    """What the parts use while nothing happens, in percent of a core."""
+    """What the parts that serve use while nothing happens, in percent of a core."""
     await until_quiet(stack.marks)
-    cpu = Cpu(stack)
-    before, began = cpu.now(), time.monotonic()
-    await asyncio.sleep(seconds)
-    after, passed = cpu.now(), time.monotonic() - began
-    return {part: (after[part] - before[part]) / passed * 100 for part in _SERVING}
+    used = await idle(stack, seconds)
+    return {part: used[part] for part in _SERVING}
 
 
 def _memory(stack: BenchStack) -> dict[str, int]:

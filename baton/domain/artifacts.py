@@ -23,9 +23,7 @@ class NewArtifact:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptArtifact:
-    """An artifact without its content, which has ``size`` bytes. ``whole_bytes``: as in `ArtifactPart`."""
-
+class _Artifact:
     id: UUID
     task_id: UUID
     execution_id: UUID
@@ -36,27 +34,23 @@ class KeptArtifact:
     media_type: str
     size: int
     whole_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptArtifact(_Artifact):
+    """An artifact without its content, which has ``size`` bytes. ``whole_bytes``: as in `ArtifactPart`."""
+
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactPart:
+class ArtifactPart(_Artifact):
     """A part of an artifact, which has ``size`` bytes: ``text`` begins at the byte ``offset``.
 
     ``next_offset``: where the next part begins, None at the end. ``whole_bytes``: what the tool gave, where that was
     more than is kept.
     """
 
-    id: UUID
-    task_id: UUID
-    execution_id: UUID
-    turn: int
-    step: int
-    call_id: str
-    tool: str
-    media_type: str
-    size: int
-    whole_bytes: int
     offset: int
     text: str
     next_offset: int | None

@@ -1,6 +1,5 @@
 """More API processes and workers on the same cores: what each costs, not what it gains."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
@@ -13,7 +12,7 @@ from baton.localstack.part import start
 from baton.localstack.probes import worker_polls
 from baton.runtime.listener import listen
 from baton.store.pool import Pool
-from bench.cpu import Cpu, cost
+from bench.cpu import Cpu, cost, idle
 from bench.scale.points import Point
 from bench.stack import QUEUE, BenchStack
 from bench.targets import Caller, all_clients, start_tasks, until_ended, until_quiet
@@ -37,10 +36,7 @@ async def measure(stack: BenchStack, pool: Pool, sizes: Sequence[int], idle_seco
             for part in ("api", "worker", "postgres", "temporal"):
                 point.figures[f"CPU of {part} for a turn, ms"] = _sum(turn_cost, part)
             point.figures["turns, /s"] = rate
-            before, began = cpu.now(), time.monotonic()
-            await asyncio.sleep(idle_seconds)
-            after, passed = cpu.now(), time.monotonic() - began
-            spent = {name: (after[name] - before[name]) / passed * 100 for name in after}
+            spent = await idle(stack, idle_seconds)
             for part in ("api", "worker", "postgres", "temporal"):
                 point.figures[f"idle CPU of {part}, % of a core"] = _sum(spent, part)
             for part in ("api", "worker"):

@@ -1,6 +1,5 @@
 """More and more tasks that wait: disk, and what each part does about them."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import cycle
@@ -11,7 +10,7 @@ from baton.service.backlog import AGES
 from baton.store import backlog, rings, sweeps
 from baton.store.connecting import connect
 from baton.store.pool import Connection, Pool
-from bench.cpu import Cpu
+from bench.cpu import idle
 from bench.scale.copies import copy
 from bench.scale.points import Point, p50
 from bench.stack import BenchStack
@@ -103,12 +102,9 @@ async def _background(connection: Connection, point: Point) -> None:
 
 async def _idle(stack: BenchStack, seconds: float, point: Point) -> None:
     await until_quiet(stack.marks)
-    cpu = Cpu(stack)
-    before, began = cpu.now(), time.monotonic()
-    await asyncio.sleep(seconds)
-    after, passed = cpu.now(), time.monotonic() - began
+    used = await idle(stack, seconds)
     for part in ("api", "worker", "postgres", "temporal"):
-        point.figures[f"idle CPU of {part}, % of a core"] = (after[part] - before[part]) / passed * 100
+        point.figures[f"idle CPU of {part}, % of a core"] = used[part]
 
 
 async def _bytes(connection: Connection) -> int:
